@@ -1,0 +1,76 @@
+"""Files that appear complete or not at all, and Parquet that is the same bytes for the same rows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from samr1.errors import UserError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling of `path`; it takes the name on success and is removed on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part-{os.getpid()}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling folder; it replaces `path` on success and is removed on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part-{os.getpid()}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_table(
+    path: Path,
+    table: pa.Table,
+    metadata: Mapping[str, str] | None = None,
+    row_group_size: int | None = None,
+) -> None:
+    """Write `table` as Parquet, whole or not at all, with `metadata` in the file's schema."""
+    if metadata:
+        table = table.replace_schema_metadata(dict(metadata))
+    with whole_file(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", row_group_size=row_group_size)
+
+
+def read_table(path: Path, schema: pa.Schema | None = None) -> pa.Table:
+    """Read a Parquet file; with `schema`, its columns must be there with these types.
+
+    Raises UserError when the file is missing, is not Parquet, or lacks a column.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; make it first or correct the path.")
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path}: not a readable Parquet file ({error}); make it again.") from error
+    if schema is None:
+        return table
+    missing = [name for name in schema.names if name not in table.column_names]
+    if missing:
+        raise UserError(f"{path}: lacks the column {missing[0]!r}; it needs {schema.names}.")
+    try:
+        return table.select(schema.names).cast(schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise UserError(f"{path}: a column has the wrong type ({error}).") from error

@@ -1,0 +1,69 @@
+"""The Arrow schemas of the tables that pass between stages."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+# COCO run-length encoding: `size` is [height, width], `counts` the compressed bytes.
+RLE = pa.struct([("size", pa.list_(pa.int32())), ("counts", pa.binary())])
+BOX = pa.list_(pa.float32())  # xyxy
+POINT = pa.struct([("x", pa.float32()), ("y", pa.float32()), ("value", pa.int32())])
+
+# One row a question. `box` is xyxy in pixels of the original image.
+SAMPLES = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("dataset", pa.string()),
+        ("split", pa.string()),
+        ("image_id", pa.string()),
+        ("image_path", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("query", pa.string()),
+        ("sentence_index", pa.int32()),
+        ("box", BOX),
+        ("mask", RLE),
+        ("ignore", RLE),
+    ]
+)
+
+# One row an image. `resized` is a PNG of image_size×image_size; `width`, `height` are the original's.
+IMAGES = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("resized", pa.binary()),
+    ]
+)
+
+# One row a sample. `box` and `points` are in pixels of the original image.
+PREDICTIONS = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("text", pa.string()),
+        ("think", pa.string()),
+        ("box", BOX),
+        ("points", pa.list_(POINT)),
+        ("label", pa.string()),
+        ("mask", RLE),
+        ("sam_score", pa.float32()),
+        ("status", pa.string()),
+        ("response_tokens", pa.int32()),
+    ]
+)
+
+# Long form: `value` in 0–1, with the 95 % bootstrap interval over images.
+METRICS = pa.schema(
+    [
+        ("run", pa.string()),
+        ("seed", pa.int32()),
+        ("benchmark", pa.string()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("n", pa.int32()),
+        ("protocol", pa.string()),
+    ]
+)
