@@ -1,0 +1,299 @@
+"""The one schema of the configuration: frozen, documented, and refusing what cannot mean anything.
+
+A scale file's `defaults`, with a run's sparse overrides on top, make one `RunConfig`
+(`samr1.config_merge`). Each stage gets only its own slice as a file, so that a change in the
+evaluation never retrains.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from samr1.config_errors import explain, read_mapping
+from samr1.errors import UserError
+from samr1.policy.prompt import Dialect
+
+Positive = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$")]  # it becomes a file's name
+
+
+def refusal(path: str, value: object, allowed: str) -> PydanticCustomError:
+    """The refusal of `value` at `path` (relative to the checking model), with what is allowed."""
+    context = {"path": path, "value": value, "allowed": allowed}
+    return PydanticCustomError("refused", "{allowed}", context)
+
+
+class Frozen(BaseModel):
+    """A part of the configuration: unknown keys are errors and values never change."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class PolicyConfig(Frozen):
+    path: str
+    """Folder of the base policy (relative to the repository) or its name on the model hub."""
+    image_size: Positive
+    """Side in pixels of the square image that the policy sees."""
+    dtype: Literal["float32", "bfloat16"]
+    """Number format of the weights in the forward pass."""
+    train_vision: bool
+    """Whether the vision tower is trained with the rest."""
+
+
+class SegmenterConfig(Frozen):
+    path: str
+    """Folder with config.yaml and model.safetensors, or a published checkpoint's name."""
+    image_size: Positive
+    """Side in pixels of the segmenter's square input; it reads the original image."""
+
+
+class RewardConfig(Frozen):
+    segmentation: Literal["tiered", "fixed"]
+    """Equation 5's tiers, or 4 above one fixed threshold."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """The fixed threshold on the IoU; given with `segmentation: fixed` and only then."""
+    negative_points: Literal["none", "any", "inside"]
+    """+1 when both point values occur; `inside`: and all points lie in the answer's own box."""
+
+    @model_validator(mode="after")
+    def _threshold_goes_with_fixed(self) -> RewardConfig:
+        if self.segmentation == "fixed" and self.threshold is None:
+            raise refusal("threshold", None, "must be given (0 < threshold < 1) with fixed rewards")
+        if self.segmentation == "tiered" and self.threshold is not None:
+            raise refusal("threshold", self.threshold, "must be left out with tiered rewards")
+        return self
+
+
+def _one_distribution(value: float) -> float:
+    # Log-probabilities are taken under the whole distribution; a truncated rollout means another.
+    if value != 1.0:
+        raise ValueError("must be 1: rollout and log-probabilities must mean one distribution")
+    return value
+
+
+class TrainConfig(Frozen):
+    steps: Positive | None
+    """Rollout steps; null is one pass over the training samples."""
+    group_size: Annotated[int, Field(ge=2)]
+    """Responses to one question (G)."""
+    questions_per_step: Positive
+    """Questions of one rollout step, over all processes."""
+    updates_per_rollout: Positive
+    """Optimiser steps on one rollout, each over all its questions; with 1 no clip bound can act."""
+    learning_rate: Annotated[float, Field(gt=0)]
+    """AdamW's peak learning rate."""
+    weight_decay: Annotated[float, Field(ge=0)]
+    """AdamW's weight decay."""
+    max_grad_norm: Annotated[float, Field(gt=0)]
+    """Gradients are scaled down to this norm."""
+    schedule: Literal["linear", "constant"]
+    """Learning rate after the warm-up: falling to 0 in a line, or constant."""
+    warmup_steps: NonNegative
+    """Rollout steps in which the learning rate rises from 0 in a line."""
+    clip_low: Annotated[float, Field(gt=0, lt=1)]
+    """ε_low: the ratio is clipped below at 1 − ε_low."""
+    clip_high: Annotated[float, Field(gt=0)]
+    """ε_high: the ratio is clipped above at 1 + ε_high."""
+    kl_coef: Annotated[float, Field(ge=0)]
+    """β, the weight of the KL term; 0 trains without it."""
+    token_level: bool
+    """One normaliser for a group's tokens (equation 4), or one for each response (equation 2)."""
+    temperature: Annotated[float, Field(gt=0)]
+    """Of the sampling and of the log-probabilities alike."""
+    top_p: Annotated[float, AfterValidator(_one_distribution)]
+    """Nucleus sampling; only 1 (off) is possible."""
+    max_response_tokens: Positive
+    """Longest response in tokens, the end-of-turn token included."""
+    tokens_per_pass: Positive
+    """Packed tokens in one forward and backward pass: a limit of memory, not of the method."""
+    zero_stage: Literal[0, 1, 2, 3]
+    """DeepSpeed's ZeRO stage."""
+
+    @model_validator(mode="after")
+    def _bounds_are_ordered(self) -> TrainConfig:
+        if self.clip_high < self.clip_low:
+            raise refusal("clip_high", self.clip_high, f"must be >= clip_low ({self.clip_low:g})")
+        return self
+
+
+class PredictConfig(Frozen):
+    batch_size: Positive
+    """Samples decoded together."""
+    max_response_tokens: Positive
+    """Longest response in tokens."""
+
+
+class ScoreStage(Frozen):
+    bootstrap_resamples: Positive
+    """Resamples of the bootstrap over images."""
+    bootstrap_seed: NonNegative
+    """Its seed."""
+
+
+class EvaluationConfig(PredictConfig, ScoreStage):
+    """How a run is evaluated: its prediction (greedy) and its scoring."""
+
+
+class TrainStage(Frozen):
+    """What `train_policy` reads, and nothing more."""
+
+    name: Name
+    seed: NonNegative
+    dialect: Dialect
+    threads: Positive
+    policy: PolicyConfig
+    segmenter: SegmenterConfig
+    reward: RewardConfig
+    train: TrainConfig
+
+
+class PredictStage(Frozen):
+    """What `predict_masks` reads, and nothing more."""
+
+    name: Name
+    dialect: Dialect
+    threads: Positive
+    policy: PolicyConfig
+    segmenter: SegmenterConfig
+    evaluation: PredictConfig
+
+
+class RunConfig(TrainStage):
+    """One run of the paper, complete."""
+
+    trained: bool
+    """False for a model that is evaluated as it is; its reward and training settings are unused."""
+    scales: tuple[str, ...]
+    """The scales at which the run exists."""
+    evaluation: EvaluationConfig
+
+    @model_validator(mode="after")
+    def _points_need_their_dialect(self) -> RunConfig:
+        if self.reward.negative_points != "none" and self.dialect != "sam_r1_points":
+            raise refusal(
+                "reward.negative_points",
+                self.reward.negative_points,
+                f"must be none with dialect {self.dialect}; only sam_r1_points has several points",
+            )
+        return self
+
+    def train_stage(self) -> TrainStage:
+        """The slice that training depends on."""
+        return TrainStage(**{name: getattr(self, name) for name in TrainStage.model_fields})
+
+    def predict_stage(self) -> PredictStage:
+        """The slice that prediction depends on."""
+        shared = set(PredictStage.model_fields) - {"evaluation"}
+        values = {name: getattr(self, name) for name in shared}
+        evaluation = {name: getattr(self.evaluation, name) for name in PredictConfig.model_fields}
+        return PredictStage(**values, evaluation=PredictConfig(**evaluation))
+
+    def score_stage(self) -> ScoreStage:
+        """The slice that scoring depends on."""
+        names = ScoreStage.model_fields
+        return ScoreStage(**{name: getattr(self.evaluation, name) for name in names})
+
+
+class WorldConfig(Frozen):
+    """Sizes of the drawn world: refs (one object, one sentence or more) or images of each split."""
+
+    refcocog_train_refs: Positive
+    refcocog_test_refs: Positive
+    refcoco_testa_refs: Positive
+    refcocop_testa_refs: Positive
+    reasonseg_val: Positive
+    reasonseg_test: Positive
+    seed: NonNegative
+
+
+class TrainingData(Frozen):
+    """The pool of training questions and the sample drawn from it."""
+
+    dataset: Literal["refcoco", "refcoco+", "refcocog"]
+    split_by: Literal["unc", "google", "umd"]
+    split: str
+    count: Positive
+    """Questions drawn, one sentence of each."""
+    seed: NonNegative
+    """Of the draw."""
+    leave_out_benchmark_images: bool
+    """Leave out of the pool every image that a benchmark shows."""
+
+
+class DataConfig(Frozen):
+    root: str | None = None
+    """Folder with the public data sets (see the README); null where the world is drawn."""
+    world: WorldConfig | None = None
+    """The micro world to draw; its folder is then the root."""
+    training: TrainingData
+    on_bad_sample: Literal["stop", "skip"]
+    """Stop at the first sample that cannot be read, or skip and count it."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataConfig:
+        if (self.root is None) == (self.world is None):
+            raise refusal(
+                "root", self.root, "must be given where no world is drawn, and only there"
+            )
+        return self
+
+
+class Benchmark(Frozen):
+    """One benchmark: which split of which data set, read how."""
+
+    dataset: Literal["reasonseg", "refcoco", "refcoco+", "refcocog", "lisa_grounding"]
+    split: str
+    split_by: Literal["unc", "google", "umd"] | None = None
+    """Who made the split; for the RefCOCO family only."""
+    sentences: Literal["first", "all"] = "first"
+    """One question a ref or annotation (its first sentence), or one a sentence."""
+
+    @model_validator(mode="after")
+    def _split_by_goes_with_refer(self) -> Benchmark:
+        if (self.split_by is not None) != self.dataset.startswith("refcoco"):
+            raise refusal(
+                "split_by", self.split_by, "must be given for RefCOCO sets and only there"
+            )
+        return self
+
+
+class ScaleConfig(Frozen):
+    """A scale file, `extends` resolved; `defaults` are every run's before its overrides."""
+
+    data: DataConfig
+    seeds: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
+    """Seeds of the trained runs; tables give mean and deviation where there are several."""
+    processes: Positive
+    """Processes of one training job (torchrun above 1); at paper scale one a GPU."""
+    gpus: NonNegative
+    """GPUs of one training job."""
+    defaults: dict[str, Any]
+
+
+Model = TypeVar("Model", bound=Frozen)
+
+
+def parse(values: dict[str, Any], cls: type[Model], where: str) -> Model:
+    """`values` as a `cls`; raises UserError of one sentence that begins with `where`."""
+    try:
+        return cls.model_validate(values)
+    except ValidationError as error:
+        raise UserError(f"{where}: {explain(error, cls)}") from error
+
+
+def load_stage(path: Path, cls: type[Model]) -> Model:
+    """Read one stage's YAML file; raises UserError naming the file and the key."""
+    return parse(read_mapping(path), cls, str(path))
+
+
+def dump_stage(stage: Frozen) -> str:
+    """The YAML text of a stage, in the schema's order; `load_stage` reads it back."""
+    return yaml.safe_dump(stage.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
