@@ -1,0 +1,52 @@
+"""Draw the training samples from a pool: exactly so many objects, one sentence each, seeded."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from samr1 import schemas
+from samr1.data.sampling import sample
+from samr1.errors import UserError, run_command
+from samr1.files import read_table, write_table
+
+
+def main() -> None:
+    """Parse, read, draw, write."""
+    parser = argparse.ArgumentParser(
+        prog="python -m samr1.cli.sample_training", description=__doc__
+    )
+    parser.add_argument(
+        "--pool", type=Path, required=True, help="samples (Parquet) with every sentence of each ref"
+    )
+    parser.add_argument("--count", type=int, required=True, help="how many objects to draw")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument(
+        "--leave-out",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="FILE",
+        help="samples (Parquet) whose images must not be drawn",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="samples (Parquet) to write")
+    arguments = parser.parse_args()
+    if arguments.count < 1:
+        parser.error(f"--count must be 1 or more, not {arguments.count}")
+    left_out = {
+        image_id
+        for path in arguments.leave_out
+        for image_id in read_table(path, schemas.SAMPLES)["image_id"].to_pylist()
+    }
+    pool = read_table(arguments.pool, schemas.SAMPLES)
+    try:
+        drawn = sample(pool, arguments.count, arguments.seed, left_out)
+    except UserError as error:
+        raise UserError(f"{arguments.pool}: {error}") from error
+    options = {"count": arguments.count, "seed": arguments.seed, "left_out_images": len(left_out)}
+    write_table(arguments.output, drawn, {"config": json.dumps(options)})
+
+
+if __name__ == "__main__":
+    run_command(main)

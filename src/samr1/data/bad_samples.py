@@ -1,0 +1,37 @@
+"""What happens to a sample that cannot be used: the work stops, or it is skipped and counted."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal
+
+from samr1.errors import UserError
+
+OnBadSample = Literal["stop", "skip"]
+
+
+class BadSamples:
+    """Receives every bad sample of one reading; by policy it raises, or counts it and goes on."""
+
+    def __init__(self, on_bad_sample: OnBadSample) -> None:
+        self.on_bad_sample = on_bad_sample
+        self.reasons: list[str] = []
+
+    def add(self, error: UserError) -> None:
+        """Take one bad sample. Raises `error` again unless bad samples are to be skipped."""
+        if self.on_bad_sample == "stop":
+            raise error
+        self.reasons.append(str(error))
+
+    def report(self, kept: int, source: str) -> None:
+        """Say on stderr how many samples of `source` were skipped and why the first one was.
+
+        Raises UserError where `kept` is 0: a table without rows would only fail later and farther.
+        """
+        if not self.reasons:
+            return
+        total = kept + len(self.reasons)
+        summary = f"{source}: skipped {len(self.reasons)} of {total}: {self.reasons[0]}"
+        if not kept:
+            raise UserError(summary)
+        print(summary, file=sys.stderr)

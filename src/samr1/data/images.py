@@ -1,0 +1,83 @@
+"""Images as they lie on disk: checked against their annotations and decoded to RGB.
+
+EXIF rotation is never applied: the annotations of all data sets count pixels of the raw raster.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from samr1.errors import UserError
+
+# A small file can claim any size; this is far beyond every image of the data sets (about 0.3 GB).
+MAX_PIXELS = 90_000_000
+
+_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
+_THIRTY_TWO_BITS = ("I", "F")
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Image.Image]:
+    """Open `path`; every way in which opening or decoding fails becomes one UserError."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such image; put it there or correct the data root.")
+    try:
+        with warnings.catch_warnings():
+            # The limit below says the same, as an error.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path)
+        with image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            yield image
+    except Image.DecompressionBombError as error:
+        raise UserError(
+            f"{path}: the image has more than {MAX_PIXELS:,} pixels; replace it by a smaller one."
+        ) from error
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path}: not an image that can be read; fetch it again.") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        # SyntaxError is what PIL raises for a broken PNG chunk.
+        raise UserError(f"{path}: the image is broken ({error}); fetch it again.") from error
+
+
+def check_image(path: Path, width: int | None = None, height: int | None = None) -> tuple[int, int]:
+    """Check that `path` is a whole image (of `width`×`height` where given); returns its size.
+
+    The image is decoded to the end, because a truncated file has a sound header; a JPEG at an
+    eighth of its size, which reads the same bytes several times faster. Raises UserError.
+    """
+    with _open(path) as image:
+        size = image.size
+        if width is not None and height is not None and size != (width, height):
+            raise UserError(
+                f"{path}: the image is {size[0]}×{size[1]} pixels and its annotation says "
+                f"{width}×{height}; one of them belongs to another image."
+            )
+        image.draft(None, (1, 1))
+        image.load()
+        if image.mode in _THIRTY_TWO_BITS:
+            raise UserError(f"{path}: 32-bit images (mode {image.mode}) have no RGB; convert it.")
+    return size
+
+
+def load_rgb(path: Path) -> npt.NDArray[np.uint8]:
+    """Decode an image of any mode to RGB, uint8 [h, w, 3], its raw raster (no EXIF rotation).
+
+    Transparency is dropped, not blended; 16-bit greys keep their upper 8 bits. Raises UserError
+    where the file is missing, broken, truncated, too large, or has 32 bits a channel.
+    """
+    with _open(path) as image:
+        if image.mode in _THIRTY_TWO_BITS:
+            raise UserError(f"{path}: 32-bit images (mode {image.mode}) have no RGB; convert it.")
+        if image.mode in _SIXTEEN_BITS:
+            grey = (np.asarray(image) >> 8).astype(np.uint8)
+            return np.repeat(grey[:, :, None], 3, axis=2)
+        return np.array(image.convert("RGB"))

@@ -1,0 +1,203 @@
+"""Read RefCOCO, RefCOCO+ and RefCOCOg as the REFER toolkit lays them out.
+
+`root/<dataset>/refs(<split_by>).p` is a pickled list of refs, each an annotated object with one or
+more sentences; `root/<dataset>/instances.json` has the COCO annotations and `root/train2014/` the
+images. A ref's file name ends in the annotation's id; the image's own name is in `instances.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+from tqdm import tqdm
+
+from samr1 import schemas
+from samr1.data import masks
+from samr1.data.bad_samples import BadSamples, OnBadSample
+from samr1.data.images import check_image
+from samr1.data.plain_pickle import load_plain_pickle
+from samr1.errors import UserError
+
+DATASETS = ("refcoco", "refcoco+", "refcocog")
+Sentences = Literal["first", "all"]
+
+_REF_FIELDS = {"ref_id": int, "ann_id": int, "image_id": int, "split": str, "sentences": list}
+
+
+def read(
+    root: Path,
+    dataset: str,
+    split_by: str,
+    split: str,
+    sentences: Sentences = "first",
+    on_bad_sample: OnBadSample = "stop",
+) -> pa.Table:
+    """The samples of one split as rows of `schemas.SAMPLES`, in the order of the refs file.
+
+    A row a ref ("first": its first sentence, as Seg-Zero evaluates) or a row a sentence ("all", as
+    LISA does). `sample_id` is dataset/split_by/split/ref_id/sentence_index; `image_id` is COCO's,
+    the same in all three data sets. Boxes and masks are in pixels of the original. Raises UserError
+    where a file is missing or not what its name says, or a ref is bad and `on_bad_sample` is
+    "stop".
+    """
+    folder = root / dataset
+    refs_path = folder / f"refs({split_by}).p"
+    refs = _read_refs(refs_path)
+    instances = _Instances(root, folder / "instances.json")
+    bad = BadSamples(on_bad_sample)
+    rows: list[dict[str, Any]] = []
+    seen: set[int] = set()
+    for ref in tqdm(
+        list(_refs_of_split(refs, refs_path, split, bad)),
+        desc=f"{dataset} {split}",
+        unit="ref",
+        disable=None,
+    ):
+        where = f"{refs_path}, ref_id {ref['ref_id']}"
+        try:
+            if ref["ref_id"] in seen:
+                raise UserError("a ref before it has the same ref_id.")
+            seen.add(ref["ref_id"])
+            common = {"dataset": dataset, "split": split, **instances.describe(ref)}
+        except UserError as error:
+            bad.add(UserError(f"{where}: {error}"))
+            continue
+        for index in range(len(ref["sentences"]) if sentences == "all" else 1):
+            try:
+                query = _sentence(ref, index)
+            except UserError as error:
+                bad.add(UserError(f"{where}: {error}"))
+                continue
+            sample_id = f"{dataset}/{split_by}/{split}/{ref['ref_id']}/{index}"
+            row = {"sample_id": sample_id, "query": query, "sentence_index": index}
+            rows.append(common | row)
+    bad.report(len(rows), str(refs_path))
+    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+
+
+def _read_refs(path: Path) -> list[Any]:
+    refs = load_plain_pickle(path)
+    if not isinstance(refs, list) or not refs:
+        raise UserError(f"{path}: not a REFER file: it does not hold a list of refs.")
+    return refs
+
+
+def _refs_of_split(
+    refs: list[Any], path: Path, split: str, bad: BadSamples
+) -> Iterator[dict[str, Any]]:
+    """The well-formed refs of `split`; raises UserError where the file has none of that split."""
+    splits = set()
+    for row, ref in enumerate(refs):
+        try:
+            _check_ref(ref)
+        except UserError as error:
+            bad.add(UserError(f"{path}, row {row}: {error}"))
+            continue
+        splits.add(ref["split"])
+        if ref["split"] == split:
+            yield ref
+    if not splits:
+        bad.report(0, str(path))
+    if split not in splits:
+        known = ", ".join(sorted(splits))
+        raise UserError(f"{path}: has no ref of the split {split!r}; it has {known}.")
+
+
+def _check_ref(ref: Any) -> None:
+    if not isinstance(ref, dict):
+        raise UserError("not a ref of a REFER file: it is not a dictionary.")
+    for field, kind in _REF_FIELDS.items():
+        if type(ref.get(field)) is not kind:
+            raise UserError(f"not a ref of a REFER file: `{field}` is not {kind.__name__}.")
+    if not ref["sentences"]:
+        raise UserError("the ref has no sentence; leave it out.")
+
+
+def _sentence(ref: dict[str, Any], index: int) -> str:
+    sentence = ref["sentences"][index]
+    if not isinstance(sentence, dict) or not isinstance(sentence.get("sent"), str):
+        raise UserError(f"sentence {index} has no `sent`.")
+    query = sentence["sent"].strip()
+    if not query:
+        raise UserError(f"sentence {index} has 0 characters; give it words or leave it out.")
+    return query
+
+
+class _Instances:
+    """The annotations of `instances.json`; an image is checked once, however many refs it has."""
+
+    def __init__(self, root: Path, path: Path) -> None:
+        self.root = root
+        self.path = path
+        content = _read_json(path)
+        self.images = _by_id(content, "images", path)
+        self.annotations = _by_id(content, "annotations", path)
+        self.checked: dict[int, tuple[str, int, int] | UserError] = {}
+
+    def describe(self, ref: dict[str, Any]) -> dict[str, Any]:
+        """The columns that all sentences of `ref` share. Raises UserError where it is bad."""
+        annotation = self.annotations.get(ref["ann_id"])
+        if annotation is None:
+            raise UserError(f"its annotation {ref['ann_id']} is not in {self.path}.")
+        if annotation.get("image_id") != ref["image_id"]:
+            raise UserError(f"its annotation {ref['ann_id']} belongs to another image.")
+        image_path, width, height = self._image(ref["image_id"])
+        try:
+            mask = masks.segmentation_to_mask(annotation.get("segmentation"), height, width)
+        except UserError as error:
+            raise UserError(f"annotation {ref['ann_id']} of {self.path}: {error}") from error
+        return {
+            "image_id": str(ref["image_id"]),
+            "image_path": image_path,
+            "width": width,
+            "height": height,
+            "box": masks.mask_box(mask),
+            "mask": masks.encode_mask(mask),
+            "ignore": None,
+        }
+
+    def _image(self, image_id: int) -> tuple[str, int, int]:
+        if image_id not in self.checked:
+            try:
+                self.checked[image_id] = self._check(image_id)
+            except UserError as error:
+                self.checked[image_id] = error
+        found = self.checked[image_id]
+        if isinstance(found, UserError):
+            raise found
+        return found
+
+    def _check(self, image_id: int) -> tuple[str, int, int]:
+        image = self.images.get(image_id)
+        if image is None:
+            raise UserError(f"its image {image_id} is not in {self.path}.")
+        name, width, height = (image.get(field) for field in ("file_name", "width", "height"))
+        if not isinstance(name, str) or Path(name).name != name:
+            raise UserError(f"image {image_id} of {self.path} has no file name.")
+        if type(width) is not int or type(height) is not int:
+            raise UserError(f"image {image_id} of {self.path} has no width and height.")
+        check_image(self.root / "train2014" / name, width, height)
+        return f"train2014/{name}", width, height
+
+
+def _read_json(path: Path) -> Any:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; correct the data root or fetch the data set.")
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not a JSON file ({error}); fetch it again.") from error
+
+
+def _by_id(content: Any, key: str, path: Path) -> dict[int, dict[str, Any]]:
+    entries = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise UserError(f"{path}: not a COCO file: it has no list of `{key}`; fetch it again.")
+    for row, entry in enumerate(entries):
+        if not isinstance(entry, dict) or type(entry.get("id")) is not int:
+            raise UserError(f"{path}: `{key}`, row {row}: has no `id`; fetch the file again.")
+    return {entry["id"]: entry for entry in entries}

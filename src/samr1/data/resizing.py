@@ -1,0 +1,140 @@
+"""Resize every image once, to the policy's square, and read the results by image.
+
+The filter is PIL's bilinear, as Seg-Zero prepares its data. Pictures are kept as PNG: lossless, and
+the same bytes for the same pixels.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+from tqdm import tqdm
+
+from samr1 import schemas
+from samr1.data.images import load_rgb
+from samr1.errors import UserError
+from samr1.files import whole_file
+
+# What one read brings in: about 16 MB at 840×840, so that a random image does not cost a hundred.
+ROWS_PER_GROUP = 16
+_CACHED_GROUPS = 8
+
+
+def resize_images(samples: pa.Table, root: Path, image_size: int, output: Path) -> None:
+    """Write one row of `schemas.IMAGES` for every image of `samples`, in order of appearance.
+
+    Images are read from `root`/`image_path` and resized to `image_size`×`image_size` RGB, with one
+    row group in memory at a time. Raises UserError, and leaves no file, where an image is missing,
+    broken or truncated, or its size is not that of its sample.
+    """
+    schema = schemas.IMAGES.with_metadata({"image_size": str(image_size)})
+    with (
+        whole_file(output) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="none", use_dictionary=False) as writer,
+    ):
+        for rows in _groups(_unique_images(samples), root, image_size):
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+
+
+def _unique_images(samples: pa.Table) -> list[dict[str, Any]]:
+    columns = ["image_id", "image_path", "width", "height", "sample_id"]
+    first: dict[str, dict[str, Any]] = {}
+    for row in samples.select(columns).to_pylist():
+        kept = first.setdefault(row["image_id"], row)
+        if kept["image_path"] != row["image_path"]:
+            raise UserError(
+                f"image_id {row['image_id']}: {kept['sample_id']} and {row['sample_id']} give it "
+                f"two files, {kept['image_path']} and {row['image_path']}; an id is of one image."
+            )
+    return list(first.values())
+
+
+def _groups(
+    images: list[dict[str, Any]], root: Path, image_size: int
+) -> Iterator[list[dict[str, Any]]]:
+    rows = []
+    for image in tqdm(images, desc="resize", unit="image", disable=None):
+        rows.append(_resize(image, root, image_size))
+        if len(rows) == ROWS_PER_GROUP:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
+
+
+def _resize(image: dict[str, Any], root: Path, image_size: int) -> dict[str, Any]:
+    path = root / image["image_path"]
+    try:
+        pixels = load_rgb(path)
+    except UserError as error:
+        raise UserError(f"sample {image['sample_id']}: {error}") from error
+    height, width = pixels.shape[:2]
+    if (width, height) != (image["width"], image["height"]):
+        raise UserError(
+            f"{path}: the image is {width}×{height} pixels and sample {image['sample_id']} says "
+            f"{image['width']}×{image['height']}; index the data set again."
+        )
+    resized = Image.fromarray(pixels).resize((image_size, image_size), Image.Resampling.BILINEAR)
+    buffer = io.BytesIO()
+    resized.save(buffer, format="PNG", compress_level=1)
+    return {
+        "image_id": image["image_id"],
+        "width": width,
+        "height": height,
+        "resized": buffer.getvalue(),
+    }
+
+
+class ImageStore:
+    """The resized images of one file by `image_id`; only the row groups last used are in memory.
+
+    Not to be shared between threads.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`; raises UserError where it is not a file that `resize_images` wrote."""
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; make it with resize_images.")
+        try:
+            self._file = pq.ParquetFile(path)
+        except pa.ArrowInvalid as error:
+            raise UserError(f"{path}: not a readable Parquet file ({error}).") from error
+        metadata = self._file.schema_arrow.metadata or {}
+        if not self._file.schema_arrow.equals(schemas.IMAGES) or b"image_size" not in metadata:
+            raise UserError(f"{path}: not a file of resized images; make it with resize_images.")
+        self.path = path
+        self.image_size = int(metadata[b"image_size"])  # pixels a side
+        self._places: dict[str, tuple[int, int]] = {}  # image_id -> (row group, row in it)
+        for group in range(self._file.num_row_groups):
+            ids = self._file.read_row_group(group, columns=["image_id"])["image_id"].to_pylist()
+            self._places.update((image_id, (group, row)) for row, image_id in enumerate(ids))
+        self._cache: OrderedDict[int, pa.ChunkedArray] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._places
+
+    def get(self, image_id: str) -> Image.Image:
+        """The image as RGB, `image_size`×`image_size`. Raises UserError where it is not there."""
+        if image_id not in self._places:
+            raise UserError(f"{self.path}: has no image {image_id}; make it from these samples.")
+        group, row = self._places[image_id]
+        data = self._group(group)[row].as_py()
+        return Image.open(io.BytesIO(data)).convert("RGB")
+
+    def _group(self, group: int) -> pa.ChunkedArray:
+        if group not in self._cache:
+            self._cache[group] = self._file.read_row_group(group, columns=["resized"])["resized"]
+            if len(self._cache) > _CACHED_GROUPS:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(group)
+        return self._cache[group]
