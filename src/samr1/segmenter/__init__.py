@@ -1,0 +1,5 @@
+"""The frozen SAM 2: one embedding an image, many prompts in one batch."""
+
+from samr1.segmenter.segmenter import Embedding, Prompt, Segmenter, mask_iou
+
+__all__ = ["Embedding", "Prompt", "Segmenter", "mask_iou"]
