@@ -1,0 +1,131 @@
+"""The clipped objectives of the paper: equation 2 (GRPO) and equation 4 (SAM-R1), KL of equation 3.
+
+Both take the minimum of ρ A and clip(ρ, 1 − ε_low, 1 + ε_high) A, less β KL, token by token; they
+differ in the normaliser. Equation 2 averages the tokens of a response, then the responses of a
+group; equation 4 averages over all tokens of a group. Questions are averaged in both.
+
+Ratios are not clamped before the exponential: the equations hold as written, and a log-ratio that
+overflows (88 in float32) gives a non-finite objective, which the trainer must refuse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ObjectiveTerms:
+    """The objective of some questions and what to watch beside it; all tensors, 0-d but one.
+
+    A step may be split over several calls: the step's objective (and `kl`) is the sum over calls
+    of `objective * (Q of the call / Q of the step)`; the token statistics weigh by `tokens`.
+    """
+
+    objective: Tensor  # to maximise; mean of per_question; carries the gradient
+    per_question: Tensor  # [Q]; carries the gradient
+    kl: Tensor  # eq. 3 under the objective's own normaliser, whatever its coefficient
+    clip_fraction_low: Tensor  # share of response tokens with A < 0 and ρ < 1 − ε_low
+    clip_fraction_high: Tensor  # share of response tokens with A > 0 and ρ > 1 + ε_high
+    ratio_mean: Tensor  # ρ over response tokens; 1 where there are none
+    ratio_min: Tensor
+    ratio_max: Tensor
+    tokens: Tensor  # number of response tokens, int64
+
+
+def policy_objective(
+    new: Tensor,
+    old: Tensor,
+    ref: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    *,
+    clip_low: float,
+    clip_high: float,
+    kl_coef: float,
+    token_level: bool,
+) -> ObjectiveTerms:
+    """The objective of equation 4 (`token_level`) or equation 2, to maximise.
+
+    Args:
+        new, old, ref: [Q, G, T] log-probabilities (float32 or float64) of the response tokens under
+            the policy, the policy that sampled them, and the reference. Only `new` gets a gradient.
+        advantages: [Q, G], the same for every token of a response.
+        mask: [Q, G, T] bool or 0/1, true on response tokens, the end-of-turn token among them.
+            What stands elsewhere is never read, not even NaN, and gets gradient 0.
+        clip_low, clip_high: ε_low, ε_high.
+        kl_coef: β. `kl` is reported for 0 too.
+        token_level: normalise by the group's tokens (eq. 4), else by response and group (eq. 2).
+
+    An empty response adds nothing: eq. 2 still counts it in G, and a group of none but empty
+    responses adds 0.
+
+    Raises:
+        ValueError: the shapes disagree.
+    """
+    _check_shapes(new, old, ref, advantages, mask)
+    mask = mask.bool()
+    # Before any arithmetic, so that a NaN in the padding reaches neither value nor gradient.
+    new = torch.where(mask, new, 0.0)
+    old = torch.where(mask, old.detach(), 0.0)
+    ref = torch.where(mask, ref.detach(), 0.0)
+    advantage = advantages.detach().unsqueeze(-1)  # [Q, G, 1]
+
+    ratio = torch.exp(new - old)  # [Q, G, T]; 1 in the padding
+    clipped = ratio.clamp(1 - clip_low, 1 + clip_high)
+    surrogate = torch.minimum(ratio * advantage, clipped * advantage)
+    kl = kl_estimate(new, ref)
+    per_token = surrogate - kl_coef * kl if kl_coef else surrogate
+
+    per_question = _normalise(per_token, mask, token_level)  # [Q]
+    objective = per_question.mean()
+    with torch.no_grad():
+        tokens = mask.sum()
+        share = 1 / tokens.clamp(min=1)
+        low = mask & (advantage < 0) & (ratio < 1 - clip_low)
+        high = mask & (advantage > 0) & (ratio > 1 + clip_high)
+        seen = ratio[mask] if tokens else ratio.new_ones(1)
+        return ObjectiveTerms(
+            objective=objective,
+            per_question=per_question,
+            kl=_normalise(kl, mask, token_level).mean(),
+            clip_fraction_low=low.sum() * share,
+            clip_fraction_high=high.sum() * share,
+            ratio_mean=seen.mean(),
+            ratio_min=seen.min(),
+            ratio_max=seen.max(),
+            tokens=tokens,
+        )
+
+
+def kl_estimate(new: Tensor, ref: Tensor) -> Tensor:
+    """The k3 estimate of the KL divergence per token (eq. 3), never negative.
+
+    π_ref/π − log(π_ref/π) − 1 from log-probabilities of one shape; the same shape back.
+
+    >>> kl_estimate(torch.tensor([0.0, -1.0]), torch.tensor([0.0, -1.0]))
+    tensor([0., 0.])
+    """
+    log_ratio = ref - new
+    return torch.expm1(log_ratio) - log_ratio  # expm1: exact where the two policies nearly agree
+
+
+def _normalise(values: Tensor, mask: Tensor, token_level: bool) -> Tensor:
+    """[Q, G, T] values to [Q]: over a group's tokens (eq. 4), or by response and group (eq. 2)."""
+    values = torch.where(mask, values, 0.0)
+    if token_level:
+        return values.sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1)
+    return (values.sum(dim=2) / mask.sum(dim=2).clamp(min=1)).mean(dim=1)
+
+
+def _check_shapes(new: Tensor, old: Tensor, ref: Tensor, advantages: Tensor, mask: Tensor) -> None:
+    shapes = {"new": new.shape, "old": old.shape, "ref": ref.shape, "mask": mask.shape}
+    agree = all(shape == new.shape for shape in shapes.values())
+    if new.ndim != 3 or not agree or advantages.shape != new.shape[:2]:
+        named = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
+        raise ValueError(
+            f"need [Q, G, T] log-probabilities and mask and [Q, G] advantages, "
+            f"not {named}, advantages {list(advantages.shape)}"
+        )
