@@ -1,0 +1,27 @@
+"""Table 3: boxes on LISA-Grounding, by mean IoU and by accuracy at IoU > 0.5."""
+
+from __future__ import annotations
+
+from samr1.cli.table_options import read_inputs, table_parser
+from samr1.errors import run_command
+from samr1.tables.page import Addition, publish_table
+
+
+def main() -> None:
+    """Read the metrics, write the table as Parquet and Markdown."""
+    parser = table_parser(__doc__)
+    arguments = parser.parse_args()
+    inputs = read_inputs("table_3", arguments)
+    publish_table(
+        "table_3",
+        inputs.table,
+        inputs.measurements,
+        inputs.scale,
+        inputs.outputs,
+        with_base=True,
+        addition=Addition(),
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)

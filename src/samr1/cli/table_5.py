@@ -1,0 +1,37 @@
+"""Table 5: GRPO, token-level, clip-higher and both, with clip fractions and identical runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from samr1.cli.table_options import read_inputs, table_parser
+from samr1.errors import run_command
+from samr1.tables.clipping import clipping
+from samr1.tables.page import base_is_measured, publish_table
+
+
+def main() -> None:
+    """Read the metrics, write the table as Parquet and Markdown."""
+    parser = table_parser(__doc__)
+    parser.add_argument(
+        "--training",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="training metrics of the table's runs, .../{run}/seed_{seed}.parquet",
+    )
+    arguments = parser.parse_args()
+    inputs = read_inputs("table_5", arguments)
+    publish_table(
+        "table_5",
+        inputs.table,
+        inputs.measurements,
+        inputs.scale,
+        inputs.outputs,
+        with_base=base_is_measured(inputs.measurements),
+        addition=clipping(inputs.table, arguments.training, inputs.measurements),
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,49 @@
+"""The options that the five table commands share."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from samr1.tables.measured import Measurements
+from samr1.tables.page import Outputs
+from samr1.tables.published import Scale, Table, load_published_table
+
+
+@dataclass(frozen=True)
+class TableInputs:
+    """What every table is made of, read."""
+
+    table: Table
+    measurements: Measurements
+    scale: Scale
+    outputs: Outputs
+
+
+def table_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser with the options of every table."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--metrics", type=Path, nargs="+", required=True, help="metrics.parquet files, any order"
+    )
+    parser.add_argument(
+        "--published", type=Path, required=True, help="YAML of the paper's figures, with sources"
+    )
+    parser.add_argument(
+        "--scale", choices=get_args(Scale), required=True, help="the scale that the runs are of"
+    )
+    parser.add_argument("--output-parquet", type=Path, required=True, help="the table as data")
+    parser.add_argument("--output-md", type=Path, required=True, help="the table as Markdown")
+    return parser
+
+
+def read_inputs(name: str, arguments: argparse.Namespace) -> TableInputs:
+    """Read what the shared options name, for table `name`."""
+    return TableInputs(
+        table=load_published_table(arguments.published, name),
+        measurements=Measurements(arguments.metrics),
+        scale=arguments.scale,
+        outputs=Outputs(arguments.output_parquet, arguments.output_md),
+    )

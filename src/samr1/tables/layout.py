@@ -1,0 +1,145 @@
+"""The lines of a table: published methods, and our runs in the same row or in one of their own.
+
+At paper scale a run stands beside the paper's figures for the same method. At any other scale it
+has a row of its own, so that nobody reads a figure of the micro world as a repetition of the
+paper's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from samr1.tables.measured import Figure, Measurements
+from samr1.tables.published import Scale, Table
+
+BASE = "base"
+
+BENCHMARK_LABELS = {
+    "reasonseg_val": "ReasonSeg val",
+    "reasonseg_test": "ReasonSeg test",
+    "refcoco_testa": "RefCOCO testA",
+    "refcocop_testa": "RefCOCO+ testA",
+    "refcocog_test": "RefCOCOg test",
+    "lisa_grounding": "LISA-Grounding",
+}
+
+# Long form, one row a figure, all in 0–1. `published` stands once, in the row of the table's first
+# protocol; `measured`, its interval, `seeds` and `n` are null in other people's rows.
+TABLE = pa.schema(
+    [
+        ("table", pa.string()),
+        ("row", pa.string()),
+        ("run", pa.string()),
+        ("benchmark", pa.string()),
+        ("metric", pa.string()),
+        ("protocol", pa.string()),
+        ("published", pa.float64()),
+        ("published_source", pa.string()),
+        ("measured", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("sd_over_seeds", pa.float64()),
+        ("seeds", pa.list_(pa.int32())),
+        ("n", pa.int32()),
+    ]
+)
+
+Record = dict[str, Any]  # one row of TABLE; absent keys are null
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a table: what the paper printed (column key -> percent), and the run beside it."""
+
+    name: str
+    published: Mapping[str, float]
+    source: str | None
+    run: str | None
+
+
+def arrange_lines(table: Table, scale: Scale, with_base: bool) -> list[Line]:
+    """The table's rows in order: the paper's, then the base policy, then runs of another scale."""
+    at_paper = scale == "paper"
+    lines = [
+        Line(row.method, row.figures, row.source, row.run if at_paper else None)
+        for row in table.rows
+    ]
+    if with_base:
+        name = "Base policy, no training" if at_paper else "Base micro policy, no training"
+        lines.append(Line(name, {}, None, BASE))
+    if not at_paper:
+        lines += [
+            Line(f"{row.measured_as or row.method}, micro policy", {}, None, row.run)
+            for row in table.rows
+            if row.run and scale in row.scales
+        ]
+    return lines
+
+
+def table_benchmarks(table: Table) -> list[str]:
+    """The benchmarks of the table's columns, each once, in their order."""
+    return list(dict.fromkeys(column.benchmark for column in table.columns.values()))
+
+
+def line_records(
+    name: str, table: Table, lines: Sequence[Line], measurements: Measurements
+) -> list[Record]:
+    """The rows of TABLE for `lines`; raises UserError where a run lacks a figure it must have."""
+    records: list[Record] = []
+    for line in lines:
+        for protocol in table.protocols if line.run else table.protocols[:1]:
+            main = protocol == table.protocols[0]
+            for key, column in table.columns.items():
+                printed = line.published.get(key) if main else None
+                if printed is None and (line.run is None or column.metric is None):
+                    continue
+                record: Record = {
+                    "table": name,
+                    "row": line.name,
+                    "run": line.run,
+                    "benchmark": column.benchmark,
+                    "metric": column.metric or "unstated",
+                }
+                if printed is not None:
+                    record |= {"published": printed / 100, "published_source": line.source}
+                if line.run and column.metric:
+                    figure = measurements.get(line.run, column.benchmark, protocol, column.metric)
+                    record |= {"protocol": protocol, **measured_fields(figure)}
+                records.append(record)
+            if line.run:
+                records += _unparseable_records(name, table, line, protocol, measurements)
+    return records
+
+
+def _unparseable_records(
+    name: str, table: Table, line: Line, protocol: str, measurements: Measurements
+) -> list[Record]:
+    run = line.run or ""
+    return [
+        {
+            "table": name,
+            "row": line.name,
+            "run": run,
+            "benchmark": benchmark,
+            "metric": "unparseable",
+            "protocol": protocol,
+            **measured_fields(measurements.get(run, benchmark, protocol, "unparseable")),
+        }
+        for benchmark in table_benchmarks(table)
+    ]
+
+
+def measured_fields(figure: Figure) -> Record:
+    """A measured figure as fields of TABLE."""
+    return {
+        "measured": figure.value,
+        "ci_low": figure.ci_low,
+        "ci_high": figure.ci_high,
+        "sd_over_seeds": figure.sd,
+        "seeds": list(figure.seeds),
+        "n": figure.n,
+    }

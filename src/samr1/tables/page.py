@@ -1,0 +1,170 @@
+"""One table as Parquet and as a Markdown page: published columns, then measured columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+from samr1.files import whole_file, write_table
+from samr1.tables.layout import (
+    BASE,
+    BENCHMARK_LABELS,
+    TABLE,
+    Line,
+    Record,
+    arrange_lines,
+    line_records,
+    table_benchmarks,
+)
+from samr1.tables.markdown import EMPTY, aligned_table, link_to, measured_cell, percent
+from samr1.tables.measured import Measurements
+from samr1.tables.published import Scale, Table
+
+_PROTOCOLS = {
+    "seg_zero": "`seg_zero` (the paper's own: an answer that cannot be parsed counts as an empty "
+    "mask, ignore pixels count as target)",
+    "lisa": "`lisa` (ignore pixels are left out on both sides; an empty mask where nothing is to "
+    "be found scores 1)",
+    "rec": "`rec` (boxes; an answer that cannot be parsed scores 0)",
+}
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where a table goes."""
+
+    parquet: Path
+    markdown: Path
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What a table says below its rows: Markdown blocks, and the same as rows of TABLE."""
+
+    blocks: tuple[str, ...] = ()
+    records: tuple[Record, ...] = ()
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+def micro_note(scale: Scale) -> str:
+    """The first line of a page whose measured figures are not of the paper's scale."""
+    return (
+        f"> **Micro world** (scale `{scale}`): measured figures are of the micro world and not "
+        "comparable with published ones."
+    )
+
+
+def publish_table(
+    name: str,
+    table: Table,
+    measurements: Measurements,
+    scale: Scale,
+    outputs: Outputs,
+    *,
+    with_base: bool,
+    addition: Addition,
+) -> None:
+    """Write table `name` to both outputs; raises UserError where a run lacks a figure."""
+    lines = arrange_lines(table, scale, with_base)
+    records = line_records(name, table, lines, measurements)
+    rows = [*records, *({"table": name, **record} for record in addition.records)]
+    page = "\n".join(
+        [
+            *([micro_note(scale), ""] if scale != "paper" else []),
+            f"## {name.replace('_', ' ').capitalize()}. {table.title}",
+            "",
+            *_blocks(table, lines, measurements, outputs),
+            *(f"{block.rstrip()}\n" for block in addition.blocks),
+        ]
+    )
+    data = pa.Table.from_pylist([{key: None for key in TABLE.names} | row for row in rows], TABLE)
+    metadata = {"table": name, "title": table.title, "scale": scale, **addition.metadata}
+    write_table(outputs.parquet, data, metadata)
+    with whole_file(outputs.markdown) as temporary:
+        temporary.write_text(page.rstrip() + "\n", encoding="utf-8")
+
+
+def base_is_measured(measurements: Measurements) -> bool:
+    """Whether the base policy has figures: the ablation tables show it where it does."""
+    return BASE in measurements.runs()
+
+
+def _blocks(
+    table: Table, lines: Sequence[Line], measurements: Measurements, outputs: Outputs
+) -> list[str]:
+    main, *others = table.protocols
+    order = " / ".join(BENCHMARK_LABELS[name] for name in table_benchmarks(table))
+    several = any(len(_seeds(line, table, measurements)) > 1 for line in lines if line.run)
+    spread = " ± standard deviation over seeds (the interval is a single run's)" if several else ""
+    blocks = [
+        _main_table(table, lines, measurements),
+        f"All figures in percent. Measured: **value**{spread}, [95 % bootstrap interval over "
+        f"images], greedy decoding, protocol {_PROTOCOLS[main]}. Unparseable, n: {order}. "
+        f"As data: {link_to(outputs.parquet, outputs.markdown)}.\n",
+    ]
+    for protocol in others:
+        blocks += [
+            f"The same predictions under the protocol {_PROTOCOLS[protocol]}:\n",
+            _protocol_table(table, lines, measurements, protocol),
+        ]
+    return blocks + [f"{note.rstrip()}\n" for note in table.notes]
+
+
+def _main_table(table: Table, lines: Sequence[Line], measurements: Measurements) -> str:
+    printed = [key for key in table.columns if any(key in line.published for line in lines)]
+    header = ["Method", *(f"paper {table.columns[key].label}" for key in printed)]
+    rows = [
+        [line.name, *(_printed_cell(line.published.get(key)) for key in printed)] for line in lines
+    ]
+    measured = [_measured_cells(table, line, measurements, table.protocols[0]) for line in lines]
+    return aligned_table(
+        [*header, *_measured_header(table)],
+        [[*left, *right] for left, right in zip(rows, measured, strict=True)],
+    )
+
+
+def _protocol_table(
+    table: Table, lines: Sequence[Line], measurements: Measurements, protocol: str
+) -> str:
+    rows = [
+        [line.name, *_measured_cells(table, line, measurements, protocol)]
+        for line in lines
+        if line.run
+    ]
+    return aligned_table(["Method", *_measured_header(table)], rows)
+
+
+def _printed_cell(figure: float | None) -> str:
+    return EMPTY if figure is None else f"{figure:.1f}"
+
+
+def _measured_header(table: Table) -> list[str]:
+    labels = [f"measured {c.label}" for c in table.columns.values() if c.metric]
+    return [*labels, "unparseable", "n"]
+
+
+def _measured_cells(
+    table: Table, line: Line, measurements: Measurements, protocol: str
+) -> list[str]:
+    columns = [column for column in table.columns.values() if column.metric]
+    run = line.run
+    if run is None:
+        return [EMPTY] * (len(columns) + 2)
+    cells = [
+        measured_cell(measurements.get(run, column.benchmark, protocol, column.metric or ""))
+        for column in columns
+    ]
+    failed = [
+        measurements.get(run, benchmark, protocol, "unparseable")
+        for benchmark in table_benchmarks(table)
+    ]
+    unparseable = " / ".join(percent(figure.value) for figure in failed)
+    return [*cells, unparseable, " / ".join(str(figure.n) for figure in failed)]
+
+
+def _seeds(line: Line, table: Table, measurements: Measurements) -> tuple[int, ...]:
+    benchmark = table_benchmarks(table)[0]
+    return measurements.get(line.run or "", benchmark, table.protocols[0], "unparseable").seeds

@@ -1,0 +1,348 @@
+"""Tables from made-up metrics: what they print, what they keep as data, and how they fail."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from samr1.cli import collect_tables, table_1, table_2, table_3, table_4, table_5
+from samr1.errors import UserError
+from samr1.files import write_table
+from samr1.schemas import METRICS, SAMPLES
+from samr1.tables.gain import COMPARISONS
+from samr1.tables.layout import TABLE
+from samr1.tables.markdown import aligned_table, percent
+from samr1.tables.published import load_published, load_published_table
+
+PUBLISHED = Path(__file__).parents[2] / "config" / "published.yaml"
+MASK_BENCHMARKS = (
+    "reasonseg_val",
+    "reasonseg_test",
+    "refcoco_testa",
+    "refcocop_testa",
+    "refcocog_test",
+)
+RUNS = (
+    "base",
+    "qwen2.5vl_3b",
+    "sam_r1",
+    "threshold_0.5",
+    "threshold_0.7",
+    "threshold_0.8",
+    "grpo",
+    "grpo_token_level",
+    "grpo_clip_higher",
+)
+METRIC_NAMES = {
+    "seg_zero": ("giou", "ciou", "unparseable"),
+    "lisa": ("giou", "ciou", "unparseable"),
+    "rec": ("box_iou", "box_accuracy_0.5", "unparseable"),
+}
+
+
+def metric_rows(run: str, value: float, seed: int = 0) -> list[dict[str, Any]]:
+    """Every metric of a run; values differ by benchmark, metric and protocol, all from `value`."""
+    rows = []
+    for position, benchmark in enumerate((*MASK_BENCHMARKS, "lisa_grounding")):
+        protocols = ("rec",) if benchmark == "lisa_grounding" else ("seg_zero", "lisa")
+        for protocol in protocols:
+            for offset, metric in enumerate(METRIC_NAMES[protocol]):
+                figure = value + 0.01 * position + 0.002 * offset + 0.001 * (protocol == "lisa")
+                figure = 0.015 if metric == "unparseable" else figure
+                rows.append(
+                    {
+                        "run": run,
+                        "seed": seed,
+                        "benchmark": benchmark,
+                        "metric": metric,
+                        "value": figure,
+                        "ci_low": figure - 0.01,
+                        "ci_high": figure + 0.01,
+                        "n": 500 + position,
+                        "protocol": protocol,
+                    }
+                )
+    return rows
+
+
+def write_metrics(folder: Path, rows: Sequence[dict[str, Any]], name: str = "metrics") -> Path:
+    path = folder / f"{name}.parquet"
+    write_table(path, pa.Table.from_pylist(list(rows), METRICS))
+    return path
+
+
+@pytest.fixture
+def metrics(tmp_path: Path) -> list[Path]:
+    """One file a run; each run is 2 points above the one before it."""
+    return [
+        write_metrics(tmp_path, metric_rows(run, 0.40 + 0.02 * place), f"metrics_{run}")
+        for place, run in enumerate(RUNS)
+    ]
+
+
+def make(
+    module: Any, folder: Path, metrics: Sequence[Path], scale: str, *more: str
+) -> tuple[str, list[dict[str, Any]]]:
+    """Run a table command; its page and its rows."""
+    name = module.__name__.rpartition(".")[2]
+    parquet, page = folder / f"{name}.parquet", folder / f"{name}.md"
+    arguments = ["--metrics", *map(str, metrics), "--published", str(PUBLISHED), "--scale", scale]
+    outputs = ["--output-parquet", str(parquet), "--output-md", str(page)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [name, *arguments, *outputs, *more])
+        module.main()
+    table = pq.read_table(parquet)
+    assert table.schema.equals(TABLE)
+    return page.read_text(encoding="utf-8"), table.to_pylist()
+
+
+def main_table(page: str) -> dict[str, dict[str, str]]:
+    """The first Markdown table of a page: row name -> column -> cell."""
+    block = page[page.index("| Method") :].split("\n\n")[0].splitlines()
+    assert len({len(line) for line in block}) == 1, "pipes must stand in line"
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in block]
+    header, _, *rows = lines
+    return {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+
+
+def test_published_figures_are_the_papers() -> None:
+    tables = load_published(PUBLISHED).tables
+    assert list(tables) == [f"table_{number}" for number in range(1, 6)]
+    counts = {name: sum(len(row.figures) for row in table.rows) for name, table in tables.items()}
+    assert counts == {"table_1": 34, "table_2": 21, "table_3": 5, "table_4": 16, "table_5": 16}
+    ours = {row.method: row.figures for row in tables["table_1"].rows}["SAM-R1 (Ours)"]
+    assert ours == {"val_giou": 64.0, "val_ciou": 55.8, "test_giou": 60.2, "test_ciou": 54.3}
+    tiered, both = tables["table_4"].rows[-1], tables["table_5"].rows[-1]
+    assert tiered.figures == both.figures  # one run in both tables
+    assert all(f"Table {name[-1]}" in row.source for name, t in tables.items() for row in t.rows)
+
+
+def test_a_figure_without_a_column_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "published.yaml"
+    path.write_text(PUBLISHED.read_text().replace("{unstated: 63.8}", "{untold: 63.8}"))
+    with pytest.raises(UserError, match=r"published.yaml: tables.table_3: .*'untold'"):
+        load_published_table(path, "table_3")
+
+
+def test_micro_page_warns_first_and_keeps_the_papers_row_apart(
+    tmp_path: Path, metrics: list[Path]
+) -> None:
+    page, records = make(table_1, tmp_path, metrics, "micro")
+    first = page.splitlines()[0]
+    assert "micro world" in first and "not comparable with published ones" in first
+    rows = main_table(page)
+    assert rows["SAM-R1 (Ours)"]["paper test gIoU"] == "60.2"
+    assert rows["SAM-R1 (Ours)"]["measured test gIoU"] == "–"
+    assert rows["SAM-R1, micro policy"]["paper test gIoU"] == "–"
+    assert rows["SAM-R1, micro policy"]["measured test gIoU"] == "**45.0** [44.0, 46.0]"
+    assert rows["SAM-R1, micro policy"]["n"] == "500 / 501"
+    assert rows["SAM-R1, micro policy"]["unparseable"] == "1.5 / 1.5"
+    assert rows["Base micro policy, no training"]["measured val gIoU"] == "**40.0** [39.0, 41.0]"
+    assert rows["SAM4MLLM"]["paper test gIoU"] == "–"
+    assert not any(record["run"] == "qwen2.5vl_3b" for record in records)
+    assert not any(record["published"] and record["measured"] for record in records)
+
+
+def test_paper_page_sets_measured_beside_published(tmp_path: Path, metrics: list[Path]) -> None:
+    page, records = make(table_1, tmp_path, metrics, "paper")
+    assert page.startswith("## Table 1.") and "micro" not in page
+    rows = main_table(page)
+    assert rows["SAM-R1 (Ours)"]["paper val gIoU"] == "64.0"
+    assert rows["SAM-R1 (Ours)"]["measured val gIoU"] == "**44.0** [43.0, 45.0]"
+    assert rows["Qwen2.5VL-3B+SAM2"]["measured val gIoU"] == "**42.0** [41.0, 43.0]"
+    assert rows["Base policy, no training"]["paper val gIoU"] == "–"
+    assert rows["OVSeg"]["measured val gIoU"] == "–"
+    pair = [r for r in records if r["run"] == "sam_r1" and r["published"] is not None]
+    assert [r["published"] for r in pair] == pytest.approx([0.640, 0.558, 0.602, 0.543])
+    assert pair[0]["measured"] == pytest.approx(0.44) and pair[0]["protocol"] == "seg_zero"
+
+
+def test_lisa_protocol_has_a_table_of_its_own(tmp_path: Path, metrics: list[Path]) -> None:
+    page, records = make(table_1, tmp_path, metrics, "micro")
+    _, below = page.split("The same predictions under the protocol `lisa`")
+    rows = main_table(below)
+    assert rows["SAM-R1, micro policy"]["measured val gIoU"] == "**44.1** [43.1, 45.1]"
+    assert "OVSeg" not in rows
+    lisa = [r for r in records if r["protocol"] == "lisa"]
+    assert {r["run"] for r in lisa} == {"base", "sam_r1"}
+    assert all(r["published"] is None for r in lisa)
+
+
+def test_gain_over_base_with_its_paired_interval(tmp_path: Path, metrics: list[Path]) -> None:
+    bare, _ = make(table_1, tmp_path, metrics, "micro")
+    line = next(line for line in bare.splitlines() if line.startswith("| RefCOCOg test gIoU"))
+    assert "**+4.0**" in line and "+9.1 %" in line and "[" not in line
+    comparison = {
+        "run": "sam_r1",
+        "baseline": "base",
+        "benchmark": "refcocog_test",
+        "metric": "giou",
+        "protocol": "seg_zero",
+        "value": 0.04,
+        "ci_low": 0.031,
+        "ci_high": 0.052,
+    }
+    path = tmp_path / "comparison.parquet"
+    write_table(path, pa.Table.from_pylist([comparison], COMPARISONS))
+    page, records = make(table_1, tmp_path, metrics, "micro", "--comparisons", str(path))
+    line = next(line for line in page.splitlines() if line.startswith("| RefCOCOg test gIoU"))
+    assert "[+3.1, +5.2]" in line
+    gain = next(
+        r for r in records if (r["metric"], r["benchmark"]) == ("giou_gain", "refcocog_test")
+    )
+    assert (gain["ci_low"], gain["ci_high"]) == (0.031, 0.052)
+
+
+def test_a_missing_metric_names_run_and_benchmark(tmp_path: Path, metrics: list[Path]) -> None:
+    rows = [r for r in metric_rows("sam_r1", 0.5) if r["benchmark"] != "reasonseg_test"]
+    partial = write_metrics(tmp_path, rows, "partial")
+    others = [path for path in metrics if "sam_r1" not in path.name]
+    with pytest.raises(UserError) as error:
+        make(table_1, tmp_path, [*others, partial], "micro")
+    message = str(error.value)
+    assert "'sam_r1'" in message and "'reasonseg_test'" in message and "\n" not in message
+    assert not list(tmp_path.glob("table_1.*"))
+
+
+def test_a_figure_given_twice_is_refused(tmp_path: Path, metrics: list[Path]) -> None:
+    twice = write_metrics(tmp_path, metric_rows("base", 0.3), "again")
+    with pytest.raises(UserError, match="also in"):
+        make(table_3, tmp_path, [*metrics, twice], "micro")
+
+
+def test_seeds_give_mean_and_deviation(tmp_path: Path) -> None:
+    files = [
+        write_metrics(tmp_path, metric_rows("base", 0.40), "base"),
+        write_metrics(tmp_path, metric_rows("sam_r1", 0.52, seed=1), "one"),
+        write_metrics(tmp_path, metric_rows("sam_r1", 0.50, seed=0), "zero"),
+    ]
+    page, records = make(table_3, tmp_path, files, "micro")
+    cell = main_table(page)["SAM-R1, micro policy"]["measured mean box IoU"]
+    assert cell == "**56.0 ± 1.4** [55.0, 57.0]"
+    row = next(r for r in records if r["run"] == "sam_r1" and r["metric"] == "box_iou")
+    assert row["seeds"] == [0, 1] and row["sd_over_seeds"] == pytest.approx(0.0141, abs=1e-4)
+
+
+def test_table_2_counts_shared_images(tmp_path: Path, metrics: list[Path]) -> None:
+    def samples(name: str, images: Sequence[str]) -> Path:
+        path = tmp_path / f"{name}.parquet"
+        rows = [
+            {field: None for field in SAMPLES.names} | {"sample_id": f"{i}", "image_id": image}
+            for i, image in enumerate(images)
+        ]
+        write_table(path, pa.Table.from_pylist(rows, SAMPLES))
+        return path
+
+    training = samples("training", ["1", "1", "2", "3"])
+    testa = samples("refcoco_testa", ["1", "2", "4", "4", "5"])
+    apart = samples("reasonseg_val", ["reasonseg/val/a"])
+    options = ["--training-samples", str(training), "--benchmark-samples", str(testa), str(apart)]
+    page, records = make(table_2, tmp_path, metrics, "micro", *options)
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in page[page.index("| Benchmark") :].splitlines()[2:4]
+    ]
+    assert cells[0] == ["ReasonSeg val", "1", "0", "0.0", "0"]
+    assert cells[1] == ["RefCOCO testA", "4", "2", "50.0", "3"]
+    overlap = {r["benchmark"]: r["measured"] for r in records if r["metric"] == "image_overlap"}
+    assert overlap == {"reasonseg_val": 0.0, "refcoco_testa": 0.5}
+
+
+def test_table_3_has_both_box_metrics(tmp_path: Path, metrics: list[Path]) -> None:
+    rows = main_table(make(table_3, tmp_path, metrics, "paper")[0])
+    assert rows["Visual-RFT"]["paper mean box IoU"] == "43.9"
+    ours = rows["SAM-R1 (Ours)"]
+    assert ours["paper mean box IoU"] == "–" and ours["paper metric not stated"] == "63.8"
+    assert ours["measured mean box IoU"] == "**49.0** [48.0, 50.0]"
+    assert ours["measured accuracy at box IoU > 0.5"] == "**49.2** [48.2, 50.2]"
+
+
+def test_table_4_shows_the_base_only_where_it_is_given(tmp_path: Path, metrics: list[Path]) -> None:
+    rows = main_table(make(table_4, tmp_path, metrics, "micro")[0])
+    assert rows["0.8"]["paper ReasonSeg test cIoU"] == "50.8"
+    assert rows["Threshold 0.8, micro policy"]["measured ReasonSeg test cIoU"].startswith(
+        "**51.2**"
+    )
+    assert "Base micro policy, no training" in rows
+    without = [path for path in metrics if "base" not in path.name]
+    assert "Base micro policy, no training" not in main_table(
+        make(table_4, tmp_path, without, "micro")[0]
+    )
+
+
+def write_training(folder: Path, run: str, low: float, high: float, kl: float) -> Path:
+    path = folder / "training" / run / "seed_0.parquet"
+    steps = {"step": [0, 1], "kl": [kl, float("nan")]}
+    clips = {"clip_fraction_low": [0.0, low], "clip_fraction_high": [0.0, high]}
+    write_table(path, pa.table(steps | clips), {"seed": "0"})
+    return path
+
+
+def test_table_5_flags_identical_and_idle_runs(tmp_path: Path, metrics: list[Path]) -> None:
+    files = [
+        write_training(tmp_path, "grpo", 0.002, 0.004, 0.1),
+        write_training(tmp_path, "grpo_clip_higher", 0.002, 0.004, 0.1),
+        write_training(tmp_path, "grpo_token_level", 0.0, 0.0, 0.2),
+        write_training(tmp_path, "sam_r1", 0.001, 0.0, 0.3),
+    ]
+    page, records = make(table_5, tmp_path, metrics, "micro", "--training", *map(str, files))
+    assert "Identical runs**: `grpo` and `grpo_clip_higher` have the same training" in page
+    assert "No token ever reached a clipping bound in `grpo_token_level`:" in page
+    line = next(line for line in page.splitlines() if line.startswith("| `grpo` "))
+    assert "**0.1000**" in line and "**0.2000**" in line
+    assert page.count("Identical runs**") == 1
+    fractions = {r["run"]: r["measured"] for r in records if r["metric"] == "clip_fraction_low"}
+    assert fractions["sam_r1"] == pytest.approx(0.0005)
+
+
+def test_table_5_flags_runs_with_the_same_figures(tmp_path: Path, metrics: list[Path]) -> None:
+    twin = write_metrics(tmp_path, metric_rows("grpo", 0.44), "twin")  # sam_r1's figures
+    rest = [path for path in metrics if path.name != "metrics_grpo.parquet"]
+    runs = ("grpo", "grpo_clip_higher", "grpo_token_level", "sam_r1")
+    files = [write_training(tmp_path, run, 0.1, 0.1, 0.1 * k) for k, run in enumerate(runs)]
+    page, _ = make(table_5, tmp_path, [*rest, twin], "micro", "--training", *map(str, files))
+    assert "`grpo` and `sam_r1` have the same figures on every benchmark" in page
+    page, _ = make(table_5, tmp_path, metrics, "micro", "--training", *map(str, files))
+    assert "No two of these runs came out identical." in page
+    with pytest.raises(UserError, match="no training metrics of run 'grpo_token_level'"):
+        kept = [str(path) for path in files if "token" not in str(path)]
+        make(table_5, tmp_path, metrics, "micro", "--training", *kept)
+
+
+def test_bytes_do_not_depend_on_the_order_of_files(tmp_path: Path, metrics: list[Path]) -> None:
+    make(table_4, tmp_path, metrics, "smoke")
+    before = [(tmp_path / f"table_4.{end}").read_bytes() for end in ("md", "parquet")]
+    make(table_4, tmp_path, metrics[::-1], "smoke")
+    assert [(tmp_path / f"table_4.{end}").read_bytes() for end in ("md", "parquet")] == before
+
+
+def test_collected_page_says_the_note_once(
+    tmp_path: Path, metrics: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(table_3, tmp_path, metrics, "micro")
+    make(table_4, tmp_path, metrics, "micro")
+    pages = [str(tmp_path / "table_4.md"), str(tmp_path / "table_3.md")]
+    output = tmp_path / "README.md"
+    monkeypatch.setattr(sys, "argv", ["x", "--tables", *pages, "--output", str(output)])
+    collect_tables.main()
+    text = output.read_text(encoding="utf-8")
+    assert "micro world" in text.splitlines()[0] and text.count("not comparable") == 1
+    assert text.index("## Table 3.") < text.index("## Table 4.")
+    assert "([table_3.md](table_3.md))" in text
+    make(table_4, tmp_path, metrics, "paper")
+    with pytest.raises(UserError, match="different scales"):
+        collect_tables.main()
+
+
+def test_markdown_details() -> None:
+    assert percent(-0.0001, signed=True) == "+0.0" and percent(None) == "–"
+    assert (
+        aligned_table(["a|b", "c"], [["d", ""]])
+        == "| a\\|b |   c |\n| ---- | --: |\n| d    |   – |\n"
+    )
