@@ -31,9 +31,9 @@ def group_advantages(rewards: torch.Tensor) -> torch.Tensor:
         raise ValueError(f"need floating [Q, G] rewards, not {rewards.dtype} {list(rewards.shape)}")
     if not rewards.isfinite().all():
         raise ValueError("rewards must be finite")
-    centred = rewards - rewards.mean(dim=1, keepdim=True)  # [Q, G]
+    # Measured from the first reward, so that agreeing rewards give 0 and not a rounding over 1e-6.
+    offset = rewards - rewards[:, :1]  # [Q, G]
+    centred = offset - offset.mean(dim=1, keepdim=True)  # [Q, G]
     degrees = max(rewards.shape[1] - 1, 1)
     std = (centred.square().sum(dim=1, keepdim=True) / degrees).sqrt()  # [Q, 1]
-    # The mean of equal numbers can be off by a rounding; divided by 1e-6 that would not be 0.
-    agree = (rewards == rewards[:, :1]).all(dim=1, keepdim=True)  # [Q, 1]
-    return (centred / (std + EPSILON)).masked_fill(agree, 0.0)
+    return centred / (std + EPSILON)
