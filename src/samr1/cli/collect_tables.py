@@ -11,7 +11,7 @@ from samr1.tables.collect import collect_tables
 
 def main() -> None:
     """Read the pages, write them as one."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m samr1.cli.collect_tables", description=__doc__)
     parser.add_argument(
         "--tables", type=Path, nargs="+", required=True, help="the tables' Markdown files"
     )

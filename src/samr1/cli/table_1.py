@@ -12,7 +12,7 @@ from samr1.tables.page import publish_table
 
 def main() -> None:
     """Read the metrics, write the table as Parquet and Markdown."""
-    parser = table_parser(__doc__)
+    parser = table_parser("table_1", __doc__)
     parser.add_argument(
         "--comparisons",
         type=Path,

@@ -9,7 +9,7 @@ from samr1.tables.page import Addition, publish_table
 
 def main() -> None:
     """Read the metrics, write the table as Parquet and Markdown."""
-    parser = table_parser(__doc__)
+    parser = table_parser("table_3", __doc__)
     arguments = parser.parse_args()
     inputs = read_inputs("table_3", arguments)
     publish_table(

@@ -22,9 +22,9 @@ class TableInputs:
     outputs: Outputs
 
 
-def table_parser(description: str | None) -> argparse.ArgumentParser:
-    """A parser with the options of every table."""
-    parser = argparse.ArgumentParser(description=description)
+def table_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """A parser for the command `name`, with the options of every table."""
+    parser = argparse.ArgumentParser(prog=f"python -m samr1.cli.{name}", description=description)
     parser.add_argument(
         "--metrics", type=Path, nargs="+", required=True, help="metrics.parquet files, any order"
     )
