@@ -1,0 +1,173 @@
+"""The policy as `transformers` has it: loading, encoding a question, saving.
+
+The image processor and the tokenizer are loaded apart, never the joint processor, whose video part
+needs torchvision. Frames: the policy sees an image that is already `image_size`×`image_size`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import LongTensor, Tensor
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen2_5_VLForConditionalGeneration
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from samr1.errors import UserError
+from samr1.files import whole_folder
+from samr1.policy.prompt import SYSTEM_PROMPT, Dialect, build_prompt
+
+# Tokens that stand for an image or a video, or open and close one. A response that held one would
+# be taken for another image by the next forward pass, so they are suppressed in sampling and, for
+# one and the same distribution, in the log-probabilities.
+VISION_TOKENS = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+STOP_TOKEN = "<|im_end|>"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A Qwen2.5-VL model with its tokenizer and image processor.
+
+    `blocked_token_ids` are those that it may never say; `stop_token_id` ends its turn.
+    """
+
+    model: Qwen2_5_VLForConditionalGeneration
+    tokenizer: PreTrainedTokenizerBase
+    image_processor: Qwen2VLImageProcessorPil
+    image_token_id: int
+    stop_token_id: int
+    blocked_token_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One encoded prompt, image included.
+
+    `input_ids` [P] int64; `pixel_values` [N, D] float32, the patches; `grid_thw` [1, 3] int64, the
+    patch grid; `position_ids` [3, P] int64, the time, height and width of each token.
+    """
+
+    input_ids: Tensor
+    pixel_values: Tensor
+    grid_thw: Tensor
+    position_ids: Tensor
+
+    @property
+    def response_start(self) -> int:
+        """The position id of a response's first token: one past the prompt's largest in 3-D."""
+        return int(self.position_ids.max()) + 1
+
+
+def load_policy(
+    path: str | Path, dtype: str = "float32", device: torch.device | str = "cpu"
+) -> Policy:
+    """Load the policy from a `transformers` folder or a hub id, in evaluation mode.
+
+    Raises UserError when `path` is a folder that lacks a model, or the tokenizer lacks a token.
+    """
+    if Path(path).is_dir() and not (Path(path) / "config.json").is_file():
+        raise UserError(f"{path}: holds no config.json; name a folder that a policy was saved in.")
+    try:
+        model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+            str(path), dtype=getattr(torch, dtype), attn_implementation="sdpa"
+        )
+        tokenizer = AutoTokenizer.from_pretrained(str(path))
+        image_processor = Qwen2VLImageProcessorPil.from_pretrained(str(path))
+    except OSError as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path}: cannot be loaded as a policy ({reason})") from error
+    model.to(device=torch.device(device))  # type: ignore[call-arg]
+    return assemble_policy(model.eval(), tokenizer, image_processor, name=str(path))
+
+
+def assemble_policy(
+    model: Qwen2_5_VLForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerBase,
+    image_processor: Qwen2VLImageProcessorPil,
+    name: str = "policy",
+) -> Policy:
+    """Join a model to its tokenizer and image processor, and look up the special tokens."""
+    vocabulary = tokenizer.get_vocab()
+    missing = [token for token in (*VISION_TOKENS, STOP_TOKEN) if token not in vocabulary]
+    if missing:
+        raise UserError(f"{name}: its tokenizer lacks the token {missing[0]}; use a Qwen2.5-VL's.")
+    # Rows of the output layer beyond the vocabulary only round its size; they mean no token.
+    rounding = range(len(tokenizer), model.get_input_embeddings().num_embeddings)
+    return Policy(
+        model=model,
+        tokenizer=tokenizer,
+        image_processor=image_processor,
+        image_token_id=vocabulary["<|image_pad|>"],
+        stop_token_id=vocabulary[STOP_TOKEN],
+        blocked_token_ids=(*sorted(vocabulary[token] for token in VISION_TOKENS), *rounding),
+    )
+
+
+def encode_question(policy: Policy, image: Image.Image, query: str, dialect: Dialect) -> Question:
+    """Encode an already resized RGB `image` and `query` as the policy's prompt in `dialect`.
+
+    The tensors are on the CPU. Raises UserError when the image's sides are not whole numbers of
+    merged patches, or when its tokens in the prompt differ in number from its merged patches.
+    """
+    pixel_values, grid_thw = encode_image(policy, image)
+    messages: list[dict[str, Any]] = [
+        {"role": "system", "content": SYSTEM_PROMPT},
+        {
+            "role": "user",
+            "content": [
+                {"type": "image"},
+                {"type": "text", "text": build_prompt(dialect, query)},
+            ],
+        },
+    ]
+    text = policy.tokenizer.apply_chat_template(
+        messages, tokenize=False, add_generation_prompt=True
+    )
+    ids = policy.tokenizer(text, add_special_tokens=False)["input_ids"]
+    merge = policy.image_processor.merge_size
+    needed = int(grid_thw.prod()) // merge**2
+    expanded = _expand_image_token(ids, policy.image_token_id, needed)
+    input_ids = torch.tensor(expanded, dtype=torch.int64)
+    is_image = (input_ids == policy.image_token_id).int()
+    if (found := int(is_image.sum())) != needed:
+        raise UserError(
+            f"the prompt for {query!r} holds {found} image tokens and its image {needed} merged "
+            "patches; the question must not contain <|image_pad|>, and the chat template one."
+        )
+    positions, _ = policy.model.model.get_rope_index(
+        LongTensor(input_ids[None]), is_image[None], image_grid_thw=grid_thw
+    )
+    return Question(input_ids, pixel_values, grid_thw, positions[:, 0])
+
+
+def encode_image(policy: Policy, image: Image.Image) -> tuple[Tensor, Tensor]:
+    """Cut an RGB image into normalised patches: [N, D] float32 and the grid [1, 3] int64."""
+    processor = policy.image_processor
+    unit = processor.patch_size * processor.merge_size
+    if image.width % unit or image.height % unit:
+        raise UserError(
+            f"an image of {image.width}×{image.height} pixels does not fit the policy's patches; "
+            f"set policy.image_size to a multiple of {unit}."
+        )
+    # The size is already right: `resize_images` saw to it, once for all runs.
+    encoded = processor(images=[image], do_resize=False, return_tensors="pt")
+    return encoded["pixel_values"].float(), encoded["image_grid_thw"]
+
+
+def _expand_image_token(ids: list[int], image_token_id: int, count: int) -> list[int]:
+    """Write the template's one image token `count` times, where it stands first."""
+    if image_token_id not in ids:
+        return ids
+    first = ids.index(image_token_id)
+    return ids[:first] + [image_token_id] * count + ids[first + 1 :]
+
+
+def save_policy(policy: Policy, folder: Path) -> None:
+    """Write the policy as an ordinary `transformers` folder, whole or not at all."""
+    with whole_folder(folder) as temporary:
+        policy.model.save_pretrained(temporary)
+        policy.tokenizer.save_pretrained(temporary)
+        policy.image_processor.save_pretrained(temporary)

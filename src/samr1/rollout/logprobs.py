@@ -1,0 +1,132 @@
+"""Log-probabilities of a group's responses over one shared prompt.
+
+One row a question holds the prompt once and its responses; logits exist at response positions only,
+and, where the vocabulary is large, only a chunk of them at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+from transformers import Qwen2_5_VLForConditionalGeneration
+
+from samr1.policy.model import Question
+from samr1.rollout.distribution import next_token_logprobs
+from samr1.rollout.inputs import embed_tokens, encode_images
+from samr1.rollout.packing import Packed, Responses, pack, split_passes
+
+# Response positions × vocabulary that are held as float32 logits at once: 256 MiB.
+_LOGITS_AT_ONCE = 2**26
+
+
+@dataclass(frozen=True)
+class ResponseLogprobs:
+    """Of Q questions with G responses of up to T tokens, all [Q, G, T].
+
+    `logprobs` float32, 0 beyond a response's end; `entropies` float32 in nats, without gradient;
+    `mask` bool, true at response tokens, the stop token included.
+    """
+
+    logprobs: Tensor
+    entropies: Tensor
+    mask: Tensor
+
+
+def response_logprobs(
+    model: Qwen2_5_VLForConditionalGeneration,
+    questions: Sequence[Question],
+    groups: Sequence[Responses],
+    *,
+    temperature: float,
+    blocked_token_ids: Sequence[int],
+    image_features: Sequence[Tensor] | None = None,
+) -> ResponseLogprobs:
+    """Log-probabilities of the response tokens of `groups` (G token lists a question), in one pass.
+
+    The distribution is the one that was sampled from: tempered, `blocked_token_ids` left out.
+    Gradients flow to the language model and, unless `image_features` are given, the vision tower.
+    """
+    packed = pack(questions, groups)
+    if image_features is None:
+        image_features = encode_images(model, questions)
+    hidden = _hidden_at_responses(model, packed, image_features)
+    target = packed.target.to(hidden.device)
+    rows = max(_LOGITS_AT_ONCE // model.model.language_model.config.vocab_size, 1)
+    parts = []
+    for states, tokens in zip(hidden.split(rows), target.split(rows), strict=True):
+        inputs = (model.lm_head, states, tokens, tuple(blocked_token_ids), temperature)
+        if len(hidden) > rows and torch.is_grad_enabled():
+            # Each chunk's logits are computed again in the backward pass instead of kept.
+            parts.append(checkpoint(_score, *inputs, use_reentrant=False))
+        else:
+            parts.append(_score(*inputs))
+    times = max((len(response) for group in groups for response in group), default=0)
+    shape = (len(groups), len(groups[0]), max(times, 1))
+    slot = tuple(packed.slot.to(hidden.device))
+    empty = torch.zeros(shape, device=hidden.device)
+    return ResponseLogprobs(
+        logprobs=empty.index_put(slot, torch.cat([part[0] for part in parts])),
+        entropies=empty.index_put(slot, torch.cat([part[1] for part in parts])),
+        mask=empty.bool().index_put(slot, torch.ones_like(target, dtype=torch.bool)),
+    )
+
+
+def response_logprobs_in_passes(
+    model: Qwen2_5_VLForConditionalGeneration,
+    questions: Sequence[Question],
+    groups: Sequence[Responses],
+    *,
+    temperature: float,
+    blocked_token_ids: Sequence[int],
+    tokens_per_pass: int,
+    image_features: Sequence[Tensor] | None = None,
+) -> Tensor:
+    """Log-probabilities [Q, G, T] of all `questions` without gradient, a pass at a time."""
+    times = max((len(response) for group in groups for response in group), default=0)
+    shape = (len(groups), len(groups[0]), max(times, 1))
+    result = torch.zeros(shape, device=model.device)
+    for rows in split_passes(questions, groups, tokens_per_pass):
+        with torch.no_grad():
+            part = response_logprobs(
+                model,
+                [questions[row] for row in rows],
+                [groups[row] for row in rows],
+                temperature=temperature,
+                blocked_token_ids=blocked_token_ids,
+                image_features=image_features and [image_features[row] for row in rows],
+            ).logprobs
+        result[rows, :, : part.shape[2]] = part
+    return result
+
+
+def _hidden_at_responses(
+    model: Qwen2_5_VLForConditionalGeneration, packed: Packed, image_features: Sequence[Tensor]
+) -> Tensor:
+    """The last hidden states [N, H] that predict the response tokens."""
+    device = model.device
+    output = model.model.language_model(
+        inputs_embeds=embed_tokens(model, packed.input_ids.to(device), image_features),
+        position_ids=packed.position_ids.to(device),
+        attention_mask=packed.visible.to(device),
+        use_cache=False,
+    )
+    row, place = packed.source.to(device)
+    return output.last_hidden_state[row, place]
+
+
+def _score(
+    lm_head: torch.nn.Module,
+    hidden: Tensor,
+    target: Tensor,
+    blocked_token_ids: tuple[int, ...],
+    temperature: float,
+) -> tuple[Tensor, Tensor]:
+    """Log-probability of each target [N] and the entropy [N] at its position."""
+    table = next_token_logprobs(lm_head(hidden), blocked_token_ids, temperature)
+    with torch.no_grad():
+        entropies = -(table.exp() * table).sum(dim=-1)
+    return table.gather(1, target[:, None])[:, 0], entropies

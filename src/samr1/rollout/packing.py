@@ -1,0 +1,106 @@
+"""Packing a question's prompt once with all its responses into one sequence.
+
+A packed row is: the prompt, then each response without its last token (nothing is read from there).
+Response tokens see the prompt and the earlier tokens of their own response; every response's
+position ids restart one past the prompt's largest. The prompt's last token predicts the first
+token of every response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from samr1.policy.model import Question
+
+Responses = Sequence[Sequence[int]]  # G token lists of one question, the stop token included
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Q packed rows of length L, padded on the right, and where their N response tokens are.
+
+    `input_ids` [Q, L]; `position_ids` [3, Q, L]; `visible` [Q, 1, L, L] bool, query by key;
+    `source` [2, N]: the (row, place) whose logits predict response token n; `target` [N] its id;
+    `slot` [3, N] its (question, response, time) in the output [Q, G, T]. All int64, on the CPU.
+    """
+
+    input_ids: Tensor
+    position_ids: Tensor
+    visible: Tensor
+    source: Tensor
+    target: Tensor
+    slot: Tensor
+
+
+def packed_length(question: Question, responses: Responses) -> int:
+    """The number of tokens in the packed row of one question."""
+    return len(question.input_ids) + sum(max(len(response) - 1, 0) for response in responses)
+
+
+def split_passes(
+    questions: Sequence[Question], groups: Sequence[Responses], tokens_per_pass: int
+) -> Iterator[list[int]]:
+    """Indices of the questions of each pass: rows × longest row ≤ `tokens_per_pass`, at least one.
+
+    Longest first, so that rows of a pass are alike and little is padded.
+    """
+    lengths = [
+        packed_length(question, group) for question, group in zip(questions, groups, strict=True)
+    ]
+    order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
+    start = 0
+    while start < len(order):
+        rows = max(tokens_per_pass // lengths[order[start]], 1)
+        yield order[start : start + rows]
+        start += rows
+
+
+def pack(questions: Sequence[Question], groups: Sequence[Responses]) -> Packed:
+    """Pack each question with its responses; rows of unequal length are padded on the right."""
+    lengths = [
+        packed_length(question, group) for question, group in zip(questions, groups, strict=True)
+    ]
+    longest = max(lengths)
+    input_ids = torch.zeros(len(questions), longest, dtype=torch.int64)
+    position_ids = torch.zeros(3, len(questions), longest, dtype=torch.int64)
+    # 0 is the prompt, 1..G the responses, -1 padding.
+    owner = torch.full((len(questions), longest), -1, dtype=torch.int64)
+    source: list[tuple[int, int]] = []
+    target: list[int] = []
+    slot: list[tuple[int, int, int]] = []
+    for row, (question, group) in enumerate(zip(questions, groups, strict=True)):
+        prompt = len(question.input_ids)
+        input_ids[row, :prompt] = question.input_ids
+        position_ids[:, row, :prompt] = question.position_ids
+        owner[row, :prompt] = 0
+        end = prompt
+        for index, response in enumerate(group):
+            start, end = end, end + max(len(response) - 1, 0)
+            input_ids[row, start:end] = torch.tensor(response[:-1], dtype=torch.int64)
+            position_ids[:, row, start:end] = question.response_start + torch.arange(end - start)
+            owner[row, start:end] = index + 1
+            for time, token in enumerate(response):
+                source.append((row, start + time - 1 if time else prompt - 1))
+                target.append(token)
+                slot.append((row, index, time))
+    return Packed(
+        input_ids=input_ids,
+        position_ids=position_ids,
+        visible=_visible(owner),
+        source=torch.tensor(source, dtype=torch.int64).reshape(-1, 2).T,
+        target=torch.tensor(target, dtype=torch.int64),
+        slot=torch.tensor(slot, dtype=torch.int64).reshape(-1, 3).T,
+    )
+
+
+def _visible(owner: Tensor) -> Tensor:
+    """[Q, 1, L, L] bool: keys that come no later, of the prompt or of the query's own response."""
+    order = torch.arange(owner.shape[1])
+    earlier = order[:, None] >= order[None, :]
+    same = owner[:, :, None] == owner[:, None, :]
+    prompt = owner[:, None, :] == 0
+    return (earlier & (same | prompt))[:, None]

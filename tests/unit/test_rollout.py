@@ -1,0 +1,255 @@
+"""Sampling and log-probabilities over a shared prompt, each against its plain twin."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny import random_image, tiny_policy
+from torch import Tensor
+
+from samr1.policy.model import Policy, Question, encode_question
+from samr1.rollout.distribution import next_token_logprobs
+from samr1.rollout.logprobs import response_logprobs, response_logprobs_in_passes
+from samr1.rollout.packing import pack, split_passes
+from samr1.rollout.sample import sample_groups
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return tiny_policy()
+
+
+@pytest.fixture(scope="module")
+def questions(policy: Policy) -> list[Question]:
+    """Three prompts of unequal length, two of unequal picture size."""
+    return [
+        encode_question(policy, random_image(0), "a ball", "qwen"),
+        encode_question(policy, random_image(1, 84), "the thing left of the blue ring", "qwen"),
+        encode_question(policy, random_image(2), "x", "qwen"),
+    ]
+
+
+def random_groups(policy: Policy, lengths: list[list[int]]) -> list[list[list[int]]]:
+    draw = torch.Generator().manual_seed(0)
+    low, high = 10, len(policy.tokenizer)
+    return [
+        [torch.randint(low, high, (length,), generator=draw).tolist() for length in group]
+        for group in lengths
+    ]
+
+
+def plain_logits(policy: Policy, question: Question, response: list[int]) -> Tensor:
+    """The twin: one full forward pass of one response by the model's own front door, [T, V]."""
+    input_ids = torch.cat([question.input_ids, torch.tensor(response, dtype=torch.int64)])[None]
+    logits = policy.model(
+        input_ids=input_ids,
+        attention_mask=torch.ones_like(input_ids),
+        pixel_values=question.pixel_values,
+        image_grid_thw=question.grid_thw,
+        mm_token_type_ids=(input_ids == policy.image_token_id).int(),
+    ).logits[0]
+    start = len(question.input_ids) - 1
+    return logits[start : start + len(response)]
+
+
+def plain_logprobs(
+    policy: Policy, question: Question, response: list[int], temperature: float
+) -> Tensor:
+    logits = plain_logits(policy, question, response)
+    table = next_token_logprobs(logits, policy.blocked_token_ids, temperature)
+    return table.gather(1, torch.tensor(response)[:, None])[:, 0]
+
+
+LENGTHS = [[1, 7, 3], [5, 0, 9], [2, 2, 1]]
+
+
+def test_packed_logprobs_and_gradients_equal_one_forward_pass_a_response(
+    policy: Policy, questions: list[Question]
+) -> None:
+    groups = random_groups(policy, LENGTHS)
+    weights = torch.randn(3, 3, 9, generator=torch.Generator().manual_seed(1))
+    model = policy.model
+    parameters = dict(model.named_parameters())
+
+    ours = response_logprobs(
+        model, questions, groups, temperature=0.7, blocked_token_ids=policy.blocked_token_ids
+    )
+    assert ours.mask.sum(dim=2).tolist() == LENGTHS
+    fast = torch.autograd.grad(
+        (ours.logprobs * weights * ours.mask).sum(), list(parameters.values())
+    )
+
+    total = torch.zeros(())
+    for q, group in enumerate(groups):
+        for g, response in enumerate(group):
+            if response:
+                plain = plain_logprobs(policy, questions[q], response, 0.7)
+                torch.testing.assert_close(
+                    ours.logprobs[q, g, : len(response)], plain, atol=1e-5, rtol=1e-5
+                )
+                total = total + (plain * weights[q, g, : len(response)]).sum()
+    slow = torch.autograd.grad(total, list(parameters.values()))
+    for name, a, b in zip(parameters, fast, slow, strict=True):
+        difference = float((a - b).norm() / b.norm().clamp(min=1e-3))
+        assert difference < 1e-5, (name, difference)
+
+
+def test_passes_and_vocabulary_chunks_change_nothing(
+    policy: Policy, questions: list[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = random_groups(policy, LENGTHS)
+    whole = response_logprobs(
+        policy.model, questions, groups, temperature=1.0, blocked_token_ids=()
+    )
+    (gradient,) = torch.autograd.grad(whole.logprobs.sum(), policy.model.lm_head.weight)
+    monkeypatch.setattr("samr1.rollout.logprobs._LOGITS_AT_ONCE", 4 * len(policy.tokenizer))
+    parts = response_logprobs_in_passes(
+        policy.model,
+        questions,
+        groups,
+        temperature=1.0,
+        blocked_token_ids=(),
+        tokens_per_pass=1,
+    )
+    torch.testing.assert_close(parts, whole.logprobs.detach(), atol=1e-5, rtol=1e-5)
+    chunked = response_logprobs(
+        policy.model, questions, groups, temperature=1.0, blocked_token_ids=()
+    )
+    (again,) = torch.autograd.grad(chunked.logprobs.sum(), policy.model.lm_head.weight)
+    torch.testing.assert_close(again, gradient, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(chunked.entropies, whole.entropies, atol=1e-5, rtol=1e-5)
+
+
+def test_entropy_and_the_tokens_that_are_never_said(
+    policy: Policy, questions: list[Question]
+) -> None:
+    logits = plain_logits(policy, questions[0], [20, 30])
+    blocked = list(policy.blocked_token_ids)
+    table = next_token_logprobs(logits, blocked, 1.0)
+    keep = [token for token in range(logits.shape[1]) if token not in blocked]
+    torch.testing.assert_close(table[:, keep], torch.log_softmax(logits[:, keep], dim=-1))
+    assert table[:, blocked].exp().eq(0).all()
+    ours = response_logprobs(
+        policy.model, questions[:1], [[[20, 30]]], temperature=1.0, blocked_token_ids=blocked
+    )
+    expected = torch.distributions.Categorical(logits=logits[:, keep]).entropy()
+    torch.testing.assert_close(ours.entropies[0, 0], expected, atol=1e-5, rtol=1e-5)
+    assert not ours.entropies.requires_grad
+
+
+def test_packed_positions_are_the_models_own(policy: Policy, questions: list[Question]) -> None:
+    groups = random_groups(policy, LENGTHS)
+    packed = pack(questions, groups)
+    for row, (question, group) in enumerate(zip(questions, groups, strict=True)):
+        prompt, start = len(question.input_ids), len(question.input_ids)
+        for response in group:
+            ids = torch.cat([question.input_ids, torch.tensor(response, dtype=torch.int64)])[None]
+            own, _ = policy.model.model.get_rope_index(
+                ids, (ids == policy.image_token_id).int(), image_grid_thw=question.grid_thw
+            )
+            end = start + max(len(response) - 1, 0)
+            assert torch.equal(packed.position_ids[:, row, :prompt], own[:, 0, :prompt])
+            assert torch.equal(
+                packed.position_ids[:, row, start:end], own[:, 0, prompt : prompt + end - start]
+            )
+            start = end
+
+
+def test_passes_hold_every_question_once_within_the_limit(
+    policy: Policy, questions: list[Question]
+) -> None:
+    groups = random_groups(policy, LENGTHS)
+    lengths = [
+        len(question.input_ids) + sum(max(n - 1, 0) for n in counts)
+        for question, counts in zip(questions, LENGTHS, strict=True)
+    ]
+    passes = list(split_passes(questions, groups, 2 * max(lengths)))
+    assert sorted(row for rows in passes for row in rows) == [0, 1, 2]
+    assert [len(rows) for rows in passes] == [2, 1]
+    assert [len(rows) for rows in split_passes(questions, groups, 1)] == [1, 1, 1]
+
+
+def test_sampled_logprobs_equal_recomputed_ones(policy: Policy, questions: list[Question]) -> None:
+    keys = [(0, 0, index) for index in range(3)]
+    groups = sample_groups(
+        policy, questions, group_size=4, temperature=1.3, max_new_tokens=12, keys=keys
+    )
+    again = response_logprobs(
+        policy.model,
+        questions,
+        [group.responses for group in groups],
+        temperature=1.3,
+        blocked_token_ids=policy.blocked_token_ids,
+    )
+    lengths = set()
+    for q, group in enumerate(groups):
+        for g, (response, logprobs) in enumerate(zip(group.responses, group.logprobs, strict=True)):
+            assert group.truncated[g] == (response[-1] != policy.stop_token_id)
+            assert policy.stop_token_id not in response[:-1]
+            assert not set(response) & set(policy.blocked_token_ids)
+            lengths.add(len(response))
+            torch.testing.assert_close(
+                logprobs, again.logprobs[q, g, : len(response)], atol=1e-4, rtol=1e-4
+            )
+    assert len({tuple(response) for group in groups for response in group.responses}) > 6
+
+
+def early_stopper() -> Policy:
+    """A policy that often ends its turn, so that responses leave the batch at different times."""
+    policy = tiny_policy(seed=3)
+    with torch.no_grad():
+        rows = policy.model.lm_head.weight
+        rows[policy.stop_token_id] += 0.25 * torch.randn(
+            rows.shape[1], generator=torch.Generator().manual_seed(7)
+        )
+    return policy
+
+
+def test_a_sample_does_not_depend_on_its_neighbours(questions: list[Question]) -> None:
+    policy = early_stopper()
+    together = sample_groups(
+        policy,
+        questions,
+        group_size=8,
+        temperature=0.8,
+        max_new_tokens=30,
+        keys=[(5, 1, 10), (5, 1, 11), (5, 1, 12)],
+    )
+    alone = sample_groups(
+        policy, questions[1:2], group_size=8, temperature=0.8, max_new_tokens=30, keys=[(5, 1, 11)]
+    )[0]
+    assert alone.responses == together[1].responses
+    other = sample_groups(
+        policy, questions[1:2], group_size=8, temperature=0.8, max_new_tokens=30, keys=[(5, 2, 11)]
+    )[0]
+    assert other.responses != alone.responses
+    lengths = {len(response) for group in together for response in group.responses}
+    assert len(lengths) > 3, lengths
+
+
+def test_greedy_decoding_equals_the_plain_loop(questions: list[Question]) -> None:
+    policy = early_stopper()
+    groups = sample_groups(policy, questions, group_size=1, temperature=0.0, max_new_tokens=10)
+    for question, group in zip(questions, groups, strict=True):
+        response: list[int] = []
+        while len(response) < 10 and policy.stop_token_id not in response:
+            logits = plain_logits(policy, question, [*response, 0])[-1]
+            table = next_token_logprobs(logits, policy.blocked_token_ids, 0.0)
+            response.append(int(table.argmax()))
+        assert group.responses == [response]
+
+
+def test_top_p_draws_from_the_nucleus_alone(policy: Policy, questions: list[Question]) -> None:
+    narrow = sample_groups(
+        policy,
+        questions[:1],
+        group_size=6,
+        temperature=1.0,
+        top_p=1e-6,
+        max_new_tokens=5,
+        keys=[(0, 0, 0)],
+    )[0]
+    greedy = sample_groups(policy, questions[:1], group_size=1, temperature=0.0, max_new_tokens=5)[
+        0
+    ]
+    assert narrow.responses == greedy.responses * 6
