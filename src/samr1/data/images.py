@@ -19,6 +19,9 @@ from samr1.errors import UserError
 # A small file can claim any size; this is far beyond every image of the data sets (about 0.3 GB).
 MAX_PIXELS = 90_000_000
 
+# The data sets hold JPEG and PNG; some formats that PIL knows run other programs to be read.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 _THIRTY_TWO_BITS = ("I", "F")
 
@@ -32,7 +35,7 @@ def _open(path: Path) -> Iterator[Image.Image]:
         with warnings.catch_warnings():
             # The limit below says the same, as an error.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path)
+            image = Image.open(path, formats=_FORMATS)
         with image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError

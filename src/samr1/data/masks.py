@@ -43,36 +43,43 @@ def decode_mask(rle: Mapping[str, Any]) -> Mask:
     """
     size = [int(side) for side in rle["size"]]
     counts = rle["counts"]
-    counts = counts.encode("latin-1") if isinstance(counts, str) else bytes(counts)
-    if len(size) != 2 or min(size) < 0 or _count_pixels(counts) != size[0] * size[1]:
+    counts = counts.encode("utf-8", "surrogatepass") if isinstance(counts, str) else bytes(counts)
+    runs = _parse_runs(counts)
+    if len(size) != 2 or min(size) < 0 or runs is None or sum(runs) != size[0] * size[1]:
         raise UserError(f"a mask of size {size} has a run-length encoding that does not fit it.")
-    return coco.decode({"size": size, "counts": counts}).astype(bool)
+    return _fill_runs(runs, size[0], size[1])
 
 
-def _count_pixels(counts: bytes) -> int:
-    """The sum of a compressed encoding's runs, or -1 where it is not one.
+def _parse_runs(counts: bytes) -> list[int] | None:
+    """The runs of a compressed encoding, or None where it is not one.
 
-    pycocotools trusts its input; this is its `rleFrString`: 5 bits a character, least first, the
-    sixth bit saying that more follow; from the third run on, differences to the run before last.
+    As pycocotools's `rleFrString`, which trusts its input: 5 bits a character, the least first, a
+    sixth saying that more follow; from the fourth run on, differences to the run before last.
     """
     runs: list[int] = []
     value = shift = 0
     for byte in counts:
         bits = byte - 48
         if not 0 <= bits < 64 or shift > 30:
-            return -1
+            return None
         value |= (bits & 0x1F) << shift
         shift += 5
         if bits & 0x20:
             continue
-        if bits & 0x10:
+        if bits & 0x10:  # negative, in two's complement
             value -= 1 << shift
         run = value + (runs[-2] if len(runs) > 2 else 0)
         if run < 0:
-            return -1
+            return None
         runs.append(run)
         value = shift = 0
-    return -1 if shift else sum(runs)
+    return None if shift else runs
+
+
+def _fill_runs(runs: Sequence[int], height: int, width: int) -> Mask:
+    """Runs alternate between background and object, down the columns."""
+    values = np.arange(len(runs)) % 2 == 1
+    return np.repeat(values, runs).reshape(width, height).T
 
 
 def segmentation_to_mask(segmentation: object, height: int, width: int) -> Mask:
@@ -98,8 +105,7 @@ def polygons_to_mask(polygons: Sequence[object], height: int, width: int) -> Mas
         # A list of four numbers would be taken for a box by pycocotools.
         if not _are_numbers(polygon) or len(polygon) < 6 or len(polygon) % 2:  # type: ignore[arg-type]
             raise UserError("its segmentation has a polygon that is not three or more x, y pairs.")
-    rle = coco.merge(coco.frPyObjects(list(polygons), height, width))
-    return coco.decode(rle).astype(bool)
+    return decode_mask(coco.merge(coco.frPyObjects(list(polygons), height, width)))
 
 
 def _rle_to_mask(rle: Mapping[str, Any], height: int, width: int) -> Mask:
@@ -110,12 +116,11 @@ def _rle_to_mask(rle: Mapping[str, Any], height: int, width: int) -> Mask:
         )
     if isinstance(counts, (str, bytes)):
         return decode_mask(rle)
-    whole = isinstance(counts, list) and all(type(run) is int and run >= 0 for run in counts)
-    if not whole or sum(counts) != height * width:  # type: ignore[arg-type]
+    if not isinstance(counts, list) or not all(type(run) is int and run >= 0 for run in counts):
+        raise UserError("its segmentation's run lengths are not whole numbers.")
+    if sum(counts) != height * width:
         raise UserError("its segmentation's run lengths do not add up to its image.")
-    # Runs alternate between background and object, down the columns.
-    values = np.arange(len(counts)) % 2 == 1  # type: ignore[arg-type]
-    return np.repeat(values, counts).reshape(width, height).T  # type: ignore[arg-type]
+    return _fill_runs(counts, height, width)
 
 
 def rasterise_shapes(

@@ -1,0 +1,99 @@
+"""Images of every mode, and images that cannot be used."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data_world import save_image, truncate
+from PIL import Image
+
+from samr1.data import images
+from samr1.errors import UserError
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
+    """A picture of one colour keeps it: grey where the mode has no colour."""
+    path = tmp_path / ("image.tif" if mode == "CMYK" else "image.png")
+    if mode == "I;16":
+        Image.fromarray(np.full((30, 40), 200 * 256 + 17, np.uint16)).save(path)
+        expected = [200, 200, 200]
+    else:
+        colour = (255, 255, 255) if mode == "1" else (200, 40, 90)
+        image = Image.new("RGB", (40, 30), colour)
+        (image.quantize(8) if mode == "P" else image.convert(mode)).save(path)
+        grey = round(0.299 * 200 + 0.587 * 40 + 0.114 * 90)
+        expected = [grey] * 3 if mode in ("L", "LA") else list(colour)
+    with Image.open(path) as saved:
+        assert saved.mode == mode
+    pixels = images.load_rgb(path)
+    assert (pixels.shape, pixels.dtype) == ((30, 40, 3), np.uint8)
+    assert np.abs(pixels.astype(int) - expected).max() <= 1
+    assert images.check_image(path, 40, 30) == (40, 30)
+
+
+def test_transparency_is_dropped_and_not_blended(tmp_path: Path) -> None:
+    Image.new("RGBA", (4, 4), (200, 40, 90, 0)).save(tmp_path / "a.png")
+    assert images.load_rgb(tmp_path / "a.png")[0, 0].tolist() == [200, 40, 90]
+
+
+def test_exif_rotation_is_not_applied(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: turn by a quarter
+    save_image(path, 40, 30, exif=exif)
+    assert images.load_rgb(path).shape == (30, 40, 3)
+    assert images.check_image(path) == (40, 30)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_a_truncated_image_is_found_by_both(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    save_image(path, 200, 100)
+    images.check_image(path)
+    truncate(path)
+    for use in (images.check_image, images.load_rgb):
+        with pytest.raises(UserError, match=rf"{name}: the image is broken .*truncated"):
+            use(path)
+
+
+def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
+    save_image(tmp_path / "a.jpg", 40, 30)
+    with pytest.raises(UserError, match=r"a\.jpg: the image is 40×30 pixels .* says 30×40"):
+        images.check_image(tmp_path / "a.jpg", 30, 40)
+
+
+def test_missing_foreign_and_32_bit_images_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("not a picture")
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "page.jpg").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    Image.fromarray(np.zeros((3, 3), np.float32)).save(tmp_path / "float.tif")
+    cases = {
+        "none.jpg": "no such image",
+        "text.jpg": "not an image",
+        "empty.jpg": "not an image",
+        "page.jpg": "not an image",  # PIL would start another program to read it
+        "float.tif": "32-bit images",
+    }
+    for name, message in cases.items():
+        for use in (images.check_image, images.load_rgb):
+            with pytest.raises(UserError, match=rf"{name}: {message}"):
+                use(tmp_path / name)
+
+
+@pytest.mark.parametrize("side", [9_600, 60_000])
+def test_a_picture_that_claims_to_be_huge_is_refused_unread(tmp_path: Path, side: int) -> None:
+    """Above the limit, and so far above it that PIL itself refuses to open the file."""
+    path = tmp_path / "bomb.png"
+    save_image(path)
+    data = bytearray(path.read_bytes())
+    data[16:24] = struct.pack(">II", side, side)  # width and height in the IHDR chunk
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    path.write_bytes(data)
+    for use in (images.check_image, images.load_rgb):
+        with pytest.raises(UserError, match=r"bomb\.png: the image has more than 90,000,000"):
+            use(path)
