@@ -1,4 +1,4 @@
-"""The tolerant parser: what it lets pass, how it names the rest, and that nothing makes it raise."""
+"""The tolerant parser: what it lets pass, how it names the rest; nothing makes it raise."""
 
 from __future__ import annotations
 

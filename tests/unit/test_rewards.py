@@ -276,6 +276,7 @@ def test_parts_add_up_and_the_mask_counts_whatever_the_form() -> None:
     [
         respond("[" * 40 + "]" * 40),
         respond('{"bbox_2d": ' + "[" * 40 + "]" * 40 + "}"),
+        respond("[" * 8_000 + "]" * 8_000),
         respond("[" * 100_000),
         respond('{"a":' * 100_000),
         respond("9" * 100_000),
