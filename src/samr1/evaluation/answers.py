@@ -1,0 +1,104 @@
+"""Predictions joined to their samples and checked: what the scoring protocols look at.
+
+A predictions file made elsewhere needs `sample_id` and `mask` or `box`; the other columns of
+`schemas.PREDICTIONS` are not read here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from samr1 import schemas
+from samr1.data.masks import Mask, decode_mask
+from samr1.errors import UserError
+
+
+def answers_in_order(samples: pa.Table, predictions: pa.Table, column: str) -> list[Any]:
+    """The entries of `column` ("mask" or "box") of `predictions`, in the order of `samples`.
+
+    None stands for an answer that could not be read. Raises UserError unless every sample is
+    answered exactly once and nothing else is.
+    """
+    if not len(samples):
+        raise UserError("there are no samples; index the benchmark again.")
+    for name in ("sample_id", column):
+        if name not in predictions.column_names:
+            raise UserError(
+                f"the predictions lack the column {name!r}, which this protocol scores."
+            )
+    ids = _cast(predictions, "sample_id").to_pylist()
+    _check_ids(samples["sample_id"].to_pylist(), ids)
+    row = {sample_id: i for i, sample_id in enumerate(ids)}
+    rows = pa.array([row[sample_id] for sample_id in samples["sample_id"].to_pylist()])
+    return _cast(predictions, column).take(rows).to_pylist()
+
+
+def _cast(predictions: pa.Table, name: str) -> pa.ChunkedArray:
+    try:
+        return predictions[name].cast(schemas.PREDICTIONS.field(name).type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        raise UserError(
+            f"the predictions' column {name!r} has the type {predictions[name].type}, not "
+            f"{schemas.PREDICTIONS.field(name).type}."
+        ) from error
+
+
+def _check_ids(expected: list[str], given: list[str | None]) -> None:
+    known, seen = set(expected), dict[str | None, int]()
+    for row, sample_id in enumerate(given, start=1):
+        if sample_id not in known:
+            raise UserError(
+                f"row {row} answers {sample_id!r}, which is not among the samples; predict on the "
+                "samples that you score."
+            )
+        if sample_id in seen:
+            raise UserError(
+                f"rows {seen[sample_id]} and {row} both answer {sample_id!r}; keep one of them."
+            )
+        seen[sample_id] = row
+    missing = [sample_id for sample_id in expected if sample_id not in seen]
+    if missing:
+        raise UserError(
+            f"{len(missing)} of {len(expected)} samples have no answer, the first {missing[0]!r}; "
+            "give every sample a row, with a null mask or box where there is no answer."
+        )
+
+
+def read_box(sample_id: str, whose: str, box: Sequence[float | None] | None) -> list[float]:
+    """A sample's box (xyxy, original pixels); raises UserError unless four finite numbers."""
+    numbers = [value for value in box or () if value is not None and math.isfinite(value)]
+    if box is None or len(box) != 4 or len(numbers) != 4:
+        raise UserError(
+            f"sample {sample_id!r}: the {whose} box {box} is not four finite numbers; write null "
+            "for an answer without a box."
+        )
+    return numbers
+
+
+def read_mask(
+    sample_id: str, whose: str, rle: Mapping[str, Any] | None, height: int, width: int
+) -> Mask:
+    """A sample's run-length encoded mask as bool [h, w].
+
+    Raises UserError where it is incomplete, broken, or not of the image's `height` and `width`.
+    """
+    if rle is None:
+        raise UserError(f"sample {sample_id!r}: it has no {whose} mask.")
+    if rle["size"] is None or rle["counts"] is None:
+        raise UserError(
+            f"sample {sample_id!r}: the {whose} mask lacks its size or its counts; write null for "
+            "an answer without a mask."
+        )
+    if list(rle["size"]) != [height, width]:
+        raise UserError(
+            f"sample {sample_id!r}: the {whose} mask has the size {list(rle['size'])} and its "
+            f"image {[height, width]} (height, width); masks are at the original image's size."
+        )
+    try:
+        return decode_mask(rle)
+    except UserError as error:
+        raise UserError(f"sample {sample_id!r}: the {whose} mask is broken: {error}") from error

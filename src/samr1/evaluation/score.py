@@ -1,0 +1,208 @@
+"""Scoring: predictions against ground truth, by the named protocol of either line of work.
+
+`seg_zero` (Seg-Zero's evaluation, the paper's own): ignored pixels count as target; an answer that
+    could not be read has intersection 0 and the ground truth's area as its union; an IoU of 0/0,
+    which an empty ground truth can give, is 0.
+`lisa` (LISA's validation): ignored pixels are left out on both sides; an answer that could not be
+    read is an empty mask, as it is in LISA where no mask token was said; a sample's IoU is
+    I / (U + 1e-5), and 1 where U = 0; cIoU is ΣI / (ΣU + 1e-10).
+`rec` (LISA-Grounding): `box_iou`, the mean IoU of boxes as Visual-RFT has it, and
+    `box_accuracy_0.5`, the share above 0.5 as VLM-R1 has it. A box's area is width × height, with
+    no pixel added. Visual-RFT divides both boxes by the image's size first; that scales all areas
+    alike and cancels out. An answer that could not be read scores 0, a box without an area too.
+
+Of `seg_zero` and `lisa` the figures are `giou` (mean IoU over samples) and `ciou` (ΣI / ΣU). Every
+protocol adds `unparseable`, the share of answers that could not be read: those without a mask (for
+`rec`, without a box).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+
+from samr1 import schemas
+from samr1.data.masks import Mask, box_iou, mask_overlap
+from samr1.errors import UserError
+from samr1.evaluation.answers import answers_in_order, read_box, read_mask
+from samr1.evaluation.bootstrap import Floats, Interval, Ratio, bootstrap, paired_bootstrap
+
+Protocol = Literal["seg_zero", "lisa", "rec"]
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+
+# Long form: `value` is the gain of `run` over `baseline`, with its 95 % interval over images.
+COMPARISONS = pa.schema(
+    [
+        ("run", pa.string()),
+        ("baseline", pa.string()),
+        ("benchmark", pa.string()),
+        ("metric", pa.string()),
+        ("protocol", pa.string()),
+        ("value", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("n", pa.int32()),
+    ]
+)
+
+LISA_SAMPLE_EPSILON = 1e-5
+LISA_TOTAL_EPSILON = 1e-10
+
+
+def score(
+    samples: pa.Table,
+    predictions: pa.Table,
+    protocol: Protocol,
+    *,
+    run: str = "imported",
+    seed: int = 0,
+    benchmark: str = "",
+    resamples: int = 2000,
+    bootstrap_seed: int = 0,
+) -> pa.Table:
+    """The figures of `predictions` on `samples` under `protocol`, as rows of `schemas.METRICS`.
+
+    `samples` are rows of `schemas.SAMPLES`; `predictions` need `sample_id` and the `mask` (for
+    `rec`, the `box`) in pixels of the original, null where there is no answer. Intervals are 95 %
+    bootstrap intervals over images. Raises UserError unless every sample is answered once, by a
+    mask of its image's size or a box of four numbers.
+    """
+    ratios = figures(samples, predictions, protocol)
+    intervals = bootstrap(
+        list(ratios.values()),
+        samples["image_id"].to_pylist(),
+        resamples=resamples,
+        seed=bootstrap_seed,
+    )
+    rows = [
+        {
+            "run": run,
+            "seed": seed,
+            "benchmark": benchmark,
+            "metric": metric,
+            **_fields(interval),
+            "n": len(samples),
+            "protocol": protocol,
+        }
+        for metric, interval in zip(ratios, intervals, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=schemas.METRICS)
+
+
+def compare(
+    samples: pa.Table,
+    ours: pa.Table,
+    theirs: pa.Table,
+    protocol: Protocol,
+    *,
+    run: str,
+    baseline: str,
+    benchmark: str = "",
+    resamples: int = 2000,
+    bootstrap_seed: int = 0,
+) -> pa.Table:
+    """The gain of `ours` over `theirs` in every figure, as rows of `COMPARISONS`.
+
+    Both are predictions on the same `samples`; the intervals are of a paired bootstrap over images.
+    Raises UserError as `score` does, naming the run whose predictions are at fault.
+    """
+    found = []
+    for name, predictions in ((run, ours), (baseline, theirs)):
+        try:
+            found.append(figures(samples, predictions, protocol))
+        except UserError as error:
+            raise UserError(f"run {name!r}: {error}") from error
+    gains = paired_bootstrap(
+        list(found[0].values()),
+        list(found[1].values()),
+        samples["image_id"].to_pylist(),
+        resamples=resamples,
+        seed=bootstrap_seed,
+    )
+    rows = [
+        {
+            "run": run,
+            "baseline": baseline,
+            "benchmark": benchmark,
+            "metric": metric,
+            "protocol": protocol,
+            **_fields(gain),
+            "n": len(samples),
+        }
+        for metric, gain in zip(found[0], gains, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=COMPARISONS)
+
+
+def figures(samples: pa.Table, predictions: pa.Table, protocol: Protocol) -> dict[str, Ratio]:
+    """Every figure of `protocol` by name, as sums over the samples; raises UserError as `score`."""
+    answers = answers_in_order(samples, predictions, "box" if protocol == "rec" else "mask")
+    ones = np.ones(len(answers))
+    unparseable = Ratio(np.array([float(answer is None) for answer in answers]), ones)
+    if protocol == "rec":
+        boxes = _box_ious(samples, answers)
+        return {
+            "box_iou": Ratio(boxes, ones),
+            "box_accuracy_0.5": Ratio((boxes > 0.5).astype(np.float64), ones),
+            "unparseable": unparseable,
+        }
+    intersection, union = _overlaps(samples, answers, protocol)
+    epsilon = LISA_TOTAL_EPSILON if protocol == "lisa" else 0.0
+    return {
+        "giou": Ratio(_sample_ious(intersection, union, protocol), ones),
+        "ciou": Ratio(intersection, union, epsilon),
+        "unparseable": unparseable,
+    }
+
+
+def _sample_ious(intersection: Floats, union: Floats, protocol: Protocol) -> Floats:
+    if protocol == "lisa":
+        return np.where(union == 0, 1.0, intersection / (union + LISA_SAMPLE_EPSILON))
+    return Ratio(intersection, union).of_sums(intersection, union)
+
+
+def _overlaps(samples: pa.Table, answers: list[Any], protocol: Protocol) -> tuple[Floats, Floats]:
+    """Intersection and union [N], in pixels, under a mask protocol."""
+    pairs = []
+    for sample, answer in zip(_rows(samples, "mask", "ignore"), answers, strict=True):
+        place = sample["sample_id"], sample["height"], sample["width"]
+        truth = _mask(place, "ground-truth", sample["mask"])
+        predicted = np.zeros_like(truth) if answer is None else _mask(place, "predicted", answer)
+        if sample["ignore"] is not None:
+            ignored = _mask(place, "ignore", sample["ignore"])
+            if protocol == "seg_zero":
+                truth = truth | ignored
+            else:
+                truth, predicted = truth & ~ignored, predicted & ~ignored
+        pairs.append(mask_overlap(truth, predicted))
+    intersection, union = np.array(pairs, dtype=np.float64).T
+    return intersection, union
+
+
+def _mask(place: tuple[str, int, int], whose: str, rle: Any) -> Mask:
+    sample_id, height, width = place
+    return read_mask(sample_id, whose, rle, height, width)
+
+
+def _box_ious(samples: pa.Table, answers: list[Any]) -> Floats:
+    """Box IoU [N]; 0 where there is no answer."""
+    values = []
+    for sample, answer in zip(_rows(samples, "box"), answers, strict=True):
+        truth = read_box(sample["sample_id"], "ground-truth", sample["box"])
+        predicted = None if answer is None else read_box(sample["sample_id"], "predicted", answer)
+        values.append(0.0 if predicted is None else box_iou(truth, predicted))
+    return np.array(values, dtype=np.float64)
+
+
+def _rows(samples: pa.Table, *columns: str) -> Iterator[dict[str, Any]]:
+    """The samples one by one, with a bounded number of encoded masks in memory."""
+    wanted = samples.select(["sample_id", "height", "width", *columns])
+    for batch in wanted.to_batches(max_chunksize=256):
+        yield from batch.to_pylist()
+
+
+def _fields(interval: Interval) -> dict[str, float]:
+    return {"value": interval.value, "ci_low": interval.low, "ci_high": interval.high}
