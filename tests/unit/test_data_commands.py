@@ -12,6 +12,7 @@ import pytest
 from data_world import ref, truncate, write_reasonseg, write_refer
 
 from samr1 import schemas
+from samr1.data import reasonseg, refer
 from samr1.data.resizing import ImageStore
 from samr1.errors import run_command
 from samr1.files import read_table
@@ -91,6 +92,11 @@ def test_a_bad_sample_ends_in_one_line_and_no_file_or_is_counted(
     assert run(monkeypatch, f"{command} --on-bad-sample skip", root, output) == 0
     assert "skipped 1 of" in capsys.readouterr().err
     assert len(read_table(output)) == (7 if command == REFER else 1)
+
+
+def test_a_root_may_be_a_string(root: Path) -> None:
+    assert len(refer.read(str(root), "refcocog", "umd", "test")) == 8
+    assert len(reasonseg.read(str(root), "val")) == 1
 
 
 def test_too_few_refs_name_the_pool(

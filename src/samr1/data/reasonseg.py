@@ -28,7 +28,7 @@ Dataset = Literal["reasonseg", "lisa_grounding"]
 
 
 def read(
-    root: Path,
+    root: Path | str,
     split: str,
     on_bad_sample: OnBadSample = "stop",
     dataset: Dataset = "reasonseg",
@@ -38,6 +38,7 @@ def read(
     Boxes and masks are in pixels of the original. Raises UserError where the folder is missing or
     empty, or a sample is bad and `on_bad_sample` is "stop".
     """
+    root = Path(root)
     folder = root / "ReasonSeg" / split
     names = sorted({path.stem for path in folder.glob("*") if path.suffix in (".json", ".jpg")})
     if not names:

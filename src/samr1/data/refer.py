@@ -29,7 +29,7 @@ _REF_FIELDS = {"ref_id": int, "ann_id": int, "image_id": int, "split": str, "sen
 
 
 def read(
-    root: Path,
+    root: Path | str,
     dataset: str,
     split_by: str,
     split: str,
@@ -44,6 +44,7 @@ def read(
     where a file is missing or not what its name says, or a ref is bad and `on_bad_sample` is
     "stop".
     """
+    root = Path(root)
     folder = root / dataset
     refs_path = folder / f"refs({split_by}).p"
     refs = _read_refs(refs_path)
