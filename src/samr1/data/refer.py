@@ -52,12 +52,8 @@ def read(
     bad = BadSamples(on_bad_sample)
     rows: list[dict[str, Any]] = []
     seen: set[int] = set()
-    for ref in tqdm(
-        list(_refs_of_split(refs, refs_path, split, bad)),
-        desc=f"{dataset} {split}",
-        unit="ref",
-        disable=None,
-    ):
+    wanted = list(_refs_of_split(refs, refs_path, split, bad))
+    for ref in tqdm(wanted, desc=f"{dataset} {split}", unit="ref", disable=None):
         where = f"{refs_path}, ref_id {ref['ref_id']}"
         try:
             if ref["ref_id"] in seen:
@@ -67,15 +63,9 @@ def read(
         except UserError as error:
             bad.add(UserError(f"{where}: {error}"))
             continue
-        for index in range(len(ref["sentences"]) if sentences == "all" else 1):
-            try:
-                query = _sentence(ref, index)
-            except UserError as error:
-                bad.add(UserError(f"{where}: {error}"))
-                continue
-            sample_id = f"{dataset}/{split_by}/{split}/{ref['ref_id']}/{index}"
-            row = {"sample_id": sample_id, "query": query, "sentence_index": index}
-            rows.append(common | row)
+        name = f"{dataset}/{split_by}/{split}/{ref['ref_id']}"
+        count = len(ref["sentences"]) if sentences == "all" else 1
+        rows.extend(common | question for question in _questions(ref, count, name, where, bad))
     bad.report(len(rows), str(refs_path))
     return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
 
@@ -116,6 +106,19 @@ def _check_ref(ref: Any) -> None:
             raise UserError(f"not a ref of a REFER file: `{field}` is not {kind.__name__}.")
     if not ref["sentences"]:
         raise UserError("the ref has no sentence; leave it out.")
+
+
+def _questions(
+    ref: dict[str, Any], count: int, name: str, where: str, bad: BadSamples
+) -> Iterator[dict[str, Any]]:
+    """The columns of the first `count` sentences of `ref`, but for those that are bad."""
+    for index in range(count):
+        try:
+            query = _sentence(ref, index)
+        except UserError as error:
+            bad.add(UserError(f"{where}: {error}"))
+            continue
+        yield {"sample_id": f"{name}/{index}", "query": query, "sentence_index": index}
 
 
 def _sentence(ref: dict[str, Any], index: int) -> str:
