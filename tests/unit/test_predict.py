@@ -1,0 +1,276 @@
+"""Prediction with a random policy and a random segmenter, against one question at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+import yaml
+from PIL import Image
+from safetensors.torch import save_file
+from tiny import tiny_policy
+
+from samr1 import schemas
+from samr1.cli import predict_masks
+from samr1.config import PredictStage
+from samr1.data.masks import decode_mask, encode_mask
+from samr1.data.resizing import ImageStore, resize_images
+from samr1.errors import UserError
+from samr1.evaluation import predict as module
+from samr1.evaluation.predict import Response, Stopwatch, decoding_order, predict, respond
+from samr1.micro.segmenter_config import IMAGE_SIZE, SEGMENTER_CONFIG
+from samr1.policy.model import Policy, encode_question, save_policy
+from samr1.policy.prompt import format_answer
+from samr1.rollout.sample import sample_groups
+from samr1.segmenter import Prompt, Segmenter
+from samr1.segmenter.build import build_sam2
+
+SIDE = 28  # pixels of the policy's square
+SIZES = {"a": (61, 47), "b": (40, 52), "c": (33, 33)}  # width, height
+# More questions than images, and questions on one image apart.
+QUESTIONS = [("a", "the red ball"), ("b", "x"), ("a", "yes"), ("c", "a thing left of it")]
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return tiny_policy()
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    torch.manual_seed(0)
+    return Segmenter(build_sam2(SEGMENTER_CONFIG))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    for name, (width, height) in SIZES.items():
+        pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    return folder
+
+
+def question_table(questions: list[tuple[str, str]]) -> pa.Table:
+    rows = []
+    for i, (name, query) in enumerate(questions):
+        width, height = SIZES[name]
+        rows.append(
+            {
+                "sample_id": f"s{i}",
+                "dataset": "d",
+                "split": "val",
+                "image_id": name,
+                "image_path": f"{name}.png",
+                "width": width,
+                "height": height,
+                "query": query,
+                "sentence_index": 0,
+                "box": [0.0, 0.0, 1.0, 1.0],
+                "mask": encode_mask(np.ones((height, width))),
+                "ignore": None,
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+
+
+@pytest.fixture(scope="module")
+def samples() -> pa.Table:
+    return question_table(QUESTIONS)
+
+
+@pytest.fixture(scope="module")
+def store(samples: pa.Table, root: Path) -> ImageStore:
+    path = root / "images.parquet"
+    resize_images(samples, root, SIDE, path)
+    return ImageStore(path)
+
+
+def stage(batch_size: int = 3, segmenter: str = "none") -> PredictStage:
+    values: dict[str, Any] = {
+        "name": "run",
+        "dialect": "sam_r1",
+        "threads": 1,
+        "policy": {"path": "p", "image_size": SIDE, "dtype": "float32", "train_vision": False},
+        "segmenter": {"path": segmenter, "image_size": IMAGE_SIZE},
+        "evaluation": {"batch_size": batch_size, "max_response_tokens": 6},
+    }
+    return PredictStage(**values)
+
+
+def plain_response(policy: Policy, store: ImageStore, row: dict[str, Any]) -> Response:
+    """The twin: one question alone, its image encoded for it."""
+    question = encode_question(policy, store.get(row["image_id"]), row["query"], "sam_r1")
+    group = sample_groups(policy, [question], group_size=1, temperature=0.0, max_new_tokens=6)[0]
+    tokens = group.responses[0]
+    return Response(policy.tokenizer.decode(tokens, skip_special_tokens=True), len(tokens))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 9])
+def test_responses_equal_one_question_at_a_time(
+    policy: Policy, store: ImageStore, samples: pa.Table, batch_size: int
+) -> None:
+    rows = samples.to_pylist()
+    found = respond(rows, store, policy, stage(batch_size))
+    assert found == [plain_response(policy, store, row) for row in rows]
+    assert len({response.text for response in found}) > 1
+
+
+def test_each_image_is_encoded_once(
+    policy: Policy, store: ImageStore, samples: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded = []
+    encode_images = module.encode_images
+
+    def counting(model: Any, questions: Any) -> Any:
+        encoded.extend(questions)
+        return encode_images(model, questions)
+
+    monkeypatch.setattr(module, "encode_images", counting)
+    # Batches of one: the image of two questions spans two batches.
+    respond(samples.to_pylist(), store, policy, stage(batch_size=1))
+    assert len(encoded) == len(SIZES)
+
+
+def test_decoding_order_keeps_images_together() -> None:
+    images, lengths = ["a", "b", "a", "c", "b"], [5, 7, 3, 9, 7]
+    assert decoding_order(images, lengths) == [3, 1, 4, 0, 2]
+
+
+def answer(box: tuple[float, float, float, float], x: float, y: float) -> str:
+    return format_answer("sam_r1", "there it is", box, [(x, y, 1)], "ball")
+
+
+SCRIPT = [
+    answer((7, 7, 21, 14), 14, 10),
+    "I see nothing.",
+    answer((0, 0, 28, 28), 5, 5),
+    '<answer>{"bbox_2d": [9, 9, 9, 9]}</answer>',
+]
+
+
+def scripted(rows: Any, *_: Any) -> list[Response]:
+    return [Response(SCRIPT[int(row["sample_id"][1:])], 5) for row in rows]
+
+
+def test_answers_become_masks_at_the_original_size(
+    policy: Policy,
+    segmenter: Segmenter,
+    store: ImageStore,
+    samples: pa.Table,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "respond", scripted)
+    embedded = []
+    embed_batch = segmenter.embed_batch
+    monkeypatch.setattr(
+        segmenter, "embed_batch", lambda images: embedded.extend(images) or embed_batch(images)
+    )
+    table = predict(samples, store, root, policy, segmenter, stage(), Stopwatch())
+    assert table.schema.equals(schemas.PREDICTIONS)
+    rows = table.to_pylist()
+    assert [row["sample_id"] for row in rows] == ["s0", "s1", "s2", "s3"]
+    assert [row["status"] for row in rows] == ["ok", "no_answer", "ok", "empty_box"]
+    assert len(embedded) == 1  # both answers that have a box are about image a
+    for i, (box, point) in {
+        0: ((7, 7, 21, 14), (14, 10)),
+        2: ((0, 0, 28, 28), (5, 5)),
+    }.items():
+        # 28 pixels of the policy's picture are 61 across and 47 down.
+        scale = np.array([61 / 28, 47 / 28])
+        original = (np.array(box).reshape(2, 2) * scale).ravel()
+        np.testing.assert_allclose(rows[i]["box"], original, rtol=1e-6)
+        x, y = np.array(point) * scale
+        assert rows[i]["points"][0]["value"] == 1
+        assert rows[i]["points"][0]["x"] == pytest.approx(x, rel=1e-6)
+        image = np.array(Image.open(root / "a.png"))
+        masks, scores = segmenter.predict(
+            segmenter.embed(image), [Prompt(tuple(original), ((x, y, 1),))]
+        )
+        found = decode_mask(rows[i]["mask"])
+        assert found.shape == (47, 61)
+        assert (found != masks[0].numpy()).mean() < 1e-3
+        assert rows[i]["sam_score"] == pytest.approx(scores.item(), rel=1e-4)
+        assert (rows[i]["think"], rows[i]["label"]) == ("there it is", "ball")
+    for i in (1, 3):
+        assert rows[i]["mask"] is None and rows[i]["box"] is None and rows[i]["sam_score"] is None
+
+
+def test_what_is_missing_is_named_before_anything_runs(
+    policy: Policy, segmenter: Segmenter, store: ImageStore, samples: pa.Table, tmp_path: Path
+) -> None:
+    def run(table: pa.Table, root: Path, config: PredictStage) -> None:
+        predict(table, store, root, policy, segmenter, config, Stopwatch())
+
+    with pytest.raises(UserError, match=r"a\.png: no such image, of sample s0"):
+        run(samples, tmp_path, stage())
+    unknown = samples.set_column(3, "image_id", [["z", "b", "a", "c"]])
+    with pytest.raises(UserError, match="has no image z of sample s0"):
+        run(unknown, tmp_path, stage())
+    with pytest.raises(UserError, match="no samples"):
+        run(samples.slice(0, 0), tmp_path, stage())
+    other = stage().model_copy(
+        update={"policy": stage().policy.model_copy(update={"image_size": 84})}
+    )
+    with pytest.raises(UserError, match=r"28 pixels a side.*is 84"):
+        run(samples, tmp_path, other)
+
+
+def test_the_command_writes_the_same_bytes_twice(
+    policy: Policy,
+    segmenter: Segmenter,
+    samples: pa.Table,
+    store: ImageStore,
+    root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    save_policy(policy, tmp_path / "policy")
+    (tmp_path / "sam").mkdir()
+    (tmp_path / "sam" / "config.yaml").write_text(yaml.safe_dump(SEGMENTER_CONFIG))
+    save_file(segmenter.model.state_dict(), tmp_path / "sam" / "model.safetensors")
+    config = stage(segmenter=str(tmp_path / "sam")).model_dump(mode="json")
+    (tmp_path / "stage.yaml").write_text(yaml.safe_dump(config))
+    pq.write_table(samples, tmp_path / "samples.parquet")
+
+    def run(name: str) -> Path:
+        output = tmp_path / name / "predictions.parquet"
+        arguments = {
+            "--config": tmp_path / "stage.yaml",
+            "--policy": tmp_path / "policy",
+            "--samples": tmp_path / "samples.parquet",
+            "--images": store.path,
+            "--root": root,
+            "--output": output,
+            "--output-timings": tmp_path / name / "timings.parquet",
+        }
+        words = [str(word) for pair in arguments.items() for word in pair]
+        monkeypatch.setattr("sys.argv", ["predict_masks", *words])
+        predict_masks.main()
+        return output
+
+    first, second = run("one"), run("two")
+    assert first.read_bytes() == second.read_bytes()
+    table = pq.read_table(first)
+    assert table.schema.equals(schemas.PREDICTIONS, check_metadata=False)
+    assert table["text"].to_pylist() == [
+        plain_response(policy, store, row).text for row in samples.to_pylist()
+    ]
+    timings = pq.read_table(tmp_path / "one" / "timings.parquet").to_pylist()
+    assert [row["phase"] for row in timings] == ["load", "generate", "segment", "total"]
+    assert timings[3]["seconds"] == pytest.approx(sum(row["seconds"] for row in timings[:3]))
+
+    (root / "c.png").rename(root / "gone.png")
+    try:
+        with pytest.raises(UserError, match=r"c\.png"):
+            run("three")
+    finally:
+        (root / "gone.png").rename(root / "c.png")
+    assert not (tmp_path / "three").exists()
