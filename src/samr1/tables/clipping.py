@@ -43,7 +43,7 @@ def read_training(files: Sequence[Path]) -> list[Training]:
     Raises UserError where a file is missing, empty, or lacks the clip fractions.
     """
     trainings = []
-    for path in files:
+    for path in dict.fromkeys(files):
         steps = read_table(path)
         missing = [name for name in _BOUNDS if name not in steps.column_names]
         if missing or steps.num_rows == 0:
@@ -59,11 +59,11 @@ def clipping(table: Table, files: Sequence[Path], measurements: Measurements) ->
 
     Raises UserError where a run of the table has no training metrics.
     """
-    trainings = read_training(files)
+    runs = [row.run for row in table.rows if row.run]
+    trainings = [training for training in read_training(files) if training.run in runs]
     rows: list[list[str]] = []
     records: list[Record] = []
     idle: list[str] = []
-    runs = [row.run for row in table.rows if row.run]
     for run in runs:
         own = [training for training in trainings if training.run == run]
         if not own:
@@ -80,14 +80,14 @@ def clipping(table: Table, files: Sequence[Path], measurements: Measurements) ->
         ]
         if not any(fractions.values()):
             idle.append(run)
-    mine = [training for training in trainings if training.run in runs]
-    twins = identical_runs(mine, _scores_by_run(table, runs, measurements))
-    text = (
+    twins = identical_runs(trainings, _scores_by_run(table, runs, measurements))
+    blocks = [
         "Clip fractions of the runs above, mean over steps: the share of tokens (%) whose ratio "
-        "was clipped at the lower bound (advantage below 0) and at the upper (advantage above 0):"
-    )
-    header = ["Run", "steps", "clipped low %", "clipped high %"]
-    blocks = [f"{text}\n", aligned_table(header, rows), *_idle_notes(idle), *_twin_notes(twins)]
+        "was clipped at the lower bound (advantage below 0) and at the upper (advantage above 0):\n",
+        aligned_table(["Run", "steps", "clipped low %", "clipped high %"], rows),
+        *_idle_notes(idle),
+        *_twin_notes(twins),
+    ]
     return Addition(tuple(blocks), tuple(records), {"identical_runs": json.dumps(twins)})
 
 

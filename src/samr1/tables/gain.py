@@ -11,33 +11,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from samr1.errors import UserError
+from samr1.evaluation.score import COMPARISONS
 from samr1.files import read_table
 from samr1.tables.layout import BASE, BENCHMARK_LABELS, Record
 from samr1.tables.markdown import EMPTY, aligned_table, interval, percent
 from samr1.tables.measured import Measurements
 from samr1.tables.page import Addition
 
-# A paired comparison of two runs: `value` is run minus baseline, in 0–1, with its 95 % interval.
-COMPARISONS = pa.schema(
-    [
-        ("run", pa.string()),
-        ("baseline", pa.string()),
-        ("benchmark", pa.string()),
-        ("metric", pa.string()),
-        ("protocol", pa.string()),
-        ("value", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-    ]
-)
-
 _RUN = "sam_r1"
 _PROTOCOL = "seg_zero"
 _BENCHMARKS = ("reasonseg_val", "reasonseg_test", "refcocog_test")
 _METRICS = {"giou": "gIoU", "ciou": "cIoU"}
+
+Bounds = tuple[float, float]
 
 
 def training_gain(measurements: Measurements, comparisons: Sequence[Path]) -> Addition:
@@ -48,59 +35,69 @@ def training_gain(measurements: Measurements, comparisons: Sequence[Path]) -> Ad
     other samples than the other run.
     """
     paired = _read_comparisons(comparisons)
-    rows: list[list[str]] = []
-    records: list[Record] = []
-    for benchmark in _BENCHMARKS:
-        for metric, label in _METRICS.items():
-            base = measurements.get(BASE, benchmark, _PROTOCOL, metric)
-            ours = measurements.get(_RUN, benchmark, _PROTOCOL, metric)
-            if base.n != ours.n:
-                raise UserError(
-                    f"benchmark {benchmark!r}: run {BASE!r} was scored on {base.n} samples and run "
-                    f"{_RUN!r} on {ours.n}; predict and score both on the same samples."
-                )
-            gain = ours.value - base.value
-            low, high = paired.get((benchmark, metric), (None, None))
-            rows.append(
-                [
-                    f"{BENCHMARK_LABELS[benchmark]} {label}",
-                    percent(base.value),
-                    percent(ours.value),
-                    f"**{percent(gain, signed=True)}**",
-                    interval(low, high, signed=True),
-                    f"{percent(gain / base.value, signed=True)} %" if base.value else EMPTY,
-                    str(ours.n),
-                ]
-            )
-            records.append(
-                {
-                    "row": f"Gain of {_RUN} over {BASE}",
-                    "run": _RUN,
-                    "benchmark": benchmark,
-                    "metric": f"{metric}_gain",
-                    "protocol": _PROTOCOL,
-                    "measured": gain,
-                    "ci_low": low,
-                    "ci_high": high,
-                    "seeds": list(ours.seeds),
-                    "n": ours.n,
-                }
-            )
+    records = [
+        _gain_record(measurements, benchmark, metric, paired.get((benchmark, metric)))
+        for benchmark in _BENCHMARKS
+        for metric in _METRICS
+    ]
+    rows = [_gain_row(measurements, record) for record in records]
     text = (
         f"Gain of `{_RUN}` over `{BASE}`, derived from what was measured here: in points, with its "
-        "95 % interval by a paired bootstrap over images, and relative to the base. The paper's "
+        "95 % interval by a paired bootstrap over images (over several seeds, a single run's), and "
+        "relative to the base. The paper's "
         '"34.1%" cannot be derived from its tables and is not this quantity:'
     )
     header = ["Benchmark", f"`{BASE}`", f"`{_RUN}`", "gain", "95 % interval", "relative", "n"]
     return Addition(blocks=(f"{text}\n", aligned_table(header, rows)), records=tuple(records))
 
 
+def _gain_record(
+    measurements: Measurements, benchmark: str, metric: str, bounds: Bounds | None
+) -> Record:
+    base = measurements.get(BASE, benchmark, _PROTOCOL, metric)
+    ours = measurements.get(_RUN, benchmark, _PROTOCOL, metric)
+    if base.n != ours.n:
+        raise UserError(
+            f"benchmark {benchmark!r}: run {BASE!r} was scored on {base.n} samples and run "
+            f"{_RUN!r} on {ours.n}; predict and score both on the same samples."
+        )
+    low, high = bounds or (None, None)
+    return {
+        "row": f"Gain of {_RUN} over {BASE}",
+        "run": _RUN,
+        "benchmark": benchmark,
+        "metric": f"{metric}_gain",
+        "protocol": _PROTOCOL,
+        "measured": ours.value - base.value,
+        "ci_low": low,
+        "ci_high": high,
+        "seeds": list(ours.seeds),
+        "n": ours.n,
+    }
+
+
+def _gain_row(measurements: Measurements, record: Record) -> list[str]:
+    benchmark, metric = record["benchmark"], record["metric"].removesuffix("_gain")
+    base = measurements.get(BASE, benchmark, _PROTOCOL, metric).value
+    ours = measurements.get(_RUN, benchmark, _PROTOCOL, metric).value
+    gain = record["measured"]
+    return [
+        f"{BENCHMARK_LABELS[benchmark]} {_METRICS[metric]}",
+        percent(base),
+        percent(ours),
+        f"**{percent(gain, signed=True)}**",
+        interval(record["ci_low"], record["ci_high"], signed=True),
+        f"{percent(gain / base, signed=True)} %" if base else EMPTY,
+        str(record["n"]),
+    ]
+
+
 def _read_comparisons(
     files: Sequence[Path],
-) -> dict[tuple[str, str], tuple[float | None, float | None]]:
+) -> dict[tuple[str, str], Bounds]:
     """The gain's interval by benchmark and metric; over several seeds its bounds are averaged."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for path in files:
+    for path in dict.fromkeys(files):
         for row in read_table(path, COMPARISONS).to_pylist():
             pair = (row["run"], row["baseline"], row["protocol"])
             if pair == (_RUN, BASE, _PROTOCOL):

@@ -34,10 +34,10 @@ class Measurements:
     """The rows of several metrics files, in whatever order they are given."""
 
     def __init__(self, files: Sequence[Path]) -> None:
-        """Read the files; raises UserError where two of them give the same figure."""
+        """Read the files, each once; raises UserError where two of them give the same figure."""
         self._rows: dict[tuple[str, str, str, str], dict[int, dict[str, Any]]] = {}
         origin: dict[tuple[object, ...], Path] = {}
-        for path in files:
+        for path in dict.fromkeys(files):
             for row in read_table(path, METRICS).to_pylist():
                 key = (row["run"], row["benchmark"], row["protocol"], row["metric"])
                 seeds = self._rows.setdefault(key, {})

@@ -29,7 +29,7 @@ def training_overlap(training_samples: Path, benchmark_samples: Sequence[Path]) 
     seen = set(training.to_pylist())
     rows: list[list[str]] = []
     records: list[Record] = []
-    for path in sorted(benchmark_samples, key=_benchmark_order):
+    for path in sorted(set(benchmark_samples), key=_benchmark_order):
         images = set(read_table(path, SAMPLES)["image_id"].to_pylist())
         shared = seen & images
         share = len(shared) / len(images) if images else None
