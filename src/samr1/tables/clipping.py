@@ -83,7 +83,7 @@ def clipping(table: Table, files: Sequence[Path], measurements: Measurements) ->
     twins = identical_runs(trainings, _scores_by_run(table, runs, measurements))
     blocks = [
         "Clip fractions of the runs above, mean over steps: the share of tokens (%) whose ratio "
-        "was clipped at the lower bound (advantage below 0) and at the upper (advantage above 0):\n",
+        "was clipped at the lower bound (advantage below 0) and the upper (advantage above 0):\n",
         aligned_table(["Run", "steps", "clipped low %", "clipped high %"], rows),
         *_idle_notes(idle),
         *_twin_notes(twins),
