@@ -265,23 +265,10 @@ class Benchmark(Frozen):
         return self
 
 
-class ScaleConfig(Frozen):
-    """A scale file, `extends` resolved; `defaults` are every run's before its overrides."""
-
-    data: DataConfig
-    seeds: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
-    """Seeds of the trained runs; tables give mean and deviation where there are several."""
-    processes: Positive
-    """Processes of one training job (torchrun above 1); at paper scale one a GPU."""
-    gpus: NonNegative
-    """GPUs of one training job."""
-    defaults: dict[str, Any]
-
-
 Model = TypeVar("Model", bound=Frozen)
 
 
-def parse(values: dict[str, Any], cls: type[Model], where: str) -> Model:
+def parse_config(values: dict[str, Any], cls: type[Model], where: str) -> Model:
     """`values` as a `cls`; raises UserError of one sentence that begins with `where`."""
     try:
         return cls.model_validate(values)
@@ -291,7 +278,7 @@ def parse(values: dict[str, Any], cls: type[Model], where: str) -> Model:
 
 def load_stage(path: Path, cls: type[Model]) -> Model:
     """Read one stage's YAML file; raises UserError naming the file and the key."""
-    return parse(read_mapping(path), cls, str(path))
+    return parse_config(read_mapping(path), cls, str(path))
 
 
 def dump_stage(stage: Frozen) -> str:

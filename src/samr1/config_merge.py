@@ -8,13 +8,47 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from samr1.config import Benchmark, DataConfig, RunConfig, ScaleConfig, parse
+from pydantic import Field
+
+from samr1.config import (
+    Benchmark,
+    DataConfig,
+    Frozen,
+    NonNegative,
+    Positive,
+    RunConfig,
+    parse_config,
+)
 from samr1.config_errors import read_mapping, show
 from samr1.errors import UserError
 
 Mapping = dict[str, Any]
+
+
+class ScaleConfig(Frozen):
+    """A scale file, `extends` resolved; `defaults` are every run's before its overrides."""
+
+    data: DataConfig
+    seeds: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
+    """Seeds of the trained runs; tables give mean and deviation where there are several."""
+    processes: Positive
+    """Processes of one training job (torchrun above 1); at paper scale one a GPU."""
+    gpus: NonNegative
+    """GPUs of one training job."""
+    defaults: dict[str, Any]
+
+
+class Choice(Frozen):
+    """`config/config.yaml`, with what `--config` changed."""
+
+    scale: str
+    """Which `scales/<scale>.yaml`."""
+    results: str
+    """Root folder of everything that is produced."""
+    settings: str
+    """Folder with `scales/`, `runs.yaml`, `benchmarks.yaml` and `published.yaml`."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +62,11 @@ class Experiment:
     gpus: int
     runs: dict[str, RunConfig]  # at their first seed; only those that exist at this scale
     benchmarks: dict[str, Benchmark]
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels of the resized images, which all runs share."""
+        return next(iter(self.runs.values())).policy.image_size
 
 
 def merge(defaults: Mapping, overrides: Mapping) -> Mapping:
@@ -54,11 +93,11 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     if not scale_file.is_file():
         known = sorted(path.stem for path in (folder / "scales").glob("*.yaml"))
         raise UserError(f"scale = {show(scale)}: must be one of {', '.join(known)}.")
-    settings = parse(_read_scale(scale_file), ScaleConfig, str(scale_file))
+    settings = parse_config(_read_scale(scale_file), ScaleConfig, str(scale_file))
     # Checked alone first: what is wrong in a run after this, the run itself brought in.
     fixed: Mapping = {"seed": settings.seeds[0]}
     plain = settings.defaults | fixed | {"name": "defaults"}
-    parse(plain, RunConfig, f"{scale_file}: defaults")
+    parse_config(plain, RunConfig, f"{scale_file}: defaults")
     runs_file, benchmarks_file = folder / "runs.yaml", folder / "benchmarks.yaml"
     runs = {}
     for name, overrides in read_mapping(runs_file).items():
@@ -70,11 +109,12 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         if clash := {"name", "seed"} & set(overrides):
             raise UserError(f"{where}: {min(clash)}: is not a run's to choose; remove it.")
         merged = merge(settings.defaults, overrides) | fixed | {"name": name}
-        runs[name] = parse(merged, RunConfig, where)
+        runs[name] = parse_config(merged, RunConfig, where)
     present = {name: run for name, run in runs.items() if scale in run.scales}
     _refuse_idle_clipping(present, runs_file)
+    _refuse_other_image_sizes(present, runs_file)
     benchmarks = {
-        name: parse(values, Benchmark, f"{benchmarks_file}: benchmark {name}")
+        name: parse_config(values, Benchmark, f"{benchmarks_file}: benchmark {name}")
         for name, values in read_mapping(benchmarks_file).items()
     }
     return Experiment(
@@ -114,4 +154,15 @@ def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:
                 f"{runs_file}: run {run.name}: train.updates_per_rollout = "
                 f"{run.train.updates_per_rollout}: must be >= 2, because {changed[0].name} changes "
                 f"a clip bound of sam_r1 and with one update no bound can act."
+            )
+
+
+def _refuse_other_image_sizes(runs: dict[str, RunConfig], runs_file: Path) -> None:
+    """The resized images are made once for all runs, so their policies share one image size."""
+    first = next(iter(runs.values())).policy.image_size
+    for run in runs.values():
+        if run.policy.image_size != first:
+            raise UserError(
+                f"{runs_file}: run {run.name}: policy.image_size = {run.policy.image_size}: "
+                f"must be {first}, the other runs' size, because all runs share one set of images."
             )

@@ -1,0 +1,47 @@
+# `make tables` and `make test` work on a fresh machine: each sets up what is missing, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+READY := $(VENV)/.installed
+LOCKS := envs/install.sh envs/torch-cpu.txt envs/cpu.lock.txt envs/sam2.lock.txt
+
+export PATH := $(BIN):$(PATH)
+.PHONY: tables test lint format lock install
+.DELETE_ON_ERROR:
+
+# The five tables, by training and evaluating every run at micro scale.
+tables: $(READY)
+	snakemake --cores all
+
+test: $(READY)
+	OMP_NUM_THREADS=1 python -m pytest
+
+lint: $(READY)
+	ruff check src tests
+	ruff format --check src tests
+	mypy
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+format: $(READY)
+	ruff check --fix src tests
+	ruff format src tests
+	snakefmt Snakefile workflow
+
+install: $(READY)
+
+$(READY): $(LOCKS)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	bash envs/install.sh $(BIN)/python
+	touch $@
+
+# Resolve envs/requirements.in anew (ten minutes; pip-tools in an environment of its own). torch and
+# sam2 are locked apart, see envs/README.md.
+lock: .venv-lock/bin/pip-compile
+	.venv-lock/bin/pip-compile --quiet --generate-hashes --strip-extras \
+	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	    --unsafe-package torch --output-file envs/cpu.lock.txt envs/requirements.in
+
+.venv-lock/bin/pip-compile:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install pip-tools==7.6.2

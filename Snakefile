@@ -1,0 +1,44 @@
+# SAM-R1 as one workflow: `snakemake --cores all` writes every table of the paper at micro scale,
+# `snakemake --cores all --config scale=paper` at the paper's own. Rules and targets by name:
+# `snakemake --list`. Run it in the repository's root.
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/config.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/tables.smk"
+
+
+localrules:
+    all,
+    tables,
+    ablations,
+    write_config,
+
+
+# Everything: the five tables, every benchmark of the main runs, and the trainings of Figure 4.
+rule all:
+    default_target: True
+    input:
+        rules.collect_tables.output,
+        get_metrics(MAIN_RUNS, list(EXPERIMENT.benchmarks)),
+        get_trainings(FIGURE_4_RUNS),
+
+
+# The five tables and the page that holds them.
+rule tables:
+    input:
+        rules.collect_tables.output,
+
+
+# Tables 4 and 5 and the three runs of Figure 4.
+rule ablations:
+    input:
+        rules.table_4.output,
+        rules.table_5.output,
+        get_trainings(FIGURE_4_RUNS),

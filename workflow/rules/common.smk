@@ -1,0 +1,190 @@
+# What the rules share: the validated configuration, the names of runs, and the `get_*` helpers.
+import os
+import sys
+from pathlib import Path
+
+from samr1.config import dump_stage, parse_config
+from samr1.config_merge import Choice, load_experiment
+from samr1.errors import UserError
+
+# Jobs use the interpreter that runs Snakemake, whatever is first on the path.
+shell.prefix(
+    f"set -euo pipefail; export PATH={os.path.dirname(sys.executable)}:$PATH; "
+)
+
+try:
+    CHOICE = parse_config(dict(config), Choice, "config/config.yaml or --config")
+    EXPERIMENT = load_experiment(Path(CHOICE.settings), CHOICE.scale)
+except UserError as error:
+    sys.exit(f"error: {error}")
+
+# Used where Snakemake is asked to deploy software itself (`--software-deployment-method conda`).
+ENVIRONMENT = "../../envs/cuda.yaml" if EXPERIMENT.gpus else "../../envs/cpu.yaml"
+
+RUNS = EXPERIMENT.runs
+OUT = f"{CHOICE.results}/{CHOICE.scale}"
+TABLES = f"{CHOICE.results}/tables"
+WORLD = f"{OUT}/world"
+# A folder's time says nothing of the files below it, so data that is not drawn is never "new".
+DATA_ROOT = WORLD if EXPERIMENT.data.world else ancient(EXPERIMENT.data.root)
+PUBLISHED = f"{CHOICE.settings}/published.yaml"
+
+# The untrained models and the method itself are evaluated on every benchmark, the ablations on two.
+MAIN_RUNS = [name for name, run in RUNS.items() if not run.trained or name == "sam_r1"]
+TABLE_4_RUNS = ["threshold_0.5", "threshold_0.7", "threshold_0.8", "sam_r1"]
+TABLE_5_RUNS = ["grpo", "grpo_token_level", "grpo_clip_higher", "sam_r1"]
+FIGURE_4_RUNS = ["no_kl", "negative_points_any", "negative_points_inside"]
+TABLE_1_BENCHMARKS = ["reasonseg_val", "reasonseg_test"]
+TABLE_2_BENCHMARKS = ["refcoco_testa", "refcocop_testa", "refcocog_test"]
+TABLE_3_BENCHMARKS = ["lisa_grounding"]
+ABLATION_BENCHMARKS = ["reasonseg_test", "refcocog_test"]
+
+
+def get_names(names):
+    """A wildcard constraint that admits exactly `names`."""
+    return "|".join(re.escape(name) for name in names) or "(?!)"
+
+
+def get_seeds(run):
+    """The seeds of a run; an untrained one answers greedily and has nothing to repeat."""
+    return EXPERIMENT.seeds if RUNS[run].trained else EXPERIMENT.seeds[:1]
+
+
+def get_scores(kind, runs, benchmarks):
+    """The files of one kind for `runs` on `benchmarks`, at all their seeds."""
+    return [
+        f"{OUT}/{kind}/{run}/seed_{seed}/{benchmark}.parquet"
+        for run in runs
+        for seed in get_seeds(run)
+        for benchmark in benchmarks
+    ]
+
+
+def get_metrics(runs, benchmarks):
+    """The metrics of `runs` on `benchmarks`."""
+    return get_scores("metrics", runs, benchmarks)
+
+
+def get_comparisons(run, benchmarks):
+    """The paired comparisons of `run` with the base policy."""
+    return get_scores("comparisons", [run], benchmarks)
+
+
+def get_trainings(runs):
+    """The training metrics of `runs`, at all their seeds."""
+    return [
+        f"{OUT}/training/{run}/seed_{seed}.parquet"
+        for run in runs
+        for seed in get_seeds(run)
+    ]
+
+
+def get_benchmarks(*datasets):
+    """The benchmarks that are splits of `datasets`."""
+    return [
+        name for name, one in EXPERIMENT.benchmarks.items() if one.dataset in datasets
+    ]
+
+
+def get_refer_options(wildcards):
+    """What `index_refer` reads: a benchmark's split, or every sentence of the training pool."""
+    pool = wildcards.samples == "pool"
+    one = EXPERIMENT.data.training if pool else EXPERIMENT.benchmarks[wildcards.samples]
+    sentences = "all" if pool else one.sentences
+    return (
+        f"--dataset {one.dataset} --split-by {one.split_by} --split {one.split} "
+        f"--sentences {sentences}"
+    )
+
+
+def get_split(wildcards):
+    """The split of a benchmark."""
+    return EXPERIMENT.benchmarks[wildcards.samples].split
+
+
+def get_code(room, *commands):
+    """The module files of a cheap rule: an edit there runs it again."""
+    modules = sorted(str(path) for path in Path("src/samr1", room).glob("*.py"))
+    return [*modules, *(f"src/samr1/cli/{command}.py" for command in commands)]
+
+
+def get_files(folder):
+    """The files of a folder, so that a change in one is seen; the folder where it is missing."""
+    files = sorted(str(path) for path in Path(folder).glob("*") if path.is_file())
+    return files or [folder]
+
+
+def get_weights(model):
+    """A model's files as inputs; a name on the model hub (`owner/name`) is no file."""
+    on_hub = model.path.count("/") == 1 and not Path(model.path).exists()
+    return [] if on_hub else get_files(model.path)
+
+
+def get_segmenter(wildcards):
+    """The segmenter's files."""
+    return get_weights(RUNS[wildcards.run].segmenter)
+
+
+def get_base_policy(wildcards):
+    """The files of the policy that training starts from."""
+    return get_weights(RUNS[wildcards.run].policy)
+
+
+def get_policy(wildcards):
+    """The files of the policy to evaluate: the trained one, or the base."""
+    if RUNS[wildcards.run].trained:
+        return f"{OUT}/policies/{wildcards.run}/seed_{wildcards.seed}"
+    return get_base_policy(wildcards)
+
+
+def get_policy_path(wildcards):
+    """Folder or hub name of the policy to evaluate."""
+    run = RUNS[wildcards.run]
+    return get_policy(wildcards) if run.trained else run.policy.path
+
+
+def get_threads(wildcards):
+    """Torch threads of one process of a model job: part of the config, so that bytes agree."""
+    return RUNS[wildcards.run].threads
+
+
+def get_cores(wildcards):
+    """Cores of a model job: on GPUs all of them, so that a plain local run has one job a node."""
+    return workflow.cores if EXPERIMENT.gpus else get_threads(wildcards)
+
+
+def get_launcher(wildcards):
+    """How a training job starts: one process, or one a GPU."""
+    if EXPERIMENT.processes == 1:
+        return "python"
+    return f"torchrun --standalone --nproc_per_node {EXPERIMENT.processes}"
+
+
+def get_protocols(wildcards):
+    """How a benchmark is scored: boxes on LISA-Grounding, masks by either protocol elsewhere."""
+    boxes = EXPERIMENT.benchmarks[wildcards.benchmark].dataset == "lisa_grounding"
+    return "--protocol rec" if boxes else "--protocol seg_zero --protocol lisa"
+
+
+def get_baseline(wildcards):
+    """The base policy's predictions on a benchmark."""
+    return f"{OUT}/predictions/base/seed_{EXPERIMENT.seeds[0]}/{wildcards.benchmark}.parquet"
+
+
+def get_stage(wildcards):
+    """The text of one stage's config file: its own slice of the configuration and no more."""
+    stage, *of_run = Path(wildcards.stage).parts
+    if stage == "world":
+        return dump_stage(EXPERIMENT.data.world)
+    run = RUNS[of_run[0]]
+    if stage == "train":
+        seed = int(of_run[1].removeprefix("seed_"))
+        return dump_stage(run.model_copy(update={"seed": seed}).train_stage())
+    return dump_stage(run.predict_stage() if stage == "predict" else run.score_stage())
+
+
+wildcard_constraints:
+    run=get_names(RUNS),
+    seed=r"\d+",
+    benchmark=get_names(EXPERIMENT.benchmarks),
+    samples=get_names(["pool", "training", *EXPERIMENT.benchmarks]),

@@ -1,0 +1,123 @@
+# From the data sets' public layouts to one table of samples and one of resized images each.
+if EXPERIMENT.data.world:
+
+    rule draw_world:
+        input:
+            config=f"{OUT}/config/world.yaml",
+        output:
+            root=directory(WORLD),
+        log:
+            f"{OUT}/logs/draw_world.log",
+        benchmark:
+            f"{OUT}/timings/jobs/draw_world.tsv"
+        conda:
+            ENVIRONMENT
+        shell:
+            "python -m samr1.cli.draw_world --config {input.config} --output {output.root} "
+            "2> {log}"
+
+
+rule index_refer:
+    input:
+        root=DATA_ROOT,
+    output:
+        f"{OUT}/samples/{{samples}}.parquet",
+    log:
+        f"{OUT}/logs/index_refer/{{samples}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/index_refer/{{samples}}.tsv"
+    wildcard_constraints:
+        samples=get_names(["pool", *get_benchmarks("refcoco", "refcoco+", "refcocog")]),
+    conda:
+        ENVIRONMENT
+    params:
+        options=get_refer_options,
+        on_bad_sample=EXPERIMENT.data.on_bad_sample,
+    shell:
+        "python -m samr1.cli.index_refer --root {input.root} {params.options} "
+        "--on-bad-sample {params.on_bad_sample} --output {output} 2> {log}"
+
+
+rule index_reasonseg:
+    input:
+        root=DATA_ROOT,
+    output:
+        f"{OUT}/samples/{{samples}}.parquet",
+    log:
+        f"{OUT}/logs/index_reasonseg/{{samples}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/index_reasonseg/{{samples}}.tsv"
+    wildcard_constraints:
+        samples=get_names(get_benchmarks("reasonseg")),
+    conda:
+        ENVIRONMENT
+    params:
+        split=get_split,
+        on_bad_sample=EXPERIMENT.data.on_bad_sample,
+    shell:
+        "python -m samr1.cli.index_reasonseg --root {input.root} --split {params.split} "
+        "--on-bad-sample {params.on_bad_sample} --output {output} 2> {log}"
+
+
+rule index_lisa_grounding:
+    input:
+        root=DATA_ROOT,
+    output:
+        f"{OUT}/samples/{{samples}}.parquet",
+    log:
+        f"{OUT}/logs/index_lisa_grounding/{{samples}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/index_lisa_grounding/{{samples}}.tsv"
+    wildcard_constraints:
+        samples=get_names(get_benchmarks("lisa_grounding")),
+    conda:
+        ENVIRONMENT
+    params:
+        split=get_split,
+        on_bad_sample=EXPERIMENT.data.on_bad_sample,
+    shell:
+        "python -m samr1.cli.index_lisa_grounding --root {input.root} --split {params.split} "
+        "--on-bad-sample {params.on_bad_sample} --output {output} 2> {log}"
+
+
+rule sample_training:
+    input:
+        pool=f"{OUT}/samples/pool.parquet",
+        leave_out=(
+            expand(f"{OUT}/samples/{{name}}.parquet", name=EXPERIMENT.benchmarks)
+            if EXPERIMENT.data.training.leave_out_benchmark_images
+            else []
+        ),
+    output:
+        f"{OUT}/samples/training.parquet",
+    log:
+        f"{OUT}/logs/sample_training.log",
+    benchmark:
+        f"{OUT}/timings/jobs/sample_training.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        size=EXPERIMENT.data.training.count,
+        seed=EXPERIMENT.data.training.seed,
+    shell:
+        "python -m samr1.cli.sample_training --pool {input.pool} --count {params.size} "
+        "--seed {params.seed} --leave-out {input.leave_out} --output {output} 2> {log}"
+
+
+rule resize_images:
+    input:
+        samples=f"{OUT}/samples/{{samples}}.parquet",
+        root=DATA_ROOT,
+    output:
+        f"{OUT}/images/{{samples}}.parquet",
+    log:
+        f"{OUT}/logs/resize_images/{{samples}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/resize_images/{{samples}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        image_size=EXPERIMENT.image_size,
+    shell:
+        "python -m samr1.cli.resize_images --samples {input.samples} --root {input.root} "
+        "--image-size {params.image_size} --output {output} 2> {log}"

@@ -1,0 +1,74 @@
+# Prediction needs the models, scoring none: mending a metric never runs a model again.
+rule predict_masks:
+    input:
+        config=f"{OUT}/config/predict/{{run}}.yaml",
+        policy=get_policy,
+        segmenter=get_segmenter,
+        samples=f"{OUT}/samples/{{benchmark}}.parquet",
+        images=f"{OUT}/images/{{benchmark}}.parquet",
+        root=DATA_ROOT,
+    output:
+        predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
+        timings=f"{OUT}/timings/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
+    log:
+        f"{OUT}/logs/predict_masks/{{run}}/seed_{{seed}}/{{benchmark}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/predict_masks/{{run}}/seed_{{seed}}/{{benchmark}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: get_cores
+    resources:
+        gpu=1 if EXPERIMENT.gpus else 0,
+    params:
+        threads=get_threads,
+        policy=get_policy_path,
+    shell:
+        "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_masks "
+        "--config {input.config} --policy {params.policy} --samples {input.samples} "
+        "--images {input.images} --root {input.root} --output {output.predictions} "
+        "--output-timings {output.timings} 2> {log}"
+
+
+rule score_benchmark:
+    input:
+        config=f"{OUT}/config/score/{{run}}.yaml",
+        samples=f"{OUT}/samples/{{benchmark}}.parquet",
+        predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
+        code=get_code("evaluation", "score_benchmark"),
+    output:
+        f"{OUT}/metrics/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
+    log:
+        f"{OUT}/logs/score_benchmark/{{run}}/seed_{{seed}}/{{benchmark}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/score_benchmark/{{run}}/seed_{{seed}}/{{benchmark}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        protocols=get_protocols,
+    shell:
+        "python -m samr1.cli.score_benchmark --config {input.config} --samples {input.samples} "
+        "--predictions {input.predictions} {params.protocols} --run {wildcards.run} "
+        "--seed {wildcards.seed} --benchmark {wildcards.benchmark} --output {output} 2> {log}"
+
+
+rule compare_runs:
+    input:
+        config=f"{OUT}/config/score/{{run}}.yaml",
+        samples=f"{OUT}/samples/{{benchmark}}.parquet",
+        predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
+        baseline=get_baseline,
+        code=get_code("evaluation", "compare_runs"),
+    output:
+        f"{OUT}/comparisons/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
+    log:
+        f"{OUT}/logs/compare_runs/{{run}}/seed_{{seed}}/{{benchmark}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/compare_runs/{{run}}/seed_{{seed}}/{{benchmark}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        protocols=get_protocols,
+    shell:
+        "python -m samr1.cli.compare_runs --config {input.config} --samples {input.samples} "
+        "--a {input.predictions} --b {input.baseline} {params.protocols} --run {wildcards.run} "
+        "--baseline base --benchmark {wildcards.benchmark} --output {output} 2> {log}"

@@ -1,0 +1,132 @@
+# The tables of the paper: its own figures, and beside them what was measured here.
+
+
+rule table_1:
+    input:
+        published=PUBLISHED,
+        metrics=get_metrics(MAIN_RUNS, TABLE_1_BENCHMARKS + ABLATION_BENCHMARKS),
+        comparisons=get_comparisons("sam_r1", TABLE_1_BENCHMARKS + ABLATION_BENCHMARKS),
+        code=get_code("tables", "table_options", "table_1"),
+    output:
+        parquet=f"{TABLES}/table_1.parquet",
+        markdown=f"{TABLES}/table_1.md",
+    log:
+        f"{OUT}/logs/table_1.log",
+    benchmark:
+        f"{OUT}/timings/jobs/table_1.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        scale=CHOICE.scale,
+    shell:
+        "python -m samr1.cli.table_1 --metrics {input.metrics} --published {input.published} "
+        "--scale {params.scale} --comparisons {input.comparisons} --output-parquet {output.parquet} "
+        "--output-md {output.markdown} 2> {log}"
+
+
+rule table_2:
+    input:
+        published=PUBLISHED,
+        metrics=get_metrics(MAIN_RUNS, TABLE_2_BENCHMARKS),
+        training=f"{OUT}/samples/training.parquet",
+        benchmarks=expand(f"{OUT}/samples/{{name}}.parquet", name=EXPERIMENT.benchmarks),
+        code=get_code("tables", "table_options", "table_2"),
+    output:
+        parquet=f"{TABLES}/table_2.parquet",
+        markdown=f"{TABLES}/table_2.md",
+    log:
+        f"{OUT}/logs/table_2.log",
+    benchmark:
+        f"{OUT}/timings/jobs/table_2.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        scale=CHOICE.scale,
+    shell:
+        "python -m samr1.cli.table_2 --metrics {input.metrics} --published {input.published} "
+        "--scale {params.scale} --training-samples {input.training} "
+        "--benchmark-samples {input.benchmarks} --output-parquet {output.parquet} "
+        "--output-md {output.markdown} 2> {log}"
+
+
+rule table_3:
+    input:
+        published=PUBLISHED,
+        metrics=get_metrics(MAIN_RUNS, TABLE_3_BENCHMARKS),
+        code=get_code("tables", "table_options", "table_3"),
+    output:
+        parquet=f"{TABLES}/table_3.parquet",
+        markdown=f"{TABLES}/table_3.md",
+    log:
+        f"{OUT}/logs/table_3.log",
+    benchmark:
+        f"{OUT}/timings/jobs/table_3.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        scale=CHOICE.scale,
+    shell:
+        "python -m samr1.cli.table_3 --metrics {input.metrics} --published {input.published} "
+        "--scale {params.scale} --output-parquet {output.parquet} "
+        "--output-md {output.markdown} 2> {log}"
+
+
+rule table_4:
+    input:
+        published=PUBLISHED,
+        metrics=get_metrics(TABLE_4_RUNS, ABLATION_BENCHMARKS),
+        code=get_code("tables", "table_options", "table_4"),
+    output:
+        parquet=f"{TABLES}/table_4.parquet",
+        markdown=f"{TABLES}/table_4.md",
+    log:
+        f"{OUT}/logs/table_4.log",
+    benchmark:
+        f"{OUT}/timings/jobs/table_4.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        scale=CHOICE.scale,
+    shell:
+        "python -m samr1.cli.table_4 --metrics {input.metrics} --published {input.published} "
+        "--scale {params.scale} --output-parquet {output.parquet} "
+        "--output-md {output.markdown} 2> {log}"
+
+
+rule table_5:
+    input:
+        published=PUBLISHED,
+        metrics=get_metrics(TABLE_5_RUNS, ABLATION_BENCHMARKS),
+        training=get_trainings(TABLE_5_RUNS),
+        code=get_code("tables", "table_options", "table_5"),
+    output:
+        parquet=f"{TABLES}/table_5.parquet",
+        markdown=f"{TABLES}/table_5.md",
+    log:
+        f"{OUT}/logs/table_5.log",
+    benchmark:
+        f"{OUT}/timings/jobs/table_5.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        scale=CHOICE.scale,
+    shell:
+        "python -m samr1.cli.table_5 --metrics {input.metrics} --published {input.published} "
+        "--scale {params.scale} --training {input.training} --output-parquet {output.parquet} "
+        "--output-md {output.markdown} 2> {log}"
+
+
+rule collect_tables:
+    input:
+        tables=expand(f"{TABLES}/table_{{number}}.md", number=range(1, 6)),
+        code=get_code("tables", "collect_tables"),
+    output:
+        f"{TABLES}/README.md",
+    log:
+        f"{OUT}/logs/collect_tables.log",
+    benchmark:
+        f"{OUT}/timings/jobs/collect_tables.tsv"
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m samr1.cli.collect_tables --tables {input.tables} --output {output} 2> {log}"

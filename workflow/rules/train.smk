@@ -1,0 +1,31 @@
+# One training a run and seed. It does not depend on its module files: an edit never retrains by itself.
+rule train_policy:
+    input:
+        config=f"{OUT}/config/train/{{run}}/seed_{{seed}}.yaml",
+        policy=get_base_policy,
+        segmenter=get_segmenter,
+        samples=f"{OUT}/samples/training.parquet",
+        images=f"{OUT}/images/training.parquet",
+        root=DATA_ROOT,
+    output:
+        policy=directory(f"{OUT}/policies/{{run}}/seed_{{seed}}"),
+        metrics=f"{OUT}/training/{{run}}/seed_{{seed}}.parquet",
+        timings=f"{OUT}/timings/training/{{run}}/seed_{{seed}}.parquet",
+        tensorboard=directory(f"{OUT}/tensorboard/{{run}}/seed_{{seed}}"),
+    log:
+        f"{OUT}/logs/train_policy/{{run}}/seed_{{seed}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/train_policy/{{run}}/seed_{{seed}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: get_cores
+    resources:
+        gpu=EXPERIMENT.gpus,
+    params:
+        threads=get_threads,
+        launcher=get_launcher,
+    shell:
+        "OMP_NUM_THREADS={params.threads} {params.launcher} -m samr1.cli.train_policy "
+        "--config {input.config} --samples {input.samples} --images {input.images} "
+        "--root {input.root} --output-policy {output.policy} --output-metrics {output.metrics} "
+        "--output-timings {output.timings} --tensorboard {output.tensorboard} 2> {log}"
