@@ -95,7 +95,7 @@ def assemble_policy(
     if missing:
         raise UserError(f"{name}: its tokenizer lacks the token {missing[0]}; use a Qwen2.5-VL's.")
     # Rows of the output layer beyond the vocabulary only round its size; they mean no token.
-    rounding = range(len(tokenizer), model.get_input_embeddings().num_embeddings)
+    rounding = range(len(tokenizer), model.model.language_model.config.vocab_size)
     return Policy(
         model=model,
         tokenizer=tokenizer,

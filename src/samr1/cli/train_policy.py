@@ -1,0 +1,44 @@
+"""Train a policy by SAM-R1's GRPO; write it with its metrics. Under torchrun, on many processes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from transformers.utils import logging
+
+from samr1 import schemas
+from samr1.config import TrainStage, dump_stage, load_stage
+from samr1.data.resizing import ImageStore
+from samr1.errors import run_command
+from samr1.files import read_table, write_table
+from samr1.train.loop import train_policy
+
+
+def main() -> None:
+    """Parse, load, train, write."""
+    parser = argparse.ArgumentParser(prog="python -m samr1.cli.train_policy", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="the run's train stage (YAML)")
+    parser.add_argument("--samples", type=Path, required=True, help="training samples (Parquet)")
+    parser.add_argument("--images", type=Path, required=True, help="their resized images (Parquet)")
+    parser.add_argument("--root", type=Path, required=True, help="data root of the image paths")
+    parser.add_argument("--output-policy", type=Path, required=True, help="folder to write")
+    parser.add_argument("--output-metrics", type=Path, required=True, help="one row a step")
+    parser.add_argument("--output-timings", type=Path, required=True, help="seconds by phase")
+    parser.add_argument("--tensorboard", type=Path, required=True, help="folder of event files")
+    arguments = parser.parse_args()
+    logging.disable_progress_bar()
+    stage = load_stage(arguments.config, TrainStage)
+    samples = read_table(arguments.samples, schemas.SAMPLES)
+    trained = train_policy(
+        stage, samples, ImageStore(arguments.images), arguments.root, arguments.tensorboard
+    )
+    trained.save_policy(arguments.output_policy)
+    if trained.writes:
+        metadata = {"config": dump_stage(stage)}
+        write_table(arguments.output_metrics, trained.metrics, metadata)
+        write_table(arguments.output_timings, trained.timings, metadata)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,89 @@
+"""Which questions a step trains on, and how the learning rate goes over the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from samr1 import schemas
+from samr1.config import TrainConfig, TrainStage
+from samr1.data.resizing import ImageStore
+from samr1.errors import UserError
+from samr1.policy.model import Policy, Question, encode_question
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One training question: a row of `schemas.SAMPLES`, and its row number in the table.
+
+    `width` and `height` are the original image's; `mask` is the ground truth as COCO RLE.
+    """
+
+    index: int
+    sample_id: str
+    image_id: str
+    image_path: str
+    width: int
+    height: int
+    query: str
+    mask: dict[str, Any]
+
+
+def read_samples(table: pa.Table) -> list[Sample]:
+    """The rows of a table of samples; raises UserError where it has none or one has no mask."""
+    columns = [name for name in Sample.__dataclass_fields__ if name != "index"]
+    rows = table.cast(schemas.SAMPLES).select(columns).to_pylist()
+    if not rows:
+        raise UserError("the table of training samples has no row; sample the training set again.")
+    for number, row in enumerate(rows, start=1):
+        if row["mask"] is None:
+            raise UserError(
+                f"row {number} of the training samples ({row['sample_id']}) has no mask; "
+                "training needs the ground truth of every sample."
+            )
+    return [Sample(index=index, **row) for index, row in enumerate(rows)]
+
+
+def count_steps(samples: int, config: TrainConfig) -> int:
+    """The number of steps: as configured, or one epoch, its last short batch included."""
+    return config.steps or -(-samples // config.questions_per_step)
+
+
+def draw_batches(samples: int, per_step: int, steps: int, seed: int) -> Iterator[list[int]]:
+    """The sample indices of each of `steps` steps, up to `per_step` each.
+
+    An epoch is a permutation that depends on (seed, epoch) alone; its last short batch is used.
+    """
+    done = epoch = 0
+    while done < steps:
+        order = np.random.default_rng([seed, epoch]).permutation(samples).tolist()
+        for start in range(0, samples, per_step):
+            if done == steps:
+                return
+            yield order[start : start + per_step]
+            done += 1
+        epoch += 1
+
+
+def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
+    """The rate of step `step` (from 0) of `steps`: a linear warm-up, then constant or to 0."""
+    peak, warmup = config.learning_rate, config.warmup_steps
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    if config.schedule == "constant":
+        return peak
+    return peak * (steps - step) / (steps - warmup)
+
+
+def encode_batch(
+    policy: Policy, samples: list[Sample], images: ImageStore, stage: TrainStage
+) -> list[Question]:
+    """Encode the samples' questions over their resized images."""
+    return [
+        encode_question(policy, images.get(sample.image_id), sample.query, stage.dialect)
+        for sample in samples
+    ]

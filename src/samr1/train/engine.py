@@ -1,0 +1,160 @@
+"""The one training engine: DeepSpeed's, on one process as on many.
+
+The gradient of an update is what its passes add up to, however the questions fall into them: each
+pass's loss comes already weighed by its share, and `managed_gradient_accumulation: false` leaves it
+to the caller when to step. Without a launcher a group of one process is made in memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from samr1.config import TrainStage
+from samr1.policy.model import Policy, Question
+from samr1.rollout.logprobs import ResponseLogprobs, response_logprobs
+from samr1.rollout.packing import Responses
+
+
+class _Scorer(nn.Module):
+    """What DeepSpeed wraps: a policy whose forward pass is the log-probabilities of responses."""
+
+    def __init__(self, policy: Policy, temperature: float) -> None:
+        super().__init__()
+        self.model = policy.model
+        self.blocked_token_ids = policy.blocked_token_ids
+        self.temperature = temperature
+
+    def forward(
+        self,
+        questions: Sequence[Question],
+        groups: Sequence[Responses],
+        image_features: Sequence[Tensor] | None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        scored = response_logprobs(
+            self.model,
+            questions,
+            groups,
+            temperature=self.temperature,
+            blocked_token_ids=self.blocked_token_ids,
+            image_features=image_features,
+        )
+        return scored.logprobs, scored.entropies, scored.mask
+
+
+def join_processes() -> torch.device:
+    """Join the group of training processes and return this one's device.
+
+    Under torchrun the group is the launcher's; otherwise it is this process alone.
+    """
+    cuda = torch.cuda.is_available()
+    # DeepSpeed reads both when it is imported or initialised.
+    os.environ.setdefault("LOCAL_RANK", "0")
+    os.environ.setdefault("DS_ACCELERATOR", "cuda" if cuda else "cpu")
+    device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+    if not dist.is_initialized():
+        backend = "nccl" if cuda else "gloo"
+        if "RANK" in os.environ:
+            dist.init_process_group(backend)
+        else:
+            dist.init_process_group(
+                backend, store=torch.distributed.HashStore(), rank=0, world_size=1
+            )
+    return device
+
+
+class Engine:
+    """AdamW on a policy's trainable weights, through DeepSpeed."""
+
+    def __init__(self, policy: Policy, stage: TrainStage) -> None:
+        """Wrap `policy`, which stays the same object: after a step its weights are the new ones.
+
+        Call `join_processes` first, and load the policy on the device that it returns.
+        """
+        config = stage.train
+        policy.model.model.visual.requires_grad_(stage.policy.train_vision)
+        self._scorer = _Scorer(policy, config.temperature)
+        self._trainable = [weight for weight in policy.model.parameters() if weight.requires_grad]
+        self._zero_stage = config.zero_stage
+        self.rank, self.processes = dist.get_rank(), dist.get_world_size()
+        self._norm = float("nan")
+        optimizer = torch.optim.AdamW(
+            self._trainable, lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        own_norm = config.zero_stage == 0 and stage.policy.dtype == "float32"
+        if own_norm:
+            # Plain stage 0 clips but does not tell the norm: clip where the gradients are final.
+            optimizer.register_step_pre_hook(lambda *_: self._clip(config.max_grad_norm))
+        self._engine = _import_deepspeed(self.processes).initialize(
+            model=self._scorer,
+            optimizer=optimizer,
+            config={
+                "train_micro_batch_size_per_gpu": 1,
+                "managed_gradient_accumulation": False,
+                "zero_optimization": {"stage": config.zero_stage},
+                "bf16": {"enabled": stage.policy.dtype == "bfloat16"},
+                "gradient_clipping": 0.0 if own_norm else config.max_grad_norm,
+                "steps_per_print": 2**31,
+            },
+        )[0]
+
+    def score(
+        self,
+        questions: Sequence[Question],
+        groups: Sequence[Responses],
+        image_features: Sequence[Tensor] | None = None,
+    ) -> ResponseLogprobs:
+        """`response_logprobs` of the policy as it is now, with gradients."""
+        return ResponseLogprobs(*self._engine(questions, groups, image_features))
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of `loss` (0-d) to the update; losses of the processes are averaged."""
+        self._engine.backward(loss)
+
+    def step(self, learning_rate: float) -> float:
+        """Update the weights; return the gradient norm before it was clipped."""
+        for group in self._engine.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._engine.step()
+        norm = self._engine.get_global_grad_norm()
+        return self._norm if norm is None else float(norm)
+
+    def _clip(self, max_norm: float) -> None:
+        self._norm = float(nn.utils.clip_grad_norm_(self._trainable, max_norm))
+
+    @contextmanager
+    def whole_weights(self) -> Iterator[None]:
+        """While it is open this process has all weights, which ZeRO stage 3 keeps in parts."""
+        if self._zero_stage < 3:
+            yield
+            return
+        zero = _import_deepspeed(self.processes).zero
+        with zero.GatheredParameters(list(self._scorer.parameters())):
+            yield
+
+    def gather(self, values: Sequence[Any]) -> list[Any]:
+        """The `values` of all processes, in the order of their ranks."""
+        parts: list[Any] = [None] * self.processes
+        dist.all_gather_object(parts, list(values))
+        return [value for part in parts for value in part]
+
+
+def _import_deepspeed(processes: int) -> Any:
+    # Here and not above: its import takes seconds and reads what `join_processes` sets.
+    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
+    import deepspeed
+
+    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
+    if processes == 1:
+        # Its shared-memory collectives have nothing to do, and would be compiled for half a minute.
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    return deepspeed

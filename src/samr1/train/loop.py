@@ -1,0 +1,209 @@
+"""The GRPO loop of SAM-R1: rollout, reward by SAM, group advantages, clipped updates.
+
+Start it with `python -m samr1.cli.train_policy`. Section 3 of the paper, with the choices that it
+leaves open: the old log-probabilities are the first update's own; the reference is the initial
+policy; its KL is also measured where its coefficient is 0; every update takes all questions of the
+step, and questions weigh the same however they fall into passes and processes.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import torch
+from tqdm import tqdm
+
+from samr1.config import TrainStage
+from samr1.data.resizing import ImageStore
+from samr1.errors import UserError
+from samr1.policy.model import Policy, load_policy, save_policy
+from samr1.segmenter import Segmenter
+from samr1.train.batches import (
+    Sample,
+    count_steps,
+    draw_batches,
+    encode_batch,
+    learning_rate,
+    read_samples,
+)
+from samr1.train.engine import Engine, join_processes
+from samr1.train.metrics import (
+    TRAINING_METRICS,
+    TRAINING_TIMINGS,
+    Board,
+    ResponseRecord,
+    step_metrics,
+)
+from samr1.train.reward import Judged, judge_groups
+from samr1.train.step import (
+    Rollout,
+    advantages_of,
+    plan_passes,
+    roll_out,
+    score_reference,
+    update,
+)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves: the policy and one row of metrics and of timings a step.
+
+    Every process gets one; only the one whose `writes` is true should write the tables.
+    """
+
+    policy: Policy
+    metrics: pa.Table
+    timings: pa.Table
+    engine: Engine
+
+    @property
+    def writes(self) -> bool:
+        return self.engine.rank == 0
+
+    def save_policy(self, folder: Path) -> None:
+        """Write the policy as a `transformers` folder; all processes take part, one writes."""
+        with self.engine.whole_weights():
+            if self.writes:
+                save_policy(self.policy, folder)
+
+
+@dataclass(frozen=True)
+class _Models:
+    policy: Policy
+    reference: Policy
+    segmenter: Segmenter
+    engine: Engine
+
+
+@dataclass
+class _Clock:
+    """Seconds by phase of one step."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+
+
+def train_policy(
+    stage: TrainStage, samples: pa.Table, images: ImageStore, root: Path, tensorboard: Path | None
+) -> Trained:
+    """Train the base policy of `stage` on `samples` (`schemas.SAMPLES`).
+
+    `images` holds the resized images that the policy sees; the segmenter reads the originals under
+    `root`. Raises UserError for unusable data or models, and where training goes wrong.
+    """
+    if images.image_size != stage.policy.image_size:
+        raise UserError(
+            f"{images.path}: its images are {images.image_size} pixels a side and the policy's "
+            f"{stage.policy.image_size} (policy.image_size); resize them again."
+        )
+    rows = read_samples(samples)
+    models = _load_models(stage)
+    engine = models.engine
+    steps = count_steps(len(rows), stage.train)
+    board = Board(tensorboard if engine.rank == 0 else None)
+    metrics, timings = [], []
+    batches = draw_batches(len(rows), stage.train.questions_per_step, steps, stage.seed)
+    bar = tqdm(
+        batches,
+        total=steps,
+        desc=stage.name,
+        unit="step",
+        disable=engine.rank > 0,
+        mininterval=0.1 if sys.stderr.isatty() else 20,
+    )
+    for step, batch in enumerate(bar):
+        drawn = [rows[index] for index in batch]
+        rate = learning_rate(step, steps, stage.train)
+        row, timing = _step(models, drawn, images, root, step, rate, stage)
+        bar.set_postfix(reward=f"{row['reward_total']:.2f}", iou=f"{row['iou']:.3f}", refresh=False)
+        board.add(step, row, "train")
+        board.add(step, timing, "seconds")
+        metrics.append(row)
+        timings.append(timing)
+    board.close()
+    return Trained(
+        policy=models.policy,
+        metrics=pa.Table.from_pylist(metrics, schema=TRAINING_METRICS),
+        timings=pa.Table.from_pylist(timings, schema=TRAINING_TIMINGS),
+        engine=engine,
+    )
+
+
+def _load_models(stage: TrainStage) -> _Models:
+    torch.manual_seed(stage.seed)
+    torch.set_num_threads(stage.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    device = join_processes()
+    policy = load_policy(stage.policy.path, stage.policy.dtype, device)
+    reference = load_policy(stage.policy.path, stage.policy.dtype, device)
+    reference.model.requires_grad_(False)
+    segmenter = Segmenter.load(stage.segmenter.path, stage.segmenter.image_size, device)
+    return _Models(policy, reference, segmenter, Engine(policy, stage))
+
+
+def _step(
+    models: _Models,
+    samples: list[Sample],
+    images: ImageStore,
+    root: Path,
+    step: int,
+    rate: float,
+    stage: TrainStage,
+) -> tuple[dict[str, float], dict[str, float]]:
+    """One step on this process's part of `samples`: a row of metrics and one of timings."""
+    engine, clock, begin = models.engine, _Clock(), time.perf_counter()
+    mine = samples[engine.rank :: engine.processes]
+    counts = bool(mine)
+    mine = mine or samples[:1]
+    with clock.phase("encode"):
+        questions = encode_batch(models.policy, mine, images, stage)
+    with clock.phase("rollout"):
+        rollout = roll_out(models.policy, engine, mine, questions, step, stage)
+    with clock.phase("reward"):
+        judged = judge_groups(models.segmenter, mine, rollout.texts, root, stage)
+        advantages = advantages_of(judged)
+    with clock.phase("reference"):
+        reference = score_reference(models.reference, rollout, stage)
+    with clock.phase("update"):
+        passes = plan_passes(engine, rollout, len(samples), counts, stage)
+        rates = [rate] * stage.train.updates_per_rollout
+        records, norms = update(engine, rollout, reference, advantages, passes, rates, step, stage)
+    responses = _records(rollout, judged) if counts else []
+    row = step_metrics(step, engine.gather(responses), engine.gather(records), norms, rate)
+    return row, _timing(step, clock, time.perf_counter() - begin, rollout)
+
+
+def _records(rollout: Rollout, judged: list[list[Judged]]) -> list[ResponseRecord]:
+    """One record a response of this process."""
+    records = []
+    for group, responses in zip(rollout.groups, judged, strict=True):
+        spread = len({response.parts.total for response in responses}) > 1
+        for response, tokens, truncated in zip(
+            responses, group.responses, group.truncated, strict=True
+        ):
+            records.append(ResponseRecord(response, len(tokens), truncated, spread))
+    return records
+
+
+def _timing(step: int, clock: _Clock, total: float, rollout: Rollout) -> dict[str, float]:
+    """One row of TRAINING_TIMINGS, of this process."""
+    tokens = sum(len(response) for group in rollout.responses for response in group)
+    return {
+        "step": step,
+        **clock.seconds,
+        "total": total,
+        "response_tokens": tokens,
+        "rollout_tokens_per_second": tokens / clock.seconds["rollout"],
+    }

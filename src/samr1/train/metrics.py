@@ -1,0 +1,174 @@
+"""What a step leaves behind: one row of metrics, one row of timings, and TensorBoard's copy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from samr1.train.reward import Judged
+
+# One row a step. Rewards, IoU and lengths are means over the step's responses; what an update
+# measures is averaged over the step's updates, token statistics by tokens.
+TRAINING_METRICS = pa.schema(
+    [("step", pa.int32())]
+    + [
+        (name, pa.float64())
+        for name in (
+            "reward_total",
+            "reward_segmentation",
+            "reward_reasoning_format",
+            "reward_segmentation_format",
+            "reward_points",
+            "iou",
+            "share_parsed",  # responses in which a box was found
+            "share_no_spread",  # groups whose rewards all agree
+            "share_truncated",  # responses cut at the length limit
+            "response_length",  # tokens, the stop token included
+            "think_length",  # words of the thought
+            "positive_points_inside",  # points of value 1 in the answer's own box, a response
+            "positive_points_outside",
+            "negative_points_inside",
+            "negative_points_outside",
+            "loss",
+            "kl",
+            "clip_fraction_low",
+            "clip_fraction_high",
+            "ratio_mean",
+            "ratio_min",
+            "ratio_max",
+            "entropy",  # nats a token
+            "grad_norm",  # before clipping
+            "learning_rate",
+            "rollout_logprob_gap",  # largest |trainer's − rollout's| of the step, nats
+        )
+    ]
+)
+
+# One row a step, in seconds; tokens are those of the responses.
+TRAINING_TIMINGS = pa.schema(
+    [("step", pa.int32())]
+    + [
+        (name, pa.float64())
+        for name in ("encode", "rollout", "reward", "reference", "update", "total")
+    ]
+    + [("response_tokens", pa.int64()), ("rollout_tokens_per_second", pa.float64())]
+)
+
+
+@dataclass(frozen=True)
+class ResponseRecord:
+    """One response of a step, as its metrics need it."""
+
+    judged: Judged
+    tokens: int
+    truncated: bool
+    spread: bool  # whether the rewards of its group differ
+
+
+@dataclass(frozen=True)
+class UpdateRecord:
+    """One pass of one update: its share of the step's questions and what it measured."""
+
+    share: float
+    tokens: int
+    loss: float
+    kl: float
+    clip_fraction_low: float
+    clip_fraction_high: float
+    ratio_mean: float
+    ratio_min: float
+    ratio_max: float
+    entropy: float
+    logprob_gap: float  # 0 after the first update, when the weights have moved
+
+
+def step_metrics(
+    step: int,
+    responses: Sequence[ResponseRecord],
+    updates: Sequence[UpdateRecord],
+    grad_norms: Sequence[float],
+    learning_rate: float,
+) -> dict[str, float]:
+    """One row of TRAINING_METRICS from the records of all processes."""
+
+    def mean(value: Callable[[ResponseRecord], float]) -> float:
+        return sum(value(record) for record in responses) / len(responses)
+
+    def by_share(value: Callable[[UpdateRecord], float]) -> float:
+        return sum(record.share * value(record) for record in updates) / len(grad_norms)
+
+    tokens = max(sum(record.tokens for record in updates), 1)
+
+    def by_tokens(value: Callable[[UpdateRecord], float]) -> float:
+        return sum(record.tokens * value(record) for record in updates) / tokens
+
+    return {
+        "step": step,
+        "reward_total": mean(lambda r: r.judged.parts.total),
+        "reward_segmentation": mean(lambda r: r.judged.parts.segmentation),
+        "reward_reasoning_format": mean(lambda r: r.judged.parts.reasoning_format),
+        "reward_segmentation_format": mean(lambda r: r.judged.parts.segmentation_format),
+        "reward_points": mean(lambda r: r.judged.parts.points),
+        "iou": mean(lambda r: r.judged.iou),
+        "share_parsed": mean(lambda r: r.judged.answer.box is not None),
+        "share_no_spread": mean(lambda r: not r.spread),
+        "share_truncated": mean(lambda r: r.truncated),
+        "response_length": mean(lambda r: r.tokens),
+        "think_length": mean(lambda r: len((r.judged.answer.think or "").split())),
+        "positive_points_inside": mean(lambda r: count_points(r.judged, 1, True)),
+        "positive_points_outside": mean(lambda r: count_points(r.judged, 1, False)),
+        "negative_points_inside": mean(lambda r: count_points(r.judged, 0, True)),
+        "negative_points_outside": mean(lambda r: count_points(r.judged, 0, False)),
+        "loss": by_share(lambda u: u.loss),
+        "kl": by_share(lambda u: u.kl),
+        "clip_fraction_low": by_tokens(lambda u: u.clip_fraction_low),
+        "clip_fraction_high": by_tokens(lambda u: u.clip_fraction_high),
+        "ratio_mean": by_tokens(lambda u: u.ratio_mean),
+        "ratio_min": min(record.ratio_min for record in updates),
+        "ratio_max": max(record.ratio_max for record in updates),
+        "entropy": by_tokens(lambda u: u.entropy),
+        "grad_norm": math.fsum(grad_norms) / len(grad_norms),
+        "learning_rate": learning_rate,
+        "rollout_logprob_gap": max(record.logprob_gap for record in updates),
+    }
+
+
+def count_points(judged: Judged, value: int, inside: bool) -> int:
+    """How many of the answer's points have `value` and lie inside (or outside) its own box."""
+    box = judged.answer.box
+    if box is None:
+        return 0
+    return sum(
+        point[2] == value
+        and (box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]) == inside
+        for point in judged.answer.points
+    )
+
+
+class Board:
+    """TensorBoard's copy of the metrics, written step by step; None as a folder writes nothing."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._writer = None
+        if folder is not None:
+            from torch.utils.tensorboard import SummaryWriter  # slow to import, and not always used
+
+            for old in folder.glob("events.out.tfevents.*"):
+                old.unlink()  # of an earlier attempt at this run
+            self._writer = SummaryWriter(folder)
+
+    def add(self, step: int, row: dict[str, float], section: str) -> None:
+        """Add every number of `row` under `section`."""
+        if self._writer is not None:
+            for name, value in row.items():
+                if name != "step":
+                    self._writer.add_scalar(f"{section}/{name}", value, step)
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._writer is not None:
+            self._writer.close()

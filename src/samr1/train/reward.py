@@ -1,0 +1,101 @@
+"""The segmenter in the loop: from the responses' texts to their rewards (section 3.3).
+
+An image is embedded once a step; all prompts of its group are decoded in one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from samr1.config import TrainStage
+from samr1.data.images import load_rgb
+from samr1.data.masks import decode_mask
+from samr1.policy.answer import Answer, parse_answer, to_original
+from samr1.rewards import RewardParts, score_response
+from samr1.segmenter import Embedding, Prompt, Segmenter, mask_iou
+from samr1.train.batches import Sample
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One response, read and rewarded: its answer (policy's frame), its mask's IoU, its reward."""
+
+    answer: Answer
+    iou: float
+    parts: RewardParts
+
+
+def judge_groups(
+    segmenter: Segmenter,
+    samples: Sequence[Sample],
+    texts: Sequence[Sequence[str]],
+    root: Path,
+    stage: TrainStage,
+) -> list[list[Judged]]:
+    """Judge the G responses `texts[q]` to each sample; images are read under `root`.
+
+    Raises UserError when an image cannot be read or a ground-truth mask is not of its size.
+    """
+    embeddings: dict[str, Embedding] = {}
+    judged = []
+    for sample, responses in zip(samples, texts, strict=True):
+        if sample.image_id not in embeddings:
+            embeddings[sample.image_id] = segmenter.embed(load_rgb(root / sample.image_path))
+        judged.append(
+            _judge_group(segmenter, embeddings[sample.image_id], sample, responses, stage)
+        )
+    return judged
+
+
+def _judge_group(
+    segmenter: Segmenter,
+    embedding: Embedding,
+    sample: Sample,
+    texts: Sequence[str],
+    stage: TrainStage,
+) -> list[Judged]:
+    frame = (stage.policy.image_size, stage.policy.image_size)
+    answers = [parse_answer(text, stage.dialect, frame) for text in texts]
+    ious = answer_ious(segmenter, embedding, sample, answers, frame)
+    parts = [
+        score_response(
+            text,
+            iou,
+            segmentation=stage.reward.segmentation,
+            threshold=stage.reward.threshold,
+            negative_points=stage.reward.negative_points,
+            dialect=stage.dialect,
+            frame=frame,
+        )
+        for text, iou in zip(texts, ious, strict=True)
+    ]
+    return [Judged(*judged) for judged in zip(answers, ious, parts, strict=True)]
+
+
+def answer_ious(
+    segmenter: Segmenter,
+    embedding: Embedding,
+    sample: Sample,
+    answers: Sequence[Answer],
+    frame: tuple[int, int],
+) -> list[float]:
+    """The IoU of each answer's SAM mask with the ground truth, at the original resolution.
+
+    An answer without a box gets 0; the others go to the segmenter together.
+    """
+    readable = [index for index, answer in enumerate(answers) if answer.box is not None]
+    ious = [0.0] * len(answers)
+    if not readable:
+        return ious
+    size = (sample.width, sample.height)
+    originals = [to_original(answers[index], frame, size) for index in readable]
+    prompts = [Prompt(box=answer.box, points=answer.points) for answer in originals]
+    masks, _ = segmenter.predict(embedding, prompts)
+    truth = torch.from_numpy(decode_mask(sample.mask)).to(masks.device)
+    for index, iou in zip(readable, mask_iou(masks, truth).tolist(), strict=True):
+        ious[index] = iou
+    return ious
