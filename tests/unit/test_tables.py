@@ -3,112 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from made_up_metrics import (
+    PUBLISHED,
+    main_table,
+    make,
+    metric_rows,
+    write_all_metrics,
+    write_metrics,
+)
 
-from samr1.cli import collect_tables, table_1, table_2, table_3, table_4, table_5
+from samr1.cli import collect_tables, table_1, table_3, table_4
 from samr1.errors import UserError
-from samr1.evaluation.score import COMPARISONS
-from samr1.files import write_table
-from samr1.schemas import METRICS, SAMPLES
-from samr1.tables.layout import TABLE
 from samr1.tables.markdown import aligned_table, percent
 from samr1.tables.published import load_published, load_published_table
-
-PUBLISHED = Path(__file__).parents[2] / "config" / "published.yaml"
-MASK_BENCHMARKS = (
-    "reasonseg_val",
-    "reasonseg_test",
-    "refcoco_testa",
-    "refcocop_testa",
-    "refcocog_test",
-)
-RUNS = (
-    "base",
-    "qwen2.5vl_3b",
-    "sam_r1",
-    "threshold_0.5",
-    "threshold_0.7",
-    "threshold_0.8",
-    "grpo",
-    "grpo_token_level",
-    "grpo_clip_higher",
-)
-METRIC_NAMES = {
-    "seg_zero": ("giou", "ciou", "unparseable"),
-    "lisa": ("giou", "ciou", "unparseable"),
-    "rec": ("box_iou", "box_accuracy_0.5", "unparseable"),
-}
-
-
-def metric_rows(run: str, value: float, seed: int = 0) -> list[dict[str, Any]]:
-    """Every metric of a run; values differ by benchmark, metric and protocol, all from `value`."""
-    rows = []
-    for position, benchmark in enumerate((*MASK_BENCHMARKS, "lisa_grounding")):
-        protocols = ("rec",) if benchmark == "lisa_grounding" else ("seg_zero", "lisa")
-        for protocol in protocols:
-            for offset, metric in enumerate(METRIC_NAMES[protocol]):
-                figure = value + 0.01 * position + 0.002 * offset + 0.001 * (protocol == "lisa")
-                figure = 0.015 if metric == "unparseable" else figure
-                rows.append(
-                    {
-                        "run": run,
-                        "seed": seed,
-                        "benchmark": benchmark,
-                        "metric": metric,
-                        "value": figure,
-                        "ci_low": figure - 0.01,
-                        "ci_high": figure + 0.01,
-                        "n": 500 + position,
-                        "protocol": protocol,
-                    }
-                )
-    return rows
-
-
-def write_metrics(folder: Path, rows: Sequence[dict[str, Any]], name: str = "metrics") -> Path:
-    path = folder / f"{name}.parquet"
-    write_table(path, pa.Table.from_pylist(list(rows), METRICS))
-    return path
 
 
 @pytest.fixture
 def metrics(tmp_path: Path) -> list[Path]:
-    """One file a run; each run is 2 points above the one before it."""
-    return [
-        write_metrics(tmp_path, metric_rows(run, 0.40 + 0.02 * place), f"metrics_{run}")
-        for place, run in enumerate(RUNS)
-    ]
-
-
-def make(
-    module: Any, folder: Path, metrics: Sequence[Path], scale: str, *more: str
-) -> tuple[str, list[dict[str, Any]]]:
-    """Run a table command; its page and its rows."""
-    name = module.__name__.rpartition(".")[2]
-    parquet, page = folder / f"{name}.parquet", folder / f"{name}.md"
-    arguments = ["--metrics", *map(str, metrics), "--published", str(PUBLISHED), "--scale", scale]
-    outputs = ["--output-parquet", str(parquet), "--output-md", str(page)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [name, *arguments, *outputs, *more])
-        module.main()
-    table = pq.read_table(parquet)
-    assert table.schema.equals(TABLE)
-    return page.read_text(encoding="utf-8"), table.to_pylist()
-
-
-def main_table(page: str) -> dict[str, dict[str, str]]:
-    """The first Markdown table of a page: row name -> column -> cell."""
-    block = page[page.index("| Method") :].split("\n\n")[0].splitlines()
-    assert len({len(line) for line in block}) == 1, "pipes must stand in line"
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in block]
-    header, _, *rows = lines
-    return {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+    return write_all_metrics(tmp_path)
 
 
 def test_published_figures_are_the_papers() -> None:
@@ -174,32 +89,6 @@ def test_lisa_protocol_has_a_table_of_its_own(tmp_path: Path, metrics: list[Path
     assert all(r["published"] is None for r in lisa)
 
 
-def test_gain_over_base_with_its_paired_interval(tmp_path: Path, metrics: list[Path]) -> None:
-    bare, _ = make(table_1, tmp_path, metrics, "micro")
-    line = next(line for line in bare.splitlines() if line.startswith("| RefCOCOg test gIoU"))
-    assert "**+4.0**" in line and "+9.1 %" in line and "[" not in line
-    comparison = {
-        "run": "sam_r1",
-        "baseline": "base",
-        "benchmark": "refcocog_test",
-        "metric": "giou",
-        "protocol": "seg_zero",
-        "value": 0.04,
-        "ci_low": 0.031,
-        "ci_high": 0.052,
-        "n": 504,
-    }
-    path = tmp_path / "comparison.parquet"
-    write_table(path, pa.Table.from_pylist([comparison], COMPARISONS))
-    page, records = make(table_1, tmp_path, metrics, "micro", "--comparisons", str(path))
-    line = next(line for line in page.splitlines() if line.startswith("| RefCOCOg test gIoU"))
-    assert "[+3.1, +5.2]" in line
-    gain = next(
-        r for r in records if (r["metric"], r["benchmark"]) == ("giou_gain", "refcocog_test")
-    )
-    assert (gain["ci_low"], gain["ci_high"]) == (0.031, 0.052)
-
-
 def test_a_missing_metric_names_run_and_benchmark(tmp_path: Path, metrics: list[Path]) -> None:
     rows = [r for r in metric_rows("sam_r1", 0.5) if r["benchmark"] != "reasonseg_test"]
     partial = write_metrics(tmp_path, rows, "partial")
@@ -230,31 +119,6 @@ def test_seeds_give_mean_and_deviation(tmp_path: Path) -> None:
     assert row["seeds"] == [0, 1] and row["sd_over_seeds"] == pytest.approx(0.0141, abs=1e-4)
 
 
-def test_table_2_counts_shared_images(tmp_path: Path, metrics: list[Path]) -> None:
-    def samples(name: str, images: Sequence[str]) -> Path:
-        path = tmp_path / f"{name}.parquet"
-        rows = [
-            {field: None for field in SAMPLES.names} | {"sample_id": f"{i}", "image_id": image}
-            for i, image in enumerate(images)
-        ]
-        write_table(path, pa.Table.from_pylist(rows, SAMPLES))
-        return path
-
-    training = samples("training", ["1", "1", "2", "3"])
-    testa = samples("refcoco_testa", ["1", "2", "4", "4", "5"])
-    apart = samples("reasonseg_val", ["reasonseg/val/a"])
-    options = ["--training-samples", str(training), "--benchmark-samples", str(testa), str(apart)]
-    page, records = make(table_2, tmp_path, metrics, "micro", *options)
-    cells = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in page[page.index("| Benchmark") :].splitlines()[2:4]
-    ]
-    assert cells[0] == ["ReasonSeg val", "1", "0", "0.0", "0"]
-    assert cells[1] == ["RefCOCO testA", "4", "2", "50.0", "3"]
-    overlap = {r["benchmark"]: r["measured"] for r in records if r["metric"] == "image_overlap"}
-    assert overlap == {"reasonseg_val": 0.0, "refcoco_testa": 0.5}
-
-
 def test_table_3_has_both_box_metrics(tmp_path: Path, metrics: list[Path]) -> None:
     rows = main_table(make(table_3, tmp_path, metrics, "paper")[0])
     assert rows["Visual-RFT"]["paper mean box IoU"] == "43.9"
@@ -273,45 +137,6 @@ def test_table_4_shows_the_base_only_where_it_is_given(tmp_path: Path, metrics: 
     assert "Base micro policy, no training" not in main_table(
         make(table_4, tmp_path, without, "micro")[0]
     )
-
-
-def write_training(folder: Path, run: str, low: float, high: float, kl: float) -> Path:
-    path = folder / "training" / run / "seed_0.parquet"
-    steps = {"step": [0, 1], "kl": [kl, float("nan")]}
-    clips = {"clip_fraction_low": [0.0, low], "clip_fraction_high": [0.0, high]}
-    write_table(path, pa.table(steps | clips), {"seed": "0"})
-    return path
-
-
-def test_table_5_flags_identical_and_idle_runs(tmp_path: Path, metrics: list[Path]) -> None:
-    files = [
-        write_training(tmp_path, "grpo", 0.002, 0.004, 0.1),
-        write_training(tmp_path, "grpo_clip_higher", 0.002, 0.004, 0.1),
-        write_training(tmp_path, "grpo_token_level", 0.0, 0.0, 0.2),
-        write_training(tmp_path, "sam_r1", 0.001, 0.0, 0.3),
-    ]
-    page, records = make(table_5, tmp_path, metrics, "micro", "--training", *map(str, files))
-    assert "Identical runs**: `grpo` and `grpo_clip_higher` have the same training" in page
-    assert "No token ever reached a clipping bound in `grpo_token_level`:" in page
-    line = next(line for line in page.splitlines() if line.startswith("| `grpo` "))
-    assert "**0.1000**" in line and "**0.2000**" in line
-    assert page.count("Identical runs**") == 1
-    fractions = {r["run"]: r["measured"] for r in records if r["metric"] == "clip_fraction_low"}
-    assert fractions["sam_r1"] == pytest.approx(0.0005)
-
-
-def test_table_5_flags_runs_with_the_same_figures(tmp_path: Path, metrics: list[Path]) -> None:
-    twin = write_metrics(tmp_path, metric_rows("grpo", 0.44), "twin")  # sam_r1's figures
-    rest = [path for path in metrics if path.name != "metrics_grpo.parquet"]
-    runs = ("grpo", "grpo_clip_higher", "grpo_token_level", "sam_r1")
-    files = [write_training(tmp_path, run, 0.1, 0.1, 0.1 * k) for k, run in enumerate(runs)]
-    page, _ = make(table_5, tmp_path, [*rest, twin], "micro", "--training", *map(str, files))
-    assert "`grpo` and `sam_r1` have the same figures on every benchmark" in page
-    page, _ = make(table_5, tmp_path, metrics, "micro", "--training", *map(str, files))
-    assert "No two of these runs came out identical." in page
-    with pytest.raises(UserError, match="no training metrics of run 'grpo_token_level'"):
-        kept = [str(path) for path in files if "token" not in str(path)]
-        make(table_5, tmp_path, metrics, "micro", "--training", *kept)
 
 
 def test_bytes_do_not_depend_on_the_order_of_files(tmp_path: Path, metrics: list[Path]) -> None:

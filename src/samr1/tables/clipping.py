@@ -82,8 +82,9 @@ def clipping(table: Table, files: Sequence[Path], measurements: Measurements) ->
             idle.append(run)
     twins = identical_runs(trainings, _scores_by_run(table, runs, measurements))
     blocks = [
-        "Clip fractions of the runs above, mean over steps: the share of tokens (%) whose ratio "
-        "was clipped at the lower bound (advantage below 0) and the upper (advantage above 0):\n",
+        "Clip fractions of the runs above: the share of tokens (%) whose ratio was clipped at the "
+        "lower bound (advantage below 0) and the upper (advantage above 0). Mean over steps and "
+        "their updates; in the first update of a step every ratio is 1:\n",
         aligned_table(["Run", "steps", "clipped low %", "clipped high %"], rows),
         *_idle_notes(idle),
         *_twin_notes(twins),
