@@ -41,6 +41,7 @@ lock: .venv-lock/bin/pip-compile
 	.venv-lock/bin/pip-compile --quiet --generate-hashes --strip-extras \
 	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	    --unsafe-package torch --output-file envs/cpu.lock.txt envs/requirements.in
+	sed -i '/^#/d' envs/cpu.lock.txt  # a warning that torch is not in it
 
 .venv-lock/bin/pip-compile:
 	$(PYTHON) -m venv .venv-lock

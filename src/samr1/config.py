@@ -257,10 +257,15 @@ class Benchmark(Frozen):
     """One question a ref or annotation (its first sentence), or one a sentence."""
 
     @model_validator(mode="after")
-    def _split_by_goes_with_refer(self) -> Benchmark:
-        if (self.split_by is not None) != self.dataset.startswith("refcoco"):
+    def _goes_with_refer(self) -> Benchmark:
+        refer = self.dataset.startswith("refcoco")
+        if (self.split_by is not None) != refer:
             raise refusal(
                 "split_by", self.split_by, "must be given for RefCOCO sets and only there"
+            )
+        if self.sentences == "all" and not refer:
+            raise refusal(
+                "sentences", "all", f"must be first; {self.dataset} is scored on its first"
             )
         return self
 

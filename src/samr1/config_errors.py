@@ -28,7 +28,11 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 
 def explain(error: ValidationError, cls: type[BaseModel]) -> str:
-    """The first refusal of `error` as `key.path = value: what is allowed`."""
+    """The first refusal of `error` as `key.path = value: what is allowed.`"""
+    return _sentence(error, cls) + "."
+
+
+def _sentence(error: ValidationError, cls: type[BaseModel]) -> str:
     first = error.errors(include_url=False)[0]
     context = first.get("ctx", {})
     path = [str(part) for part in first["loc"]]
@@ -39,7 +43,12 @@ def explain(error: ValidationError, cls: type[BaseModel]) -> str:
         return f"{'.'.join(path)}: unknown key; {_allowed_keys(cls, path)}"
     if first["type"] == "missing":
         return f"{'.'.join(path)}: missing; give it a value"
-    message = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    message = (
+        first["msg"]
+        .removeprefix("Value error, ")
+        .replace("Input should", "must")
+        .replace("String should", "must")
+    )
     return f"{'.'.join(path)} = {show(first['input'])}: {message}"
 
 
