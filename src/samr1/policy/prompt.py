@@ -28,7 +28,7 @@ _EXAMPLE = "i.e., <think> thinking process here </think>"
 # {query} is the only field; the text on either side of it is constant.
 TEMPLATES: dict[Dialect, str] = {
     "sam_r1": (
-        "Please find \"{query}\" in the image. Compare the objects and choose the one that matches "
+        'Please find "{query}" in the image. Compare the objects and choose the one that matches '
         "best. First think about what is asked and where it is, inside <think> </think> tags; then "
         "answer inside <answer> </answer> tags with one JSON object that holds the bounding box, "
         "one point inside the object and a short label, in pixels. i.e., <think> thinking process "
@@ -36,7 +36,7 @@ TEMPLATES: dict[Dialect, str] = {
         '"label": "object"}}</answer>'
     ),
     "sam_r1_points": (
-        "Please find \"{query}\" in the image. Compare the objects and choose the one that matches "
+        'Please find "{query}" in the image. Compare the objects and choose the one that matches '
         "best. First think about what is asked and where it is, inside <think> </think> tags; then "
         "answer inside <answer> </answer> tags with one JSON object that holds the bounding box, "
         "reference points, each with value 1 on the object or 0 off it, and a short label, in "
@@ -54,7 +54,7 @@ TEMPLATES: dict[Dialect, str] = {
         "<answer>{{'bbox': [10,100,200,210], 'points_1': [30,110], 'points_2': [35,180]}}</answer>"
     ),
     "vision_reasoner": (
-        "Please find \"{query}\" with bboxs and points."
+        'Please find "{query}" with bboxs and points.'
         "Compare the difference between object(s) and find the most closely matched object(s)."
         f"{_TAGS}"
         "Output the bbox(es) and point(s) inside the interested object(s) in JSON format."
@@ -63,8 +63,8 @@ TEMPLATES: dict[Dialect, str] = {
         '{{"bbox_2d": [225,296,706,786], "point_2d": [302,410]}}]</answer>'
     ),
     "box_only": (
-        "Please provide the bounding box coordinate of the region this sentence describes: {query}. "
-        "First output the thinking process in <think> </think> tags and then output the final "
+        "Please provide the bounding box coordinate of the region this sentence describes: "
+        "{query}. First output the thinking process in <think> </think> tags and then output the final "
         "answer in <answer> </answer> tags. Output the final answer in JSON format."
     ),
     "qwen": "Locate {query}, output its bbox coordinates using JSON format.",

@@ -1,0 +1,111 @@
+"""The micro world on disk, in the public data sets' own file layouts.
+
+    train2014/COCO_train2014_<12 digits>.jpg
+    refcoco/, refcoco+/   instances.json, refs(unc).p   splits train, val, testA, testB
+    refcocog/             instances.json, refs(umd).p   splits train, val, test
+    ReasonSeg/{train,val,test}/NAME.{jpg,json}
+
+As in the real sets, RefCOCO and RefCOCO+ share their images, and some images of their testA are
+training images of RefCOCOg. Everything depends on the configuration alone, to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from samr1.config import WorldConfig
+from samr1.files import whole_folder
+from samr1.micro.queries import ASK, Question
+from samr1.micro.reasonseg_files import write_reasonseg_split
+from samr1.micro.refer_files import Ref, ReferSet
+from samr1.micro.scenes import Scene, draw_scene, encode_jpeg, generator, render
+
+# Splits that nothing is measured on are there, but small.
+_SMALL_SPLIT = 40
+# One testA image in so many is a training image of RefCOCOg.
+_SHARED_EVERY = 20
+# First image id of each pool of scenes; RefCOCO and RefCOCO+ draw from the same pools.
+_POOLS = {
+    "cocog_train": 100_000,
+    "cocog_val": 200_000,
+    "cocog_test": 300_000,
+    "coco_train": 400_000,
+    "coco_val": 500_000,
+    "coco_testA": 600_000,
+    "coco_testB": 700_000,
+}
+
+
+def draw_world(config: WorldConfig, root: Path) -> None:
+    """Draw the whole world into `root`, which appears complete or not at all."""
+    with whole_folder(root) as folder:
+        images = folder / "train2014"
+        images.mkdir()
+        train_refs, test_refs = config.refcocog_train_refs, config.refcocog_test_refs
+        small = min(_SMALL_SPLIT, test_refs)
+        _write_set(
+            folder,
+            ReferSet("refcocog", "umd"),
+            {"train": train_refs, "val": small, "test": test_refs},
+            config.seed,
+        )
+        for name, count in (
+            ("refcoco", config.refcoco_testa_refs),
+            ("refcoco+", config.refcocop_testa_refs),
+        ):
+            sizes = {"train": small, "val": small, "testA": count, "testB": small}
+            _write_set(folder, ReferSet(name, "unc"), sizes, config.seed)
+        for split, count in (
+            ("train", small),
+            ("val", config.reasonseg_val),
+            ("test", config.reasonseg_test),
+        ):
+            write_reasonseg_split(folder / "ReasonSeg" / split, split, count, config.seed)
+
+
+def _scenes(pool: str, seed: int) -> Iterator[tuple[int, Scene]]:
+    """Image ids and scenes of a pool, without end."""
+    for index in range(1_000_000):
+        key = (pool, index)
+        if pool == "coco_testA" and index % _SHARED_EVERY == 0:
+            key = ("cocog_train", index)
+        yield _POOLS[key[0]] + index, draw_scene(generator("world", seed, *key))
+
+
+def _write_set(folder: Path, refer_set: ReferSet, sizes: dict[str, int], seed: int) -> None:
+    """Write one REFER set with `sizes` refs a split, and the images it needs that are not there."""
+    family = "cocog" if refer_set.name == "refcocog" else "coco"
+    for split, size in sizes.items():
+        bar = tqdm(total=size, desc=f"drawing {refer_set.name} {split}", unit="ref", disable=None)
+        written = 0
+        for image_id, scene in _scenes(f"{family}_{split}", seed):
+            path = folder / "train2014" / f"COCO_train2014_{image_id:012d}.jpg"
+            if not path.exists():
+                path.write_bytes(encode_jpeg(render(scene)))
+            rng = generator("world", seed, refer_set.name, split, image_id)
+            refs = _refs(rng, refer_set.name, scene)[: size - written]
+            refer_set.add_image(image_id, path.name, split, scene, refs)
+            written += len(refs)
+            bar.update(len(refs))
+            if written == size:
+                break
+        bar.close()
+    refer_set.write(folder / refer_set.name)
+
+
+def _refs(rng: np.random.Generator, name: str, scene: Scene) -> list[Ref]:
+    """A ref for each thing that can be singled out, with one to three different sentences."""
+    refs = []
+    for target in range(len(scene.things)):
+        asked: dict[str, Question] = {}
+        for _ in range(int(rng.integers(1, 4))):
+            question = ASK[name](rng, scene, target)
+            if question is not None:
+                asked[question.text] = question
+        if asked:
+            refs.append(Ref(target, tuple(asked)))
+    return refs
