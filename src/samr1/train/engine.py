@@ -66,9 +66,8 @@ def join_processes() -> torch.device:
         if "RANK" in os.environ:
             dist.init_process_group(backend)
         else:
-            dist.init_process_group(
-                backend, store=torch.distributed.HashStore(), rank=0, world_size=1
-            )
+            store = dist.HashStore()  # type: ignore[attr-defined]
+            dist.init_process_group(backend, store=store, rank=0, world_size=1)
     return device
 
 
