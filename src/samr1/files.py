@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all, and Parquet that is the same bytes for the same rows."""
+"""Files that appear complete or not at all; Parquet that is the same bytes for the same rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from samr1.errors import UserError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary sibling of `path`; it takes the name on success and is removed on failure."""
+    """Yield a temporary sibling of `path`, which takes its name on success and else is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part-{os.getpid()}")
     try:

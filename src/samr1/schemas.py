@@ -27,7 +27,7 @@ SAMPLES = pa.schema(
     ]
 )
 
-# One row an image. `resized` is a PNG of image_size×image_size; `width`, `height` are the original's.
+# One row an image. `resized` is a PNG of image_size×image_size; the sizes are the original's.
 IMAGES = pa.schema(
     [
         ("image_id", pa.string()),

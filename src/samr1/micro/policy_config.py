@@ -10,18 +10,18 @@ from transformers import (
     PreTrainedTokenizerBase,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
-    Qwen2VLImageProcessor,
 )
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 IMAGE_SIZE = 84
 PATCH = 7
 MERGE = 2
 
 
-def build_image_processor() -> Qwen2VLImageProcessor:
+def build_image_processor() -> Qwen2VLImageProcessorPil:
     """The image processor of the tiny policy: normalises and cuts into patches, no rescaling."""
     pixels = IMAGE_SIZE * IMAGE_SIZE
-    return Qwen2VLImageProcessor(
+    return Qwen2VLImageProcessorPil(
         patch_size=PATCH, merge_size=MERGE, min_pixels=pixels, max_pixels=pixels
     )
 

@@ -64,8 +64,8 @@ TEMPLATES: dict[Dialect, str] = {
     ),
     "box_only": (
         "Please provide the bounding box coordinate of the region this sentence describes: "
-        "{query}. First output the thinking process in <think> </think> tags and then output the final "
-        "answer in <answer> </answer> tags. Output the final answer in JSON format."
+        "{query}. First output the thinking process in <think> </think> tags and then output the "
+        "final answer in <answer> </answer> tags. Output the final answer in JSON format."
     ),
     "qwen": "Locate {query}, output its bbox coordinates using JSON format.",
 }

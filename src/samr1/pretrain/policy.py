@@ -8,8 +8,7 @@ language model learns to answer. Coordinates are learned with targets spread ove
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase, Qwen2_5_VLForConditionalGeneration
 
+from samr1.config_pretrain import PolicyRecipe, Stage
 from samr1.files import whole_file
 from samr1.micro.policy_config import IMAGE_SIZE, PATCH
 from samr1.micro.scenes import COLORS, SHAPES, generator
@@ -27,23 +27,7 @@ from samr1.pretrain.batches import COORDINATES, SMEAR, Batch, Encoder, collate
 from samr1.pretrain.examples import GRID, Picture, draw_picture, make_example
 
 _SIDE = IMAGE_SIZE // PATCH
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of the cold start.
-
-    `text` says whether the language model is trained too; `looseness` is the share of a box's own
-    extent by which each of its sides may be drawn too wide.
-    """
-
-    name: str
-    steps: int
-    learning_rate: float
-    pictures: int
-    questions: int
-    text: bool
-    looseness: float = 0.0
+Record = Callable[[dict[str, float | str]], None]
 
 
 class DenseHead(nn.Module):
@@ -132,32 +116,30 @@ def text_loss(
 def pretrain_policy(
     model: Qwen2_5_VLForConditionalGeneration,
     tokenizer: PreTrainedTokenizerBase,
-    stages: Sequence[Stage],
+    recipe: PolicyRecipe,
     *,
-    seed: int,
-    pictures: int,
     folder: Path,
-    record: Callable[[dict[str, float | str]], None],
+    record: Record,
 ) -> None:
-    """Train `model` in place through `stages`; `record` gets a row every 50 steps.
+    """Train `model` in place through the recipe's stages; `record` gets a row every 50 steps.
 
     Each finished stage is kept in `folder` as `<name>.safetensors`; a stage that is there already
     is loaded, so that an interrupted cold start goes on with the first missing one.
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(recipe.seed)
     encoder = Encoder(tokenizer)
-    head = DenseHead(model.get_input_embeddings().embedding_dim)
+    head = DenseHead(model.lm_head.in_features)
     both = nn.ModuleDict({"policy": model, "head": head})
     pool: list[Picture] = []
-    for stage in stages:
+    for stage in recipe.stages:
         kept = folder / f"{stage.name}.safetensors"
         if kept.is_file():
             load_model(both, kept)
             continue
         if not pool:
-            bar = tqdm(range(pictures), desc="drawing pictures", unit="picture")
+            bar = tqdm(range(recipe.pictures), desc="drawing pictures", unit="picture")
             pool = [draw_picture(index) for index in bar]
-        _run_stage(model, head, encoder, pool, stage, seed, record)
+        _run_stage(model, head, encoder, pool, stage, recipe.seed, record)
         with whole_file(kept) as temporary:
             save_model(both, str(temporary))
 
@@ -169,7 +151,7 @@ def _run_stage(
     pool: list[Picture],
     stage: Stage,
     seed: int,
-    record: Callable[[dict[str, float | str]], None],
+    record: Record,
 ) -> None:
     """Warm-up over 50 steps, then a cosine down to 2 % of the learning rate."""
     rng = generator("pretrain", "examples", stage.name, seed)

@@ -20,24 +20,13 @@ from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 from tqdm import tqdm
 
+from samr1.config_pretrain import SegmenterRecipe
 from samr1.micro.scenes import Scene, Thing, draw_scene, generator, render
 from samr1.micro.segmenter_config import IMAGE_SIZE
 from samr1.segmenter.segmenter import IMAGENET_MEAN, IMAGENET_STD
 
 LOW = IMAGE_SIZE // 4  # side of the mask decoder's output
 POINT_COUNTS = {0: 0.15, 1: 0.5, 2: 0.35}  # points beside the box: how often a step has so many
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How long and on what the segmenter is trained."""
-
-    steps: int
-    learning_rate: float
-    images: int
-    prompts: int
-    box_jitter: float
-    pool: int
 
 
 @dataclass(frozen=True)
@@ -88,7 +77,7 @@ def _prompt(
     return np.stack(coords).astype(np.float32), np.array(labels, np.int32)
 
 
-def make_prompts(rng: np.random.Generator, scenes: list[Scene], recipe: Recipe) -> Prompts:
+def make_prompts(rng: np.random.Generator, scenes: list[Scene], recipe: SegmenterRecipe) -> Prompts:
     """Prompts for things of `scenes`, drawn with replacement, all with equally many points."""
     points = int(rng.choice(list(POINT_COUNTS), p=list(POINT_COUNTS.values())))
     coords, labels, wanted = [], [], []
@@ -140,20 +129,23 @@ def decode(
 
 
 def loss_of(logits: Tensor, scores: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Focal-free cross-entropy and Dice over all three masks, and the scores' squared error.
+    """Balanced cross-entropy and Dice over all three masks, and the scores' squared error.
 
+    A thing covers a twentieth of the image: unbalanced, the masks stay empty for long.
     Returns the loss and the IoU [I·P] of the mask with the highest score, at the decoder's size.
     """
     target = F.interpolate(masks.flatten(0, 1)[:, None], size=(LOW, LOW), mode="area")
     target = target.expand_as(logits)
-    crossed = F.binary_cross_entropy_with_logits(logits, target)
+    on = target / target.sum((-1, -2), keepdim=True).clamp(min=1)
+    off = (1 - target) / (1 - target).sum((-1, -2), keepdim=True)
+    crossed = F.binary_cross_entropy_with_logits(logits, target, on + off, reduction="none")
     soft = logits.sigmoid()
     both = (soft * target).sum((-1, -2))
     dice = 1 - (2 * both + 1) / (soft.sum((-1, -2)) + target.sum((-1, -2)) + 1)
     hard, truth = logits > 0, target > 0.5
     union = (hard | truth).sum((-1, -2)).clamp(min=1)
     iou = (hard & truth).sum((-1, -2)) / union
-    loss = 4.0 * crossed + dice.mean() + F.mse_loss(scores, iou)
+    loss = crossed.sum((-1, -2)).mean() + dice.mean() + F.mse_loss(scores, iou)
     chosen = iou.gather(1, scores.argmax(1, keepdim=True))[:, 0]
     return loss, chosen
 
@@ -170,14 +162,12 @@ def prepare(scene: Scene) -> Tensor:
 
 def pretrain_segmenter(
     model: SAM2Base,
-    recipe: Recipe,
-    *,
-    seed: int,
-    record: Callable[[dict[str, float]], None],
+    recipe: SegmenterRecipe,
+    record: Callable[[dict[str, float | str]], None],
 ) -> None:
     """Train `model` in place; `record` gets a row every 50 steps."""
-    torch.manual_seed(seed)
-    rng = generator("pretrain", "segmenter", seed)
+    torch.manual_seed(recipe.seed)
+    rng = generator("pretrain", "segmenter", recipe.seed)
     bar = tqdm(range(recipe.pool), desc="drawing scenes", unit="scene")
     scenes = [draw_scene(generator("pretrain", "picture", index)) for index in bar]
     images = torch.stack([prepare(scene) for scene in scenes])
@@ -197,7 +187,11 @@ def pretrain_segmenter(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if step % 50 == 49:
-            row = {"step": step + 1, "loss": float(loss.detach()), "iou": float(iou.mean())}
-            steps.set_postfix({key: f"{value:.3f}" for key, value in row.items()})
+            row: dict[str, float | str] = {
+                "step": step + 1,
+                "loss": float(loss.detach()),
+                "iou": float(iou.mean()),
+            }
+            steps.set_postfix({key: f"{float(value):.3f}" for key, value in row.items()})
             record(row)
     model.eval()

@@ -1,0 +1,52 @@
+"""Teach the tiny policy from random weights: see, speak, then draw boxes loosely.
+
+Finished stages are kept in the work folder; a run that was interrupted goes on after them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from samr1.config import load_stage
+from samr1.config_pretrain import PretrainConfig
+from samr1.errors import run_command
+from samr1.micro.policy_config import build_image_processor, build_policy
+from samr1.micro.tokenizer import build_tokenizer
+from samr1.policy.model import assemble_policy, save_policy
+from samr1.pretrain.policy import pretrain_policy
+
+
+def main() -> None:
+    """Parse, train, write."""
+    parser = argparse.ArgumentParser(
+        prog="python -m samr1.cli.pretrain_policy", description=__doc__
+    )
+    parser.add_argument("--config", type=Path, required=True, help="config/pretrain.yaml")
+    parser.add_argument("--work", type=Path, required=True, help="folder for finished stages")
+    parser.add_argument("--log", type=Path, required=True, help="log (JSON lines) to append to")
+    parser.add_argument("--threads", type=int, default=2, help="torch threads (default: 2)")
+    parser.add_argument("--output", type=Path, required=True, help="policy folder to write")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    recipe = load_stage(arguments.config, PretrainConfig).policy
+    tokenizer = build_tokenizer()
+    model = build_policy(tokenizer, recipe.seed)
+    arguments.log.parent.mkdir(parents=True, exist_ok=True)
+    with arguments.log.open("a") as log:
+        pretrain_policy(
+            model,
+            tokenizer,
+            recipe,
+            folder=arguments.work,
+            record=lambda row: print(json.dumps(row), file=log, flush=True),
+        )
+    policy = assemble_policy(model.eval(), tokenizer, build_image_processor())
+    save_policy(policy, arguments.output)
+
+
+if __name__ == "__main__":
+    run_command(main)
