@@ -155,6 +155,12 @@ def test_mask_iou_by_hand() -> None:
     masks = torch.tensor(
         [[[1, 1, 0], [0, 0, 0]], [[1, 0, 1], [1, 0, 0]], [[0, 0, 0], [0, 0, 0]]], dtype=torch.bool
     )
-    torch.testing.assert_close(mask_iou(masks, truth), torch.tensor([1.0, 0.25, 0.0]))
+    torch.testing.assert_close(mask_iou(masks, truth), torch.tensor([1.0, 0.25, 0.0]).double())
     empty = torch.zeros_like(truth)
     assert mask_iou(empty[None], empty).item() == 0
+
+
+def test_mask_iou_does_not_round_across_a_threshold() -> None:
+    truth = torch.ones(1, 5, dtype=torch.bool)
+    four = torch.tensor([[[1, 1, 1, 1, 0]]], dtype=torch.bool)
+    assert mask_iou(four, truth).item() == 0.8

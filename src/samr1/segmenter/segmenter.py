@@ -188,10 +188,11 @@ class Segmenter:
 
 
 def mask_iou(masks: Tensor, truth: Tensor) -> Tensor:
-    """IoU float32 [N] of masks bool [N, h, w] with one truth bool [h, w], on their device.
+    """IoU float64 [N] of masks bool [N, h, w] with one truth bool [h, w], on their device.
 
     Two empty masks have IoU 0, as in Seg-Zero's evaluation.
     """
+    # In float32 an IoU of exactly 4/5 would come out above the reward's threshold of 0.8.
     intersection = (masks & truth).flatten(1).sum(dim=1)
     union = (masks | truth).flatten(1).sum(dim=1)
-    return intersection / union.clamp(min=1)
+    return intersection.double() / union.clamp(min=1)
