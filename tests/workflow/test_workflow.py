@@ -1,0 +1,177 @@
+"""The workflow itself, at smoke scale: it runs to the end once, and then knows what is done."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SCALE = "smoke"
+# What two runs must agree on, byte for byte: everything but logs, timings and TensorBoard's events.
+RESULTS = ("config", "samples", "images", "policies", "training", "predictions", "metrics")
+
+
+def snakemake(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake in the repository's root; stdout holds its messages too."""
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def options(results: Path, settings: Path | str = "config", scale: str = SCALE) -> list[str]:
+    """The configuration of one workflow: where it writes, and what settings it reads."""
+    return ["--config", f"scale={scale}", f"results={results}", f"settings={settings}"]
+
+
+def jobs(output: str) -> dict[str, int]:
+    """How many jobs of each rule a dry run announces."""
+    table = output.split("Job stats:")[1].split("total")[0]
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+
+
+def planned(*arguments: str) -> dict[str, int]:
+    """The jobs of a dry run."""
+    done = snakemake(*arguments, "--dry-run", "--quiet", "rules")
+    assert done.returncode == 0, done.stdout
+    return {} if "Nothing to be done" in done.stdout else jobs(done.stdout)
+
+
+def changed_settings(folder: Path, file: str, *path: str, value: object) -> Path:
+    """A copy of the settings with one value changed."""
+    settings = folder / "config"
+    shutil.copytree(ROOT / "config", settings)
+    document = yaml.safe_load((settings / file).read_text())
+    place = document
+    for part in path[:-1]:
+        place = place.setdefault(part, {})
+    place[path[-1]] = value
+    (settings / file).write_text(yaml.safe_dump(document))
+    return settings
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """The bytes of every file below `folder`, by its path there."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a whole run."""
+    results = tmp_path_factory.mktemp("finished") / "results"
+    done = snakemake("--cores", "2", *options(results))
+    assert done.returncode == 0, done.stdout[-5000:]
+    return results
+
+
+def test_all_five_tables_are_written(finished: Path) -> None:
+    names = {path.name for path in (finished / "tables").iterdir()}
+    tables = {f"table_{n}.{kind}" for n in range(1, 6) for kind in ("parquet", "md")}
+    assert tables | {"README.md"} == names
+
+
+def test_every_trained_run_leaves_its_metrics_and_policy(finished: Path) -> None:
+    runs = {path.parent.name for path in finished.glob(f"{SCALE}/training/*/seed_0.parquet")}
+    policies = finished.glob(f"{SCALE}/policies/*/seed_0/model.safetensors")
+    assert len(runs) == 10
+    assert {path.parts[-3] for path in policies} == runs
+
+
+def test_a_second_run_does_nothing(finished: Path) -> None:
+    done = snakemake("--cores", "2", *options(finished))
+    assert done.returncode == 0, done.stdout
+    assert "Nothing to be done" in done.stdout
+
+
+def test_a_changed_benchmark_is_scored_again_without_training(
+    finished: Path, tmp_path: Path
+) -> None:
+    settings = changed_settings(
+        tmp_path, "benchmarks.yaml", "refcocog_test", "sentences", value="all"
+    )
+    plan = planned(*options(finished, settings))
+    assert plan["index_refer"] == 1
+    assert (
+        plan["predict_masks"] == 9
+    )  # base, and the eight runs of Tables 4 and 5 less sam_r1's twin
+    assert not {"draw_world", "sample_training", "train_policy"} & set(plan)
+
+
+def test_a_changed_evaluation_predicts_again_without_training(
+    finished: Path, tmp_path: Path
+) -> None:
+    settings = changed_settings(
+        tmp_path, "scales/micro.yaml", "defaults", "evaluation", "batch_size", value=8
+    )
+    plan = planned(*options(finished, settings))
+    assert plan["predict_masks"] == 24
+    assert not {"draw_world", "resize_images", "train_policy"} & set(plan)
+
+
+def test_a_changed_run_retrains_itself_alone(finished: Path, tmp_path: Path) -> None:
+    settings = changed_settings(tmp_path, "runs.yaml", "no_kl", "train", value={"kl_coef": 0.001})
+    plan = planned(*options(finished, settings))
+    assert plan["train_policy"] == 1
+    assert "predict_masks" not in plan
+
+
+def test_two_runs_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    metrics = f"{SCALE}/metrics/sam_r1/seed_0/reasonseg_test.parquet"
+    done = snakemake(f"{tmp_path}/{metrics}", "--cores", "2", *options(tmp_path))
+    assert done.returncode == 0, done.stdout[-5000:]
+    for kind in RESULTS:
+        first, again = (files(folder / SCALE / kind) for folder in (finished, tmp_path))
+        assert again, f"{kind}: nothing was written"
+        different = [name for name in again if again[name] != first[name]]
+        assert not different, f"{kind}: {different} differ from one run to the next"
+
+
+def test_ablations_are_tables_4_and_5_and_the_runs_of_figure_4(tmp_path: Path) -> None:
+    plan = planned("ablations", *options(tmp_path))
+    assert plan["train_policy"] == 10
+    assert plan["predict_masks"] == 14  # seven runs on two benchmarks
+    assert {"table_4", "table_5"} <= set(plan)
+    assert not {"table_1", "table_2", "table_3"} & set(plan)
+
+
+def test_paper_scale_is_the_same_graph_without_the_drawn_world(tmp_path: Path) -> None:
+    settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(tmp_path))
+    paper = planned(*options(tmp_path / "results", settings, scale="paper"))
+    micro = planned(*options(tmp_path / "results", settings, scale="micro"))
+    assert set(micro) - set(paper) == {"draw_world"}
+    assert set(paper) <= set(micro)
+    assert paper["train_policy"] == micro["train_policy"] == 10
+
+
+def test_a_bad_value_stops_the_workflow_with_one_sentence(tmp_path: Path) -> None:
+    settings = changed_settings(tmp_path, "runs.yaml", "grpo", "train", "clip_high", value=0.1)
+    done = snakemake("--cores", "2", *options(tmp_path / "results", settings))
+    assert done.returncode == 1
+    said = [line for line in done.stdout.splitlines() if line.startswith("error:")]
+    assert said == [
+        f"error: {settings}/runs.yaml: run grpo: train.clip_high = 0.1: must be >= clip_low (0.2)."
+    ]
+    assert "Traceback" not in done.stdout
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_unknown_configuration_key_is_refused(tmp_path: Path) -> None:
+    done = snakemake("--dry-run", *options(tmp_path), "scal=paper")
+    assert done.returncode == 1
+    assert "scal: unknown key; the nearest allowed key is scale." in done.stdout
