@@ -12,22 +12,27 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/pretrain.smk"
 
 
 localrules:
     all,
     tables,
     ablations,
+    pretrain,
     write_config,
 
 
-# Everything: the five tables, every benchmark of the main runs, and the trainings of Figure 4.
+# Everything: the five tables, every benchmark of the main runs, the trainings of Figure 4, and a
+# picture.
 rule all:
     default_target: True
     input:
         rules.collect_tables.output,
         get_metrics(MAIN_RUNS, list(EXPERIMENT.benchmarks)),
         get_trainings(FIGURE_4_RUNS),
+        rules.draw_examples.output,
 
 
 # The five tables and the page that holds them.
@@ -42,3 +47,10 @@ rule ablations:
         rules.table_4.output,
         rules.table_5.output,
         get_trainings(FIGURE_4_RUNS),
+
+
+# The weights of the tiny models, made anew under results/pretrain; never part of `all`.
+rule pretrain:
+    input:
+        rules.pretrain_policy.output,
+        rules.pretrain_segmenter.output,

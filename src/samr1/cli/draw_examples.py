@@ -1,0 +1,39 @@
+"""Draw a few questions with the answers of several runs: thought, box, point and mask."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from samr1 import schemas
+from samr1.errors import run_command
+from samr1.figures.examples import draw_examples
+from samr1.files import read_table
+
+
+def main() -> None:
+    """Parse, load, draw."""
+    parser = argparse.ArgumentParser(prog="python -m samr1.cli.draw_examples", description=__doc__)
+    parser.add_argument("--samples", type=Path, required=True, help="samples (Parquet)")
+    parser.add_argument(
+        "--predictions", type=Path, nargs="+", required=True, help="one file a run (Parquet)"
+    )
+    parser.add_argument("--runs", nargs="+", required=True, help="the runs' names, in that order")
+    parser.add_argument("--root", type=Path, required=True, help="data root, for the images")
+    parser.add_argument("--count", type=int, default=5, help="questions (default: 5)")
+    parser.add_argument("--output", type=Path, required=True, help="picture (PNG) to write")
+    arguments = parser.parse_args()
+    if len(arguments.runs) != len(arguments.predictions):
+        parser.error("--runs and --predictions must be equally many")
+    tables = [read_table(path, schemas.PREDICTIONS) for path in arguments.predictions]
+    draw_examples(
+        read_table(arguments.samples, schemas.SAMPLES),
+        list(zip(arguments.runs, tables, strict=True)),
+        arguments.root,
+        arguments.count,
+        arguments.output,
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)
