@@ -1,0 +1,43 @@
+# The cold start of the tiny models: hours, and never part of `all`. Its results are committed as
+# src/samr1/micro/weights; here they are made anew beside them, so that no run takes them unasked.
+PRETRAIN = f"{CHOICE.results}/pretrain"
+
+
+rule pretrain_policy:
+    input:
+        config=f"{CHOICE.settings}/pretrain.yaml",
+    output:
+        policy=directory(f"{PRETRAIN}/policy"),
+    log:
+        f"{PRETRAIN}/logs/pretrain_policy.log",
+    benchmark:
+        f"{PRETRAIN}/timings/pretrain_policy.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    params:
+        # Not an output: finished stages outlive an interruption, and the next attempt goes on from them.
+        work=f"{PRETRAIN}/work/policy",
+        history=f"{PRETRAIN}/work/policy.jsonl",
+    shell:
+        "OMP_NUM_THREADS={threads} python -m samr1.cli.pretrain_policy --config {input.config} "
+        "--work {params.work} --log {params.history} --threads {threads} "
+        "--output {output.policy} 2> {log}"
+
+
+rule pretrain_segmenter:
+    input:
+        config=f"{CHOICE.settings}/pretrain.yaml",
+    output:
+        segmenter=directory(f"{PRETRAIN}/segmenter"),
+        history=f"{PRETRAIN}/segmenter.jsonl",
+    log:
+        f"{PRETRAIN}/logs/pretrain_segmenter.log",
+    benchmark:
+        f"{PRETRAIN}/timings/pretrain_segmenter.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    shell:
+        "OMP_NUM_THREADS={threads} python -m samr1.cli.pretrain_segmenter --config {input.config} "
+        "--log {output.history} --threads {threads} --output {output.segmenter} 2> {log}"
