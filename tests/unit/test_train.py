@@ -1,134 +1,34 @@
-"""The training loop on a random policy and a random segmenter, against plain computations."""
+"""Which questions a step takes, what reward they get, and the whole loop on a random policy."""
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 import yaml
-from PIL import Image
-from safetensors.torch import save_file
-from test_rollout import plain_logprobs
-from tiny import random_image, tiny_policy
-from torch import Tensor, nn
+from training_world import SIDE, make_stage, make_world, samples_of
 
-from samr1 import schemas
 from samr1.cli import train_policy as command
-from samr1.config import TrainStage
 from samr1.data.images import load_rgb
-from samr1.data.masks import decode_mask, encode_mask, mask_iou
-from samr1.data.resizing import ImageStore, resize_images
+from samr1.data.masks import decode_mask, mask_iou
+from samr1.data.resizing import ImageStore
 from samr1.errors import UserError
-from samr1.files import read_table, write_table
-from samr1.grpo.objective import policy_objective
-from samr1.micro.segmenter_config import SEGMENTER_CONFIG
+from samr1.files import read_table
 from samr1.policy.answer import parse_answer, to_original
-from samr1.policy.model import Policy, encode_question, load_policy, save_policy
-from samr1.rollout.sample import Group, sample_groups
+from samr1.policy.model import load_policy
 from samr1.segmenter import Prompt, Segmenter
-from samr1.segmenter.build import build_sam2
 from samr1.train.batches import count_steps, draw_batches, learning_rate, read_samples
-from samr1.train.engine import Engine, join_processes
 from samr1.train.loop import train_policy
 from samr1.train.metrics import TRAINING_METRICS
 from samr1.train.reward import judge_groups
-from samr1.train.step import Rollout, plan_passes, update
-
-SIDE = 56  # of the policy's images
-
-
-def make_stage(folder: Path, **train: Any) -> TrainStage:
-    settings: dict[str, Any] = {
-        "steps": 3,
-        "group_size": 3,
-        "questions_per_step": 2,
-        "updates_per_rollout": 2,
-        "learning_rate": 1e-3,
-        "weight_decay": 0.01,
-        "max_grad_norm": 0.5,
-        "schedule": "linear",
-        "warmup_steps": 0,
-        "clip_low": 0.2,
-        "clip_high": 0.3,
-        "kl_coef": 0.005,
-        "token_level": True,
-        "temperature": 1.0,
-        "top_p": 1.0,
-        "max_response_tokens": 8,
-        "tokens_per_pass": 4096,
-        "zero_stage": 0,
-    }
-    return TrainStage.model_validate(
-        {
-            "name": "test",
-            "seed": 0,
-            "dialect": "sam_r1",
-            "threads": 1,
-            "policy": {
-                "path": str(folder / "policy"),
-                "image_size": SIDE,
-                "dtype": "float32",
-                "train_vision": True,
-            },
-            "segmenter": {"path": str(folder / "segmenter"), "image_size": 128},
-            "reward": {"segmentation": "tiered", "negative_points": "none"},
-            "train": settings | train,
-        }
-    )
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A policy, a segmenter, and five samples on three images of unequal sizes."""
-    folder = tmp_path_factory.mktemp("world")
-    save_policy(tiny_policy(), folder / "policy")
-    torch.manual_seed(3)
-    model = build_sam2(SEGMENTER_CONFIG)
-    for parameter in model.parameters():
-        nn.init.normal_(parameter, std=0.2)
-    (folder / "segmenter").mkdir()
-    (folder / "segmenter" / "config.yaml").write_text(yaml.safe_dump(SEGMENTER_CONFIG))
-    save_file(model.state_dict(), folder / "segmenter" / "model.safetensors")
-    draw = np.random.default_rng(0)
-    rows = []
-    for index in range(5):
-        image = index % 3
-        width, height = 90 + 10 * image, 70
-        pixels = np.random.default_rng(image).integers(0, 256, (height, width, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{image}.png")
-        mask = np.zeros((height, width), bool)
-        left, top = draw.integers(0, 30, 2)
-        mask[top : top + 30, left : left + 40] = True
-        rows.append(
-            {
-                "sample_id": f"s{index}",
-                "dataset": "refcocog",
-                "split": "train",
-                "image_id": f"i{image}",
-                "image_path": f"{image}.png",
-                "width": width,
-                "height": height,
-                "query": "a ball" + " there" * index,
-                "sentence_index": 0,
-                "box": [float(left), float(top), float(left + 40), float(top + 30)],
-                "mask": encode_mask(mask),
-                "ignore": None,
-            }
-        )
-    table = pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
-    write_table(folder / "samples.parquet", table)
-    resize_images(table, folder, SIDE, folder / "images.parquet")
-    return folder
-
-
-def samples_of(world: Path) -> pa.Table:
-    return read_table(world / "samples.parquet", schemas.SAMPLES)
+    return make_world(tmp_path_factory.mktemp("world"))
 
 
 def test_an_epoch_takes_every_sample_once_and_then_another_order() -> None:
@@ -196,103 +96,6 @@ def test_rewards_in_one_batch_equal_one_image_and_one_prompt_at_a_time(world: Pa
     assert len(seen) > 4
 
 
-def make_rollout(policy: Policy) -> Rollout:
-    questions = [
-        encode_question(policy, random_image(index, side), query, "qwen")
-        for index, (side, query) in enumerate([(56, "a ball"), (84, "the blue ring"), (56, "x")])
-    ]
-    groups = sample_groups(
-        policy,
-        questions,
-        group_size=3,
-        temperature=1.0,
-        max_new_tokens=6,
-        keys=[(0, 0, index) for index in range(3)],
-    )
-    return Rollout(questions, groups, [], None)
-
-
-def run_update(world: Path, zero_stage: int, tokens_per_pass: int) -> tuple[Policy, list[float]]:
-    stage = make_stage(
-        world, zero_stage=zero_stage, tokens_per_pass=tokens_per_pass, learning_rate=1e-2
-    )
-    join_processes()
-    policy = load_policy(world / "policy")
-    rollout = make_rollout(policy)
-    engine = Engine(policy, stage)
-    passes = plan_passes(engine, rollout, 3, True, stage)
-    assert len(passes) == (3 if tokens_per_pass == 1 else 1)
-    reference, advantages = reference_and_advantages(rollout)
-    _, norms = update(engine, rollout, reference, advantages, passes, [1e-2, 1e-2], 0, stage)
-    with engine.whole_weights():
-        return load_state(policy), norms
-
-
-def load_state(policy: Policy) -> Policy:
-    copy = tiny_policy()
-    copy.model.load_state_dict(policy.model.state_dict())
-    return copy
-
-
-def reference_and_advantages(rollout: Rollout) -> tuple[Tensor, Tensor]:
-    draw = torch.Generator().manual_seed(5)
-    longest = max(len(response) for group in rollout.responses for response in group)
-    reference = -5 + torch.rand(3, 3, longest, generator=draw)
-    return reference, torch.randn(3, 3, generator=draw)
-
-
-def plain_update(world: Path) -> tuple[Policy, list[float]]:
-    """The twin: torch's own AdamW, one full forward pass a response, no engine."""
-    policy = load_policy(world / "policy")
-    rollout = make_rollout(policy)
-    reference, advantages = reference_and_advantages(rollout)
-    optimizer = torch.optim.AdamW(policy.model.parameters(), lr=1e-2, weight_decay=0.01)
-    old = torch.zeros_like(reference)
-    norms = []
-    for number in range(2):
-        new, mask = torch.zeros_like(reference), torch.zeros_like(reference)
-        for q, g in itertools.product(range(3), range(3)):
-            response = rollout.responses[q][g]
-            new[q, g, : len(response)] = plain_logprobs(policy, rollout.questions[q], response, 1.0)
-            mask[q, g, : len(response)] = 1
-        if number == 0:
-            old = new.detach()
-        terms = policy_objective(
-            new,
-            old,
-            reference,
-            advantages,
-            mask,
-            clip_low=0.2,
-            clip_high=0.3,
-            kl_coef=0.005,
-            token_level=True,
-        )
-        optimizer.zero_grad()
-        (-terms.objective).backward()
-        norms.append(float(nn.utils.clip_grad_norm_(policy.model.parameters(), 0.5)))
-        optimizer.step()
-    return policy, norms
-
-
-@pytest.mark.parametrize(("zero_stage", "tokens_per_pass"), [(0, 4096), (0, 1), (2, 1)])
-def test_an_update_of_the_engine_is_torchs_adamw_on_the_whole_step(
-    world: Path, zero_stage: int, tokens_per_pass: int
-) -> None:
-    plain, plain_norms = plain_update(world)
-    ours, norms = run_update(world, zero_stage, tokens_per_pass)
-    assert norms == pytest.approx(plain_norms, rel=1e-4)
-    start = load_policy(world / "policy").model.state_dict()
-    theirs = plain.model.state_dict()
-    moved = torch.cat([(theirs[name] - start[name]).flatten() for name in start])
-    apart = torch.cat(
-        [(weight - theirs[name]).flatten() for name, weight in ours.model.state_dict().items()]
-    )
-    assert float(moved.abs().mean()) > 3e-3
-    # AdamW divides by the gradient's own size, so a gradient that is all rounding may turn around.
-    assert float(apart.norm() / moved.norm()) < 2e-3
-
-
 def test_a_frozen_vision_tower_stays_as_it_is(world: Path) -> None:
     stage = make_stage(world, steps=1)
     frozen = stage.model_copy(
@@ -342,35 +145,6 @@ def test_training_twice_gives_the_same_bytes(
     seconds = read_table(tmp_path / "a" / "timings.parquet").to_pylist()
     assert all(row["total"] > row["rollout"] > 0 for row in seconds)
     assert list((tmp_path / "a" / "board").glob("events.out.tfevents.*"))
-
-
-def test_a_rollout_of_another_distribution_stops_the_training(world: Path) -> None:
-    stage = make_stage(world)
-    join_processes()
-    policy = load_policy(world / "policy")
-    rollout = make_rollout(policy)
-    shifted = [
-        Group(group.responses, [row + 0.01 for row in group.logprobs], group.truncated)
-        for group in rollout.groups
-    ]
-    rollout = replace(rollout, groups=shifted)
-    engine = Engine(policy, stage)
-    passes = plan_passes(engine, rollout, 3, True, stage)
-    reference, advantages = reference_and_advantages(rollout)
-    with pytest.raises(UserError, match=r"largest difference is 1\.00e-02, more than 1e-04"):
-        update(engine, rollout, reference, advantages, passes, [1e-3], 0, stage)
-
-
-def test_a_loss_that_is_no_number_stops_the_training(world: Path) -> None:
-    stage = make_stage(world)
-    join_processes()
-    policy = load_policy(world / "policy")
-    rollout = make_rollout(policy)
-    engine = Engine(policy, stage)
-    passes = plan_passes(engine, rollout, 3, True, stage)
-    reference, advantages = reference_and_advantages(rollout)
-    with pytest.raises(UserError, match="step 7, update 1: the loss is nan"):
-        update(engine, rollout, reference * torch.nan, advantages, passes, [1e-3], 7, stage)
 
 
 def test_images_of_another_size_are_refused(world: Path) -> None:

@@ -93,7 +93,7 @@ class Engine:
         if own_norm:
             # Plain stage 0 clips but does not tell the norm: clip where the gradients are final.
             optimizer.register_step_pre_hook(lambda *_: self._clip(config.max_grad_norm))
-        self._engine = _import_deepspeed(self.processes).initialize(
+        self._engine = _import_deepspeed().initialize(
             model=self._scorer,
             optimizer=optimizer,
             config={
@@ -136,9 +136,17 @@ class Engine:
         if self._zero_stage < 3:
             yield
             return
-        zero = _import_deepspeed(self.processes).zero
-        with zero.GatheredParameters(list(self._scorer.parameters())):
+        offload = self._engine.optimizer.parameter_offload
+        weights = list(self._scorer.parameters())
+        with _import_deepspeed().zero.GatheredParameters(weights):
+            # Its hooks gather a layer at a time on all processes at once, which do not decode
+            # equally long; DeepSpeed has no public switch for them.
+            for weight in weights:
+                weight.ds_active_sub_modules.clear()  # type: ignore[attr-defined]
+            offload._remove_module_hooks()
+            offload.forward_hooks, offload.backward_hooks = [], []
             yield
+            offload.setup_zero_stage3_hooks()
 
     def gather(self, values: Sequence[Any]) -> list[Any]:
         """The `values` of all processes, in the order of their ranks."""
@@ -147,13 +155,13 @@ class Engine:
         return [value for part in parts for value in part]
 
 
-def _import_deepspeed(processes: int) -> Any:
+def _import_deepspeed() -> Any:
     # Here and not above: its import takes seconds and reads what `join_processes` sets.
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
     import deepspeed
 
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
-    if processes == 1:
-        # Its shared-memory collectives have nothing to do, and would be compiled for half a minute.
-        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    # Collectives in shared memory, for many processes on CPUs, would be compiled for half a minute;
+    # gloo does without.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     return deepspeed
