@@ -27,7 +27,7 @@ class Stage(Frozen):
     """Questions about each picture."""
     text: bool = False
     """Whether the language model answers them, or only the vision tower is taught."""
-    looseness: Share = 0.0
+    looseness: Annotated[float, Field(ge=0, le=3)] = 0.0
     """Share of a box's own extent by which each of its sides may be drawn too wide."""
 
 
