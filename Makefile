@@ -6,22 +6,12 @@ READY := $(VENV)/.installed
 LOCKS := envs/install.sh envs/torch-cpu.txt envs/cpu.lock.txt envs/sam2.lock.txt
 
 export PATH := $(BIN):$(PATH)
-.PHONY: tables pretrain test lint format lock install
+.PHONY: tables test lint format lock install
 .DELETE_ON_ERROR:
 
 # The five tables, by training and evaluating every run at micro scale.
 tables: $(READY)
 	snakemake --cores all
-
-# The cold start of the tiny models, about an hour and a half; it makes what src/samr1/micro/weights
-# holds, in results/pretrain. `tables` does not wait for it: those weights are in the repository.
-pretrain: $(READY)
-	mkdir -p results/pretrain
-	python -m samr1.cli.pretrain_segmenter --config config/pretrain.yaml \
-	    --log results/pretrain/segmenter.jsonl --output results/pretrain/segmenter
-	python -m samr1.cli.pretrain_policy --config config/pretrain.yaml \
-	    --work results/pretrain/stages --log results/pretrain/policy.jsonl \
-	    --output results/pretrain/policy
 
 test: $(READY)
 	OMP_NUM_THREADS=1 python -m pytest
