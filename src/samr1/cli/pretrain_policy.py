@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from samr1.config import load_stage
-from samr1.config_pretrain import PretrainConfig
-from samr1.errors import run_command
+from samr1.config_pretrain import PolicyRecipe, PretrainConfig
+from samr1.errors import UserError, run_command
 from samr1.micro.policy_config import build_image_processor, build_policy
 from samr1.micro.tokenizer import build_tokenizer
 from samr1.policy.model import assemble_policy, save_policy
@@ -28,11 +28,14 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True, help="config/pretrain.yaml")
     parser.add_argument("--work", type=Path, required=True, help="folder for finished stages")
     parser.add_argument("--log", type=Path, required=True, help="log (JSON lines) to append to")
+    parser.add_argument("--until", help="stop after this stage, such as speak_on for tight boxes")
     parser.add_argument("--threads", type=int, default=2, help="torch threads (default: 2)")
     parser.add_argument("--output", type=Path, required=True, help="policy folder to write")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     recipe = load_stage(arguments.config, PretrainConfig).policy
+    if arguments.until is not None:
+        recipe = _stop_after(recipe, arguments.until)
     tokenizer = build_tokenizer()
     model = build_policy(tokenizer, recipe.seed)
     arguments.log.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +49,13 @@ def main() -> None:
         )
     policy = assemble_policy(model.eval(), tokenizer, build_image_processor())
     save_policy(policy, arguments.output)
+
+
+def _stop_after(recipe: PolicyRecipe, name: str) -> PolicyRecipe:
+    names = [stage.name for stage in recipe.stages]
+    if name not in names:
+        raise UserError(f"--until {name}: no such stage; the recipe's are {', '.join(names)}.")
+    return recipe.model_copy(update={"stages": recipe.stages[: names.index(name) + 1]})
 
 
 if __name__ == "__main__":
