@@ -16,7 +16,7 @@ from samr1.data import reasonseg, refer
 from samr1.errors import UserError
 from samr1.micro.policy_config import IMAGE_SIZE, build_image_processor, build_policy
 from samr1.micro.queries import ASK, think
-from samr1.micro.scenes import draw_scene, generator, render
+from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 from samr1.micro.segmenter_config import SEGMENTER_CONFIG
 from samr1.micro.tokenizer import build_tokenizer
 from samr1.micro.world import draw_world
@@ -145,8 +145,6 @@ def test_a_plain_question_singles_out_its_thing() -> None:
 
 def test_pretraining_scenes_are_not_in_the_world(world: Path) -> None:
     drawn = {path.read_bytes() for path in world.rglob("*.jpg")}
-    from samr1.micro.scenes import encode_jpeg
-
     scenes = [draw_scene(generator("pretrain", "picture", index)) for index in range(200)]
     assert not drawn & {encode_jpeg(render(scene)) for scene in scenes}
 
@@ -168,11 +166,12 @@ def test_tiny_models_stay_tiny() -> None:
     for model in (policy, segmenter):
         assert sum(parameter.numel() for parameter in model.parameters()) <= 3_000_000
     again = build_policy(build_tokenizer(), seed=0)
-    assert all(torch.equal(a, b) for a, b in zip(policy.parameters(), again.parameters()))
+    pairs = zip(policy.parameters(), again.parameters(), strict=True)
+    assert all(torch.equal(first, second) for first, second in pairs)
 
 
 def test_segmenter_config_cannot_name_other_code() -> None:
-    with pytest.raises(UserError, match="os.system"):
+    with pytest.raises(UserError, match=r"os\.system"):
         build_sam2({"_target_": "os.system", "command": "true"})
     nested = {**SEGMENTER_CONFIG, "image_encoder": {"_target_": "builtins.eval"}}
     with pytest.raises(UserError, match="not allowed"):
