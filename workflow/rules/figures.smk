@@ -3,8 +3,8 @@
 
 rule draw_examples:
     input:
-        samples=f"{OUT}/samples/reasonseg_test.parquet",
-        predictions=get_scores("predictions", ["base", "sam_r1"], ["reasonseg_test"]),
+        samples=f"{OUT}/samples/refcocog_test.parquet",
+        predictions=get_scores("predictions", ["base", "sam_r1"], ["refcocog_test"]),
         root=DATA_ROOT,
         code=get_code("figures", "draw_examples"),
     output:

@@ -60,6 +60,8 @@ def draw_examples(
 def _draw(axis: Axes, sample: dict[str, Any], answer: dict[str, Any], root: Path) -> None:
     image = load_rgb(root / sample["image_path"])
     axis.imshow(image)
+    axis.set_xlim(0, sample["width"])  # a box at the edge must not widen the picture
+    axis.set_ylim(sample["height"], 0)
     axis.set_xticks([])
     axis.set_yticks([])
     truth = decode_mask(sample["mask"])
