@@ -128,15 +128,14 @@ def test_table_3_has_both_box_metrics(tmp_path: Path, metrics: list[Path]) -> No
     assert ours["measured accuracy at box IoU > 0.5"] == "**49.2** [48.2, 50.2]"
 
 
-def test_table_4_shows_the_base_only_where_it_is_given(tmp_path: Path, metrics: list[Path]) -> None:
+def test_table_4_shows_the_base_and_cannot_do_without(tmp_path: Path, metrics: list[Path]) -> None:
     rows = main_table(make(table_4, tmp_path, metrics, "micro")[0])
     assert rows["0.8"]["paper ReasonSeg cIoU"] == "50.8"
     assert rows["Threshold 0.8, micro policy"]["measured ReasonSeg cIoU"].startswith("**51.2**")
     assert "Base micro policy, no training" in rows
     without = [path for path in metrics if "base" not in path.name]
-    assert "Base micro policy, no training" not in main_table(
-        make(table_4, tmp_path, without, "micro")[0]
-    )
+    with pytest.raises(UserError, match="run 'base'"):
+        make(table_4, tmp_path, without, "micro")
 
 
 def test_bytes_do_not_depend_on_the_order_of_files(tmp_path: Path, metrics: list[Path]) -> None:

@@ -74,7 +74,7 @@ rule table_3:
 rule table_4:
     input:
         published=PUBLISHED,
-        metrics=get_metrics(TABLE_4_RUNS, ABLATION_BENCHMARKS),
+        metrics=get_metrics(["base", *TABLE_4_RUNS], ABLATION_BENCHMARKS),
         code=get_code("tables", "table_options", "table_4"),
     output:
         parquet=f"{TABLES}/table_4.parquet",
@@ -96,7 +96,7 @@ rule table_4:
 rule table_5:
     input:
         published=PUBLISHED,
-        metrics=get_metrics(TABLE_5_RUNS, ABLATION_BENCHMARKS),
+        metrics=get_metrics(["base", *TABLE_5_RUNS], ABLATION_BENCHMARKS),
         training=get_trainings(TABLE_5_RUNS),
         code=get_code("tables", "table_options", "table_5"),
     output:

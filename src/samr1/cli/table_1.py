@@ -28,8 +28,7 @@ def main() -> None:
         inputs.measurements,
         inputs.scale,
         inputs.outputs,
-        with_base=True,
-        addition=training_gain(inputs.measurements, arguments.comparisons),
+        training_gain(inputs.measurements, arguments.comparisons),
     )
 
 

@@ -31,8 +31,7 @@ def main() -> None:
         inputs.measurements,
         inputs.scale,
         inputs.outputs,
-        with_base=True,
-        addition=training_overlap(arguments.training_samples, arguments.benchmark_samples),
+        training_overlap(arguments.training_samples, arguments.benchmark_samples),
     )
 
 

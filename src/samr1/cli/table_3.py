@@ -18,8 +18,7 @@ def main() -> None:
         inputs.measurements,
         inputs.scale,
         inputs.outputs,
-        with_base=True,
-        addition=Addition(),
+        Addition(),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from samr1.cli.table_options import read_inputs, table_parser
 from samr1.errors import run_command
-from samr1.tables.page import Addition, base_is_measured, publish_table
+from samr1.tables.page import Addition, publish_table
 
 
 def main() -> None:
@@ -18,8 +18,7 @@ def main() -> None:
         inputs.measurements,
         inputs.scale,
         inputs.outputs,
-        with_base=base_is_measured(inputs.measurements),
-        addition=Addition(),
+        Addition(),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from samr1.cli.table_options import read_inputs, table_parser
 from samr1.errors import run_command
 from samr1.tables.clipping import clipping
-from samr1.tables.page import base_is_measured, publish_table
+from samr1.tables.page import publish_table
 
 
 def main() -> None:
@@ -28,8 +28,7 @@ def main() -> None:
         inputs.measurements,
         inputs.scale,
         inputs.outputs,
-        with_base=base_is_measured(inputs.measurements),
-        addition=clipping(inputs.table, arguments.training, inputs.measurements),
+        clipping(inputs.table, arguments.training, inputs.measurements),
     )
 
 

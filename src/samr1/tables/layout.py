@@ -61,16 +61,15 @@ class Line:
     run: str | None
 
 
-def arrange_lines(table: Table, scale: Scale, with_base: bool) -> list[Line]:
+def arrange_lines(table: Table, scale: Scale) -> list[Line]:
     """The table's rows in order: the paper's, then the base policy, then runs of another scale."""
     at_paper = scale == "paper"
     lines = [
         Line(row.method, row.figures, row.source, row.run if at_paper else None)
         for row in table.rows
     ]
-    if with_base:
-        name = "Base policy, no training" if at_paper else "Base micro policy, no training"
-        lines.append(Line(name, {}, None, BASE))
+    name = "Base policy, no training" if at_paper else "Base micro policy, no training"
+    lines.append(Line(name, {}, None, BASE))
     if not at_paper:
         lines += [
             Line(f"{row.measured_as or row.method}, micro policy", {}, None, row.run)

@@ -50,10 +50,6 @@ class Measurements:
                 seeds[row["seed"]] = row
                 origin[*key, row["seed"]] = path
 
-    def runs(self) -> set[str]:
-        """The runs that have any figure."""
-        return {key[0] for key in self._rows}
-
     def get(self, run: str, benchmark: str, protocol: str, metric: str) -> Figure:
         """The figure of `run` over all its seeds.
 

@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from samr1.files import whole_file, write_table
 from samr1.tables.layout import (
-    BASE,
     BENCHMARK_LABELS,
     TABLE,
     Line,
@@ -63,12 +62,10 @@ def publish_table(
     measurements: Measurements,
     scale: Scale,
     outputs: Outputs,
-    *,
-    with_base: bool,
     addition: Addition,
 ) -> None:
     """Write table `name` to both outputs; raises UserError where a run lacks a figure."""
-    lines = arrange_lines(table, scale, with_base)
+    lines = arrange_lines(table, scale)
     records = line_records(name, table, lines, measurements)
     rows = [*records, *({"table": name, **record} for record in addition.records)]
     page = "\n".join(
@@ -85,11 +82,6 @@ def publish_table(
     write_table(outputs.parquet, data, metadata)
     with whole_file(outputs.markdown) as temporary:
         temporary.write_text(page.rstrip() + "\n", encoding="utf-8")
-
-
-def base_is_measured(measurements: Measurements) -> bool:
-    """Whether the base policy has figures: the ablation tables show it where it does."""
-    return BASE in measurements.runs()
 
 
 def _blocks(
