@@ -34,7 +34,7 @@ rule score_benchmark:
         config=f"{OUT}/config/score/{{run}}.yaml",
         samples=f"{OUT}/samples/{{benchmark}}.parquet",
         predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
-        code=get_code("evaluation", "score_benchmark"),
+        code=get_code("evaluation", "score_options", "score_benchmark"),
     output:
         f"{OUT}/metrics/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
     log:
@@ -57,7 +57,7 @@ rule compare_runs:
         samples=f"{OUT}/samples/{{benchmark}}.parquet",
         predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
         baseline=get_baseline,
-        code=get_code("evaluation", "compare_runs"),
+        code=get_code("evaluation", "score_options", "compare_runs"),
     output:
         f"{OUT}/comparisons/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
     log:

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pyarrow as pa
 
 from samr1 import schemas
-from samr1.cli.score_benchmark import DEFAULTS
-from samr1.config import ScoreStage, load_stage
+from samr1.cli.score_options import load_score_stage, score_parser
 from samr1.errors import UserError, run_command
-from samr1.evaluation.score import PROTOCOLS, compare
+from samr1.evaluation.score import compare
 from samr1.files import read_table, write_table
 
 
 def main() -> None:
     """Parse, read, compare, write."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.compare_runs", description=__doc__)
-    parser.add_argument("--samples", type=Path, required=True, help="samples (Parquet)")
+    parser = score_parser("compare_runs", __doc__)
     parser.add_argument("--a", type=Path, required=True, help="predictions of the run (Parquet)")
     parser.add_argument("--b", type=Path, required=True, help="predictions of the baseline")
-    parser.add_argument(
-        "--protocol",
-        action="append",
-        required=True,
-        choices=PROTOCOLS,
-        help="how to score; may be given several times, all into one file",
-    )
     parser.add_argument("--run", default="a", help="name of the run (default: a)")
     parser.add_argument("--baseline", default="b", help="name of the baseline (default: b)")
-    parser.add_argument("--benchmark", default="", help="name of the benchmark (default: none)")
-    parser.add_argument(
-        "--config", type=Path, help="score stage (YAML); default: 2000 resamples, seed 0"
-    )
-    parser.add_argument("--output", type=Path, required=True, help="comparison (Parquet) to write")
     arguments = parser.parse_args()
-    stage = load_stage(arguments.config, ScoreStage) if arguments.config else DEFAULTS
+    stage = load_score_stage(arguments)
     samples = read_table(arguments.samples, schemas.SAMPLES)
     ours, theirs = read_table(arguments.a), read_table(arguments.b)
     try:

@@ -6,43 +6,25 @@ image's size) or, for the protocol rec, box (xyxy, pixels of the original); null
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pyarrow as pa
 
 from samr1 import schemas
-from samr1.config import ScoreStage, load_stage
+from samr1.cli.score_options import load_score_stage, score_parser
 from samr1.errors import UserError, run_command
-from samr1.evaluation.score import PROTOCOLS, score
+from samr1.evaluation.score import score
 from samr1.files import read_table, write_table
-
-DEFAULTS = ScoreStage(bootstrap_resamples=2000, bootstrap_seed=0)
 
 
 def main() -> None:
     """Parse, read, score, write."""
-    parser = argparse.ArgumentParser(
-        prog="python -m samr1.cli.score_benchmark", description=__doc__
-    )
-    parser.add_argument("--samples", type=Path, required=True, help="samples (Parquet)")
+    parser = score_parser("score_benchmark", __doc__)
     parser.add_argument("--predictions", type=Path, required=True, help="predictions (Parquet)")
-    parser.add_argument(
-        "--protocol",
-        action="append",
-        required=True,
-        choices=PROTOCOLS,
-        help="how to score; may be given several times, all into one file",
-    )
     parser.add_argument("--run", default="imported", help="name of the run (default: imported)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the run (default: 0)")
-    parser.add_argument("--benchmark", default="", help="name of the benchmark (default: none)")
-    parser.add_argument(
-        "--config", type=Path, help="score stage (YAML); default: 2000 resamples, seed 0"
-    )
-    parser.add_argument("--output", type=Path, required=True, help="metrics (Parquet) to write")
     arguments = parser.parse_args()
-    stage = load_stage(arguments.config, ScoreStage) if arguments.config else DEFAULTS
+    stage = load_score_stage(arguments)
     samples = read_table(arguments.samples, schemas.SAMPLES)
     predictions = read_table(arguments.predictions)
     try:

@@ -1,0 +1,37 @@
+"""What the commands that index a data set share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from samr1.data import reasonseg
+from samr1.files import write_table
+
+
+def index_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """A parser for the command `name`, with the options of every data set."""
+    parser = argparse.ArgumentParser(prog=f"python -m samr1.cli.{name}", description=description)
+    parser.add_argument("--root", type=Path, required=True, help="data root")
+    parser.add_argument("--split", required=True, help="train, val, test, testA or testB")
+    parser.add_argument(
+        "--on-bad-sample",
+        choices=("stop", "skip"),
+        default="stop",
+        help="stop at a bad sample, or skip it and say how many (default: %(default)s)",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="samples (Parquet) to write")
+    return parser
+
+
+def index_reasonseg_layout(dataset: str, description: str | None) -> None:
+    """Parse, read `dataset` from ReasonSeg's files, write."""
+    arguments = index_parser(f"index_{dataset}", description).parse_args()
+    options = {
+        "dataset": dataset,
+        "split": arguments.split,
+        "on_bad_sample": arguments.on_bad_sample,
+    }
+    samples = reasonseg.read(arguments.root, **options)
+    write_table(arguments.output, samples, {"config": json.dumps(options)})
