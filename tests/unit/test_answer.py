@@ -25,7 +25,7 @@ def tagged(answer: str) -> str:
 def test_well_formed_answers_come_back_whole(dialect: Dialect) -> None:
     points = [(50.0, 60.0, 1), (70.0, 80.0, 0)]
     answer = parse_answer(
-        format_answer(dialect, "it is left", (10, 20, 300, 400), points, "cup"), dialect
+        format_answer(dialect, "it is left", (10, 20, 300, 400), points, 'the "cup"'), dialect
     )
     expected_points = {
         "sam_r1": ((50.0, 60.0, 1),),
@@ -36,7 +36,7 @@ def test_well_formed_answers_come_back_whole(dialect: Dialect) -> None:
     assert answer == Answer(
         box=(10.0, 20.0, 300.0, 400.0),
         points=expected_points,
-        label="cup" if dialect in ("sam_r1", "sam_r1_points", "qwen") else None,
+        label='the "cup"' if dialect in ("sam_r1", "sam_r1_points", "qwen") else None,
         think=None if dialect == "qwen" else "it is left",
         status="ok",
     )
@@ -187,6 +187,11 @@ PIECES = (
     "NaN", "Infinity", "null", "true", "1e999", "9" * 400, "\ud800", "\x00", "é", "\\ud83d",
     "<think>", "</think>", "<answer>", "</answer>", "```", '"bbox_2d":', '"points":', '"value":',
 )  # fmt: skip
+
+
+def test_an_answer_without_its_point_is_not_made() -> None:
+    with pytest.raises(ValueError, match="seg_zero needs a point"):
+        format_answer("seg_zero", "it is left", (10, 20, 300, 400), [], "cup")
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

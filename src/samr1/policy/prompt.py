@@ -9,6 +9,7 @@ Visual-RFT and VLM-R1 do; `qwen` is the base model's own grounding answer, witho
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -92,20 +93,23 @@ def format_answer(
 
     `box` is xyxy and `points` (x, y, value), all in the policy's frame; coordinates are rounded.
     `sam_r1` and `vision_reasoner` use the first point, `seg_zero` the first two (the first twice
-    where there is one), `box_only` and `qwen` none.
+    where there is one), `box_only` and `qwen` none. Raises ValueError where one of these three has
+    no point.
     """
-    bbox = f"[{_numbers(box)}]"
+    bbox, label = f"[{_numbers(box)}]", json.dumps(label, ensure_ascii=False)
     if dialect == "qwen":
-        return f'```json\n[\n\t{{"bbox_2d": {bbox}, "label": "{label}"}}\n]\n```'
+        return f'```json\n[\n\t{{"bbox_2d": {bbox}, "label": {label}}}\n]\n```'
     spots = [f"[{_numbers(point[:2])}]" for point in points]
+    if not spots and dialect in ("sam_r1", "seg_zero", "vision_reasoner"):
+        raise ValueError(f"an answer in the dialect {dialect} needs a point")
     if dialect == "sam_r1":
-        answer = f'{{"bbox_2d": {bbox}, "point_2d": {spots[0]}, "label": "{label}"}}'
+        answer = f'{{"bbox_2d": {bbox}, "point_2d": {spots[0]}, "label": {label}}}'
     elif dialect == "sam_r1_points":
         listed = ", ".join(
             f'{{"point_2d": {spot}, "value": {point[2]}}}'
             for spot, point in zip(spots, points, strict=True)
         )
-        answer = f'{{"bbox_2d": {bbox}, "points": [{listed}], "label": "{label}"}}'
+        answer = f'{{"bbox_2d": {bbox}, "points": [{listed}], "label": {label}}}'
     elif dialect == "seg_zero":
         second = spots[1] if len(spots) > 1 else spots[0]
         answer = f'{{"bbox": {bbox}, "points_1": {spots[0]}, "points_2": {second}}}'
