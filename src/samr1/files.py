@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -13,30 +14,55 @@ import pyarrow.parquet as pq
 
 from samr1.errors import UserError
 
+# What a person must see to before anything can be written: a full disk, a quota, a read-only disk.
+# Looked for in the message, because not every library raises an OSError.
+_CANNOT_WRITE = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS))
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn what the disk says while `path` is written into a UserError."""
+    try:
+        yield
+    except Exception as error:
+        for reason in _CANNOT_WRITE:
+            if reason in str(error):
+                raise UserError(
+                    f"{path}: cannot be written ({reason}); mend that and start again."
+                ) from error
+        raise
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary sibling of `path`, which takes its name on success and else is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Yield a temporary sibling of `path`, which takes its name on success and else is removed.
+
+    Raises UserError where the disk is full or read-only.
+    """
     temporary = path.with_name(f".{path.name}.part-{os.getpid()}")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with _writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary sibling folder; it replaces `path` on success and is removed on failure."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Yield a temporary sibling folder; it replaces `path` on success and is removed on failure.
+
+    Raises UserError where the disk is full or read-only.
+    """
     temporary = path.with_name(f".{path.name}.part-{os.getpid()}")
-    temporary.mkdir()
     try:
-        yield temporary
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+        with _writing(path):
+            temporary.mkdir(parents=True)
+            yield temporary
+            if path.exists():
+                shutil.rmtree(path)
+            os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
