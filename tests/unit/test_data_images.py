@@ -85,6 +85,7 @@ def test_missing_foreign_and_32_bit_images_are_refused(tmp_path: Path) -> None:
                 use(tmp_path / name)
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("side", [9_600, 60_000])
 def test_a_picture_that_claims_to_be_huge_is_refused_unread(tmp_path: Path, side: int) -> None:
     """Above the limit, and so far above it that PIL itself refuses to open the file."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from training_world import SIDE, make_stage, make_world, samples_of
+from training_world import SIDE, batch_of, make_stage, make_world, samples_of
 
 from samr1.cli import train_policy as command
 from samr1.data.images import load_rgb
@@ -20,7 +20,7 @@ from samr1.files import read_table
 from samr1.policy.answer import parse_answer, to_original
 from samr1.policy.model import load_policy
 from samr1.segmenter import Prompt, Segmenter
-from samr1.train.batches import count_steps, draw_batches, learning_rate, read_samples
+from samr1.train.batches import count_steps, draw_batches, learning_rate
 from samr1.train.loop import train_policy
 from samr1.train.metrics import TRAINING_METRICS
 from samr1.train.reward import judge_groups
@@ -73,8 +73,9 @@ TEXTS = [
 def test_rewards_in_one_batch_equal_one_image_and_one_prompt_at_a_time(world: Path) -> None:
     stage = make_stage(world)
     segmenter = Segmenter.load(stage.segmenter.path, 128)
-    samples = read_samples(samples_of(world))
-    judged = judge_groups(segmenter, samples, [TEXTS] * len(samples), world, stage)
+    batch = batch_of(world, stage)
+    samples = batch.samples
+    judged = judge_groups(segmenter, batch, [TEXTS] * len(samples), stage)
     seen = set()
     for sample, group in zip(samples, judged, strict=True):
         truth = decode_mask(sample.mask)

@@ -17,11 +17,12 @@ from torch import nn
 from samr1 import schemas
 from samr1.config import TrainStage
 from samr1.data.masks import encode_mask
-from samr1.data.resizing import resize_images
+from samr1.data.resizing import ImageStore, resize_images
 from samr1.files import read_table, write_table
 from samr1.micro.segmenter_config import SEGMENTER_CONFIG
 from samr1.policy.model import save_policy
 from samr1.segmenter.build import build_sam2
+from samr1.train.batches import Batch, prepare_batch, read_samples
 
 SIDE = 56  # of the policy's images
 
@@ -110,3 +111,9 @@ def make_world(folder: Path) -> Path:
 
 def samples_of(world: Path) -> pa.Table:
     return read_table(world / "samples.parquet", schemas.SAMPLES)
+
+
+def batch_of(world: Path, stage: TrainStage) -> Batch:
+    """All samples of the world as one step's batch."""
+    images = ImageStore(world / "images.parquet")
+    return prepare_batch(tiny_policy(), read_samples(samples_of(world)), 0, 1, images, world, stage)

@@ -25,6 +25,10 @@ _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 _THIRTY_TWO_BITS = ("I", "F")
 
+# MAX_PIXELS says the same, as an error. Once and not around each opening: the filters are the
+# whole process's, and images are read in several threads.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
 
 @contextmanager
 def _open(path: Path) -> Iterator[Image.Image]:
@@ -32,11 +36,7 @@ def _open(path: Path) -> Iterator[Image.Image]:
     if not path.is_file():
         raise UserError(f"{path}: no such image; put it there or correct the data root.")
     try:
-        with warnings.catch_warnings():
-            # The limit below says the same, as an error.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=_FORMATS)
-        with image:
+        with Image.open(path, formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             yield image
@@ -84,3 +84,14 @@ def load_rgb(path: Path) -> npt.NDArray[np.uint8]:
             grey = (np.asarray(image) >> 8).astype(np.uint8)
             return np.repeat(grey[:, :, None], 3, axis=2)
         return np.array(image.convert("RGB"))
+
+
+def load_original(path: Path, width: int, height: int, sample_id: str) -> npt.NDArray[np.uint8]:
+    """The image of a sample as `load_rgb` reads it; UserError where it is not `width`×`height`."""
+    image = load_rgb(path)
+    if image.shape[:2] != (height, width):
+        raise UserError(
+            f"{path}: the image is {image.shape[1]}×{image.shape[0]} pixels and sample {sample_id} "
+            f"says {width}×{height}; index the data set again."
+        )
+    return image

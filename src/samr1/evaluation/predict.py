@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -22,7 +21,7 @@ from tqdm import tqdm
 
 from samr1 import schemas
 from samr1.config import PredictStage
-from samr1.data.images import load_rgb
+from samr1.data.images import load_original
 from samr1.data.masks import encode_mask
 from samr1.data.resizing import ImageStore
 from samr1.errors import UserError
@@ -191,7 +190,11 @@ def segment(
     found: dict[int, tuple[dict[str, Any], float]] = {}
     progress = tqdm(total=len(asked), desc="segment", unit="image", disable=None)
     for batch in _batches(list(asked.items()), _EMBEDDED_TOGETHER):
-        images = [_load_original(root, rows[members[0]]) for _, members in batch]
+        firsts = [rows[members[0]] for _, members in batch]
+        images = [
+            load_original(root / path, row["width"], row["height"], row["sample_id"])
+            for (path, _), row in zip(batch, firsts, strict=True)
+        ]
         for (_, members), embedding in zip(batch, segmenter.embed_batch(images), strict=True):
             prompts = [Prompt(answers[i].box, answers[i].points) for i in members]
             masks, scores = segmenter.predict(embedding, prompts)
@@ -229,17 +232,6 @@ def _check_images(
                 f"{root / row['image_path']}: no such image, of sample {row['sample_id']}; correct "
                 "the data root."
             )
-
-
-def _load_original(root: Path, row: dict[str, Any]) -> np.ndarray:
-    path = root / row["image_path"]
-    image = load_rgb(path)
-    if image.shape[:2] != (row["height"], row["width"]):
-        raise UserError(
-            f"{path}: the image is {image.shape[1]}×{image.shape[0]} pixels and sample "
-            f"{row['sample_id']} says {row['width']}×{row['height']}; index the data set again."
-        )
-    return image
 
 
 def _prediction(

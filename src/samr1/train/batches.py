@@ -1,16 +1,20 @@
-"""Which questions a step trains on, and how the learning rate goes over the steps."""
+"""Which questions a step trains on, what it needs of the disk, and its learning rate."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from samr1 import schemas
 from samr1.config import TrainConfig, TrainStage
+from samr1.data.images import load_original
+from samr1.data.masks import Mask, decode_mask
 from samr1.data.resizing import ImageStore
 from samr1.errors import UserError
 from samr1.policy.model import Policy, Question, encode_question
@@ -31,6 +35,24 @@ class Sample:
     height: int
     query: str
     mask: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One process's part of a step, made ready: nothing in it depends on the policy's weights.
+
+    `questions` and `truths` (bool [h, w]) are those of `samples`, in their order; `originals` are
+    the images that the segmenter reads, uint8 [h, w, 3], by image_id. `in_step` counts the step's
+    questions over all processes. Where `counts` is false there was none for this process; it works
+    on another's, to keep the others company, and nothing of it is counted.
+    """
+
+    samples: list[Sample]
+    questions: list[Question]
+    originals: dict[str, npt.NDArray[np.uint8]]
+    truths: list[Mask]
+    in_step: int
+    counts: bool
 
 
 def read_samples(table: pa.Table) -> list[Sample]:
@@ -87,3 +109,47 @@ def encode_batch(
         encode_question(policy, images.get(sample.image_id), sample.query, stage.dialect)
         for sample in samples
     ]
+
+
+def prepare_batch(
+    policy: Policy,
+    drawn: list[Sample],
+    rank: int,
+    processes: int,
+    images: ImageStore,
+    root: Path,
+    stage: TrainStage,
+) -> Batch:
+    """Read and encode what process `rank` needs for a step on the samples `drawn`.
+
+    Originals are read under `root`, each once. Raises UserError where an image cannot be read, or
+    it or a ground-truth mask has not the size that its sample says.
+    """
+    mine = drawn[rank::processes]
+    samples = mine or drawn[:1]
+    return Batch(
+        samples=samples,
+        questions=encode_batch(policy, samples, images, stage),
+        originals={
+            sample.image_id: load_original(
+                root / sample.image_path, sample.width, sample.height, sample.sample_id
+            )
+            for sample in {sample.image_id: sample for sample in samples}.values()
+        },
+        truths=[_truth(sample) for sample in samples],
+        in_step=len(drawn),
+        counts=bool(mine),
+    )
+
+
+def _truth(sample: Sample) -> Mask:
+    try:
+        mask = decode_mask(sample.mask)
+    except UserError as error:
+        raise UserError(f"training sample {sample.sample_id}: {error}") from error
+    if mask.shape != (sample.height, sample.width):
+        raise UserError(
+            f"training sample {sample.sample_id}: its mask has {mask.shape[1]}×{mask.shape[0]} "
+            f"pixels and its image {sample.width}×{sample.height}; index the data set again."
+        )
+    return mask

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,17 +19,18 @@ import pyarrow as pa
 import torch
 from tqdm import tqdm
 
+from samr1.ahead import ahead
 from samr1.config import TrainStage
 from samr1.data.resizing import ImageStore
 from samr1.errors import UserError
 from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.segmenter import Segmenter
 from samr1.train.batches import (
-    Sample,
+    Batch,
     count_steps,
     draw_batches,
-    encode_batch,
     learning_rate,
+    prepare_batch,
     read_samples,
 )
 from samr1.train.engine import Engine, join_processes
@@ -100,8 +101,9 @@ def train_policy(
 ) -> Trained:
     """Train the base policy of `stage` on `samples` (`schemas.SAMPLES`).
 
-    `images` holds the resized images that the policy sees; the segmenter reads the originals under
-    `root`. Raises UserError for unusable data or models, and where training goes wrong.
+    `images` holds the resized images that the policy sees; the segmenter sees the originals under
+    `root`. The next step's batch is made while the models work on this one's. Raises UserError for
+    unusable data or models, and where training goes wrong.
     """
     if images.image_size != stage.policy.image_size:
         raise UserError(
@@ -114,24 +116,37 @@ def train_policy(
     steps = count_steps(len(rows), stage.train)
     board = Board(tensorboard if engine.rank == 0 else None)
     metrics, timings = [], []
-    batches = draw_batches(len(rows), stage.train.questions_per_step, steps, stage.seed)
+    batches = (
+        prepare_batch(
+            models.policy,
+            [rows[index] for index in drawn],
+            engine.rank,
+            engine.processes,
+            images,
+            root,
+            stage,
+        )
+        for drawn in draw_batches(len(rows), stage.train.questions_per_step, steps, stage.seed)
+    )
     bar = tqdm(
-        batches,
-        total=steps,
+        range(steps),
         desc=stage.name,
         unit="step",
         disable=engine.rank > 0,
         mininterval=0.1 if sys.stderr.isatty() else 20,
     )
-    for step, batch in enumerate(bar):
-        drawn = [rows[index] for index in batch]
-        rate = learning_rate(step, steps, stage.train)
-        row, timing = _step(models, drawn, images, root, step, rate, stage)
-        bar.set_postfix(reward=f"{row['reward_total']:.2f}", iou=f"{row['iou']:.3f}", refresh=False)
-        board.add(step, row, "train")
-        board.add(step, timing, "seconds")
-        metrics.append(row)
-        timings.append(timing)
+    # From here on `images` and the policy's tokenizer encode in the background thread alone.
+    with closing(ahead(batches)) as ready:
+        for step in bar:
+            rate = learning_rate(step, steps, stage.train)
+            row, timing = _step(models, ready, step, rate, stage)
+            bar.set_postfix(
+                reward=f"{row['reward_total']:.2f}", iou=f"{row['iou']:.3f}", refresh=False
+            )
+            board.add(step, row, "train")
+            board.add(step, timing, "seconds")
+            metrics.append(row)
+            timings.append(timing)
     board.close()
     return Trained(
         policy=models.policy,
@@ -154,33 +169,24 @@ def _load_models(stage: TrainStage) -> _Models:
 
 
 def _step(
-    models: _Models,
-    samples: list[Sample],
-    images: ImageStore,
-    root: Path,
-    step: int,
-    rate: float,
-    stage: TrainStage,
+    models: _Models, batches: Iterator[Batch], step: int, rate: float, stage: TrainStage
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """One step on this process's part of `samples`: a row of metrics and one of timings."""
+    """One step on this process's next batch: a row of metrics and one of timings."""
     engine, clock, begin = models.engine, _Clock(), time.perf_counter()
-    mine = samples[engine.rank :: engine.processes]
-    counts = bool(mine)
-    mine = mine or samples[:1]
-    with clock.phase("encode"):
-        questions = encode_batch(models.policy, mine, images, stage)
+    with clock.phase("encode"):  # what is left to wait for
+        batch = next(batches)
     with clock.phase("rollout"):
-        rollout = roll_out(models.policy, engine, mine, questions, step, stage)
+        rollout = roll_out(models.policy, engine, batch.samples, batch.questions, step, stage)
     with clock.phase("reward"):
-        judged = judge_groups(models.segmenter, mine, rollout.texts, root, stage)
+        judged = judge_groups(models.segmenter, batch, rollout.texts, stage)
         advantages = advantages_of(judged)
     with clock.phase("reference"):
         reference = score_reference(models.reference, rollout, stage)
     with clock.phase("update"):
-        passes = plan_passes(engine, rollout, len(samples), counts, stage)
+        passes = plan_passes(engine, rollout, batch.in_step, batch.counts, stage)
         rates = [rate] * stage.train.updates_per_rollout
         records, norms = update(engine, rollout, reference, advantages, passes, rates, step, stage)
-    responses = _records(rollout, judged) if counts else []
+    responses = _records(rollout, judged) if batch.counts else []
     row = step_metrics(step, engine.gather(responses), engine.gather(records), norms, rate)
     return row, _timing(step, clock, time.perf_counter() - begin, rollout)
 

@@ -48,7 +48,8 @@ TRAINING_METRICS = pa.schema(
     ]
 )
 
-# One row a step, in seconds; tokens are those of the responses.
+# One row a step, in seconds; tokens are those of the responses. Batches are made in the background,
+# and `encode` is how long the step waited for its own.
 TRAINING_TIMINGS = pa.schema(
     [("step", pa.int32())]
     + [

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from samr1.config import TrainStage
-from samr1.data.images import load_rgb
-from samr1.data.masks import decode_mask
+from samr1.data.masks import Mask
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.rewards import RewardParts, score_response
 from samr1.segmenter import Embedding, Prompt, Segmenter, mask_iou
-from samr1.train.batches import Sample
+from samr1.train.batches import Batch, Sample
 
 
 @dataclass(frozen=True)
@@ -31,22 +29,18 @@ class Judged:
 
 def judge_groups(
     segmenter: Segmenter,
-    samples: Sequence[Sample],
+    batch: Batch,
     texts: Sequence[Sequence[str]],
-    root: Path,
     stage: TrainStage,
 ) -> list[list[Judged]]:
-    """Judge the G responses `texts[q]` to each sample; images are read under `root`.
-
-    Raises UserError when an image cannot be read or a ground-truth mask is not of its size.
-    """
+    """Judge the G responses `texts[q]` to each sample of `batch`."""
     embeddings: dict[str, Embedding] = {}
     judged = []
-    for sample, responses in zip(samples, texts, strict=True):
+    for sample, truth, responses in zip(batch.samples, batch.truths, texts, strict=True):
         if sample.image_id not in embeddings:
-            embeddings[sample.image_id] = segmenter.embed(load_rgb(root / sample.image_path))
+            embeddings[sample.image_id] = segmenter.embed(batch.originals[sample.image_id])
         judged.append(
-            _judge_group(segmenter, embeddings[sample.image_id], sample, responses, stage)
+            _judge_group(segmenter, embeddings[sample.image_id], sample, truth, responses, stage)
         )
     return judged
 
@@ -55,12 +49,13 @@ def _judge_group(
     segmenter: Segmenter,
     embedding: Embedding,
     sample: Sample,
+    truth: Mask,
     texts: Sequence[str],
     stage: TrainStage,
 ) -> list[Judged]:
     frame = (stage.policy.image_size, stage.policy.image_size)
     answers = [parse_answer(text, stage.dialect, frame) for text in texts]
-    ious = answer_ious(segmenter, embedding, sample, answers, frame)
+    ious = answer_ious(segmenter, embedding, sample, truth, answers, frame)
     parts = [
         score_response(
             text,
@@ -80,10 +75,11 @@ def answer_ious(
     segmenter: Segmenter,
     embedding: Embedding,
     sample: Sample,
+    truth: Mask,
     answers: Sequence[Answer],
     frame: tuple[int, int],
 ) -> list[float]:
-    """The IoU of each answer's SAM mask with the ground truth, at the original resolution.
+    """The IoU of each answer's SAM mask with `truth` (bool [h, w]), at the original resolution.
 
     An answer without a box gets 0; the others go to the segmenter together.
     """
@@ -95,7 +91,7 @@ def answer_ious(
     originals = [to_original(answers[index], frame, size) for index in readable]
     prompts = [Prompt(box=answer.box, points=answer.points) for answer in originals]
     masks, _ = segmenter.predict(embedding, prompts)
-    truth = torch.from_numpy(decode_mask(sample.mask)).to(masks.device)
-    for index, iou in zip(readable, mask_iou(masks, truth).tolist(), strict=True):
+    target = torch.from_numpy(truth).to(masks.device)
+    for index, iou in zip(readable, mask_iou(masks, target).tolist(), strict=True):
         ious[index] = iou
     return ious
