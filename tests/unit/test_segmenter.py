@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from samr1.errors import UserError
 from samr1.micro.segmenter_config import IMAGE_SIZE, SEGMENTER_CONFIG
 from samr1.segmenter import Prompt, Segmenter, mask_iou
 from samr1.segmenter.build import build_sam2
+from samr1.segmenter.segmenter import EMBEDDED_TOGETHER
 
 PROMPTS = (
     Prompt((10.0, 12.0, 60.0, 50.0), ((30.0, 30.0, 1),)),
@@ -120,6 +122,25 @@ def test_embeds_images_of_different_size_together(segmenter: Segmenter) -> None:
         torch.testing.assert_close(together.image, alone.image, rtol=1e-4, atol=1e-5)
         for ours, theirs in zip(together.high_res, alone.high_res, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_embeds_a_few_at_a_time_with_the_results_of_one_by_one(segmenter: Segmenter) -> None:
+    taken = []
+
+    def pictures() -> Iterator[np.ndarray]:
+        for seed in range(EMBEDDED_TOGETHER + 2):
+            taken.append(seed)
+            yield picture(61, 97 + seed, seed)
+
+    for seed, together in enumerate(segmenter.embed_each(pictures())):
+        assert len(taken) == (EMBEDDED_TOGETHER + 2 * (seed >= EMBEDDED_TOGETHER))
+        alone = segmenter.embed(picture(61, 97 + seed, seed))
+        torch.testing.assert_close(together.image, alone.image, rtol=1e-5, atol=1e-5)
+        ours, our_scores = segmenter.predict(together, PROMPTS)
+        theirs, their_scores = segmenter.predict(alone, PROMPTS)
+        assert torch.equal(ours, theirs)
+        torch.testing.assert_close(our_scores, their_scores, rtol=1e-5, atol=1e-6)
+    assert seed == EMBEDDED_TOGETHER + 1
 
 
 def test_masks_have_the_original_size_and_no_gradient(segmenter: Segmenter) -> None:

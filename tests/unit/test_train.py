@@ -97,6 +97,24 @@ def test_rewards_in_one_batch_equal_one_image_and_one_prompt_at_a_time(world: Pa
     assert len(seen) > 4
 
 
+def test_an_image_is_embedded_once_a_step_and_a_few_together(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = make_stage(world)
+    segmenter = Segmenter.load(stage.segmenter.path, 128)
+    batch = batch_of(world, stage)  # five questions on three images
+    sizes = []
+    embed_batch = segmenter.embed_batch
+    monkeypatch.setattr(
+        segmenter, "embed_batch", lambda images: sizes.append(len(images)) or embed_batch(images)
+    )
+    together = judge_groups(segmenter, batch, [TEXTS] * 5, stage)
+    assert sizes == [3]
+    monkeypatch.setattr("samr1.segmenter.segmenter.EMBEDDED_TOGETHER", 1)
+    assert judge_groups(segmenter, batch, [TEXTS] * 5, stage) == together
+    assert sizes == [3, 1, 1, 1]
+
+
 def test_a_frozen_vision_tower_stays_as_it_is(world: Path) -> None:
     stage = make_stage(world, steps=1)
     frozen = stage.model_copy(

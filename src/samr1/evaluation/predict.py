@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -36,9 +38,6 @@ TIMINGS = pa.schema(
 )
 
 Item = TypeVar("Item")
-
-# Images that the segmenter embeds together: more gain little, and at 1024×1024 each takes 1 GB.
-_EMBEDDED_TOGETHER = 4
 
 
 @dataclass(frozen=True)
@@ -189,18 +188,13 @@ def segment(
             asked.setdefault(row["image_path"], []).append(i)
     found: dict[int, tuple[dict[str, Any], float]] = {}
     progress = tqdm(total=len(asked), desc="segment", unit="image", disable=None)
-    for batch in _batches(list(asked.items()), _EMBEDDED_TOGETHER):
-        firsts = [rows[members[0]] for _, members in batch]
-        images = [
-            load_original(root / path, row["width"], row["height"], row["sample_id"])
-            for (path, _), row in zip(batch, firsts, strict=True)
-        ]
-        for (_, members), embedding in zip(batch, segmenter.embed_batch(images), strict=True):
-            prompts = [Prompt(answers[i].box, answers[i].points) for i in members]
-            masks, scores = segmenter.predict(embedding, prompts)
-            for i, mask, score in zip(members, masks.cpu().numpy(), scores.tolist(), strict=True):
-                found[i] = dict(encode_mask(mask)), score
-        progress.update(len(batch))
+    images = (_original(root, rows[members[0]]) for members in asked.values())
+    for members, embedding in zip(asked.values(), segmenter.embed_each(images), strict=True):
+        prompts = [Prompt(answers[i].box, answers[i].points) for i in members]
+        masks, scores = segmenter.predict(embedding, prompts)
+        for i, mask, score in zip(members, masks.cpu().numpy(), scores.tolist(), strict=True):
+            found[i] = dict(encode_mask(mask)), score
+        progress.update()
     progress.close()
     return found
 
@@ -232,6 +226,11 @@ def _check_images(
                 f"{root / row['image_path']}: no such image, of sample {row['sample_id']}; correct "
                 "the data root."
             )
+
+
+def _original(root: Path, row: dict[str, Any]) -> npt.NDArray[np.uint8]:
+    path = root / row["image_path"]
+    return load_original(path, row["width"], row["height"], row["sample_id"])
 
 
 def _prediction(

@@ -12,8 +12,9 @@ all into one batch, but the padding takes part in attention and moves the mask.)
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,9 @@ from samr1.segmenter.build import load_sam2
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 BOX_LABELS = (2, 3)  # the prompt encoder's labels of a box's first and second corner
+
+# Images in one forward pass: more gain little, and at 1024×1024 each takes 1 GB.
+EMBEDDED_TOGETHER = 4
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,12 @@ class Segmenter:
             )
             for i, image in enumerate(images)
         ]
+
+    def embed_each(self, images: Iterable[np.ndarray]) -> Iterator[Embedding]:
+        """The embedding of each image, in order; a few images are taken and embedded at a time."""
+        rest = iter(images)
+        while some := list(islice(rest, EMBEDDED_TOGETHER)):
+            yield from self.embed_batch(some)
 
     @torch.no_grad()
     def predict(self, embedding: Embedding, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor]:

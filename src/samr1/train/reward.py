@@ -1,6 +1,6 @@
 """The segmenter in the loop: from the responses' texts to their rewards (section 3.3).
 
-An image is embedded once a step; all prompts of its group are decoded in one batch.
+An image is embedded once a step; all prompts of a group are decoded in one batch.
 """
 
 from __future__ import annotations
@@ -34,41 +34,50 @@ def judge_groups(
     stage: TrainStage,
 ) -> list[list[Judged]]:
     """Judge the G responses `texts[q]` to each sample of `batch`."""
-    embeddings: dict[str, Embedding] = {}
-    judged = []
-    for sample, truth, responses in zip(batch.samples, batch.truths, texts, strict=True):
-        if sample.image_id not in embeddings:
-            embeddings[sample.image_id] = segmenter.embed(batch.originals[sample.image_id])
-        judged.append(
-            _judge_group(segmenter, embeddings[sample.image_id], sample, truth, responses, stage)
-        )
-    return judged
-
-
-def _judge_group(
-    segmenter: Segmenter,
-    embedding: Embedding,
-    sample: Sample,
-    truth: Mask,
-    texts: Sequence[str],
-    stage: TrainStage,
-) -> list[Judged]:
     frame = (stage.policy.image_size, stage.policy.image_size)
-    answers = [parse_answer(text, stage.dialect, frame) for text in texts]
-    ious = answer_ious(segmenter, embedding, sample, truth, answers, frame)
-    parts = [
-        score_response(
-            text,
-            iou,
-            segmentation=stage.reward.segmentation,
-            threshold=stage.reward.threshold,
-            negative_points=stage.reward.negative_points,
-            dialect=stage.dialect,
-            frame=frame,
-        )
-        for text, iou in zip(texts, ious, strict=True)
+    answers = [[parse_answer(text, stage.dialect, frame) for text in group] for group in texts]
+    ious = group_ious(segmenter, batch, answers, frame)
+    return [
+        [
+            Judged(answer, iou, _reward(text, iou, frame, stage))
+            for text, answer, iou in zip(*group, strict=True)
+        ]
+        for group in zip(texts, answers, ious, strict=True)
     ]
-    return [Judged(*judged) for judged in zip(answers, ious, parts, strict=True)]
+
+
+def _reward(text: str, iou: float, frame: tuple[int, int], stage: TrainStage) -> RewardParts:
+    return score_response(
+        text,
+        iou,
+        segmentation=stage.reward.segmentation,
+        threshold=stage.reward.threshold,
+        negative_points=stage.reward.negative_points,
+        dialect=stage.dialect,
+        frame=frame,
+    )
+
+
+def group_ious(
+    segmenter: Segmenter,
+    batch: Batch,
+    answers: Sequence[Sequence[Answer]],
+    frame: tuple[int, int],
+) -> list[list[float]]:
+    """`answer_ious` of the answers [Q][G] to the samples of `batch`.
+
+    Images are embedded a few at a time, and each once, whatever the number of its questions.
+    """
+    asked: dict[str, list[int]] = {}  # image_id -> its questions
+    for index, sample in enumerate(batch.samples):
+        asked.setdefault(sample.image_id, []).append(index)
+    ious: dict[int, list[float]] = {}
+    originals = [batch.originals[image_id] for image_id in asked]
+    for members, embedding in zip(asked.values(), segmenter.embed_each(originals), strict=True):
+        for i in members:
+            sample, truth = batch.samples[i], batch.truths[i]
+            ious[i] = answer_ious(segmenter, embedding, sample, truth, answers[i], frame)
+    return [ious[i] for i in range(len(answers))]
 
 
 def answer_ious(
