@@ -48,11 +48,22 @@ class PolicyConfig(Frozen):
     """Whether the vision tower is trained with the rest."""
 
 
+class CacheConfig(Frozen):
+    """Image embeddings kept on disk, in bfloat16; runs on the same images may share a folder."""
+
+    folder: str
+    """Where (relative to the repository)."""
+    gigabytes: Annotated[float, Field(gt=0)]
+    """Bound on the size of all of them; those used longest ago are removed first."""
+
+
 class SegmenterConfig(Frozen):
     path: str
     """Folder with config.yaml and model.safetensors, or a published checkpoint's name."""
     image_size: Positive
     """Side in pixels of the segmenter's square input; it reads the original image."""
+    cache: CacheConfig | None = None
+    """Keep the image embeddings on disk; null computes them anew in every run."""
 
 
 class RewardConfig(Frozen):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,13 +34,18 @@ def _writing(path: Path) -> Iterator[None]:
         raise
 
 
+def _part(path: Path) -> Path:
+    """A sibling that nobody else writes: two machines may share the disk and a process's number."""
+    return path.with_name(f".{path.name}.part-{os.getpid()}-{secrets.token_hex(4)}")
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path`, which takes its name on success and else is removed.
 
     Raises UserError where the disk is full or read-only.
     """
-    temporary = path.with_name(f".{path.name}.part-{os.getpid()}")
+    temporary = _part(path)
     try:
         with _writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +61,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
     Raises UserError where the disk is full or read-only.
     """
-    temporary = path.with_name(f".{path.name}.part-{os.getpid()}")
+    temporary = _part(path)
     try:
         with _writing(path):
             temporary.mkdir(parents=True)

@@ -38,7 +38,9 @@ def main() -> None:
     store = ImageStore(arguments.images)
     with watch.phase("load"):
         policy = load_policy(arguments.policy, stage.policy.dtype, device)
-        segmenter = Segmenter.load(stage.segmenter.path, stage.segmenter.image_size, device)
+        segmenter = Segmenter.load(
+            stage.segmenter.path, stage.segmenter.image_size, device, stage.segmenter.cache
+        )
     predictions = predict(samples, store, arguments.root, policy, segmenter, stage, watch)
     write_table(arguments.output, predictions, {"config": stage.model_dump_json()})
     write_table(arguments.output_timings, watch.table(len(samples)))

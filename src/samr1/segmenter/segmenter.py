@@ -23,8 +23,10 @@ import torch.nn.functional as F
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
+from samr1.config import CacheConfig
 from samr1.errors import UserError
 from samr1.segmenter.build import load_sam2
+from samr1.segmenter.cache import EmbeddingCache
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -63,17 +65,30 @@ class Embedding:
 class Segmenter:
     """A frozen SAM 2 in eval mode; nothing here keeps gradients."""
 
-    def __init__(self, model: SAM2Base, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self,
+        model: SAM2Base,
+        device: str | torch.device = "cpu",
+        cache: EmbeddingCache | None = None,
+    ) -> None:
+        """Freeze `model`; with a `cache`, every embedding is read from it or left in it."""
         self.model = model.eval().requires_grad_(False).to(device)
         self.image_size: int = model.image_size
         self._mean = torch.tensor(IMAGENET_MEAN, device=device)[:, None, None]
         self._std = torch.tensor(IMAGENET_STD, device=device)[:, None, None]
+        self._cache = cache
 
     @classmethod
     def load(
-        cls, path: str | Path, image_size: int, device: str | torch.device = "cpu"
+        cls,
+        path: str | Path,
+        image_size: int,
+        device: str | torch.device = "cpu",
+        cache: CacheConfig | None = None,
     ) -> Segmenter:
         """The segmenter of the folder `path`, whose square input has `image_size` pixels a side.
+
+        `cache` keeps its embeddings on disk, rounded to bfloat16.
 
         Raises UserError when the folder lacks a file or its model has another input size.
         """
@@ -83,37 +98,59 @@ class Segmenter:
                 f"{path}: the segmenter's input is {model.image_size} pixels a side, not "
                 f"{image_size}; set segmenter.image_size to {model.image_size}."
             )
-        return cls(model, device)
+        if cache is None:
+            return cls(model, device)
+        return cls(model, device, EmbeddingCache(cache, Path(path), torch.device(device)))
 
     @property
     def device(self) -> torch.device:
         """Where the model is."""
         return self._mean.device
 
-    @torch.no_grad()
     def embed(self, image: np.ndarray) -> Embedding:
         """The embedding of one RGB image, uint8 [h, w, 3], at its original size."""
         return self.embed_batch([image])[0]
 
-    @torch.no_grad()
     def embed_batch(self, images: Sequence[np.ndarray]) -> list[Embedding]:
         """The embeddings of several RGB images, uint8 [h, w, 3] each, sizes as they come."""
-        pixels = torch.stack([self._pixels(image) for image in images])  # [B, 3, s, s]
-        levels = self.model.forward_image(pixels)["backbone_fpn"]
-        levels = levels[-self.model.num_feature_levels :]  # finest first
-        coarse = levels[-1]
-        if self.model.directly_add_no_mem_embed:
-            # Trained on videos, where a frame without a memory gets this in the memory's place.
-            coarse = coarse + self.model.no_mem_embed.view(1, -1, 1, 1)
+        if self._cache is None:
+            levels = self._levels(images)
+            by_image = [[level[i : i + 1] for level in levels] for i in range(len(images))]
+        else:
+            by_image = [self._cached_levels(self._cache, image) for image in images]
         return [
             Embedding(
-                image=coarse[i : i + 1],
-                high_res=tuple(level[i : i + 1] for level in levels[:-1]),
+                image=coarse,
+                high_res=tuple(fine),
                 height=image.shape[0],
                 width=image.shape[1],
             )
-            for i, image in enumerate(images)
+            for image, (*fine, coarse) in zip(images, by_image, strict=True)
         ]
+
+    @torch.no_grad()
+    def _levels(self, images: Sequence[np.ndarray]) -> list[Tensor]:
+        """The image encoder's output for B images, [B, C, h, w] a level, the finest first."""
+        pixels = torch.stack([self._pixels(image) for image in images])  # [B, 3, s, s]
+        levels = self.model.forward_image(pixels)["backbone_fpn"]
+        *fine, coarse = levels[-self.model.num_feature_levels :]
+        if self.model.directly_add_no_mem_embed:
+            # Trained on videos, where a frame without a memory gets this in the memory's place.
+            coarse = coarse + self.model.no_mem_embed.view(1, -1, 1, 1)
+        return [*fine, coarse]
+
+    def _cached_levels(self, cache: EmbeddingCache, image: np.ndarray) -> list[Tensor]:
+        """The same for one image, from the cache; results do not tell whether it was there.
+
+        So it is rounded as the file is, and embedded alone: in a batch the last digits would depend
+        on which others were missing.
+        """
+        place = cache.place(image)
+        levels = cache.read(place)
+        if levels is None:
+            levels = [level.bfloat16() for level in self._levels([image])]
+            cache.write(place, levels)
+        return [level.to(self.device, torch.float32) for level in levels]
 
     def embed_each(self, images: Iterable[np.ndarray]) -> Iterator[Embedding]:
         """The embedding of each image, in order; a few images are taken and embedded at a time."""

@@ -164,7 +164,9 @@ def _load_models(stage: TrainStage) -> _Models:
     policy = load_policy(stage.policy.path, stage.policy.dtype, device)
     reference = load_policy(stage.policy.path, stage.policy.dtype, device)
     reference.model.requires_grad_(False)
-    segmenter = Segmenter.load(stage.segmenter.path, stage.segmenter.image_size, device)
+    segmenter = Segmenter.load(
+        stage.segmenter.path, stage.segmenter.image_size, device, stage.segmenter.cache
+    )
     return _Models(policy, reference, segmenter, Engine(policy, stage))
 
 
