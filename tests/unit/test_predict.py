@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,9 @@ from samr1.data.masks import decode_mask, encode_mask
 from samr1.data.resizing import ImageStore, resize_images
 from samr1.errors import UserError
 from samr1.evaluation import predict as module
-from samr1.evaluation.predict import Response, Stopwatch, decoding_order, predict, respond
+from samr1.evaluation import responses as responses_module
+from samr1.evaluation.predict import Stopwatch, predict
+from samr1.evaluation.responses import Response, decoding_order, respond, whole_images
 from samr1.micro.segmenter_config import IMAGE_SIZE, SEGMENTER_CONFIG
 from samr1.policy.model import Policy, encode_question, save_policy
 from samr1.policy.prompt import format_answer
@@ -112,12 +117,21 @@ def plain_response(policy: Policy, store: ImageStore, row: dict[str, Any]) -> Re
     return Response(policy.tokenizer.decode(tokens, skip_special_tokens=True), len(tokens))
 
 
+def all_of(batches: list[dict[int, Response]]) -> list[Response]:
+    """The responses of all batches in the order of their questions, each of which is there once."""
+    found = {i: response for batch in batches for i, response in batch.items()}
+    assert len(found) == sum(map(len, batches))
+    return [found[i] for i in range(len(found))]
+
+
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 9])
 def test_responses_equal_one_question_at_a_time(
     policy: Policy, store: ImageStore, samples: pa.Table, batch_size: int
 ) -> None:
     rows = samples.to_pylist()
-    found = respond(rows, store, policy, stage(batch_size))
+    batches = list(respond(rows, store, policy, stage(batch_size)))
+    assert all(len(batch) == batch_size for batch in batches[:-1])
+    found = all_of(batches)
     assert found == [plain_response(policy, store, row) for row in rows]
     assert len({response.text for response in found}) > 1
 
@@ -126,15 +140,15 @@ def test_each_image_is_encoded_once(
     policy: Policy, store: ImageStore, samples: pa.Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded = []
-    encode_images = module.encode_images
+    encode_images = responses_module.encode_images
 
     def counting(model: Any, questions: Any) -> Any:
         encoded.extend(questions)
         return encode_images(model, questions)
 
-    monkeypatch.setattr(module, "encode_images", counting)
+    monkeypatch.setattr(responses_module, "encode_images", counting)
     # Batches of one: the image of two questions spans two batches.
-    respond(samples.to_pylist(), store, policy, stage(batch_size=1))
+    assert len(list(respond(samples.to_pylist(), store, policy, stage(batch_size=1)))) == 4
     assert len(encoded) == len(SIZES)
 
 
@@ -143,20 +157,35 @@ def test_decoding_order_keeps_images_together() -> None:
     assert decoding_order(images, lengths) == [3, 1, 4, 0, 2]
 
 
+def test_an_image_in_two_batches_waits_for_its_last_question() -> None:
+    said = {i: Response(str(i), 1) for i in range(6)}
+    images = ["a", "a", "b", "b", "b", "c"]
+    for split in ([6], [3, 3], [1] * 6, [2, 1, 2, 1]):
+        rest = iter(said)
+        batches = [{i: said[i] for i in islice(rest, size)} for size in split]
+        whole = list(whole_images(batches, images))
+        assert all_of(whole) == list(said.values())
+        seen = [{images[i] for i in batch} for batch in whole]
+        assert sum(map(len, seen)) == 3
+        assert seen[-1] == {"c"}
+
+
 def answer(box: tuple[float, float, float, float], x: float, y: float) -> str:
     return format_answer("sam_r1", "there it is", box, [(x, y, 1)], "ball")
 
 
-SCRIPT = [
-    answer((7, 7, 21, 14), 14, 10),
-    "I see nothing.",
-    answer((0, 0, 28, 28), 5, 5),
-    '<answer>{"bbox_2d": [9, 9, 9, 9]}</answer>',
-]
+SCRIPT = {
+    0: answer((7, 7, 21, 14), 14, 10),
+    1: "I see nothing.",
+    2: answer((0, 0, 28, 28), 5, 5),
+    3: '<answer>{"bbox_2d": [9, 9, 9, 9]}</answer>',
+}
 
 
-def scripted(rows: Any, *_: Any) -> list[Response]:
-    return [Response(SCRIPT[int(row["sample_id"][1:])], 5) for row in rows]
+def scripted(*arguments: Any) -> Iterator[dict[int, Response]]:
+    """Really decoded, batch after batch; but then it says what the script says."""
+    for batch in respond(*arguments):
+        yield {i: Response(SCRIPT[i], 5) for i in batch}
 
 
 def test_answers_become_masks_at_the_original_size(
@@ -201,6 +230,107 @@ def test_answers_become_masks_at_the_original_size(
         assert (rows[i]["think"], rows[i]["label"]) == ("there it is", "ball")
     for i in (1, 3):
         assert rows[i]["mask"] is None and rows[i]["box"] is None and rows[i]["sam_score"] is None
+
+
+def background_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
+
+
+@pytest.fixture
+def everything_has_a_box(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "respond", scripted)
+    boxes = [(7, 7, 21, 14), (3, 2, 25, 20), (0, 0, 28, 28), (1, 9, 12, 27)]
+    for i, box in enumerate(boxes):
+        monkeypatch.setitem(SCRIPT, i, answer(box, 10 + i, 12))
+
+
+@pytest.mark.usefixtures("everything_has_a_box")
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 9])
+def test_decoding_in_the_background_changes_nothing(
+    policy: Policy,
+    segmenter: Segmenter,
+    store: ImageStore,
+    samples: pa.Table,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    batch_size: int,
+) -> None:
+    embedded, decoders = [], set()
+    embed_batch, sample = segmenter.embed_batch, responses_module.sample_groups
+    monkeypatch.setattr(
+        segmenter, "embed_batch", lambda images: embedded.extend(images) or embed_batch(images)
+    )
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        decoders.add(threading.get_ident())
+        return sample(*arguments, **options)
+
+    monkeypatch.setattr(responses_module, "sample_groups", watched)
+
+    def run() -> pa.Table:
+        embedded.clear()
+        decoders.clear()
+        watch = Stopwatch()
+        table = predict(samples, store, root, policy, segmenter, stage(batch_size), watch)
+        assert len(embedded) == len(SIZES)  # also of an image whose questions are in two batches
+        assert list(watch.seconds) == ["generate", "segment"]
+        return table
+
+    plain = run()
+    assert decoders == {threading.get_ident()}
+    assert all(row["mask"] is not None for row in plain.to_pylist())
+    monkeypatch.setattr(module, "overlaps", lambda device: True)
+    assert run().equals(plain)
+    assert len(decoders) == 1 and threading.get_ident() not in decoders
+
+    def all_first(*arguments: Any) -> Iterator[dict[int, Response]]:
+        yield {i: response for batch in list(scripted(*arguments)) for i, response in batch.items()}
+
+    monkeypatch.setattr(module, "respond", all_first)
+    first, then = plain.to_pylist(), run().to_pylist()
+    for one, other in zip(first, then, strict=True):
+        assert one.pop("sam_score") == pytest.approx(other.pop("sam_score"), rel=1e-5)
+        assert one == other
+    assert background_threads() == []
+
+
+@pytest.mark.usefixtures("everything_has_a_box")
+@pytest.mark.parametrize("beside", [False, True])
+def test_errors_on_either_side_surface_and_leave_no_thread(
+    policy: Policy,
+    segmenter: Segmenter,
+    store: ImageStore,
+    samples: pa.Table,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    beside: bool,
+) -> None:
+    monkeypatch.setattr(module, "overlaps", lambda device: beside)
+
+    def run() -> None:
+        predict(samples, store, root, policy, segmenter, stage(1), Stopwatch())
+
+    batches = []
+
+    def fails_at_the_third(*arguments: Any, **options: Any) -> Any:
+        batches.append(arguments)
+        if len(batches) == 3:
+            raise UserError("out of luck.")
+        return sample_groups(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(responses_module, "sample_groups", fails_at_the_third)
+        with pytest.raises(UserError, match=r"out of luck\."):
+            run()
+    assert len(batches) == 3 and background_threads() == []
+    whole = (root / "b.png").read_bytes()
+    (root / "b.png").write_bytes(whole[:200])
+    try:
+        with pytest.raises(UserError, match=r"b\.png: the image is broken"):
+            run()
+    finally:
+        (root / "b.png").write_bytes(whole)
+    assert background_threads() == []
 
 
 def test_what_is_missing_is_named_before_anything_runs(

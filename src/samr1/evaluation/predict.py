@@ -1,15 +1,14 @@
 """Prediction: every question of a benchmark to a response, an answer and a mask.
 
-Decoding is greedy and batched. Each image passes once through the policy's vision tower and once
-through the segmenter, however many questions ask about it: questions are decoded by prompt length,
-those on one image together, and the masks are made afterwards, image by image.
+Each image passes once through the segmenter, however many questions ask about it: its masks are
+made when the last of them has its response. On a GPU the next batch is decoded meanwhile.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,34 +17,30 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from samr1 import schemas
+from samr1.ahead import ahead
 from samr1.config import PredictStage
 from samr1.data.images import load_original
 from samr1.data.masks import encode_mask
 from samr1.data.resizing import ImageStore
 from samr1.errors import UserError
+from samr1.evaluation.responses import Response, respond, whole_images
 from samr1.policy.answer import Answer, parse_answer, to_original
-from samr1.policy.model import Policy, encode_question
-from samr1.rollout.inputs import encode_images
-from samr1.rollout.sample import sample_groups
+from samr1.policy.model import Policy
 from samr1.segmenter import Prompt, Segmenter
 
+# Where decoding goes on in the background, `generate` is the time spent waiting for it, so that the
+# total is the time that went by.
 TIMINGS = pa.schema(
     [("phase", pa.string()), ("seconds", pa.float64()), ("samples_per_second", pa.float64())]
 )
 
 Item = TypeVar("Item")
+Mask = tuple[dict[str, Any], float]  # RLE at the original's size, and SAM's score
 
-
-@dataclass(frozen=True)
-class Response:
-    """What the policy said: its text without special tokens, and its length with the stop token."""
-
-    text: str
-    tokens: int
+_END = object()
 
 
 @dataclass
@@ -60,6 +55,16 @@ class Stopwatch:
         start = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+    def waiting(self, name: str, items: Iterable[Item]) -> Iterator[Item]:
+        """The `items`; the time until each of them is there is added to the phase `name`."""
+        iterator = iter(items)
+        while True:
+            with self.phase(name):
+                item = next(iterator, _END)
+            if item is _END:
+                return
+            yield item  # type: ignore[misc]
 
     def table(self, samples: int) -> pa.Table:
         """Rows of `TIMINGS`: every phase, and their total."""
@@ -89,119 +94,86 @@ def predict(
     """
     rows = samples.drop_columns(["mask", "ignore"]).to_pylist()
     _check_images(rows, store, root, stage)
-    with watch.phase("generate"):
-        responses = respond(rows, store, policy, stage)
+    ids = [row["image_id"] for row in rows]
     frame = (store.image_size, store.image_size)
-    answers = [
-        to_original(
-            parse_answer(response.text, stage.dialect, frame), frame, (row["width"], row["height"])
-        )
-        for row, response in zip(rows, responses, strict=True)
-    ]
-    with watch.phase("segment"):
-        masks = segment(rows, answers, root, segmenter)
+    responses: dict[int, Response] = {}
+    answers: dict[int, Answer] = {}
+    masks: dict[int, Mask] = {}
+    progress = tqdm(total=len(rows), desc="predict", unit="sample", disable=None)
+    with _beside(segmenter.device, respond(rows, store, policy, stage)) as batches:
+        for batch in whole_images(watch.waiting("generate", batches), ids):
+            read = {
+                i: to_original(
+                    parse_answer(response.text, stage.dialect, frame),
+                    frame,
+                    (rows[i]["width"], rows[i]["height"]),
+                )
+                for i, response in batch.items()
+            }
+            with watch.phase("segment"):
+                masks.update(segment(rows, read, root, segmenter))
+            responses.update(batch)
+            answers.update(read)
+            progress.update(len(batch))
+    progress.close()
     predicted = [
-        _prediction(row["sample_id"], response, answer, masks.get(i))
-        for i, (row, response, answer) in enumerate(zip(rows, responses, answers, strict=True))
+        _prediction(row["sample_id"], responses[i], answers[i], masks.get(i))
+        for i, row in enumerate(rows)
     ]
     return pa.Table.from_pylist(predicted, schema=schemas.PREDICTIONS)
 
 
-def respond(
-    rows: Sequence[dict[str, Any]], store: ImageStore, policy: Policy, stage: PredictStage
-) -> list[Response]:
-    """The policy's greedy response to each row of samples, in their order."""
-    tokens = policy.tokenizer([row["query"] for row in rows], add_special_tokens=False)["input_ids"]
-    order = decoding_order([row["image_id"] for row in rows], [len(ids) for ids in tokens])
-    found: dict[int, Response] = {}
-    features: dict[str, Tensor] = {}  # by image_id, of the batch before
-    progress = tqdm(total=len(rows), desc="respond", unit="sample", disable=None)
-    for batch in _batches(order, stage.evaluation.batch_size):
-        ids = [rows[i]["image_id"] for i in batch]
-        pictures = {image_id: store.get(image_id) for image_id in dict.fromkeys(ids)}
-        questions = [
-            encode_question(policy, pictures[image_id], rows[i]["query"], stage.dialect)
-            for i, image_id in zip(batch, ids, strict=True)
-        ]
-        # One image may end a batch and begin the next one.
-        features = {image_id: features[image_id] for image_id in pictures if image_id in features}
-        fresh = {
-            image_id: question
-            for image_id, question in zip(ids, questions, strict=True)
-            if image_id not in features
-        }
-        if fresh:
-            with torch.no_grad():
-                encoded = encode_images(policy.model, list(fresh.values()))
-            features.update(zip(fresh, encoded, strict=True))
-        groups = sample_groups(
-            policy,
-            questions,
-            group_size=1,
-            temperature=0.0,
-            max_new_tokens=stage.evaluation.max_response_tokens,
-            image_features=[features[image_id] for image_id in ids],
-        )
-        for i, group in zip(batch, groups, strict=True):
-            said = group.responses[0]
-            text = str(policy.tokenizer.decode(said, skip_special_tokens=True))
-            found[i] = Response(text, len(said))
-        progress.update(len(batch))
-    progress.close()
-    return [found[i] for i in range(len(rows))]
+def overlaps(device: torch.device) -> bool:
+    """Whether a batch is decoded while the masks of the one before are made on `device`.
 
-
-def decoding_order(image_ids: Sequence[str], lengths: Sequence[int]) -> list[int]:
-    """The samples by prompt length, the longest first, with those on one image side by side.
-
-    An image stands where its longest prompt would. Longest first, so that a batch that does not fit
-    into memory fails at once.
-
-    >>> decoding_order(["a", "b", "a", "c"], [5, 9, 3, 4])
-    [1, 0, 2, 3]
+    A CPU's cores are busy with either.
     """
-    longest: dict[str, int] = {}
-    first: dict[str, int] = {}
-    for i, (image_id, length) in enumerate(zip(image_ids, lengths, strict=True)):
-        longest[image_id] = max(length, longest.get(image_id, 0))
-        first.setdefault(image_id, i)
-    return sorted(
-        range(len(image_ids)),
-        key=lambda i: (-longest[image_ids[i]], first[image_ids[i]], -lengths[i], i),
-    )
+    return device.type == "cuda"
+
+
+@contextmanager
+def _beside(
+    device: torch.device, batches: Generator[Item, None, None]
+) -> Iterator[Generator[Item, None, None]]:
+    """Give `batches`, made in the background where the device allows while the caller segments.
+
+    There the caller gets a stream of its own, so that neither waits for the other's kernels.
+    """
+    if not overlaps(device):
+        with closing(batches):
+            yield batches
+        return
+    stream = None
+    if device.type == "cuda":
+        stream = torch.cuda.Stream(device)
+        stream.wait_stream(torch.cuda.current_stream(device))  # the weights are there
+    with closing(ahead(batches)) as ready, torch.cuda.stream(stream):
+        yield ready
 
 
 def segment(
     rows: Sequence[dict[str, Any]],
-    answers: Sequence[Answer],
+    answers: Mapping[int, Answer],
     root: Path,
     segmenter: Segmenter,
-) -> dict[int, tuple[dict[str, Any], float]]:
+) -> dict[int, Mask]:
     """The mask (RLE at the original's size) and SAM's score of every answer that has a box.
 
-    By index of the answer; `answers` are in pixels of the original. Each image is read and embedded
+    By index of the row; `answers` are in pixels of the original. Each image is read and embedded
     once.
     """
     asked: dict[str, list[int]] = {}  # image_path -> its answers
-    for i, (row, answer) in enumerate(zip(rows, answers, strict=True)):
+    for i, answer in answers.items():
         if answer.box is not None:
-            asked.setdefault(row["image_path"], []).append(i)
-    found: dict[int, tuple[dict[str, Any], float]] = {}
-    progress = tqdm(total=len(asked), desc="segment", unit="image", disable=None)
+            asked.setdefault(rows[i]["image_path"], []).append(i)
+    found: dict[int, Mask] = {}
     images = (_original(root, rows[members[0]]) for members in asked.values())
     for members, embedding in zip(asked.values(), segmenter.embed_each(images), strict=True):
         prompts = [Prompt(answers[i].box, answers[i].points) for i in members]
         masks, scores = segmenter.predict(embedding, prompts)
         for i, mask, score in zip(members, masks.cpu().numpy(), scores.tolist(), strict=True):
             found[i] = dict(encode_mask(mask)), score
-        progress.update()
-    progress.close()
     return found
-
-
-def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 def _check_images(
@@ -237,7 +209,7 @@ def _prediction(
     sample_id: str,
     response: Response,
     answer: Answer,
-    mask: tuple[dict[str, Any], float] | None,
+    mask: Mask | None,
 ) -> dict[str, Any]:
     return {
         "sample_id": sample_id,
