@@ -125,6 +125,8 @@ class TrainConfig(Frozen):
     """Longest response in tokens, the end-of-turn token included."""
     tokens_per_pass: Positive
     """Packed tokens in one forward and backward pass: a limit of memory, not of the method."""
+    gradient_checkpointing: bool
+    """Compute each layer's activations again in the backward pass instead of keeping them."""
     zero_stage: Literal[0, 1, 2, 3]
     """DeepSpeed's ZeRO stage."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import socket
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -51,10 +53,8 @@ def reference_and_advantages(rollout: Rollout) -> tuple[Tensor, Tensor]:
     return reference, torch.randn(3, 3, generator=draw)
 
 
-def run_update(world: Path, zero_stage: int, tokens_per_pass: int) -> tuple[Policy, list[float]]:
-    stage = make_stage(
-        world, zero_stage=zero_stage, tokens_per_pass=tokens_per_pass, learning_rate=1e-2
-    )
+def run_update(world: Path, tokens_per_pass: int, **train: Any) -> tuple[Policy, list[float]]:
+    stage = make_stage(world, tokens_per_pass=tokens_per_pass, learning_rate=1e-2, **train)
     join_processes()
     policy = load_policy(world / "policy")
     rollout = make_rollout(policy)
@@ -107,14 +107,60 @@ def plain_update(world: Path) -> tuple[Policy, list[float]]:
     return policy, norms
 
 
-@pytest.mark.parametrize(("zero_stage", "tokens_per_pass"), [(0, 4096), (0, 1), (2, 1)])
+@pytest.mark.parametrize(
+    ("tokens_per_pass", "train"),
+    [
+        (4096, {}),
+        (1, {}),
+        (1, {"zero_stage": 2}),
+        (1, {"zero_stage": 2, "gradient_checkpointing": True}),
+        (1, {"zero_stage": 3, "gradient_checkpointing": True}),
+    ],
+)
 def test_an_update_of_the_engine_is_torchs_adamw_on_the_whole_step(
-    world: Path, zero_stage: int, tokens_per_pass: int
+    world: Path, tokens_per_pass: int, train: dict[str, Any]
 ) -> None:
     plain, plain_norms = plain_update(world)
-    ours, norms = run_update(world, zero_stage, tokens_per_pass)
+    ours, norms = run_update(world, tokens_per_pass, **train)
     assert norms == pytest.approx(plain_norms, rel=1e-4)
     assert distance(ours, plain, world) < 2e-3
+
+
+def test_gradient_checkpointing_computes_layers_again_and_changes_nothing_else(world: Path) -> None:
+    join_processes()
+    found = []
+    for checkpointing in (False, True):
+        policy = load_policy(world / "policy")
+        before = make_rollout(policy)
+        engine = Engine(policy, make_stage(world, gradient_checkpointing=checkpointing))
+        runs = count_runs(policy)
+        scored = engine.score(before.questions, before.responses)
+        weights = torch.randn(scored.logprobs.shape, generator=torch.Generator().manual_seed(2))
+        engine.backward((scored.logprobs * weights).sum())
+        assert set(runs.values()) == {2 if checkpointing else 1}
+        assert not any(module.training for module in policy.model.modules())
+        after = make_rollout(policy)
+        for old, new in zip(before.groups, after.groups, strict=True):
+            assert old.responses == new.responses
+            assert torch.equal(torch.cat(old.logprobs), torch.cat(new.logprobs))
+        gradients = [weight.grad for weight in policy.model.parameters()]
+        found.append((scored.logprobs.detach(), *gradients))
+    for plain, ours in zip(*found, strict=True):
+        assert float((ours - plain).norm() / plain.norm().clamp(min=1e-3)) < 1e-5
+
+
+def count_runs(policy: Policy) -> Counter[str]:
+    """How often each layer's first part has run; every layer is ready to drop out when trained."""
+    runs: Counter[str] = Counter()
+    language, visual = policy.model.model.language_model, policy.model.model.visual
+    for name, part in [
+        *((f"language {i}", layer.input_layernorm) for i, layer in enumerate(language.layers)),
+        *((f"vision {i}", block.norm1) for i, block in enumerate(visual.blocks)),
+    ]:
+        part.register_forward_pre_hook(lambda *_, name=name: runs.update([name]))
+    for layer in language.layers:
+        layer.self_attn.attention_dropout = 0.5
+    return runs
 
 
 def update_on_one_of_two(rank: int, port: int, world: Path) -> None:

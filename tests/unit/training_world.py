@@ -46,6 +46,7 @@ def make_stage(folder: Path, **train: Any) -> TrainStage:
         "top_p": 1.0,
         "max_response_tokens": 8,
         "tokens_per_pass": 4096,
+        "gradient_checkpointing": False,
         "zero_stage": 0,
     }
     return TrainStage.model_validate(

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from samr1.config import TrainStage
 from samr1.policy.model import Policy, Question
@@ -26,11 +27,16 @@ from samr1.rollout.packing import Responses
 class _Scorer(nn.Module):
     """What DeepSpeed wraps: a policy whose forward pass is the log-probabilities of responses."""
 
-    def __init__(self, policy: Policy, temperature: float) -> None:
+    def __init__(self, policy: Policy, temperature: float, gradient_checkpointing: bool) -> None:
         super().__init__()
         self.model = policy.model
         self.blocked_token_ids = policy.blocked_token_ids
         self.temperature = temperature
+        self._recomputed: list[nn.Module] = []
+        if gradient_checkpointing:
+            self.model.activation_checkpointing_enable({"use_reentrant": False})
+            layers = (m for m in self.model.modules() if isinstance(m, GradientCheckpointingLayer))
+            self._recomputed = list(layers)
 
     def forward(
         self,
@@ -38,15 +44,31 @@ class _Scorer(nn.Module):
         groups: Sequence[Responses],
         image_features: Sequence[Tensor] | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        scored = response_logprobs(
-            self.model,
-            questions,
-            groups,
-            temperature=self.temperature,
-            blocked_token_ids=self.blocked_token_ids,
-            image_features=image_features,
-        )
+        with self._recomputing():
+            scored = response_logprobs(
+                self.model,
+                questions,
+                groups,
+                temperature=self.temperature,
+                blocked_token_ids=self.blocked_token_ids,
+                image_features=image_features,
+            )
         return scored.logprobs, scored.entropies, scored.mask
+
+    @contextmanager
+    def _recomputing(self) -> Iterator[None]:
+        """While it is open, the checkpointed layers keep their input alone for the backward pass.
+
+        `transformers` checkpoints a layer in training mode only, and then takes its cache away: so
+        the mode is for these passes, and for the layers themselves; no dropout below them wakes.
+        """
+        for layer in self._recomputed:
+            layer.training = True
+        try:
+            yield
+        finally:
+            for layer in self._recomputed:
+                layer.training = False
 
 
 def join_processes() -> torch.device:
@@ -81,7 +103,7 @@ class Engine:
         """
         config = stage.train
         policy.model.model.visual.requires_grad_(stage.policy.train_vision)
-        self._scorer = _Scorer(policy, config.temperature)
+        self._scorer = _Scorer(policy, config.temperature, config.gradient_checkpointing)
         self._trainable = [weight for weight in policy.model.parameters() if weight.requires_grad]
         self._zero_stage = config.zero_stage
         self.rank, self.processes = dist.get_rank(), dist.get_world_size()
