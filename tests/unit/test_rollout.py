@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny import random_image, tiny_policy
+from tiny import random_image, tiny_policy, use_block_masks
 from torch import Tensor
 
 from samr1.policy.model import Policy, Question, encode_question
@@ -60,21 +60,48 @@ def plain_logprobs(
     return table.gather(1, torch.tensor(response)[:, None])[:, 0]
 
 
+# An empty response and one of a single token stand between longer ones; the middle row, which the
+# others' lengths pad, has the longest.
 LENGTHS = [[1, 7, 3], [5, 0, 9], [2, 2, 1]]
 
 
+def relative(ours: Tensor, theirs: Tensor) -> float:
+    """How far two tensors lie apart, as a share of the second's norm."""
+    return float((ours - theirs).norm() / theirs.norm().clamp(min=1e-3))
+
+
+@pytest.fixture(params=["dense", "blocks"])
+def mask_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Packed passes with the CPU's dense mask, and with the block mask of CUDA."""
+    if request.param == "blocks":
+        use_block_masks(monkeypatch)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("mask_kind")
+@pytest.mark.parametrize(
+    ("shape", "lengths"),
+    [
+        ({"seed": 0}, LENGTHS),
+        ({"seed": 1, "hidden": 48, "heads": 6}, [[4, 1, 0], [0, 0, 0], [6, 1, 6]]),
+        ({"seed": 2, "layers": 1, "kv_heads": 4}, [[1, 1], [80, 1], [3, 150]]),
+    ],
+)
 def test_packed_logprobs_and_gradients_equal_one_forward_pass_a_response(
-    policy: Policy, questions: list[Question]
+    questions: list[Question], shape: dict[str, int], lengths: list[list[int]]
 ) -> None:
-    groups = random_groups(policy, LENGTHS)
-    weights = torch.randn(3, 3, 9, generator=torch.Generator().manual_seed(1))
+    policy = tiny_policy(**shape)
+    groups = random_groups(policy, lengths)
+    longest = max(map(max, lengths))
+    weights = torch.randn(3, len(lengths[0]), longest, generator=torch.Generator().manual_seed(1))
     model = policy.model
     parameters = dict(model.named_parameters())
 
     ours = response_logprobs(
         model, questions, groups, temperature=0.7, blocked_token_ids=policy.blocked_token_ids
     )
-    assert ours.mask.sum(dim=2).tolist() == LENGTHS
+    assert ours.mask.sum(dim=2).tolist() == lengths
+    assert ours.logprobs[~ours.mask].eq(0).all()
     fast = torch.autograd.grad(
         (ours.logprobs * weights * ours.mask).sum(), list(parameters.values())
     )
@@ -90,8 +117,7 @@ def test_packed_logprobs_and_gradients_equal_one_forward_pass_a_response(
                 total = total + (plain * weights[q, g, : len(response)]).sum()
     slow = torch.autograd.grad(total, list(parameters.values()))
     for name, a, b in zip(parameters, fast, slow, strict=True):
-        difference = float((a - b).norm() / b.norm().clamp(min=1e-3))
-        assert difference < 1e-5, (name, difference)
+        assert relative(a, b) < 1e-5, (name, relative(a, b))
 
 
 def test_passes_and_vocabulary_chunks_change_nothing(

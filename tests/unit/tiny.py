@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -11,6 +12,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration as QwenVL
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from samr1.policy.model import Policy, assemble_policy
+from samr1.rollout.masks import block_mask
 
 SPECIAL = (
     "<|endoftext|>",
@@ -103,3 +105,12 @@ def random_image(seed: int, side: int = 56) -> Image.Image:
     """RGB noise of side×side pixels."""
     pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
     return Image.fromarray(pixels)
+
+
+def use_block_masks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let packed passes take CUDA's path on the CPU: block masks and FlexAttention."""
+    # Only this check keeps FlexAttention's backward pass from the CPU: the uncompiled one is there.
+    monkeypatch.setattr("torch.nn.attention.flex_attention._validate_device", lambda *_: None)
+    monkeypatch.setattr("samr1.rollout.logprobs.attention_mask", block_mask)
+    # Each shape compiles a small wrapper, of which there may be few.
+    torch.compiler.reset()

@@ -18,6 +18,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from samr1.errors import UserError
 from samr1.files import whole_folder
+from samr1.policy.attention import ATTENTION
 from samr1.policy.prompt import SYSTEM_PROMPT, Dialect, build_prompt
 
 # Tokens that stand for an image or a video, or open and close one. A response that held one would
@@ -89,13 +90,17 @@ def assemble_policy(
     image_processor: Qwen2VLImageProcessorPil,
     name: str = "policy",
 ) -> Policy:
-    """Join a model to its tokenizer and image processor, and look up the special tokens."""
+    """Join a model to its tokenizer and image processor, and look up the special tokens.
+
+    The language model gets the attention that also takes block masks.
+    """
     vocabulary = tokenizer.get_vocab()
     missing = [token for token in (*VISION_TOKENS, STOP_TOKEN) if token not in vocabulary]
     if missing:
         raise UserError(f"{name}: its tokenizer lacks the token {missing[0]}; use a Qwen2.5-VL's.")
     # Rows of the output layer beyond the vocabulary only round its size; they mean no token.
     rounding = range(len(tokenizer), model.model.language_model.config.vocab_size)
+    model.model.language_model.set_attn_implementation(ATTENTION)
     return Policy(
         model=model,
         tokenizer=tokenizer,

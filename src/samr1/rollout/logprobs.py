@@ -17,6 +17,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 from samr1.policy.model import Question
 from samr1.rollout.distribution import next_token_logprobs
 from samr1.rollout.inputs import embed_tokens, encode_images
+from samr1.rollout.masks import attention_mask
 from samr1.rollout.packing import Packed, Responses, pack, split_passes
 
 # Response positions × vocabulary that are held as float32 logits at once: 256 MiB.
@@ -111,7 +112,7 @@ def _hidden_at_responses(
     output = model.model.language_model(
         inputs_embeds=embed_tokens(model, packed.input_ids.to(device), image_features),
         position_ids=packed.position_ids.to(device),
-        attention_mask=packed.visible.to(device),
+        attention_mask=attention_mask(packed.owner.to(device)),
         use_cache=False,
     )
     row, place = packed.source.to(device)

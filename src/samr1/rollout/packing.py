@@ -23,14 +23,15 @@ Responses = Sequence[Sequence[int]]  # G token lists of one question, the stop t
 class Packed:
     """Q packed rows of length L, padded on the right, and where their N response tokens are.
 
-    `input_ids` [Q, L]; `position_ids` [3, Q, L]; `visible` [Q, 1, L, L] bool, query by key;
-    `source` [2, N]: the (row, place) whose logits predict response token n; `target` [N] its id;
-    `slot` [3, N] its (question, response, time) in the output [Q, G, T]. All int64, on the CPU.
+    `input_ids` [Q, L]; `position_ids` [3, Q, L]; `owner` [Q, L]: 0 the prompt, 1..G the responses,
+    -1 padding; `source` [2, N]: the (row, place) whose logits predict response token n; `target`
+    [N] its id; `slot` [3, N] its (question, response, time) in the output [Q, G, T]. All int64, on
+    the CPU.
     """
 
     input_ids: Tensor
     position_ids: Tensor
-    visible: Tensor
+    owner: Tensor
     source: Tensor
     target: Tensor
     slot: Tensor
@@ -67,7 +68,6 @@ def pack(questions: Sequence[Question], groups: Sequence[Responses]) -> Packed:
     longest = max(lengths)
     input_ids = torch.zeros(len(questions), longest, dtype=torch.int64)
     position_ids = torch.zeros(3, len(questions), longest, dtype=torch.int64)
-    # 0 is the prompt, 1..G the responses, -1 padding.
     owner = torch.full((len(questions), longest), -1, dtype=torch.int64)
     source: list[tuple[int, int]] = []
     target: list[int] = []
@@ -90,17 +90,8 @@ def pack(questions: Sequence[Question], groups: Sequence[Responses]) -> Packed:
     return Packed(
         input_ids=input_ids,
         position_ids=position_ids,
-        visible=_visible(owner),
+        owner=owner,
         source=torch.tensor(source, dtype=torch.int64).reshape(-1, 2).T,
         target=torch.tensor(target, dtype=torch.int64),
         slot=torch.tensor(slot, dtype=torch.int64).reshape(-1, 3).T,
     )
-
-
-def _visible(owner: Tensor) -> Tensor:
-    """[Q, 1, L, L] bool: keys that come no later, of the prompt or of the query's own response."""
-    order = torch.arange(owner.shape[1])
-    earlier = order[:, None] >= order[None, :]
-    same = owner[:, :, None] == owner[:, None, :]
-    prompt = owner[:, None, :] == 0
-    return (earlier & (same | prompt))[:, None]
