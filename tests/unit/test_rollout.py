@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
+from test_grpo import objective_by_loops
 from tiny import random_image, tiny_policy, use_block_masks
 from torch import Tensor
 
+from samr1.grpo.objective import policy_objective
 from samr1.policy.model import Policy, Question, encode_question
 from samr1.rollout.distribution import next_token_logprobs
 from samr1.rollout.logprobs import response_logprobs, response_logprobs_in_passes
@@ -60,8 +64,7 @@ def plain_logprobs(
     return table.gather(1, torch.tensor(response)[:, None])[:, 0]
 
 
-# An empty response and one of a single token stand between longer ones; the middle row, which the
-# others' lengths pad, has the longest.
+# An empty response stands between longer ones, and the shorter rows are padded to the middle one.
 LENGTHS = [[1, 7, 3], [5, 0, 9], [2, 2, 1]]
 
 
@@ -195,16 +198,67 @@ def test_passes_hold_every_question_once_within_the_limit(
     assert [len(rows) for rows in split_passes(questions, groups, 1)] == [1, 1, 1]
 
 
-def test_sampled_logprobs_equal_recomputed_ones(policy: Policy, questions: list[Question]) -> None:
-    keys = [(0, 0, index) for index in range(3)]
+@pytest.mark.parametrize("token_level", [True, False])
+def test_the_objective_over_packed_rows_is_the_equations_over_plain_passes(
+    policy: Policy, questions: list[Question], token_level: bool
+) -> None:
+    groups = random_groups(policy, LENGTHS)
+    draw = torch.Generator().manual_seed(2)
+    noise = 0.3 * torch.randn(3, 3, 9, generator=draw)
+    advantages = torch.randn(3, 3, generator=draw)
+    settings = {"clip_low": 0.2, "clip_high": 0.3, "kl_coef": 0.05, "token_level": token_level}
+    weight = policy.model.model.language_model.layers[0].self_attn.k_proj.weight
+
+    results = []
+    for logprobs in (packed_logprobs, plain_padded_logprobs):
+        new, mask = logprobs(policy, questions, groups)
+        ref, _ = logprobs(tiny_policy(seed=4), questions, groups)
+        tensors = (new, (new + noise).detach(), ref.detach(), advantages, mask)
+        terms = policy_objective(*tensors, **settings)
+        (gradient,) = torch.autograd.grad(terms.objective, weight)
+        results.append((terms, gradient, tensors))
+    (ours, our_gradient, _), (theirs, their_gradient, plain) = results
+    objective, kl = objective_by_loops(*(tensor.detach() for tensor in plain), **settings)
+    assert ours.objective.item() == pytest.approx(objective, rel=1e-5)
+    assert ours.kl.item() == pytest.approx(kl, rel=1e-5)
+    for name in ("clip_fraction_low", "clip_fraction_high"):
+        assert 0 < getattr(ours, name).item() == getattr(theirs, name).item() < 1
+    assert relative(our_gradient, their_gradient) < 1e-5
+
+
+def packed_logprobs(
+    policy: Policy, questions: list[Question], groups: list[list[list[int]]]
+) -> tuple[Tensor, Tensor]:
+    scored = response_logprobs(
+        policy.model, questions, groups, temperature=1.0, blocked_token_ids=()
+    )
+    return scored.logprobs, scored.mask
+
+
+def plain_padded_logprobs(
+    policy: Policy, questions: list[Question], groups: list[list[list[int]]]
+) -> tuple[Tensor, Tensor]:
+    """The twin's log-probabilities of all responses, [3, 3, 9], and where they are."""
+    values, mask = torch.zeros(3, 3, 9), torch.zeros(3, 3, 9, dtype=torch.bool)
+    for q, g in itertools.product(range(3), range(3)):
+        response = groups[q][g]
+        table = torch.log_softmax(plain_logits(policy, questions[q], response), dim=-1)
+        values[q, g, : len(response)] = table[range(len(response)), response]
+        mask[q, g, : len(response)] = True
+    return values, mask
+
+
+def test_sampled_logprobs_equal_recomputed_ones(questions: list[Question]) -> None:
+    policy = early_stopper()
+    keys = [(5, 1, index) for index in range(10, 13)]
     groups = sample_groups(
-        policy, questions, group_size=4, temperature=1.3, max_new_tokens=12, keys=keys
+        policy, questions, group_size=8, temperature=0.8, max_new_tokens=30, keys=keys
     )
     again = response_logprobs(
         policy.model,
         questions,
         [group.responses for group in groups],
-        temperature=1.3,
+        temperature=0.8,
         blocked_token_ids=policy.blocked_token_ids,
     )
     lengths = set()
@@ -215,8 +269,9 @@ def test_sampled_logprobs_equal_recomputed_ones(policy: Policy, questions: list[
             assert not set(response) & set(policy.blocked_token_ids)
             lengths.add(len(response))
             torch.testing.assert_close(
-                logprobs, again.logprobs[q, g, : len(response)], atol=1e-4, rtol=1e-4
+                logprobs, again.logprobs[q, g, : len(response)], atol=1e-5, rtol=1e-5
             )
+    assert len(lengths) > 3, lengths
     assert len({tuple(response) for group in groups for response in group.responses}) > 6
 
 
