@@ -6,7 +6,7 @@ READY := $(VENV)/.installed
 LOCKS := envs/install.sh envs/torch-cpu.txt envs/cpu.lock.txt envs/sam2.lock.txt
 
 export PATH := $(BIN):$(PATH)
-.PHONY: tables test lint format lock install
+.PHONY: tables test lint format lock install bench
 .DELETE_ON_ERROR:
 
 # The five tables, by training and evaluating every run at micro scale.
@@ -27,6 +27,10 @@ format: $(READY)
 	ruff check --fix src tests
 	ruff format src tests
 	snakefmt Snakefile workflow
+
+# The engine, measured: about an hour on an idle machine. Makes TRL's environment, once.
+bench: $(READY)
+	snakemake --cores all bench
 
 install: $(READY)
 

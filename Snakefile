@@ -14,6 +14,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/bench.smk"
 
 
 localrules:
@@ -21,6 +22,7 @@ localrules:
     tables,
     ablations,
     pretrain,
+    bench,
     write_config,
 
 
@@ -54,3 +56,10 @@ rule pretrain:
     input:
         rules.pretrain_policy.output,
         rules.pretrain_segmenter.output,
+
+
+# The engine against TRL's trainer and its own plain twins, measured: about an hour, never part of
+# `all`.
+rule bench:
+    input:
+        rules.collect_bench.output,

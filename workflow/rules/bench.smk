@@ -1,0 +1,104 @@
+# How fast the engine is, against what a user would pick instead: about an hour, never part of `all`.
+# Every job takes all cores, so that no two measurements ever run at once. Sizes are the scripts' own
+# defaults; look at the results before they are copied to results/reference/bench.
+BENCH = f"{CHOICE.results}/bench"
+BENCH_TRL = ".venv-trl"
+BENCH_RECORDS = [
+    "step_1",
+    "step_2",
+    "update",
+    "reward_large",
+    "reward_micro",
+    "evaluation",
+    "growth",
+    "floor",
+]
+
+
+rule install_trl:
+    input:
+        script="envs/install_trl.sh",
+        lock="envs/trl.lock.txt",
+    output:
+        f"{BENCH_TRL}/.installed",
+    log:
+        f"{BENCH}/logs/install_trl.log",
+    conda:
+        ENVIRONMENT
+    shell:
+        "bash {input.script} python {BENCH_TRL} &> {log}"
+
+
+rule measure_step:
+    input:
+        trl=rules.install_trl.output,
+    output:
+        f"{BENCH}/records/step_{{updates}}.json",
+    log:
+        f"{BENCH}/logs/measure_step_{{updates}}.log",
+    wildcard_constraints:
+        updates=r"\d",
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores
+    shell:
+        "python tests/bench/measure_step.py --updates {wildcards.updates} "
+        "--trl-python {BENCH_TRL}/bin/python --output {output} &> {log}"
+
+
+rule measure_reward:
+    output:
+        f"{BENCH}/records/reward_{{segmenter}}.json",
+    log:
+        f"{BENCH}/logs/measure_reward_{{segmenter}}.log",
+    wildcard_constraints:
+        segmenter="large|micro",
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores
+    shell:
+        "python tests/bench/measure_reward.py --segmenter {wildcards.segmenter} "
+        "--output {output} &> {log}"
+
+
+rule measure_engine:
+    output:
+        f"{BENCH}/records/{{measure}}.json",
+    log:
+        f"{BENCH}/logs/measure_{{measure}}.log",
+    wildcard_constraints:
+        measure="update|growth|evaluation",
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores
+    shell:
+        "python tests/bench/measure_{wildcards.measure}.py --output {output} &> {log}"
+
+
+rule measure_floor:
+    input:
+        steps=expand(f"{BENCH}/records/step_{{updates}}.json", updates=[1, 2]),
+    output:
+        f"{BENCH}/records/floor.json",
+    log:
+        f"{BENCH}/logs/measure_floor.log",
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores
+    shell:
+        "python tests/bench/measure_floor.py --steps {input.steps} --output {output} &> {log}"
+
+
+rule collect_bench:
+    input:
+        records=expand(f"{BENCH}/records/{{record}}.json", record=BENCH_RECORDS),
+    output:
+        table=f"{BENCH}/engine.parquet",
+        page=f"{BENCH}/engine.md",
+    log:
+        f"{BENCH}/logs/collect_bench.log",
+    conda:
+        ENVIRONMENT
+    shell:
+        "python tests/bench/collect.py --records {input.records} --table {output.table} "
+        "--page {output.page} &> {log}"
