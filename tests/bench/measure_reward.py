@@ -23,7 +23,7 @@ from samr1.policy.answer import parse_answer, to_original
 from samr1.policy.prompt import format_answer
 from samr1.segmenter import Embedding, Prompt, Segmenter, mask_iou
 from samr1.segmenter.build import build_sam2, load_sam2
-from samr1.train.batches import Sample
+from samr1.train.batches import Batch, Sample
 from samr1.train.reward import judge_groups
 
 BARS = {"large": 6.0, "micro": 4.0}
@@ -82,7 +82,15 @@ def make_ways(
     side = stage.policy.image_size
 
     def ours() -> list[float]:
-        judged = judge_groups(segmenter, [sample], [texts], root, stage)
+        batch = Batch(
+            samples=[sample],
+            questions=[],  # the segmenter needs none
+            originals={sample.image_id: load_rgb(root / sample.image_path)},
+            truths=[decode_mask(sample.mask)],
+            in_step=1,
+            counts=True,
+        )
+        judged = judge_groups(segmenter, batch, [texts], stage)
         return [response.iou for response in judged[0]]
 
     def response_by_response() -> list[float]:

@@ -3,6 +3,7 @@
 # defaults; look at the results before they are copied to results/reference/bench.
 BENCH = f"{CHOICE.results}/bench"
 BENCH_TRL = ".venv-trl"
+BENCH_THREADS = 1024  # more than there are: all of them
 BENCH_RECORDS = [
     "step_1",
     "step_2",
@@ -40,7 +41,7 @@ rule measure_step:
         updates=r"\d",
     conda:
         ENVIRONMENT
-    threads: workflow.cores
+    threads: BENCH_THREADS
     shell:
         "python tests/bench/measure_step.py --updates {wildcards.updates} "
         "--trl-python {BENCH_TRL}/bin/python --output {output} &> {log}"
@@ -55,7 +56,7 @@ rule measure_reward:
         segmenter="large|micro",
     conda:
         ENVIRONMENT
-    threads: workflow.cores
+    threads: BENCH_THREADS
     shell:
         "python tests/bench/measure_reward.py --segmenter {wildcards.segmenter} "
         "--output {output} &> {log}"
@@ -70,7 +71,7 @@ rule measure_engine:
         measure="update|growth|evaluation",
     conda:
         ENVIRONMENT
-    threads: workflow.cores
+    threads: BENCH_THREADS
     shell:
         "python tests/bench/measure_{wildcards.measure}.py --output {output} &> {log}"
 
@@ -84,7 +85,7 @@ rule measure_floor:
         f"{BENCH}/logs/measure_floor.log",
     conda:
         ENVIRONMENT
-    threads: workflow.cores
+    threads: BENCH_THREADS
     shell:
         "python tests/bench/measure_floor.py --steps {input.steps} --output {output} &> {log}"
 
