@@ -37,7 +37,7 @@ rule pretrain_segmenter:
         f"{PRETRAIN}/timings/pretrain_segmenter.tsv"
     conda:
         ENVIRONMENT
-    threads: 2
+    threads: 1
     shell:
         "OMP_NUM_THREADS={threads} python -m samr1.cli.pretrain_segmenter --config {input.config} "
         "--log {output.history} --threads {threads} --output {output.segmenter} 2> {log}"

@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True, help="config/pretrain.yaml")
     parser.add_argument("--work", type=Path, required=True, help="folder for finished stages")
     parser.add_argument("--log", type=Path, required=True, help="log (JSON lines) to append to")
-    parser.add_argument("--until", help="stop after this stage, such as speak_on for tight boxes")
+    parser.add_argument("--until", help="stop after this stage, such as speak for tight boxes")
     parser.add_argument("--threads", type=int, default=2, help="torch threads (default: 2)")
     parser.add_argument("--output", type=Path, required=True, help="policy folder to write")
     arguments = parser.parse_args()

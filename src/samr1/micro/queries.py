@@ -191,20 +191,21 @@ def _side(thing: Thing, other: Thing, scene: Scene) -> str:
 def ask_reasonseg(rng: np.random.Generator, scene: Scene, target: int) -> Question | None:
     """A riddle about what the thing is like; half of them are whole sentences."""
     thing = scene.things[target]
-    riddles: list[tuple[str, str]] = []
+    riddles: list[tuple[str, str, str]] = []
     if _only(scene, target, lambda other: other.shape == thing.shape):
-        riddles += SHAPE_RIDDLES[thing.shape]
+        riddles += [(*riddle, thing.shape) for riddle in SHAPE_RIDDLES[thing.shape]]
     if _only(scene, target, lambda other: other.color == thing.color):
-        riddles += COLOR_RIDDLES[thing.color]
+        riddles += [(*riddle, f"{thing.color} one") for riddle in COLOR_RIDDLES[thing.color]]
     if not riddles:
         return None
-    ending, fact = riddles[int(rng.integers(len(riddles)))]
+    ending, fact, words = riddles[int(rng.integers(len(riddles)))]
     sentence = bool(rng.integers(2))
     if sentence:
         text = f"Which of the things in this picture {ending}?"
     else:
         text = f"the {('thing', 'one')[int(rng.integers(2))]} that {ending}"
-    return Question(text, target, fact, "nothing else here is like that", is_sentence=sentence)
+    clue = f"{fact} , so look for the {words}"  # from here on as in RefCOCO
+    return Question(text, target, clue, "nothing else here is like that", is_sentence=sentence)
 
 
 Ask = Callable[[np.random.Generator, Scene, int], Question | None]

@@ -28,7 +28,7 @@ from samr1.micro.scenes import (
 from samr1.policy.prompt import Box, Dialect, Point, build_prompt, format_answer
 
 # How often each data set's manner of asking and each dialect is practised.
-MANNERS = {"refcocog": 0.4, "refcoco": 0.2, "refcoco+": 0.15, "reasonseg": 0.25}
+MANNERS = {"refcocog": 0.35, "refcoco": 0.2, "refcoco+": 0.1, "reasonseg": 0.35}
 DIALECT_SHARES: dict[Dialect, float] = {
     "sam_r1": 0.5,
     "sam_r1_points": 0.15,
