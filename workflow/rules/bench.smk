@@ -2,7 +2,6 @@
 # Every job takes all cores, so that no two measurements ever run at once. Sizes are the scripts' own
 # defaults; look at the results before they are copied to results/reference/bench.
 BENCH = f"{CHOICE.results}/bench"
-BENCH_TRL = ".venv-trl"
 BENCH_THREADS = 1024  # more than there are: all of them
 BENCH_RECORDS = [
     "step_1",
@@ -21,13 +20,13 @@ rule install_trl:
         script="envs/install_trl.sh",
         lock="envs/trl.lock.txt",
     output:
-        f"{BENCH_TRL}/.installed",
+        ".venv-trl/.installed",
     log:
         f"{BENCH}/logs/install_trl.log",
     conda:
         ENVIRONMENT
     shell:
-        "bash {input.script} python {BENCH_TRL} &> {log}"
+        "bash {input.script} python $(dirname {output}) &> {log}"
 
 
 rule measure_step:
@@ -44,7 +43,7 @@ rule measure_step:
     threads: BENCH_THREADS
     shell:
         "python tests/bench/measure_step.py --updates {wildcards.updates} "
-        "--trl-python {BENCH_TRL}/bin/python --output {output} &> {log}"
+        "--trl-python $(dirname {input.trl})/bin/python --output {output} &> {log}"
 
 
 rule measure_reward:
