@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def test_everything_ends_up_on_one_page(tmp_path: Path, monkeypatch: pytest.Monk
         "machine": "here",
         "date": "2020-01-01",
     }
-    assert "| no " in page.read_text()
+    assert re.search(r"\| +no \|", page.read_text())  # the bar was not reached
     assert "growth, image 28×28: update" in page.read_text()
 
 
