@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from model import DIALECT, QUERY, noise_image
+from omegaconf import OmegaConf
 from ours import make_stage
 from record import Figure, Record, alternate, today
 from setting import ROOT, Setting, machine, make_parser, use_threads
@@ -37,7 +37,8 @@ def load_segmenter(kind: str) -> Segmenter:
     if kind == "micro":
         return Segmenter(load_sam2(ROOT / "src/samr1/micro/weights/segmenter"))
     text = (resources.files("sam2") / "configs/sam2/sam2_hiera_l.yaml").read_text()
-    model = yaml.safe_load(text)["model"]
+    # Not by a plain YAML reader, to which 1e-6 is a word.
+    model = OmegaConf.to_container(OmegaConf.create(text).model)
     del model["compile_image_encoder"]
     torch.manual_seed(0)
     return Segmenter(build_sam2(model))
