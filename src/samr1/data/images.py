@@ -87,8 +87,14 @@ def load_rgb(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def load_original(path: Path, width: int, height: int, sample_id: str) -> npt.NDArray[np.uint8]:
-    """The image of a sample as `load_rgb` reads it; UserError where it is not `width`×`height`."""
-    image = load_rgb(path)
+    """The image of a sample as `load_rgb` reads it, uint8 [h, w, 3].
+
+    Raises UserError, naming the sample, where it cannot be read or is not `width`×`height`.
+    """
+    try:
+        image = load_rgb(path)
+    except UserError as error:
+        raise UserError(f"sample {sample_id}: {error}") from error
     if image.shape[:2] != (height, width):
         raise UserError(
             f"{path}: the image is {image.shape[1]}×{image.shape[0]} pixels and sample {sample_id} "

@@ -18,7 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from samr1 import schemas
-from samr1.data.images import load_rgb
+from samr1.data.images import load_original
 from samr1.errors import UserError
 from samr1.files import whole_file
 
@@ -70,17 +70,8 @@ def _groups(
 
 
 def _resize(image: dict[str, Any], root: Path, image_size: int) -> dict[str, Any]:
-    path = root / image["image_path"]
-    try:
-        pixels = load_rgb(path)
-    except UserError as error:
-        raise UserError(f"sample {image['sample_id']}: {error}") from error
-    height, width = pixels.shape[:2]
-    if (width, height) != (image["width"], image["height"]):
-        raise UserError(
-            f"{path}: the image is {width}×{height} pixels and sample {image['sample_id']} says "
-            f"{image['width']}×{image['height']}; index the data set again."
-        )
+    width, height = image["width"], image["height"]
+    pixels = load_original(root / image["image_path"], width, height, image["sample_id"])
     resized = Image.fromarray(pixels).resize((image_size, image_size), Image.Resampling.BILINEAR)
     buffer = io.BytesIO()
     resized.save(buffer, format="PNG", compress_level=1)
