@@ -96,13 +96,11 @@ def predict(
     _check_images(rows, store, root, stage)
     ids = [row["image_id"] for row in rows]
     frame = (store.image_size, store.image_size)
-    responses: dict[int, Response] = {}
-    answers: dict[int, Answer] = {}
-    masks: dict[int, Mask] = {}
+    predicted: dict[int, dict[str, Any]] = {}
     progress = tqdm(total=len(rows), desc="predict", unit="sample", disable=None)
     with _beside(segmenter.device, respond(rows, store, policy, stage)) as batches:
         for batch in whole_images(watch.waiting("generate", batches), ids):
-            read = {
+            answers = {
                 i: to_original(
                     parse_answer(response.text, stage.dialect, frame),
                     frame,
@@ -111,16 +109,13 @@ def predict(
                 for i, response in batch.items()
             }
             with watch.phase("segment"):
-                masks.update(segment(rows, read, root, segmenter))
-            responses.update(batch)
-            answers.update(read)
+                masks = segment(rows, answers, root, segmenter)
+            for i, response in batch.items():
+                predicted[i] = _prediction(rows[i]["sample_id"], response, answers[i], masks.get(i))
             progress.update(len(batch))
     progress.close()
-    predicted = [
-        _prediction(row["sample_id"], responses[i], answers[i], masks.get(i))
-        for i, row in enumerate(rows)
-    ]
-    return pa.Table.from_pylist(predicted, schema=schemas.PREDICTIONS)
+    in_order = [predicted[i] for i in range(len(rows))]
+    return pa.Table.from_pylist(in_order, schema=schemas.PREDICTIONS)
 
 
 def overlaps(device: torch.device) -> bool:
