@@ -12,6 +12,7 @@ from setting import Setting
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from samr1.micro.policy_config import join_config
 from samr1.micro.tokenizer import build_tokenizer
 from samr1.policy.model import assemble_policy, save_policy
 
@@ -25,11 +26,8 @@ _VISION_HEAD = 32
 
 def model_config(setting: Setting) -> Qwen2_5_VLConfig:
     """Qwen2.5-VL at the sizes of `setting`, with the micro tokenizer's vocabulary."""
-    tokenizer = build_tokenizer()
-    ids = tokenizer.get_vocab()
     heads = max(setting.hidden // _HEAD, 1)
     text = {
-        "vocab_size": -(-len(tokenizer) // 8) * 8,
         "hidden_size": setting.hidden,
         "intermediate_size": 3 * setting.hidden,
         "num_hidden_layers": setting.layers,
@@ -42,9 +40,6 @@ def model_config(setting: Setting) -> Qwen2_5_VLConfig:
             "rope_theta": 10000.0,
             "mrope_section": _sections(setting.hidden // heads),
         },
-        "bos_token_id": None,
-        "eos_token_id": ids["<|im_end|>"],
-        "pad_token_id": ids["<|endoftext|>"],
     }
     vision = {
         "depth": setting.vision_layers,
@@ -57,15 +52,7 @@ def model_config(setting: Setting) -> Qwen2_5_VLConfig:
         "out_hidden_size": setting.hidden,
         "fullatt_block_indexes": [setting.vision_layers - 1],
     }
-    return Qwen2_5_VLConfig(
-        text_config=text,
-        vision_config=vision,
-        image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"],
-        tie_word_embeddings=False,
-    )
+    return join_config(build_tokenizer(), text, vision, tied=False)
 
 
 def _sections(head: int) -> list[int]:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from transformers import (
     PreTrainedTokenizerBase,
@@ -28,9 +30,7 @@ def build_image_processor() -> Qwen2VLImageProcessorPil:
 
 def policy_config(tokenizer: PreTrainedTokenizerBase) -> Qwen2_5_VLConfig:
     """The configuration, with the token ids of `tokenizer`."""
-    ids = tokenizer.get_vocab()
     text = {
-        "vocab_size": -(-len(tokenizer) // 8) * 8,
         "hidden_size": 128,
         "intermediate_size": 384,
         "num_hidden_layers": 4,
@@ -44,10 +44,6 @@ def policy_config(tokenizer: PreTrainedTokenizerBase) -> Qwen2_5_VLConfig:
             "rope_theta": 10000.0,
             "mrope_section": [4, 6, 6],
         },
-        "bos_token_id": None,
-        "eos_token_id": ids["<|im_end|>"],
-        "pad_token_id": ids["<|endoftext|>"],
-        "tie_word_embeddings": True,
     }
     vision = {
         "depth": 4,
@@ -60,14 +56,32 @@ def policy_config(tokenizer: PreTrainedTokenizerBase) -> Qwen2_5_VLConfig:
         "out_hidden_size": 128,
         "fullatt_block_indexes": [0, 1, 2, 3],
     }
+    return join_config(tokenizer, text, vision, tied=True)
+
+
+def join_config(
+    tokenizer: PreTrainedTokenizerBase, text: dict[str, Any], vision: dict[str, Any], *, tied: bool
+) -> Qwen2_5_VLConfig:
+    """A configuration of the given sizes with the vocabulary and token ids of `tokenizer`.
+
+    `tied` is whether the output layer is the embedding.
+    """
+    ids = tokenizer.get_vocab()
+    of_tokenizer = {
+        "vocab_size": -(-len(tokenizer) // 8) * 8,
+        "bos_token_id": None,
+        "eos_token_id": ids["<|im_end|>"],
+        "pad_token_id": ids["<|endoftext|>"],
+        "tie_word_embeddings": tied,
+    }
     return Qwen2_5_VLConfig(
-        text_config=text,
+        text_config=text | of_tokenizer,
         vision_config=vision,
         image_token_id=ids["<|image_pad|>"],
         video_token_id=ids["<|video_pad|>"],
         vision_start_token_id=ids["<|vision_start|>"],
         vision_end_token_id=ids["<|vision_end|>"],
-        tie_word_embeddings=True,
+        tie_word_embeddings=tied,
     )
 
 
