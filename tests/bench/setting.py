@@ -48,6 +48,14 @@ def make_parser(doc: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def make_step_parser(doc: str | None) -> argparse.ArgumentParser:
+    """The same, and what a process that takes steps must know: its model and its updates."""
+    parser = make_parser(doc)
+    parser.add_argument("--model", type=Path, required=True, help="folder of the model")
+    parser.add_argument("--updates", type=int, default=1, help="updates a step")
+    return parser
+
+
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from setting import Setting, make_parser, memory, use_threads
+from setting import Setting, make_step_parser, memory, use_threads
 from worker import open_answers, serve
 
 
 def main() -> None:
-    parser = make_parser(__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="folder of the model")
-    parser.add_argument("--updates", type=int, default=1, help="updates a step")
-    arguments = parser.parse_args()
+    arguments = make_step_parser(__doc__).parse_args()
     answers = open_answers()
     setting = Setting.of(arguments)
     use_threads(setting.threads)

@@ -10,12 +10,11 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any, TextIO
 
 from datasets import Dataset
 from model import DIALECT, QUERY, noise_image, trivial_reward
-from setting import Setting, make_parser, memory, use_threads
+from setting import Setting, make_step_parser, memory, use_threads
 from transformers import AutoTokenizer, Qwen2_5_VLProcessor, TrainerCallback
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.processing_utils import ProcessorMixin
@@ -112,10 +111,7 @@ def make_rows(setting: Setting) -> Dataset:
 
 
 def main() -> None:
-    parser = make_parser(__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="folder of the model")
-    parser.add_argument("--updates", type=int, default=1, help="updates a step")
-    arguments = parser.parse_args()
+    arguments = make_step_parser(__doc__).parse_args()
     answers = open_answers()
     setting = Setting.of(arguments)
     use_threads(setting.threads)
