@@ -13,7 +13,8 @@ from torch.nn.attention.flex_attention import create_block_mask
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from samr1.policy import attention
-from samr1.rollout.masks import attention_mask, block_mask, dense_mask
+from samr1.policy.attention import PackedGroups
+from samr1.rollout.masks import attention_mask, block_mask, packed_groups
 
 
 def owners(*rows: list[int]) -> Tensor:
@@ -25,26 +26,69 @@ def owners(*rows: list[int]) -> Tensor:
     return owner
 
 
-def test_a_response_sees_the_prompt_and_its_own_past() -> None:
-    # Prompt of 2, responses of 2, 0 and 1; then a shorter row, padded by two.
-    mask = dense_mask(owners([2, 2, 0, 1], [1, 2]))
-    assert mask.shape == (2, 1, 5, 5)
-    assert mask[0, 0].int().tolist() == [
-        [1, 0, 0, 0, 0],
-        [1, 1, 0, 0, 0],
-        [1, 1, 1, 0, 0],
-        [1, 1, 1, 1, 0],
-        [1, 1, 0, 0, 1],
+def dense_mask(owner: Tensor) -> Tensor:
+    """The plain twin: [Q, 1, L, L] bool, query by key, one pair of tokens after another."""
+    places = range(owner.shape[1])
+    return torch.tensor(
+        [
+            [[[k <= q and row[k] in (0, row[q]) for k in places] for q in places]]
+            for row in owner.tolist()
+        ]
+    )
+
+
+def attention_of(module: torch.nn.Module, states: list[Tensor], mask: Any) -> Tensor:
+    """[Q, L, H, D] of query, key and value."""
+    return attention.attend(module, *states, mask, scaling=0.25)[0]
+
+
+# By the lengths of prompt and responses: unequal prompts, empty responses and a padded row.
+ROWS = [
+    [[2, 2, 0, 1], [1, 2]],
+    [[5, 3, 3], [9, 1, 0, 4, 2], [3, 0, 0, 0]],
+    [[4]],
+    [[3, 0], [6, 0]],
+    [[1, 0, 0, 0, 0, 0, 1], [1, 1]],
+]
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_packed_groups_see_what_the_dense_mask_shows(rows: list[list[int]]) -> None:
+    owner = owners(*rows)
+    draw = torch.Generator().manual_seed(0)
+    query = torch.randn(len(rows), 4, owner.shape[1], 16, generator=draw)
+    key, value = torch.randn(2, len(rows), 2, owner.shape[1], 16, generator=draw)
+    states = [states.requires_grad_() for states in (query, key, value)]
+    weights = torch.randn(len(rows), owner.shape[1], 4, 16, generator=draw)
+    weights[owner < 0] = 0  # what stands at the padding is nobody's
+    module = torch.nn.Module()
+    module.num_key_value_groups = 2
+    groups = packed_groups(owner)
+    results = []
+    for mask in (groups, dense_mask(owner)):
+        output = attention_of(module, states, mask)
+        gradients = torch.autograd.grad((output * weights).sum(), states)
+        results.append([output[owner >= 0], *gradients])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+def test_the_packed_groups_of_two_rows() -> None:
+    groups = packed_groups(owners([2, 2, 0, 1], [1, 2]))
+    assert groups.prompt == 2
+    assert groups.row.tolist() == [0, 0, 1]
+    assert groups.tokens.tolist() == [[2, 3], [4, 0], [6, 7]]
+    assert groups.visible[:, 0].int().tolist() == [
+        [[1, 1, 1, 0], [1, 1, 1, 1]],
+        [[1, 1, 1, 0], [1, 1, 1, 1]],
+        [[1, 0, 1, 0], [1, 0, 1, 1]],
     ]
-    # No row of the softmax is empty, those of the padding included.
-    assert mask[1, 0].int().tolist() == [
-        [1, 0, 0, 0, 0],
-        [1, 1, 0, 0, 0],
-        [1, 1, 1, 0, 0],
-        [1, 0, 0, 1, 0],
-        [1, 0, 0, 1, 1],
-    ]
-    assert torch.equal(attention_mask(owners([2, 2])), dense_mask(owners([2, 2])))  # on a CPU
+    # Four prompt places, then three responses of two; the padding reads any of them.
+    assert groups.place.tolist() == [0, 1, 4, 5, 6, 2, 8, 9, 0, 0]
+
+
+def test_the_device_chooses_the_form_of_the_mask() -> None:
+    assert isinstance(attention_mask(owners([2, 2])), PackedGroups)  # on a CPU
 
 
 class LargestTensor(TorchDispatchMode):
@@ -110,15 +154,17 @@ def test_one_compiled_kernel_serves_rows_of_all_lengths(monkeypatch: pytest.Monk
         key, value = torch.randn(2, len(rows), 2, owner.shape[1], 16, generator=draw)
         module = torch.nn.Module()
         module.num_key_value_groups = 2
-        ours, theirs = (
-            attention.attend(module, query, key, value, mask, scaling=0.25)[0]
-            for mask in (block_mask(owner), dense_mask(owner))
-        )
+        states = [query, key, value]
+        ours = attention_of(module, states, block_mask(owner))
+        theirs = attention_of(module, states, packed_groups(owner))
+        of_tokens = owner >= 0
+        ours, theirs = ours[of_tokens], theirs[of_tokens]
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
     assert len(compiled) == 1
 
 
-def test_a_block_mask_with_dropout_is_refused() -> None:
+@pytest.mark.parametrize("make_mask", [block_mask, packed_groups])
+def test_packed_rows_with_dropout_are_refused(make_mask: Any) -> None:
     states = torch.zeros(1, 1, 4, 16)
     with pytest.raises(ValueError, match=r"no dropout, and 0\.1 is asked"):
         attention.attend(
@@ -126,7 +172,7 @@ def test_a_block_mask_with_dropout_is_refused() -> None:
             states,
             states,
             states,
-            block_mask(owners([4])),
+            make_mask(owners([4])),
             scaling=1.0,
             dropout=0.1,
         )

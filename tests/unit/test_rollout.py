@@ -73,9 +73,9 @@ def relative(ours: Tensor, theirs: Tensor) -> float:
     return float((ours - theirs).norm() / theirs.norm().clamp(min=1e-3))
 
 
-@pytest.fixture(params=["dense", "blocks"])
+@pytest.fixture(params=["groups", "blocks"])
 def mask_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Packed passes with the CPU's dense mask, and with the block mask of CUDA."""
+    """Packed passes with the CPU's groups, and with the block mask of CUDA."""
     if request.param == "blocks":
         use_block_masks(monkeypatch)
     return str(request.param)

@@ -1,18 +1,20 @@
 """The attention of the language model: the mask that a pass brings chooses the kernel.
 
-A block mask goes to FlexAttention, anything else to SDPA, so that one model decodes with a cache
-and trains on packed rows with nothing to switch in between. A switch would be back by the time that
-gradient checkpointing computes a layer for the second time.
+A block mask goes to FlexAttention, packed groups to two calls of SDPA, anything else to one, so
+that one model decodes with a cache and trains on packed rows with nothing to switch in between. A
+switch would be back by the time that gradient checkpointing computes a layer for the second time.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -20,33 +22,92 @@ from transformers.masking_utils import sdpa_mask
 ATTENTION = "by_mask"  # the name under which `transformers` knows it
 
 
+@dataclass(frozen=True)
+class PackedGroups:
+    """Where the prompts and responses of Q packed rows of length L stand, as SDPA is to read them.
+
+    `prompt` P, the longest prompt; `row` [R] int64, the row of each response; `tokens` [R, T]
+    int64, the places of its tokens among the Q·L of all rows, and any place beyond its end;
+    `visible` [R, 1, T, P + T] bool, what each of its tokens sees of its row's first P places and
+    then of itself; `place` [Q·L] int64, where each packed token's result stands after those of Q·P
+    prompt places and R·T response tokens are put side by side.
+    """
+
+    prompt: int
+    row: Tensor
+    tokens: Tensor
+    visible: Tensor
+    place: Tensor
+
+
 def attend(
     module: nn.Module,
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    attention_mask: Tensor | BlockMask | None,
+    attention_mask: Tensor | BlockMask | PackedGroups | None,
     scaling: float,
     dropout: float = 0.0,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """Attention of query [B, H, L, D] to key and value [B, K, S, D], K a divisor of H.
 
-    Returns [B, L, H, D], and None for the weights. Raises ValueError for a dropout under a block
-    mask, which FlexAttention does not know.
+    Returns [B, L, H, D], and None for the weights. Raises ValueError for a dropout over packed
+    rows, which FlexAttention does not know.
     """
-    if not isinstance(attention_mask, BlockMask):
+    if not isinstance(attention_mask, BlockMask | PackedGroups):
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **options
         )
     if dropout:
-        raise ValueError(f"attention under a block mask has no dropout, and {dropout:g} is asked")
+        raise ValueError(f"attention over packed rows has no dropout, and {dropout:g} is asked")
+    if isinstance(attention_mask, PackedGroups):
+        return _attend_in_groups(query, key, value, attention_mask, scaling), None
     # Uncompiled it serves the tests, on the CPU: there it holds all scores at once.
     flex: Any = _compiled_flex() if query.is_cuda else flex_attention
     output: Tensor = flex(
         query, key, value, block_mask=attention_mask, scale=scaling, enable_gqa=True
     )  # [B, H, L, D]
     return output.transpose(1, 2).contiguous(), None
+
+
+def _attend_in_groups(
+    query: Tensor, key: Tensor, value: Tensor, groups: PackedGroups, scaling: float
+) -> Tensor:
+    """Prompts by themselves, then each response over its prompt and itself: [Q, L, H, D].
+
+    A dense mask goes through every pair of tokens of a row, most of them of two responses.
+    """
+    prompt = groups.prompt
+    # What follows a shorter prompt in its row comes later than all of it, so causal is enough.
+    of_prompts = scaled_dot_product_attention(
+        query[:, :, :prompt],
+        key[:, :, :prompt],
+        value[:, :, :prompt],
+        is_causal=True,
+        scale=scaling,
+        enable_gqa=True,
+    )  # [Q, H, P, D]
+
+    def own(states: Tensor) -> Tensor:  # [R, heads, T, D]
+        places = states.transpose(1, 2).flatten(0, 1)
+        picked = places.index_select(0, groups.tokens.flatten())
+        return picked.unflatten(0, groups.tokens.shape).transpose(1, 2)
+
+    def seen(states: Tensor) -> Tensor:  # [R, heads, P + T, D]
+        return torch.cat([states[:, :, :prompt].index_select(0, groups.row), own(states)], dim=2)
+
+    of_responses = scaled_dot_product_attention(
+        own(query),
+        seen(key),
+        seen(value),
+        attn_mask=groups.visible,
+        scale=scaling,
+        enable_gqa=True,
+    )  # [R, H, T, D]
+    parts = [part.transpose(1, 2).flatten(0, 1) for part in (of_prompts, of_responses)]
+    packed = torch.cat(parts).index_select(0, groups.place)
+    return packed.unflatten(0, (len(query), query.shape[2]))
 
 
 @cache

@@ -112,7 +112,7 @@ def _hidden_at_responses(
     output = model.model.language_model(
         inputs_embeds=embed_tokens(model, packed.input_ids.to(device), image_features),
         position_ids=packed.position_ids.to(device),
-        attention_mask=attention_mask(packed.owner.to(device)),
+        attention_mask={"full_attention": attention_mask(packed.owner.to(device))},
         use_cache=False,
     )
     row, place = packed.source.to(device)

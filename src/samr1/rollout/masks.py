@@ -1,4 +1,4 @@
-"""Who sees whom in a packed row: one rule, as a dense mask and as a block mask."""
+"""Who sees whom in a packed row: one rule, as groups of rows and as a block mask."""
 
 from __future__ import annotations
 
@@ -6,23 +6,57 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask
 
+from samr1.policy.attention import PackedGroups
+
 _BLOCK = 128  # the side of FlexAttention's blocks
 
 
-def attention_mask(owner: Tensor) -> Tensor | BlockMask:
+def attention_mask(owner: Tensor) -> PackedGroups | BlockMask:
     """The mask of packed rows whose tokens belong to `owner` [Q, L], in the device's own form."""
     # FlexAttention has no backward pass on a CPU.
-    return block_mask(owner) if owner.is_cuda else dense_mask(owner)
+    return block_mask(owner) if owner.is_cuda else packed_groups(owner)
 
 
-def dense_mask(owner: Tensor) -> Tensor:
-    """[Q, 1, L, L] bool, query by key."""
-    place = torch.arange(owner.shape[1], device=owner.device)
-    return _sees(owner[:, :, None], place[:, None], owner[:, None, :], place)[:, None]
+def packed_groups(owner: Tensor) -> PackedGroups:
+    """The prompts and responses of the rows; responses without a packed token are left out."""
+    rows, length = owner.shape
+    prompts = (owner == 0).sum(dim=1)  # [Q]
+    prompt = int(prompts.max())
+    row, column = (owner > 0).nonzero(as_tuple=True)
+    # A response's tokens stand side by side, so its number changes where the next one begins.
+    _, response, lengths = torch.unique_consecutive(
+        row * (int(owner.max()) + 1) + owner[row, column], return_inverse=True, return_counts=True
+    )
+    starts = lengths.cumsum(dim=0) - lengths
+    longest = int(lengths.max()) if len(lengths) else 0
+    time = torch.arange(len(row), device=owner.device) - starts[response]
+    row_of = row[starts]  # [R]
+    tokens = (row_of * length)[:, None].repeat(1, longest)
+    tokens[response, time] = row * length + column
+    order = torch.arange(max(prompt, longest), device=owner.device)
+    of_prompt = order[:prompt] < prompts[row_of, None]  # [R, P]
+    own = order[:longest, None] >= order[:longest]  # [T, T]
+    visible = torch.cat(
+        [
+            of_prompt[:, None, :].expand(-1, longest, -1),
+            own[None].expand(len(row_of), -1, -1),
+        ],
+        dim=2,
+    )
+    place = torch.zeros_like(owner)
+    place[:, :prompt] = torch.arange(rows * prompt, device=owner.device).view(rows, prompt)
+    place[row, column] = rows * prompt + response * longest + time
+    return PackedGroups(
+        prompt=prompt,
+        row=row_of,
+        tokens=tokens,
+        visible=visible[:, None],
+        place=place.flatten(),
+    )
 
 
 def block_mask(owner: Tensor) -> BlockMask:
-    """The same as blocks that are empty, full or in part visible; the dense mask is never whole."""
+    """The same as blocks that are empty, full or in part visible; no mask is [L, L] whole."""
     length = owner.shape[1]
     count = -(-length // _BLOCK)
     place = torch.arange(length, device=owner.device)
