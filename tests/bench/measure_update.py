@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from model import DIALECT, QUERY, noise_image, save_model
+from floor import text_forward, vision_forward
+from model import DIALECT, PATCH, QUERY, model_config, noise_image, save_model
 from ours import load_endless
 from record import Figure, Record, alternate, today
 from setting import Setting, machine, make_parser, use_threads
@@ -96,6 +97,19 @@ def difference(policy: Policy, question: Question, group: list[list[int]], twin:
     return max(float((a - b).norm() / b.norm().clamp(min=1e-6)) for a, b in pairs)
 
 
+def operations(setting: Setting, prompt: int) -> tuple[float, float]:
+    """Those of the packed update and of a plain one, in GFLOP: image and prompt once, or G times.
+
+    Their ratio is what the packed update can gain by leaving out work alone.
+    """
+    config, group = model_config(setting), setting.group_size
+    image = vision_forward(config, (setting.image_size // PATCH) ** 2)
+    length = setting.response_tokens
+    ours = image + text_forward(config, prompt, group, length)
+    theirs = group * (image + text_forward(config, prompt, 1, length))
+    return 3 * ours / 1e9, 3 * theirs / 1e9  # a backward pass is twice its forward pass
+
+
 def measure(setting: Setting) -> Record:
     """All ways in turn on one question; refuses to compare what does not agree."""
     use_threads(setting.threads)
@@ -115,9 +129,11 @@ def measure(setting: Setting) -> Record:
     ]
     ours, whole, single = alternate(sides, setting.repeats)
     name = "update alone, forward and backward"
+    needed, repeated = operations(setting, len(question.input_ids))
     figures = [
         Figure(name, ours, "s", whole, "plain twin, the group as one batch", BAR),
         Figure(name, ours, "s", single, "plain twin, response by response", BAR),
+        Figure("update alone: operations, counted", [needed], "GFLOP", [repeated], "either twin"),
     ]
     notes = {"largest_gradient_difference": gap}
     return Record("update", figures, notes, machine(setting.threads), today())
