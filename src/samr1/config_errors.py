@@ -60,6 +60,8 @@ def show(value: object) -> str:
 def _allowed_keys(cls: type[BaseModel], path: list[str]) -> str:
     """What may stand beside the last key of `path`: the nearest name, or all of them."""
     for part in path[:-1]:
+        if part.isdigit():  # a place in a list, which is of one model
+            continue
         cls = _submodel(cls.model_fields[part].annotation)
     near = difflib.get_close_matches(path[-1], cls.model_fields, n=1)
     if near:
