@@ -21,8 +21,8 @@ _CANNOT_WRITE = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQ
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn what the disk says while `path` is written into a UserError."""
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the disk says while `path` is written into a UserError of one sentence."""
     try:
         yield
     except Exception as error:
@@ -47,7 +47,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     temporary = _part(path)
     try:
-        with _writing(path):
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             os.replace(temporary, path)
@@ -63,7 +63,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """
     temporary = _part(path)
     try:
-        with _writing(path):
+        with writing(path):
             temporary.mkdir(parents=True)
             yield temporary
             if path.exists():

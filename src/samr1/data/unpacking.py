@@ -1,0 +1,112 @@
+"""Unpack a zip file from the network: a folder that appears whole, or one sentence and no folder.
+
+Nothing of the archive is believed: every member is checked before the first is written.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from samr1.data.byte_bar import byte_bar
+from samr1.errors import UserError
+from samr1.files import whole_folder
+
+# Images are hardly compressed and JSON by ten; only what is made to fill disks by more than this.
+MOST_INFLATION = 100
+_BLOCK = 1 << 20  # bytes
+
+
+class BadArchiveError(UserError):
+    """An archive that must not or cannot be unpacked."""
+
+
+def unpack_folder(archive: Path, name: str, folder: Path) -> None:
+    """Unpack what the zip file `archive` holds below its folder `name` as the new folder `folder`.
+
+    Raises BadArchiveError where the archive is not whole, has no such folder, or has a member that
+    leads out of it, is a link, or inflates beyond all measure; UserError where `folder` is there or
+    the disk is full.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            members = _check_members(file, archive, name)
+            with whole_folder(folder) as temporary:
+                _unpack(file, members, temporary, archive)
+                if os.path.lexists(folder):
+                    raise UserError(f"{folder}: is there already; move it away and start again.")
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+        raise BadArchiveError(
+            f"{archive}: not a whole zip file ({error}); fetch it again."
+        ) from error
+
+
+def _check_members(
+    file: zipfile.ZipFile, archive: Path, name: str
+) -> dict[PurePosixPath, zipfile.ZipInfo]:
+    """The files below `name`, by their path there; raises BadArchiveError where a member is bad."""
+    found: dict[PurePosixPath, zipfile.ZipInfo] = {}
+    inflated = 0
+    for member in file.infolist():
+        if reason := _why_bad(member):
+            raise BadArchiveError(
+                f"{archive}: its member {member.filename!r} {reason}; it is not unpacked."
+            )
+        inflated += member.file_size
+        path = PurePosixPath(member.filename)
+        if not member.is_dir() and path.parts[0] == name and len(path.parts) > 1:
+            inside = PurePosixPath(*path.parts[1:])
+            if inside in found:
+                raise BadArchiveError(f"{archive}: has {member.filename!r} twice; fetch it again.")
+            found[inside] = member
+    if inflated > MOST_INFLATION * archive.stat().st_size:
+        raise BadArchiveError(
+            f"{archive}: would unpack to {inflated:,} bytes, more than {MOST_INFLATION} times its "
+            "own; it is not unpacked."
+        )
+    if not found:
+        raise BadArchiveError(f"{archive}: has no folder {name!r}; it is another file.")
+    if clash := next((path for path in found if set(path.parents) & found.keys()), None):
+        raise BadArchiveError(
+            f"{archive}: a folder of {str(clash)!r} is a file too; it is not unpacked."
+        )
+    return found
+
+
+def _why_bad(member: zipfile.ZipInfo) -> str | None:
+    """Why a member must not be unpacked, or None."""
+    name = member.orig_filename  # `filename` ends at a zero byte
+    if not name or "\0" in name or "\\" in name or re.match(r"/|[A-Za-z]:", name):
+        return "is no path inside the archive"
+    if ".." in name.split("/"):
+        return "leads out of the archive"
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "is a link or a device"
+    if member.flag_bits & 1:
+        return "is encrypted"
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return f"has the unknown compression {member.compress_type}"
+    return None
+
+
+def _unpack(
+    file: zipfile.ZipFile,
+    members: dict[PurePosixPath, zipfile.ZipInfo],
+    folder: Path,
+    archive: Path,
+) -> None:
+    """Write the members; `zipfile` reads no byte more than declared and compares the checksums."""
+    total = sum(member.file_size for member in members.values())
+    with byte_bar(f"unpacking {archive.name}", total) as bar:
+        for path, member in members.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with file.open(member) as source, target.open("xb") as sink:
+                shutil.copyfileobj(source, sink, _BLOCK)
+            bar.update(member.file_size)

@@ -1,0 +1,80 @@
+"""A real HTTP server on loopback that misbehaves as it is told to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Server:
+    """One file at one address, and how it is served."""
+
+    body: bytes
+    url: str = ""
+    etag: str | None = '"one"'
+    status: int = 200
+    content_type: str = "application/octet-stream"
+    ranges: bool = True
+    """Whether a Range is heeded; else the whole file comes again."""
+    heeds_version: bool = True
+    """Whether the rest is kept back where If-Range names another version."""
+    length: int | None = None
+    """What Content-Length says in place of the truth; below 0, there is none."""
+    drops: list[int] = field(default_factory=list)
+    """Bytes after which the connections break, one after the other."""
+    asked: list[str | None] = field(default_factory=list)
+    """The Range of every request."""
+
+
+@contextmanager
+def serve(body: bytes, **how: object) -> Iterator[Server]:
+    """Serve `body` until the block ends."""
+    told = Server(body, **how)  # type: ignore[arg-type]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            wanted = self.headers.get("Range")
+            told.asked.append(wanted)
+            start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
+            other = self.headers.get("If-Range", told.etag) != told.etag
+            if not told.ranges or (other and told.heeds_version):
+                start = 0
+            if wanted and start >= len(told.body):
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(told.body)}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            rest = told.body[start:]
+            self.send_response(206 if start else told.status)
+            self.send_header("Content-Type", told.content_type)
+            if told.etag is not None:
+                self.send_header("ETag", told.etag)
+            if start:
+                whole = len(told.body)
+                self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
+            length = len(rest) if told.length is None else told.length
+            if length >= 0:
+                self.send_header("Content-Length", str(length))
+            self.end_headers()
+            if told.drops:
+                rest = rest[: told.drops.pop(0)]
+            self.wfile.write(rest)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    told.url = f"http://127.0.0.1:{server.server_port}/file"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield told
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
