@@ -1,0 +1,34 @@
+"""Fetch one public data set into the data root, unless it is there; write down what was fetched.
+
+An interrupted download goes on with the same command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from samr1.config_datasets import get_dataset
+from samr1.data.datasets import fetch_dataset
+from samr1.errors import run_command
+from samr1.files import whole_file
+
+
+def main() -> None:
+    """Parse, fetch, write."""
+    parser = argparse.ArgumentParser(prog="python -m samr1.cli.fetch_dataset", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="config/datasets.yaml")
+    parser.add_argument("--dataset", required=True, help="one of its data sets")
+    parser.add_argument("--root", type=Path, required=True, help="data root")
+    parser.add_argument("--output", type=Path, required=True, help="record (JSON) to write")
+    arguments = parser.parse_args()
+    dataset = get_dataset(arguments.config, arguments.dataset)
+    fetched = fetch_dataset(dataset, arguments.root)
+    record = {"dataset": arguments.dataset, "root": str(arguments.root), "fetched": fetched}
+    with whole_file(arguments.output) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,62 @@
+"""Put a public data set under the data root, unless it is there: what is there is never touched."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from samr1.config_datasets import Dataset, Source
+from samr1.data.fetching import PATIENCE, Patience, fetch_file
+from samr1.data.unpacking import BadArchiveError, unpack_folder
+from samr1.errors import UserError
+
+
+def fetch_dataset(
+    dataset: Dataset,
+    root: Path,
+    patience: Patience = PATIENCE,
+) -> list[dict[str, Any]]:
+    """Fetch what `dataset` lacks under `root`; a row for every file that was downloaded.
+
+    Raises UserError where a person has to fetch it, a download fails or is not what it should be,
+    or what is there already is only a part of the data set.
+    """
+    if not _missing(dataset, root):
+        return []
+    if dataset.by_hand is not None:
+        raise UserError(f"{_missing(dataset, root)[0]}: missing or empty; {dataset.by_hand}")
+    # A link that leads nowhere is a person's too.
+    wanted = [source for source in dataset.files if not os.path.lexists(root / source.to)]
+    for source in wanted:
+        _fetch(source, root, patience)
+    if missing := _missing(dataset, root):
+        raise UserError(
+            f"{missing[0]}: missing or empty, and a folder that is there is not fetched over; "
+            "complete it, or move it away and start again."
+        )
+    return [source.model_dump() for source in wanted]
+
+
+def _missing(dataset: Dataset, root: Path) -> list[Path]:
+    """What `dataset` should hold and is not there; an empty folder holds nothing."""
+    paths = [root / path for path in dataset.holds]
+    return [
+        path for path in paths if not (path.is_file() or (path.is_dir() and any(path.iterdir())))
+    ]
+
+
+def _fetch(source: Source, root: Path, patience: Patience) -> None:
+    target = root / source.to
+    if not source.unpack:
+        fetch_file(source.url, target, source.bytes, source.sha256, patience)
+        return
+    archive = target.with_name(f".{target.name}.zip")
+    if not archive.exists():  # else unpacking it was interrupted
+        fetch_file(source.url, archive, source.bytes, source.sha256, patience)
+    try:
+        unpack_folder(archive, target.name, target)
+    except BadArchiveError:
+        archive.unlink()
+        raise
+    archive.unlink()
