@@ -8,6 +8,7 @@ configfile: "config/config.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/config.smk"
+include: "workflow/rules/fetch.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
@@ -24,6 +25,7 @@ localrules:
     pretrain,
     bench,
     write_config,
+    fetch,
 
 
 # Everything: the five tables, every benchmark of the main runs, the trainings of Figure 4, and a
@@ -49,6 +51,12 @@ rule ablations:
         rules.table_4.output,
         rules.table_5.output,
         get_trainings(FIGURE_4_RUNS),
+
+
+# The public data sets that the scale reads, and nothing else.
+rule fetch:
+    input:
+        get_all_fetched,
 
 
 # The weights of the tiny models, made anew under results/pretrain; never part of `all`.

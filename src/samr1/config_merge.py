@@ -48,7 +48,7 @@ class Choice(Frozen):
     results: str
     """Root folder of everything that is produced."""
     settings: str
-    """Folder with `scales/`, `runs.yaml`, `benchmarks.yaml` and `published.yaml`."""
+    """Folder with `scales/` and the other files of `config/`."""
 
 
 @dataclass(frozen=True)

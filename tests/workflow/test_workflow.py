@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
+import zipfile
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -148,13 +152,67 @@ def test_ablations_are_tables_4_and_5_and_the_runs_of_figure_4(tmp_path: Path) -
     assert not {"table_1", "table_2", "table_3"} & set(plan)
 
 
-def test_paper_scale_is_the_same_graph_without_the_drawn_world(tmp_path: Path) -> None:
-    settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(tmp_path))
+def test_paper_scale_is_the_same_graph_with_fetched_data(tmp_path: Path) -> None:
+    root = tmp_path / "data"  # not there yet, and not made by planning
+    settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(root))
     paper = planned(*options(tmp_path / "results", settings, scale="paper"))
     micro = planned(*options(tmp_path / "results", settings, scale="micro"))
     assert set(micro) - set(paper) == {"draw_world"}
-    assert set(paper) <= set(micro)
+    assert set(paper) - set(micro) == {"fetch_dataset"}
+    assert paper["fetch_dataset"] == 5
     assert paper["train_policy"] == micro["train_policy"] == 10
+
+
+def test_data_that_is_there_is_indexed_without_fetching(finished: Path, tmp_path: Path) -> None:
+    world = finished / SCALE / "world"
+    settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(world))
+    samples = "samples/refcocog_test.parquet"
+    target = tmp_path / "results/paper" / samples
+    told = options(tmp_path / "results", settings, scale="paper")
+    before = files(world)
+    done = snakemake(str(target), "--cores", "2", *told)
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert target.read_bytes() == (finished / SCALE / samples).read_bytes()
+    assert files(world) == before
+    # Looking again whether the data is there indexes nothing again.
+    plan = planned(str(target), "--forcerun", "fetch_dataset", *told)
+    assert plan == {"fetch_dataset": 2}
+
+
+def test_data_that_lacks_is_fetched_once_and_alone(tmp_path: Path) -> None:
+    served, root = tmp_path / "served", tmp_path / "data"
+    served.mkdir()
+    with zipfile.ZipFile(served / "refcoco.zip", "w") as archive:
+        archive.writestr("refcoco/instances.json", "{}")
+        archive.writestr("refcoco/refs(unc).p", b"refs")
+    settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(root))
+    sources = yaml.safe_load((settings / "datasets.yaml").read_text())
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=served)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/refcoco.zip"
+        file = {"url": url, "to": "refcoco", "unpack": True}
+        sources["refcoco"]["files"] = [file]
+        (settings / "datasets.yaml").write_text(yaml.safe_dump(sources))
+        target = [str(tmp_path / "results/paper/fetched/refcoco.json")]
+        target += options(tmp_path / "results", settings, scale="paper")
+        done = snakemake("--cores", "1", *target)
+        server.shutdown()
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert files(root) == {
+        "refcoco/instances.json": b"{}",
+        "refcoco/refs(unc).p": b"refs",
+    }
+    (settings / "datasets.yaml").touch()  # an edit fetches nothing again
+    assert planned(*target) == {}
+
+
+def test_fetching_is_refused_where_the_world_is_drawn(tmp_path: Path) -> None:
+    done = snakemake("fetch", "--dry-run", *options(tmp_path))
+    assert done.returncode == 1
+    assert (
+        f"scale={SCALE} draws its data and fetches none; add --config scale=paper." in done.stdout
+    )
 
 
 def test_a_bad_value_stops_the_workflow_with_one_sentence(tmp_path: Path) -> None:

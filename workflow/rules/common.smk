@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from samr1.config import dump_stage, parse_config
+from samr1.config_datasets import load_datasets
 from samr1.config_merge import Choice, load_experiment
 from samr1.errors import UserError
 
@@ -15,6 +16,7 @@ shell.prefix(
 try:
     CHOICE = parse_config(dict(config), Choice, "config/config.yaml or --config")
     EXPERIMENT = load_experiment(Path(CHOICE.settings), CHOICE.scale)
+    DATASETS = load_datasets(Path(CHOICE.settings, "datasets.yaml"))
 except UserError as error:
     sys.exit(f"error: {error}")
 
@@ -25,8 +27,8 @@ RUNS = EXPERIMENT.runs
 OUT = f"{CHOICE.results}/{CHOICE.scale}"
 TABLES = f"{CHOICE.results}/tables"
 WORLD = f"{OUT}/world"
-# A folder's time says nothing of the files below it, so data that is not drawn is never "new".
-DATA_ROOT = WORLD if EXPERIMENT.data.world else ancient(EXPERIMENT.data.root)
+# What reads originals needs the drawn world; public data is there since its samples were indexed.
+DRAWN_WORLD = WORLD if EXPERIMENT.data.world else []
 PUBLISHED = f"{CHOICE.settings}/published.yaml"
 
 # The untrained models and the method itself are evaluated on every benchmark, the ablations on two.
@@ -84,6 +86,43 @@ def get_benchmarks(*datasets):
     return [
         name for name, one in EXPERIMENT.benchmarks.items() if one.dataset in datasets
     ]
+
+
+def get_root(wildcards):
+    """The data root: the drawn world, or the folder of the public data sets."""
+    return EXPERIMENT.data.root or WORLD
+
+
+def get_dataset(samples):
+    """The data set of a benchmark, or of the training pool."""
+    if samples == "pool":
+        return EXPERIMENT.data.training.dataset
+    return EXPERIMENT.benchmarks[samples].dataset
+
+
+def get_fetched(samples):
+    """The records of the fetched data sets that `samples` are read from."""
+    dataset = get_dataset(samples)
+    refer = dataset.startswith("refcoco")
+    names = [dataset, "train2014"] if refer else ["reasonseg"]
+    return [f"{OUT}/fetched/{name}.json" for name in names]
+
+
+def get_data(wildcards):
+    """What is there before samples are indexed: the drawn world, or the fetched data sets."""
+    # Data is never "new" because somebody looked again whether it is there.
+    return DRAWN_WORLD or [ancient(path) for path in get_fetched(wildcards.samples)]
+
+
+def get_all_fetched(wildcards):
+    """The records of all data sets that the training pool and the benchmarks are read from."""
+    if EXPERIMENT.data.world:
+        raise WorkflowError(
+            f"scale={CHOICE.scale} draws its data and fetches none; add --config scale=paper."
+        )
+    return sorted(
+        {path for one in ["pool", *EXPERIMENT.benchmarks] for path in get_fetched(one)}
+    )
 
 
 def get_refer_options(wildcards):

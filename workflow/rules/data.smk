@@ -19,7 +19,7 @@ if EXPERIMENT.data.world:
 
 rule index_refer:
     input:
-        root=DATA_ROOT,
+        data=get_data,
     output:
         f"{OUT}/samples/{{samples}}.parquet",
     log:
@@ -31,16 +31,17 @@ rule index_refer:
     conda:
         ENVIRONMENT
     params:
+        root=get_root,
         options=get_refer_options,
         on_bad_sample=EXPERIMENT.data.on_bad_sample,
     shell:
-        "python -m samr1.cli.index_refer --root {input.root} {params.options} "
+        "python -m samr1.cli.index_refer --root {params.root} {params.options} "
         "--on-bad-sample {params.on_bad_sample} --output {output} 2> {log}"
 
 
 rule index_reasonseg:
     input:
-        root=DATA_ROOT,
+        data=get_data,
     output:
         f"{OUT}/samples/{{samples}}.parquet",
     log:
@@ -52,16 +53,17 @@ rule index_reasonseg:
     conda:
         ENVIRONMENT
     params:
+        root=get_root,
         split=get_split,
         on_bad_sample=EXPERIMENT.data.on_bad_sample,
     shell:
-        "python -m samr1.cli.index_reasonseg --root {input.root} --split {params.split} "
+        "python -m samr1.cli.index_reasonseg --root {params.root} --split {params.split} "
         "--on-bad-sample {params.on_bad_sample} --output {output} 2> {log}"
 
 
 rule index_lisa_grounding:
     input:
-        root=DATA_ROOT,
+        data=get_data,
     output:
         f"{OUT}/samples/{{samples}}.parquet",
     log:
@@ -73,10 +75,11 @@ rule index_lisa_grounding:
     conda:
         ENVIRONMENT
     params:
+        root=get_root,
         split=get_split,
         on_bad_sample=EXPERIMENT.data.on_bad_sample,
     shell:
-        "python -m samr1.cli.index_lisa_grounding --root {input.root} --split {params.split} "
+        "python -m samr1.cli.index_lisa_grounding --root {params.root} --split {params.split} "
         "--on-bad-sample {params.on_bad_sample} --output {output} 2> {log}"
 
 
@@ -107,7 +110,7 @@ rule sample_training:
 rule resize_images:
     input:
         samples=f"{OUT}/samples/{{samples}}.parquet",
-        root=DATA_ROOT,
+        world=DRAWN_WORLD,
     output:
         f"{OUT}/images/{{samples}}.parquet",
     log:
@@ -117,7 +120,8 @@ rule resize_images:
     conda:
         ENVIRONMENT
     params:
+        root=get_root,
         image_size=EXPERIMENT.image_size,
     shell:
-        "python -m samr1.cli.resize_images --samples {input.samples} --root {input.root} "
+        "python -m samr1.cli.resize_images --samples {input.samples} --root {params.root} "
         "--image-size {params.image_size} --output {output} 2> {log}"

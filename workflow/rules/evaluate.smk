@@ -6,7 +6,7 @@ rule predict_masks:
         segmenter=get_segmenter,
         samples=f"{OUT}/samples/{{benchmark}}.parquet",
         images=f"{OUT}/images/{{benchmark}}.parquet",
-        root=DATA_ROOT,
+        world=DRAWN_WORLD,
     output:
         predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
         timings=f"{OUT}/timings/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
@@ -20,12 +20,13 @@ rule predict_masks:
     resources:
         gpu=1 if EXPERIMENT.gpus else 0,
     params:
+        root=get_root,
         threads=get_threads,
         policy=get_policy_path,
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_masks "
         "--config {input.config} --policy {params.policy} --samples {input.samples} "
-        "--images {input.images} --root {input.root} --output {output.predictions} "
+        "--images {input.images} --root {params.root} --output {output.predictions} "
         "--output-timings {output.timings} 2> {log}"
 
 

@@ -5,7 +5,7 @@ rule draw_examples:
     input:
         samples=f"{OUT}/samples/refcocog_test.parquet",
         predictions=get_scores("predictions", ["base", "sam_r1"], ["refcocog_test"]),
-        root=DATA_ROOT,
+        world=DRAWN_WORLD,
         code=get_code("figures", "draw_examples"),
     output:
         f"{OUT}/figures/examples.png",
@@ -15,7 +15,9 @@ rule draw_examples:
         f"{OUT}/timings/jobs/draw_examples.tsv"
     conda:
         ENVIRONMENT
+    params:
+        root=get_root,
     shell:
         "python -m samr1.cli.draw_examples --samples {input.samples} "
         "--predictions {input.predictions[0]} {input.predictions[1]} --runs base sam_r1 "
-        "--root {input.root} --output {output} 2> {log}"
+        "--root {params.root} --output {output} 2> {log}"

@@ -6,7 +6,7 @@ rule train_policy:
         segmenter=get_segmenter,
         samples=f"{OUT}/samples/training.parquet",
         images=f"{OUT}/images/training.parquet",
-        root=DATA_ROOT,
+        world=DRAWN_WORLD,
     output:
         policy=directory(f"{OUT}/policies/{{run}}/seed_{{seed}}"),
         metrics=f"{OUT}/training/{{run}}/seed_{{seed}}.parquet",
@@ -22,10 +22,11 @@ rule train_policy:
     resources:
         gpu=EXPERIMENT.gpus,
     params:
+        root=get_root,
         threads=get_threads,
         launcher=get_launcher,
     shell:
         "OMP_NUM_THREADS={params.threads} {params.launcher} -m samr1.cli.train_policy "
         "--config {input.config} --samples {input.samples} --images {input.images} "
-        "--root {input.root} --output-policy {output.policy} --output-metrics {output.metrics} "
+        "--root {params.root} --output-policy {output.policy} --output-metrics {output.metrics} "
         "--output-timings {output.timings} --tensorboard {output.tensorboard} 2> {log}"
