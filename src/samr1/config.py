@@ -249,6 +249,8 @@ class DataConfig(Frozen):
     training: TrainingData
     on_bad_sample: Literal["stop", "skip"]
     """Stop at the first sample that cannot be read, or skip and count it."""
+    check_counts: bool = True
+    """Stop where a split is not as large as published; false for a subset."""
 
     @model_validator(mode="after")
     def _one_source(self) -> DataConfig:

@@ -74,6 +74,13 @@ def test_paper_scale_has_the_papers_constants() -> None:
     assert load_experiment(SETTINGS, "paper").data.training.count == 3000
 
 
+def test_counts_are_checked_but_for_the_drawn_worlds() -> None:
+    checked = {
+        s: load_experiment(SETTINGS, s).data.check_counts for s in ("micro", "smoke", "paper")
+    }
+    assert checked == {"micro": False, "smoke": False, "paper": True}
+
+
 def test_table_5_changes_one_thing_at_a_time() -> None:
     runs = load_experiment(SETTINGS, "micro").runs
     settings = {

@@ -29,6 +29,7 @@ TABLES = f"{CHOICE.results}/tables"
 WORLD = f"{OUT}/world"
 # What reads originals needs the drawn world; public data is there since its samples were indexed.
 DRAWN_WORLD = WORLD if EXPERIMENT.data.world else []
+COUNTS = "--check-counts" if EXPERIMENT.data.check_counts else "--no-check-counts"
 PUBLISHED = f"{CHOICE.settings}/published.yaml"
 
 # The untrained models and the method itself are evaluated on every benchmark, the ablations on two.

@@ -34,9 +34,10 @@ rule index_refer:
         root=get_root,
         options=get_refer_options,
         on_bad_sample=EXPERIMENT.data.on_bad_sample,
+        counts=COUNTS,
     shell:
         "python -m samr1.cli.index_refer --root {params.root} {params.options} "
-        "--on-bad-sample {params.on_bad_sample} --output {output} 2> {log}"
+        "--on-bad-sample {params.on_bad_sample} {params.counts} --output {output} 2> {log}"
 
 
 rule index_reasonseg:
@@ -56,9 +57,10 @@ rule index_reasonseg:
         root=get_root,
         split=get_split,
         on_bad_sample=EXPERIMENT.data.on_bad_sample,
+        counts=COUNTS,
     shell:
         "python -m samr1.cli.index_reasonseg --root {params.root} --split {params.split} "
-        "--on-bad-sample {params.on_bad_sample} --output {output} 2> {log}"
+        "--on-bad-sample {params.on_bad_sample} {params.counts} --output {output} 2> {log}"
 
 
 rule index_lisa_grounding:
@@ -78,9 +80,10 @@ rule index_lisa_grounding:
         root=get_root,
         split=get_split,
         on_bad_sample=EXPERIMENT.data.on_bad_sample,
+        counts=COUNTS,
     shell:
         "python -m samr1.cli.index_lisa_grounding --root {params.root} --split {params.split} "
-        "--on-bad-sample {params.on_bad_sample} --output {output} 2> {log}"
+        "--on-bad-sample {params.on_bad_sample} {params.counts} --output {output} 2> {log}"
 
 
 rule sample_training:

@@ -15,14 +15,35 @@ def index_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m samr1.cli.{name}", description=description)
     parser.add_argument("--root", type=Path, required=True, help="data root")
     parser.add_argument("--split", required=True, help="train, val, test, testA or testB")
+    add_on_bad_sample(parser)
+    parser.add_argument(
+        "--check-counts",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="stop where the split is not as large as published (default: check)",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="samples (Parquet) to write")
+    return parser
+
+
+def add_on_bad_sample(parser: argparse.ArgumentParser) -> None:
+    """The option of what to do with a bad sample."""
     parser.add_argument(
         "--on-bad-sample",
         choices=("stop", "skip"),
         default="stop",
         help="stop at a bad sample, or skip it and say how many (default: %(default)s)",
     )
-    parser.add_argument("--output", type=Path, required=True, help="samples (Parquet) to write")
-    return parser
+
+
+def add_sentences(parser: argparse.ArgumentParser) -> None:
+    """The option of which sentences of a ref to ask."""
+    parser.add_argument(
+        "--sentences",
+        choices=("first", "all"),
+        default="first",
+        help="one row a ref, or one a sentence (default: %(default)s)",
+    )
 
 
 def index_reasonseg_layout(dataset: str, description: str | None) -> None:
@@ -33,5 +54,5 @@ def index_reasonseg_layout(dataset: str, description: str | None) -> None:
         "split": arguments.split,
         "on_bad_sample": arguments.on_bad_sample,
     }
-    samples = reasonseg.read(arguments.root, **options)
+    samples = reasonseg.read(arguments.root, **options, check_counts=arguments.check_counts)
     write_table(arguments.output, samples, {"config": json.dumps(options)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from samr1.cli.index_options import index_parser
+from samr1.cli.index_options import add_sentences, index_parser
 from samr1.data import refer
 from samr1.errors import run_command
 from samr1.files import write_table
@@ -15,18 +15,13 @@ def main() -> None:
     parser = index_parser("index_refer", __doc__)
     parser.add_argument("--dataset", choices=refer.DATASETS, required=True)
     parser.add_argument("--split-by", required=True, help="unc, umd or google: which refs(…).p")
-    parser.add_argument(
-        "--sentences",
-        choices=("first", "all"),
-        default="first",
-        help="one row a ref, or one a sentence (default: %(default)s)",
-    )
+    add_sentences(parser)
     arguments = parser.parse_args()
     options = {
         name: getattr(arguments, name)
         for name in ("dataset", "split_by", "split", "sentences", "on_bad_sample")
     }
-    samples = refer.read(arguments.root, **options)
+    samples = refer.read(arguments.root, **options, check_counts=arguments.check_counts)
     write_table(arguments.output, samples, {"config": json.dumps(options)})
 
 

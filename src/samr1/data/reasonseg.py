@@ -21,6 +21,7 @@ from tqdm import tqdm
 from samr1 import schemas
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
+from samr1.data.counts import check_published
 from samr1.data.images import check_image
 from samr1.errors import UserError
 
@@ -32,17 +33,21 @@ def read(
     split: str,
     on_bad_sample: OnBadSample = "stop",
     dataset: Dataset = "reasonseg",
+    check_counts: bool = False,
 ) -> pa.Table:
     """The samples of `root/ReasonSeg/<split>` as rows of `schemas.SAMPLES`, sorted by name.
 
     Boxes and masks are in pixels of the original. Raises UserError where the folder is missing or
-    empty, or a sample is bad and `on_bad_sample` is "stop".
+    empty, a sample is bad and `on_bad_sample` is "stop", or `check_counts` is set and the folder's
+    images, bad ones too, are not as many as published.
     """
     root = Path(root)
     folder = root / "ReasonSeg" / split
     names = sorted({path.stem for path in folder.glob("*") if path.suffix in (".json", ".jpg")})
     if not names:
         raise UserError(f"{folder}: no ReasonSeg images here; correct the data root or the split.")
+    if check_counts:
+        check_published(folder, dataset, None, split, len(names))
     bad = BadSamples(on_bad_sample)
     rows = []
     for name in tqdm(names, desc=f"{dataset} {split}", unit="image", disable=None):

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from samr1 import schemas
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
+from samr1.data.counts import check_published
 from samr1.data.images import check_image
 from samr1.data.plain_pickle import load_plain_pickle
 from samr1.errors import UserError
@@ -35,14 +36,16 @@ def read(
     split: str,
     sentences: Sentences = "first",
     on_bad_sample: OnBadSample = "stop",
+    check_counts: bool = False,
 ) -> pa.Table:
     """The samples of one split as rows of `schemas.SAMPLES`, in the order of the refs file.
 
     A row a ref ("first": its first sentence, as Seg-Zero evaluates) or a row a sentence ("all", as
     LISA does). `sample_id` is dataset/split_by/split/ref_id/sentence_index; `image_id` is COCO's,
     the same in all three data sets. Boxes and masks are in pixels of the original. Raises UserError
-    where a file is missing or not what its name says, or a ref is bad and `on_bad_sample` is
-    "stop".
+    where a file is missing or not what its name says, a ref is bad and `on_bad_sample` is "stop",
+    or `check_counts` is set and the split's refs and sentences, bad ones too, are not as many as
+    published.
     """
     root = Path(root)
     folder = root / dataset
@@ -53,6 +56,10 @@ def read(
     rows: list[dict[str, Any]] = []
     seen: set[int] = set()
     wanted = list(_refs_of_split(refs, refs_path, split, bad))
+    if check_counts:
+        found = len({ref["ref_id"] for ref in wanted})
+        told = sum(len(ref["sentences"]) for ref in wanted)
+        check_published(refs_path, dataset, split_by, split, found, told, len(bad.reasons))
     for ref in tqdm(wanted, desc=f"{dataset} {split}", unit="ref", disable=None):
         where = f"{refs_path}, ref_id {ref['ref_id']}"
         try:
