@@ -1,4 +1,4 @@
-"""The five commands of the data: what they write, and what they leave when they fail."""
+"""The commands of the data: what they write, and what they leave when they fail."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from data_world import ref, truncate, write_reasonseg, write_refer
+from mirror_world import row, write_mirror
 
 from samr1 import schemas
+from samr1.cli import unpack_mirror
 from samr1.data import reasonseg, refer
+from samr1.data.mirror_images import unpack_images
 from samr1.data.resizing import ImageStore
 from samr1.errors import run_command
 from samr1.files import read_table
@@ -20,6 +23,8 @@ from samr1.files import read_table
 REFER = "index_refer --root {root} --dataset refcocog --split-by umd --split test --no-check-counts"
 REASONSEG = "index_reasonseg --root {root} --split val --no-check-counts"
 LISA = "index_lisa_grounding --root {root} --split val --no-check-counts"
+INDEX = "index_mirror --root {root} --mirror owner/set_test --no-check-counts --split test"
+MIRROR = f"{INDEX} --dataset refcocog --split-by umd"
 
 
 def run(monkeypatch: pytest.MonkeyPatch, command: str, root: Path, output: Path) -> int:
@@ -37,6 +42,8 @@ def run(monkeypatch: pytest.MonkeyPatch, command: str, root: Path, output: Path)
 def root(tmp_path: Path) -> Path:
     write_refer(tmp_path, [ref(number) for number in range(1, 9)])
     write_reasonseg(tmp_path)
+    write_mirror(tmp_path, [row(tmp_path, number) for number in (1, 2, 3)])
+    unpack_images(tmp_path, "owner/set_test")
     return tmp_path
 
 
@@ -59,7 +66,7 @@ def test_from_files_to_resized_training_images(root: Path, monkeypatch: pytest.M
     assert not set(remaining) & set(samples["image_id"].to_pylist())
 
 
-@pytest.mark.parametrize("command", [REFER, REASONSEG, LISA])
+@pytest.mark.parametrize("command", [REFER, REASONSEG, LISA, MIRROR])
 def test_the_same_bytes_twice_with_the_options_inside(
     root: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
@@ -94,6 +101,33 @@ def test_a_bad_sample_ends_in_one_line_and_no_file_or_is_counted(
     assert len(read_table(output)) == (7 if command == REFER else 1)
 
 
+def test_a_mirrors_images_are_unpacked_or_its_bad_row_ends_in_one_line(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = row(root, 2)
+    broken["image"]["bytes"] = broken["image"]["bytes"][:-300]
+    write_mirror(root, [row(root, 1), broken], "o/broken")
+    folder = root / "mirror_images" / "o--broken"
+
+    def unpack(policy: str) -> int:
+        arguments = f"unpack_mirror --root {root} --mirror o/broken --on-bad-sample {policy}"
+        monkeypatch.setattr(sys, "argv", arguments.split(" "))
+        try:
+            run_command(unpack_mirror.main)
+        except SystemExit as stop:
+            return int(stop.code or 0)
+        return 0
+
+    assert unpack("stop") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert "row 1: the image is broken" in line
+    assert not folder.exists()
+    assert unpack("skip") == 0
+    assert "skipped 1 of 2" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["1.jpg"]
+
+
 def test_a_root_may_be_a_string(root: Path) -> None:
     assert len(refer.read(str(root), "refcocog", "umd", "test")) == 8
     assert len(reasonseg.read(str(root), "val")) == 1
@@ -116,6 +150,10 @@ def test_too_few_refs_name_the_pool(
         "index_refer --root {root} --dataset coco --split-by umd --split test",
         "index_reasonseg --split val",
         "index_lisa_grounding --root {root} --split val --on-bad-sample ask",
+        f"{INDEX} --dataset refcocog",
+        f"{INDEX} --dataset reasonseg --split-by umd",
+        f"{INDEX} --dataset reasonseg --sentences all",
+        f"{INDEX} --dataset lisa_grounding",
         "sample_training --pool {root}/pool.parquet --count 0 --seed 0",
         "resize_images --samples {root}/s.parquet --root {root} --image-size 0",
     ],

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from data_world import ref, write_reasonseg, write_refer
+from mirror_world import MIRROR, row, write_mirror
 
 from samr1.cli.index_options import index_parser
-from samr1.data import counts, reasonseg, refer
+from samr1.data import counts, mirror, reasonseg, refer
+from samr1.data.mirror_images import unpack_images
 from samr1.errors import UserError
 
 
@@ -93,6 +95,24 @@ def test_reasonseg_is_counted_by_its_images(tmp_path: Path) -> None:
         reasonseg.read(tmp_path, "val", check_counts=True)
     write_reasonseg(tmp_path, "b")
     assert len(reasonseg.read(tmp_path, "val", check_counts=True)) == 2
+
+
+@pytest.mark.usefixtures("small")
+def test_a_mirror_is_counted_by_its_objects(tmp_path: Path) -> None:
+    def read(name: str, numbers: list[int], **options: str) -> int:
+        rows = [row(tmp_path, number) for number in numbers]
+        write_mirror(tmp_path, rows, name)
+        unpack_images(tmp_path, name)
+        arguments = {"split_by": "umd", "check_counts": True} | options
+        return len(mirror.read(tmp_path, "refcocog", "test", name, **arguments))
+
+    assert read(MIRROR, [1, 2, 3]) == 3
+    with pytest.raises(UserError, match="has 2 refs where 3 are published; fetch"):
+        read("o/short", [1, 2])
+    # A mirror with a sentence a ref is no source of all sentences.
+    with pytest.raises(UserError, match="has 3 sentences where 6 are published"):
+        read("o/first", [1, 2, 3], sentences="all")
+    assert read("o/all", [1, 2, 3, 1, 2, 3], sentences="all") == 6
 
 
 def test_the_commands_check_unless_they_are_told_not_to() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from pathlib import Path
@@ -34,6 +35,24 @@ def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     assert (pixels.shape, pixels.dtype) == ((30, 40, 3), np.uint8)
     assert np.abs(pixels.astype(int) - expected).max() <= 1
     assert images.check_image(path, 40, 30) == (40, 30)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".gif", ".bmp", ".tif", ".webp"])
+def test_a_files_content_is_checked_as_the_file_is(suffix: str) -> None:
+    content = io.BytesIO()
+    Image.new("RGB", (4, 3)).save(content, format=Image.registered_extensions()[suffix])
+    assert images.check_image_bytes(content.getvalue(), "row 1", 4, 3) == suffix
+    with pytest.raises(UserError, match=r"^row 1: the image is 4×3 pixels and its annotation says"):
+        images.check_image_bytes(content.getvalue(), "row 1", 3, 4)
+    with pytest.raises(UserError, match=r"^row 1: not an image that can be read"):
+        images.check_image_bytes(b"P6 1 1 255 abc", "row 1")
+
+
+def test_a_jpeg_with_a_second_picture_in_it_is_a_jpeg() -> None:
+    content = io.BytesIO()
+    first, second = Image.new("RGB", (16, 16)), Image.new("RGB", (16, 16), (255, 0, 0))
+    first.save(content, format="MPO", save_all=True, append_images=[second])
+    assert images.check_image_bytes(content.getvalue(), "row 1") == ".jpg"
 
 
 def test_transparency_is_dropped_and_not_blended(tmp_path: Path) -> None:

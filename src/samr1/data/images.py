@@ -5,6 +5,7 @@ EXIF rotation is never applied: the annotations of all data sets count pixels of
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,17 @@ MAX_PIXELS = 90_000_000
 # The data sets hold JPEG and PNG; some formats that PIL knows run other programs to be read.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
 
+# MPO is what PIL calls a JPEG with a second picture in it, as some cameras write.
+_SUFFIXES = {
+    "JPEG": ".jpg",
+    "MPO": ".jpg",
+    "PNG": ".png",
+    "GIF": ".gif",
+    "BMP": ".bmp",
+    "TIFF": ".tif",
+    "WEBP": ".webp",
+}
+
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 _THIRTY_TWO_BITS = ("I", "F")
 
@@ -31,12 +43,13 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Image.Image]:
-    """Open `path`; every way in which opening or decoding fails becomes one UserError."""
-    if not path.is_file():
+def _open(path: Path | str, data: bytes | None = None) -> Iterator[Image.Image]:
+    """Open `path`, or `data` that is called so; every way in which this fails is one UserError."""
+    if data is None and not Path(path).is_file():
         raise UserError(f"{path}: no such image; put it there or correct the data root.")
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        source = path if data is None else io.BytesIO(data)
+        with Image.open(source, formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             yield image
@@ -58,16 +71,34 @@ def check_image(path: Path, width: int | None = None, height: int | None = None)
     eighth of its size, which reads the same bytes several times faster. Raises UserError.
     """
     with _open(path) as image:
-        size = image.size
-        if width is not None and height is not None and size != (width, height):
-            raise UserError(
-                f"{path}: the image is {size[0]}×{size[1]} pixels and its annotation says "
-                f"{width}×{height}; one of them belongs to another image."
-            )
-        image.draft(None, (1, 1))
-        image.load()
-        if image.mode in _THIRTY_TWO_BITS:
-            raise UserError(f"{path}: 32-bit images (mode {image.mode}) have no RGB; convert it.")
+        return _check(image, path, width, height)
+
+
+def check_image_bytes(
+    data: bytes, name: str, width: int | None = None, height: int | None = None
+) -> str:
+    """Check a file's content as `check_image` does its file; returns the suffix for its format.
+
+    `name` stands for the path in what is said of it, such as the table and row that hold it.
+    """
+    with _open(name, data) as image:
+        _check(image, name, width, height)
+        return _SUFFIXES[image.format or ""]
+
+
+def _check(
+    image: Image.Image, path: Path | str, width: int | None, height: int | None
+) -> tuple[int, int]:
+    size = image.size
+    if width is not None and height is not None and size != (width, height):
+        raise UserError(
+            f"{path}: the image is {size[0]}×{size[1]} pixels and its annotation says "
+            f"{width}×{height}; one of them belongs to another image."
+        )
+    image.draft(None, (1, 1))
+    image.load()
+    if image.mode in _THIRTY_TWO_BITS:
+        raise UserError(f"{path}: 32-bit images (mode {image.mode}) have no RGB; convert it.")
     return size
 
 

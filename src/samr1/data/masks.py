@@ -89,7 +89,7 @@ def segmentation_to_mask(segmentation: object, height: int, width: int) -> Mask:
     the three, does not fit the image, or covers no pixel.
     """
     if isinstance(segmentation, Mapping):
-        mask = _rle_to_mask(segmentation, height, width)
+        mask = rle_to_mask(segmentation, height, width)
     elif isinstance(segmentation, list) and segmentation:
         mask = polygons_to_mask(segmentation, height, width)
     else:
@@ -108,7 +108,11 @@ def polygons_to_mask(polygons: Sequence[object], height: int, width: int) -> Mas
     return decode_mask(coco.merge(coco.frPyObjects(list(polygons), height, width)))
 
 
-def _rle_to_mask(rle: Mapping[str, Any], height: int, width: int) -> Mask:
+def rle_to_mask(rle: Mapping[str, Any], height: int, width: int) -> Mask:
+    """Decode a COCO RLE, compressed or plain (`counts` a list of runs), to bool [height, width].
+
+    Raises UserError where its size is another or its runs do not fit.
+    """
     counts = rle.get("counts")
     if rle.get("size") != [height, width]:
         raise UserError(

@@ -1,0 +1,24 @@
+"""Take the images out of a Parquet mirror: ROOT/mirrors/<owner>--<name> → ROOT/mirror_images."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from samr1.cli.index_options import add_on_bad_sample
+from samr1.data.mirror_images import unpack_images
+from samr1.errors import run_command
+
+
+def main() -> None:
+    """Parse, unpack."""
+    parser = argparse.ArgumentParser(prog="python -m samr1.cli.unpack_mirror", description=__doc__)
+    parser.add_argument("--root", type=Path, required=True, help="data root")
+    parser.add_argument("--mirror", required=True, help="its name on the hub, owner/name")
+    add_on_bad_sample(parser)
+    arguments = parser.parse_args()
+    unpack_images(arguments.root, arguments.mirror, arguments.on_bad_sample)
+
+
+if __name__ == "__main__":
+    run_command(main)

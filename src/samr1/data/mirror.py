@@ -1,0 +1,224 @@
+"""Read a Parquet mirror of ReasonSeg or the RefCOCO family, as Seg-Zero's authors publish them.
+
+    image      struct {bytes, path}, as the `datasets` library writes images, or the bytes alone
+    text       the sentence, or a list of them
+    mask       booleans [h][w], or COCO RLE: struct or JSON {size, counts}, counts compressed or not
+    image_id   ReasonSeg: the file's name; RefCOCO: COCO's number, or the name of COCO's file
+    ann_id     the annotated object
+
+A `bbox` is not read: Seg-Zero's mirrors have it as xyxy and others as xywh, and the mask is the
+truth. Seg-Zero's masks have ReasonSeg's ignored pixels in the target, so that a mirror's samples
+have no `ignore`. What LISA-Grounding is about, the first shape, is not in a mirror.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from samr1 import schemas
+from samr1.data import masks
+from samr1.data.bad_samples import BadSamples, OnBadSample
+from samr1.data.counts import check_published
+from samr1.data.images import check_image
+from samr1.data.mirror_files import images_folder, read_rows, shards_folder
+from samr1.data.mirror_images import read_id
+from samr1.data.refer import Sentences
+from samr1.errors import UserError
+
+Dataset = Literal["reasonseg", "refcoco", "refcoco+", "refcocog"]
+DATASETS: tuple[Dataset, ...] = get_args(Dataset)
+
+_COCO_FILE = re.compile(r"COCO_(?:train|val)2014_(\d{12})")
+
+
+def read(
+    root: Path | str,
+    dataset: Dataset,
+    split: str,
+    mirror: str,
+    split_by: str | None = None,
+    sentences: Sentences = "first",
+    on_bad_sample: OnBadSample = "stop",
+    check_counts: bool = False,
+) -> pa.Table:
+    """The samples of `mirror` (owner/name) as rows of `schemas.SAMPLES`, in the order of its rows.
+
+    They are what `reasonseg.read` and `refer.read` make of the public files, but for `image_path`,
+    which is below `root/mirror_images` (see `mirror_images.unpack_images`, which comes first), for
+    the `ref_id` in RefCOCO's `sample_id`, which is the `ann_id` here (each object has one ref), and
+    for `ignore`. Boxes and masks are in pixels of the original. Raises UserError where a file is
+    missing or not what its name says, a row is bad and `on_bad_sample` is "stop", or `check_counts`
+    is set and the mirror's refs (with "all", its sentences too) are not as many as published.
+    """
+    root = Path(root)
+    folder = shards_folder(root, mirror)
+    reader = _Reader(dataset, split, split_by, sentences, _Images(root, mirror))
+    bad = BadSamples(on_bad_sample)
+    rows: list[dict[str, Any]] = []
+    columns = ("text", "mask", "image_id", "ann_id")
+    for where, cells in read_rows(folder, columns, ("image.path",), desc=f"{dataset} {split}"):
+        try:
+            questions = reader.questions(cells)
+            common = reader.describe(cells) if questions else {}
+        except UserError as error:
+            bad.add(UserError(f"{where}: {error}"))
+            continue
+        for question in questions:
+            if question["query"]:
+                rows.append(common | question)
+            else:
+                bad.add(UserError(f"{where}: its text has 0 characters; give it words."))
+    if check_counts:
+        told = sum(reader.told.values()) if sentences == "all" else None
+        found = len(reader.told)
+        check_published(folder, dataset, split_by, split, found, told, len(bad.reasons))
+    bad.report(len(rows), str(folder))
+    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+
+
+class _Reader:
+    """What a row says, as columns of `schemas.SAMPLES`; counts the sentences of the rows before."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        split: str,
+        split_by: str | None,
+        sentences: Sentences,
+        images: _Images,
+    ) -> None:
+        self.common = {"dataset": dataset, "split": split, "ignore": None}
+        self.name = "/".join(part for part in (dataset, split_by, split) if part)
+        self.reasonseg = dataset == "reasonseg"
+        self.sentences = sentences
+        self.images = images
+        self.told: dict[str, int] = {}  # ann_id -> its sentences so far
+
+    def questions(self, cells: dict[str, pa.Scalar]) -> list[dict[str, Any]]:
+        """The columns of each sentence of the row that is wanted. Raises UserError if it is bad."""
+        ann_id, texts = read_id(cells["ann_id"], "ann_id"), _texts(cells["text"])
+        before = self.told.get(ann_id, 0)
+        self.told[ann_id] = before + len(texts)
+        if before and self.reasonseg:
+            raise UserError(f"a row before it has the same ann_id, {ann_id}.")
+        name = f"{self.name}/{ann_id}"
+        return [
+            {
+                "sample_id": name if self.reasonseg else f"{name}/{index}",
+                "query": text.strip(),
+                "sentence_index": index,
+            }
+            for index, text in enumerate(texts, before)
+            if index == 0 or self.sentences == "all"
+        ]
+
+    def describe(self, cells: dict[str, pa.Scalar]) -> dict[str, Any]:
+        """The columns that all sentences of the row share. Raises UserError where it is bad."""
+        file_id = read_id(cells["image_id"], "image_id")
+        image_path, width, height = self.images.find(file_id)
+        mask = _decode(cells["mask"], height, width)
+        if not self.reasonseg and not mask.any():
+            raise UserError("its mask covers no pixel.")
+        return self.common | {
+            "image_id": f"{self.name}/{file_id}" if self.reasonseg else _coco_id(file_id, cells),
+            "image_path": image_path,
+            "width": width,
+            "height": height,
+            "box": masks.mask_box(mask),
+            "mask": masks.encode_mask(mask),
+        }
+
+
+class _Images:
+    """The images of a mirror as files, each checked once, however many rows it has."""
+
+    def __init__(self, root: Path, mirror: str) -> None:
+        folder = images_folder(root, mirror)
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; run unpack_mirror on {mirror} first.")
+        self.root = root
+        self.paths = {path.stem: path for path in folder.iterdir()}
+        self.found: dict[str, tuple[str, int, int]] = {}
+
+    def find(self, image_id: str) -> tuple[str, int, int]:
+        """Its path below the root, width and height; raises UserError where it is not there."""
+        if image_id not in self.paths:
+            raise UserError(f"its image {image_id} was not unpacked; run unpack_mirror again.")
+        if image_id not in self.found:
+            path = self.paths[image_id]
+            self.found[image_id] = (path.relative_to(self.root).as_posix(), *check_image(path))
+        return self.found[image_id]
+
+
+def _coco_id(file_id: str, cells: dict[str, pa.Scalar]) -> str:
+    """COCO's number of the image, by which images are one in all data sets of the family.
+
+    Raises UserError where neither the `image_id` nor the path in the image's struct has it.
+    """
+    if file_id.isdecimal():
+        return str(int(file_id))
+    image = cells["image"].as_py() if "image" in cells else None
+    for name in (file_id, (image or {}).get("path") or ""):
+        if found := _COCO_FILE.search(name):
+            return str(int(found[1]))
+    raise UserError(
+        f"its image_id {file_id} is neither COCO's number nor the name of COCO's file, so that "
+        f"training and test images could not be told apart; give it one of the two."
+    )
+
+
+def _texts(cell: pa.Scalar) -> list[str]:
+    """The sentences of a row; raises UserError where there is none."""
+    value = cell.as_py()
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
+        raise UserError("its text is neither a sentence nor a list of them.")
+    return texts
+
+
+def _decode(cell: pa.Scalar, height: int, width: int) -> masks.Mask:
+    """The mask of a row as bool [height, width]; raises UserError where it is none of that size."""
+    if not cell.is_valid:
+        raise UserError("it has no mask.")
+    if isinstance(cell, pa.ListScalar):
+        return _decode_lists(cell.values, height, width)
+    value = cell.as_py()
+    if isinstance(value, (str, bytes)):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"its mask is not JSON ({error}).") from error
+    if not isinstance(value, dict):
+        raise UserError("its mask is neither lists of pixels nor a run-length encoding.")
+    return masks.rle_to_mask(value, height, width)
+
+
+def _decode_lists(lines: pa.Array, height: int, width: int) -> masks.Mask:
+    """Lists [h] of lists [w] of booleans, or of 0 and 1.
+
+    Straight from Arrow's buffers: as lists of Python's a mask of 6 megapixels takes ten times as
+    long.
+    """
+    if not isinstance(lines, (pa.ListArray, pa.LargeListArray, pa.FixedSizeListArray)):
+        raise UserError("its mask is a list, but not one of lines of pixels.")
+    pixels = lines.flatten()
+    if lines.null_count or pixels.null_count:
+        raise UserError("its mask has pixels that are null.")
+    widths = pc.unique(pc.list_value_length(lines)).to_pylist()
+    if len(widths) > 1:
+        raise UserError(f"its mask has lines of {min(widths)} to {max(widths)} pixels.")
+    if len(lines) != height or widths != [width]:
+        raise UserError(
+            f"its mask is {(widths or [0])[0]}×{len(lines)} pixels and its image {width}×{height}."
+        )
+    values = pixels.to_numpy(zero_copy_only=False)
+    if values.dtype != np.bool_ and not np.isin(values, (0, 1)).all():
+        raise UserError("its mask has values that are neither 0 nor 1.")
+    return values.astype(bool).reshape(height, width)
