@@ -7,6 +7,7 @@ evaluation never retrains.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -215,6 +216,16 @@ class RunConfig(TrainStage):
         return ScoreStage(**{name: getattr(self.evaluation, name) for name in names})
 
 
+def _name_on_hub(value: str) -> str:
+    # It becomes a folder below the data root.
+    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", value, re.ASCII):
+        raise ValueError("must be owner/name, as on the model hub")
+    return value
+
+
+Mirror = Annotated[str, AfterValidator(_name_on_hub)]
+
+
 class WorldConfig(Frozen):
     """Sizes of the drawn world: refs (one object, one sentence or more) or images of each split."""
 
@@ -239,6 +250,8 @@ class TrainingData(Frozen):
     """Of the draw."""
     leave_out_benchmark_images: bool
     """Leave out of the pool every image that a benchmark shows."""
+    mirror: Mirror | None = None
+    """The pool's mirror, with masks, read where `data.layout` is mirror; null reads the files."""
 
 
 class DataConfig(Frozen):
@@ -249,6 +262,8 @@ class DataConfig(Frozen):
     training: TrainingData
     on_bad_sample: Literal["stop", "skip"]
     """Stop at the first sample that cannot be read, or skip and count it."""
+    layout: Literal["files", "mirror"] = "files"
+    """Read the data sets' own files; or, for all that has a `mirror`, that one instead."""
     check_counts: bool = True
     """Stop where a split is not as large as published; false for a subset."""
 
@@ -258,6 +273,8 @@ class DataConfig(Frozen):
             raise refusal(
                 "root", self.root, "must be given where no world is drawn, and only there"
             )
+        if self.world is not None and self.layout == "mirror":
+            raise refusal("layout", self.layout, "must be files where the world is drawn")
         return self
 
 
@@ -270,6 +287,8 @@ class Benchmark(Frozen):
     """Who made the split; for the RefCOCO family only."""
     sentences: Literal["first", "all"] = "first"
     """One question a ref or annotation (its first sentence), or one a sentence."""
+    mirror: Mirror | None = None
+    """The split's mirror, read where `data.layout` is mirror; null reads the files."""
 
     @model_validator(mode="after")
     def _goes_with_refer(self) -> Benchmark:
@@ -282,6 +301,8 @@ class Benchmark(Frozen):
             raise refusal(
                 "sentences", "all", f"must be first; {self.dataset} is scored on its first"
             )
+        if self.mirror is not None and self.dataset == "lisa_grounding":
+            raise refusal("mirror", self.mirror, "must be left out; no mirror has its first shapes")
         return self
 
 

@@ -137,6 +137,20 @@ def test_stages_are_read_back(tmp_path: Path) -> None:
 # file, path of the changed key, its value, and the sentence it ends in
 REFUSED = [
     (
+        *("scales/micro.yaml", "data/layout", "mirror"),
+        'scales/micro.yaml: data.layout = "mirror": must be files where the world is drawn.',
+    ),
+    (
+        *("benchmarks.yaml", "lisa_grounding/mirror", "o/n"),
+        'benchmarks.yaml: benchmark lisa_grounding: mirror = "o/n": must be left out; no mirror '
+        "has its first shapes.",
+    ),
+    (
+        *("benchmarks.yaml", "reasonseg_val/mirror", "../n"),
+        'benchmarks.yaml: benchmark reasonseg_val: mirror = "../n": must be owner/name, as on '
+        "the model hub.",
+    ),
+    (
         *("runs.yaml", "grpo/train/clip_high", 0.1),
         "runs.yaml: run grpo: train.clip_high = 0.1: must be >= clip_low (0.2).",
     ),

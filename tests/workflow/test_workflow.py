@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import re
 import shutil
@@ -13,8 +14,11 @@ import zipfile
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 SCALE = "smoke"
@@ -213,6 +217,52 @@ def test_fetching_is_refused_where_the_world_is_drawn(tmp_path: Path) -> None:
     assert (
         f"scale={SCALE} draws its data and fetches none; add --config scale=paper." in done.stdout
     )
+
+
+@pytest.fixture
+def mirror_settings(tmp_path: Path) -> Path:
+    """The paper's settings, with the benchmarks read from mirrors below a root that is empty."""
+    settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "layout", value="mirror")
+    scale = settings / "scales" / "paper.yaml"
+    values = yaml.safe_load(scale.read_text())
+    (tmp_path / "data").mkdir()
+    values["data"] |= {"root": str(tmp_path / "data"), "check_counts": False}
+    scale.write_text(yaml.safe_dump(values))
+    return settings
+
+
+def test_mirrors_take_the_place_of_files_and_are_planned_before_they_are_there(
+    mirror_settings: Path, tmp_path: Path
+) -> None:
+    plan = planned(*options(tmp_path / "results", mirror_settings, scale="paper"))
+    # The pool, and LISA-Grounding's first shapes, are in no mirror.
+    counts = {"unpack_mirror": 5, "index_mirror": 5, "index_refer": 1, "index_lisa_grounding": 1}
+    assert plan | counts == plan
+    assert "index_reasonseg" not in plan
+    assert plan["resize_images"] == 7
+
+
+def test_a_mirror_is_unpacked_and_indexed_once(mirror_settings: Path, tmp_path: Path) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (6, 4)).save(picture, format="PNG")
+    row = {
+        "image": {"bytes": picture.getvalue(), "path": "a.jpg"},
+        "text": "the thing that rolls",
+        "mask": [[True] * 6] * 4,
+        "image_id": "a",
+        "ann_id": "a",
+    }
+    folder = tmp_path / "data" / "mirrors" / "Ricky06662--ReasonSeg_val"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist([row]), folder / "test.parquet")
+    samples = f"{tmp_path}/results/paper/samples/reasonseg_val.parquet"
+    command = [samples, "--cores", "1", *options(tmp_path / "results", mirror_settings, "paper")]
+    done = snakemake(*command)
+    assert done.returncode == 0, done.stdout
+    (image_path,) = pq.read_table(samples)["image_path"].to_pylist()
+    assert image_path == "mirror_images/Ricky06662--ReasonSeg_val/a.png"
+    assert (tmp_path / "data" / image_path).read_bytes() == picture.getvalue()
+    assert planned(*command) == {}
 
 
 def test_a_bad_value_stops_the_workflow_with_one_sentence(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ TABLES = f"{CHOICE.results}/tables"
 WORLD = f"{OUT}/world"
 # What reads originals needs the drawn world; public data is there since its samples were indexed.
 DRAWN_WORLD = WORLD if EXPERIMENT.data.world else []
+MIRROR_IMAGES = f"{EXPERIMENT.data.root}/mirror_images"
 COUNTS = "--check-counts" if EXPERIMENT.data.check_counts else "--no-check-counts"
 PUBLISHED = f"{CHOICE.settings}/published.yaml"
 
@@ -82,10 +83,23 @@ def get_trainings(runs):
     ]
 
 
-def get_benchmarks(*datasets):
-    """The benchmarks that are splits of `datasets`."""
+def get_source(samples):
+    """What a table of samples is read from: a benchmark's split, or the training pool's."""
+    pool = samples == "pool"
+    return EXPERIMENT.data.training if pool else EXPERIMENT.benchmarks[samples]
+
+
+def get_mirror(samples):
+    """The mirror that a table of samples is read from; None where it is read from the files."""
+    return get_source(samples).mirror if EXPERIMENT.data.layout == "mirror" else None
+
+
+def get_indexed(*datasets):
+    """The tables of samples that are read from the files of `datasets`."""
     return [
-        name for name, one in EXPERIMENT.benchmarks.items() if one.dataset in datasets
+        name
+        for name in ("pool", *EXPERIMENT.benchmarks)
+        if get_source(name).dataset in datasets and not get_mirror(name)
     ]
 
 
@@ -94,16 +108,11 @@ def get_root(wildcards):
     return EXPERIMENT.data.root or WORLD
 
 
-def get_dataset(samples):
-    """The data set of a benchmark, or of the training pool."""
-    if samples == "pool":
-        return EXPERIMENT.data.training.dataset
-    return EXPERIMENT.benchmarks[samples].dataset
-
-
 def get_fetched(samples):
     """The records of the fetched data sets that `samples` are read from."""
-    dataset = get_dataset(samples)
+    if get_mirror(samples):
+        return []  # a person puts mirrors where they are to be
+    dataset = get_source(samples).dataset
     refer = dataset.startswith("refcoco")
     names = [dataset, "train2014"] if refer else ["reasonseg"]
     return [f"{OUT}/fetched/{name}.json" for name in names]
@@ -127,14 +136,29 @@ def get_all_fetched(wildcards):
 
 
 def get_refer_options(wildcards):
-    """What `index_refer` reads: a benchmark's split, or every sentence of the training pool."""
-    pool = wildcards.samples == "pool"
-    one = EXPERIMENT.data.training if pool else EXPERIMENT.benchmarks[wildcards.samples]
-    sentences = "all" if pool else one.sentences
+    """What to read of a RefCOCO set: a benchmark's split, or all sentences of the training pool."""
+    one = get_source(wildcards.samples)
+    sentences = "all" if wildcards.samples == "pool" else one.sentences
     return (
         f"--dataset {one.dataset} --split-by {one.split_by} --split {one.split} "
         f"--sentences {sentences}"
     )
+
+
+def get_mirror_options(wildcards):
+    """Which mirror to read, and what it holds."""
+    one = get_source(wildcards.samples)
+    if one.dataset == "reasonseg":
+        held = f"--dataset {one.dataset} --split {one.split}"
+    else:
+        held = get_refer_options(wildcards)
+    return f"--mirror {one.mirror} {held}"
+
+
+def get_mirror_images(wildcards):
+    """The unpacked images of a mirror."""
+    owner, name = Path(get_mirror(wildcards.samples)).parts
+    return f"{MIRROR_IMAGES}/{owner}--{name}"
 
 
 def get_split(wildcards):

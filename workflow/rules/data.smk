@@ -27,7 +27,7 @@ rule index_refer:
     benchmark:
         f"{OUT}/timings/jobs/index_refer/{{samples}}.tsv"
     wildcard_constraints:
-        samples=get_names(["pool", *get_benchmarks("refcoco", "refcoco+", "refcocog")]),
+        samples=get_names(get_indexed("refcoco", "refcoco+", "refcocog")),
     conda:
         ENVIRONMENT
     params:
@@ -50,7 +50,7 @@ rule index_reasonseg:
     benchmark:
         f"{OUT}/timings/jobs/index_reasonseg/{{samples}}.tsv"
     wildcard_constraints:
-        samples=get_names(get_benchmarks("reasonseg")),
+        samples=get_names(get_indexed("reasonseg")),
     conda:
         ENVIRONMENT
     params:
@@ -73,7 +73,7 @@ rule index_lisa_grounding:
     benchmark:
         f"{OUT}/timings/jobs/index_lisa_grounding/{{samples}}.tsv"
     wildcard_constraints:
-        samples=get_names(get_benchmarks("lisa_grounding")),
+        samples=get_names(get_indexed("lisa_grounding")),
     conda:
         ENVIRONMENT
     params:
