@@ -12,14 +12,18 @@ from typing import Any
 
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from torch import LongTensor, Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from samr1.errors import UserError
 from samr1.files import whole_folder
+from samr1.hub import HubName, require
 from samr1.policy.attention import ATTENTION
+from samr1.policy.meta import read_policy_config
 from samr1.policy.prompt import SYSTEM_PROMPT, Dialect, build_prompt
+from samr1.weights import safetensors_files
 
 # Tokens that stand for an image or a video, or open and close one. A response that held one would
 # be taken for another image by the next forward pass, so they are suppressed in sampling and, for
@@ -65,22 +69,48 @@ class Question:
 def load_policy(
     path: str | Path, dtype: str = "float32", device: torch.device | str = "cpu"
 ) -> Policy:
-    """Load the policy from a `transformers` folder or a hub id, in evaluation mode.
+    """Load a Qwen2.5-VL of any size from a folder or a hub name, in evaluation mode.
 
-    Raises UserError when `path` is a folder that lacks a model, or the tokenizer lacks a token.
+    The weights are safetensors, mapped from the disk: where the checkpoint has `dtype` already the
+    host's memory holds no copy of them, however many processes load it, and else one, in `dtype`.
+    Code that comes with a checkpoint is never run.
+
+    Raises UserError when there is no such policy, its weights do not fit its configuration, or its
+    tokenizer lacks a token.
     """
-    if Path(path).is_dir() and not (Path(path) / "config.json").is_file():
-        raise UserError(f"{path}: holds no config.json; name a folder that a policy was saved in.")
+    config = read_policy_config(path)
+    place = require(path)
+    name: str
+    pinned: dict[str, Any]
+    if isinstance(place, HubName):
+        name, pinned = place.name, {"revision": place.revision}
+    else:
+        name, pinned = str(place), {}
+        safetensors_files(place)
     try:
-        model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-            str(path), dtype=getattr(torch, dtype), attn_implementation="sdpa"
+        both: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+            name,
+            config=config,
+            dtype=getattr(torch, dtype),
+            attn_implementation="sdpa",
+            use_safetensors=True,
+            output_loading_info=True,
+            **pinned,
         )
-        tokenizer = AutoTokenizer.from_pretrained(str(path))
-        image_processor = Qwen2VLImageProcessorPil.from_pretrained(str(path))
-    except OSError as error:
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **pinned)
+        image_processor = Qwen2VLImageProcessorPil.from_pretrained(name, **pinned)
+    except (OSError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path}: cannot be loaded as a policy ({reason})") from error
-    model.to(device=torch.device(device))  # type: ignore[call-arg]
+    model, loaded = both
+    # What is missing would be drawn at random, and said in a warning alone.
+    for kind in ("missing", "unexpected"):
+        if keys := sorted(loaded[f"{kind}_keys"]):
+            raise UserError(
+                f"{path}: the weights do not fit config.json: {len(keys)} {kind}, first {keys[0]}; "
+                "get the checkpoint again."
+            )
+    model.to(device=torch.device(device))
     return assemble_policy(model.eval(), tokenizer, image_processor, name=str(path))
 
 

@@ -1,0 +1,80 @@
+"""A policy without its weights: the configuration of a checkpoint, and the model on torch's meta
+device, where tensors have shapes and no data. The largest takes a second and no memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from huggingface_hub.errors import StrictDataclassError
+from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+from transformers.conversion_mapping import get_model_conversion_mapping
+from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
+
+from samr1.errors import UserError
+from samr1.hub import HubName, fetch_file, require
+from samr1.weights import Shape, Shapes, tensor_shapes
+
+MODEL_TYPE = "qwen2_5_vl"
+
+
+def read_policy_config(path: str | Path) -> Qwen2_5_VLConfig:
+    """The configuration of the policy at `path`: a folder, or a hub name with its revision.
+
+    Raises UserError where there is none, or it is of another family than Qwen2.5-VL.
+    """
+    place = require(path)
+    file = fetch_file(place, "config.json") if isinstance(place, HubName) else place / "config.json"
+    if not file.is_file():
+        raise UserError(f"{path}: holds no config.json; name a folder that a policy was saved in.")
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        kind = values.get("model_type")
+    except (ValueError, AttributeError) as error:
+        raise UserError(f"{file}: is no JSON object ({error}); get it again.") from error
+    if kind != MODEL_TYPE:
+        raise UserError(f"{path}: is a model of type {kind!r}; only {MODEL_TYPE} can be trained.")
+    try:
+        return Qwen2_5_VLConfig.from_dict(values)
+    except (TypeError, ValueError, KeyError, StrictDataclassError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{file}: is refused ({reason}); get the original again.") from error
+
+
+def build_on_meta(config: Qwen2_5_VLConfig) -> Qwen2_5_VLForConditionalGeneration:
+    """The model of `config` with shapes and no data."""
+    with torch.device("meta"):
+        return Qwen2_5_VLForConditionalGeneration(config)
+
+
+def needed_shapes(model: Qwen2_5_VLForConditionalGeneration) -> Shapes:
+    """The names and shapes that a checkpoint must bring, under the model's own names.
+
+    Weights that are tied to another come with it.
+    """
+    shapes = tensor_shapes(model.state_dict())
+    return {key: shape for key, shape in shapes.items() if key not in model.all_tied_weights_keys}
+
+
+def name_as_model(model: Qwen2_5_VLForConditionalGeneration, found: Mapping[str, Shape]) -> Shapes:
+    """A checkpoint's names as the model's, by the renamings that `from_pretrained` applies.
+
+    The published checkpoints say `visual.…` and `model.layers.…` where the model has
+    `model.visual.…` and `model.language_model.layers.…`. A copy of a tied weight is left out, as it
+    is in loading. Names that the model does not have stay what they come to.
+    """
+    transforms = get_model_conversion_mapping(model)
+    renamings = [one for one in transforms if isinstance(one, WeightRenaming)]
+    converters = [one for one in transforms if isinstance(one, WeightConverter)]
+    own = model.state_dict()
+    prefix = model.base_model_prefix
+    named: Shapes = {}
+    for key, shape in found.items():
+        new, _ = rename_source_key(key, renamings, converters, prefix, own)
+        if new not in own and key in own:
+            new = key
+        if new not in model.all_tied_weights_keys:
+            named[new] = tuple(shape)
+    return named
