@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from samr1.config_errors import explain, read_mapping
 from samr1.errors import UserError
+from samr1.hub import ModelPath
 from samr1.policy.prompt import Dialect
 
 Positive = Annotated[int, Field(ge=1)]
@@ -39,8 +40,8 @@ class Frozen(BaseModel):
 
 
 class PolicyConfig(Frozen):
-    path: str
-    """Folder of the base policy (relative to the repository) or its name on the model hub."""
+    path: ModelPath
+    """Folder of the base policy (relative to the repository), or `owner/name@commit` on the hub."""
     image_size: Positive
     """Side in pixels of the square image that the policy sees."""
     dtype: Literal["float32", "bfloat16"]
@@ -59,8 +60,8 @@ class CacheConfig(Frozen):
 
 
 class SegmenterConfig(Frozen):
-    path: str
-    """Folder with config.yaml and model.safetensors, or a published checkpoint's name."""
+    path: ModelPath
+    """Folder with config.yaml and model.safetensors, one of Meta's .pt files, or its hub name."""
     image_size: Positive
     """Side in pixels of the segmenter's square input; it reads the original image."""
     cache: CacheConfig | None = None

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from huggingface_hub import hf_hub_download, snapshot_download
+from pydantic import AfterValidator
 
 from samr1.errors import UserError
 
@@ -47,6 +49,15 @@ def locate(path: str | Path) -> Path | HubName:
         "must be a folder or file that is here, or a name on the model hub with its revision, "
         "owner/name@<commit of 40 hexadecimal digits>, so that results can be repeated"
     )
+
+
+def _located(path: str) -> str:
+    locate(path)
+    return path
+
+
+ModelPath = Annotated[str, AfterValidator(_located)]
+"""A path in the configuration that `locate` accepts."""
 
 
 def require(path: str | Path) -> Path | HubName:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import torch
 from model import DIALECT, QUERY, noise_image
-from omegaconf import OmegaConf
 from ours import make_stage
 from record import Figure, Record, alternate, today
 from setting import ROOT, Setting, machine, make_parser, use_threads
@@ -19,10 +17,12 @@ from setting import ROOT, Setting, machine, make_parser, use_threads
 from samr1.config import TrainStage
 from samr1.data.images import load_rgb
 from samr1.data.masks import decode_mask, encode_mask
+from samr1.micro.segmenter_config import IMAGE_SIZE as MICRO_SIZE
 from samr1.policy.answer import parse_answer, to_original
 from samr1.policy.prompt import format_answer
 from samr1.segmenter import Embedding, Prompt, Segmenter, mask_iou
-from samr1.segmenter.build import build_sam2, load_sam2
+from samr1.segmenter.build import build_sam2, read_config
+from samr1.segmenter.files import published_config
 from samr1.train.batches import Batch, Sample
 from samr1.train.reward import judge_groups
 
@@ -35,13 +35,9 @@ Way = Callable[[], list[float]]  # the IoU of each response's mask
 def load_segmenter(kind: str) -> Segmenter:
     """SAM2-Large of sam2's own configuration with random weights, or the micro one as shipped."""
     if kind == "micro":
-        return Segmenter(load_sam2(ROOT / "src/samr1/micro/weights/segmenter"))
-    text = (resources.files("sam2") / "configs/sam2/sam2_hiera_l.yaml").read_text()
-    # Not by a plain YAML reader, to which 1e-6 is a word.
-    model = OmegaConf.to_container(OmegaConf.create(text).model)
-    del model["compile_image_encoder"]
+        return Segmenter.load(ROOT / "src/samr1/micro/weights/segmenter", MICRO_SIZE)
     torch.manual_seed(0)
-    return Segmenter(build_sam2(model))
+    return Segmenter(build_sam2(read_config(published_config("sam2_hiera_large"))))
 
 
 def make_sample(root: Path) -> Sample:

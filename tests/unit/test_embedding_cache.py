@@ -20,6 +20,7 @@ from samr1.data.resizing import ImageStore
 from samr1.errors import UserError
 from samr1.segmenter import Embedding, Prompt, Segmenter
 from samr1.segmenter.cache import EmbeddingCache
+from samr1.segmenter.files import find_sam2
 from samr1.train.loop import train_policy
 from samr1.train.reward import judge_groups
 
@@ -101,7 +102,7 @@ def test_what_is_there_is_not_computed_again(
 def test_a_change_of_anything_is_another_file(world: Path, tmp_path: Path, change: str) -> None:
     def place(folder: Path, image: np.ndarray) -> Path:
         config = CacheConfig(folder=str(tmp_path / "cache"), gigabytes=1)
-        return EmbeddingCache(config, folder, torch.device("cpu")).place(image)
+        return EmbeddingCache(config, find_sam2(folder), torch.device("cpu")).place(image)
 
     folder = tmp_path / "segmenter"
     folder.mkdir()
@@ -179,7 +180,7 @@ def test_a_file_with_other_tensors_is_named(world: Path, tmp_path: Path) -> None
 def use_cache(folder: Path, segmenter: Path, seed: int, failures: Any) -> None:
     """Read and write 8 embeddings in a random order, with room for 4 of them."""
     config = CacheConfig(folder=str(folder), gigabytes=4.5 * 2 * 1000 / 1e9)
-    cache = EmbeddingCache(config, segmenter, torch.device("cpu"))
+    cache = EmbeddingCache(config, find_sam2(segmenter), torch.device("cpu"))
     for image in np.random.default_rng(seed).integers(0, 8, 200).tolist():
         place = cache.place(np.full((2, 2, 3), image, np.uint8))
         levels = cache.read(place)

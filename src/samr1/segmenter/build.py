@@ -1,21 +1,30 @@
-"""Build a SAM 2 image model from a folder of `config.yaml` + `model.safetensors`.
+"""Build a SAM 2 image model from its configuration and give it its weights.
 
 The configuration is in the form of the public SAM 2 yaml files (`_target_` and arguments). Only
-classes below `sam2.modeling` may be named, so that a configuration file cannot run other code.
+classes below `sam2.modeling` may be named, so that a configuration file cannot run other code; and
+Meta's checkpoints, which are pickles, are read by torch's loader of plain weights, which runs none.
 """
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from sam2.modeling.sam2_base import SAM2Base
+from torch import Tensor
 
 from samr1.errors import UserError
+from samr1.segmenter.files import SegmenterFiles
+from samr1.weights import find_mismatch, tensor_shapes
 
 ALLOWED_PREFIX = "sam2.modeling."
 
@@ -46,20 +55,59 @@ def build_sam2(config: Mapping[str, Any], where: str = "config") -> SAM2Base:
     return model.eval()
 
 
-def load_sam2(folder: Path) -> SAM2Base:
-    """The SAM 2 of `folder` (`config.yaml`, `model.safetensors`), in eval mode, on the CPU.
+def read_config(file: Path) -> dict[str, Any]:
+    """The `_target_` tree of a yaml file; in sam2's own files it stands under `model`.
 
-    Raises UserError when a file is missing or the weights do not fit the configuration.
+    Raises UserError where the file cannot be read or holds no mapping.
     """
-    for name in ("config.yaml", "model.safetensors"):
-        if not (folder / name).is_file():
-            raise UserError(f"{folder / name}: no such file; a segmenter folder needs it.")
-    config = yaml.safe_load((folder / "config.yaml").read_text())
-    model = build_sam2(config, str(folder / "config.yaml"))
     try:
-        model.load_state_dict(load_file(folder / "model.safetensors"))
-    except RuntimeError as error:
+        # Not by a plain YAML reader, to which 1e-6 is a word.
+        config: Any = OmegaConf.to_container(OmegaConf.load(file))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{file}: cannot be read ({reason}); get it again.") from error
+    if not isinstance(config, dict):
+        raise UserError(f"{file}: must be a mapping with a _target_; get it again.")
+    return dict(config.get("model", config))
+
+
+def read_weights(file: Path) -> dict[str, Tensor]:
+    """The state dict in a `.safetensors` file, or under `model` in one of Meta's `.pt` files.
+
+    On the CPU. Raises UserError where the file is broken or holds anything but tensors.
+    """
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
         raise UserError(
-            f"{folder / 'model.safetensors'}: the weights do not fit config.yaml ({error})."
+            f"{file}: asks to run code, or is no file of weights, and is not loaded; get it from "
+            "Meta or the model hub."
         ) from error
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{file}: cannot be read ({reason}); get it again.") from error
+    weights = content.get("model") if isinstance(content, dict) else None
+    if not isinstance(weights, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()
+    ):
+        raise UserError(f"{file}: holds no weights under `model`, as Meta's files do; get its own.")
+    return weights
+
+
+def load_sam2(files: SegmenterFiles) -> SAM2Base:
+    """The SAM 2 of `files`, in eval mode, on the CPU.
+
+    Raises UserError when a file cannot be read or the weights do not fit the configuration.
+    """
+    model = build_sam2(read_config(files.config), str(files.config))
+    weights = read_weights(files.weights)
+    mismatch = find_mismatch(tensor_shapes(model.state_dict()), tensor_shapes(weights))
+    if mismatch:
+        raise UserError(
+            f"{files.weights}: the weights do not fit {files.config.name}: {mismatch}; get the "
+            "file that belongs to it."
+        )
+    model.load_state_dict(weights)
     return model

@@ -24,6 +24,7 @@ from torch import Tensor
 from samr1.config import CacheConfig
 from samr1.errors import UserError
 from samr1.files import whole_file
+from samr1.segmenter.files import SegmenterFiles
 
 # To be raised when the segmenter comes to compute something else from the same files and pixels.
 _VERSION = 1
@@ -37,8 +38,10 @@ _SECONDS_OF_A_DEAD_PART = 3600.0
 class EmbeddingCache:
     """Embeddings of one segmenter, as lists of tensors (finest level first), by image."""
 
-    def __init__(self, config: CacheConfig, segmenter: Path, device: torch.device) -> None:
-        """A cache in `config.folder` for the segmenter folder `segmenter`, computed on `device`."""
+    def __init__(
+        self, config: CacheConfig, segmenter: SegmenterFiles, device: torch.device
+    ) -> None:
+        """A cache in `config.folder` for the segmenter of two files, computed on `device`."""
         self._folder = Path(config.folder)
         self._bytes = int(config.gigabytes * 1e9)
         self._segmenter = _identity(segmenter, device)
@@ -97,11 +100,11 @@ class EmbeddingCache:
                     part.unlink()
 
 
-def _identity(segmenter: Path, device: torch.device) -> hashlib._Hash:
+def _identity(segmenter: SegmenterFiles, device: torch.device) -> hashlib._Hash:
     """The beginning of every digest: all but the image."""
     digest = hashlib.sha256()
-    for name in ("config.yaml", "model.safetensors"):
-        with (segmenter / name).open("rb") as file:
+    for path in (segmenter.config, segmenter.weights):
+        with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     # Sums are rounded by their order, which goes with the library, the device and the threads.
     chip = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -27,6 +27,7 @@ from samr1.config import CacheConfig
 from samr1.errors import UserError
 from samr1.segmenter.build import load_sam2
 from samr1.segmenter.cache import EmbeddingCache
+from samr1.segmenter.files import find_sam2
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -86,13 +87,16 @@ class Segmenter:
         device: str | torch.device = "cpu",
         cache: CacheConfig | None = None,
     ) -> Segmenter:
-        """The segmenter of the folder `path`, whose square input has `image_size` pixels a side.
+        """The segmenter at `path`, whose square input has `image_size` pixels a side.
 
+        `path` is a folder, one of Meta's .pt files or its hub name (`samr1.segmenter.files`).
         `cache` keeps its embeddings on disk, rounded to bfloat16.
 
-        Raises UserError when the folder lacks a file or its model has another input size.
+        Raises UserError when a file is missing, the weights do not fit, or its model has another
+        input size.
         """
-        model = load_sam2(Path(path))
+        files = find_sam2(path)
+        model = load_sam2(files)
         if model.image_size != image_size:
             raise UserError(
                 f"{path}: the segmenter's input is {model.image_size} pixels a side, not "
@@ -100,7 +104,7 @@ class Segmenter:
             )
         if cache is None:
             return cls(model, device)
-        return cls(model, device, EmbeddingCache(cache, Path(path), torch.device(device)))
+        return cls(model, device, EmbeddingCache(cache, files, torch.device(device)))
 
     @property
     def device(self) -> torch.device:
