@@ -7,6 +7,7 @@ from samr1.config import dump_stage, parse_config
 from samr1.config_datasets import load_datasets
 from samr1.config_merge import Choice, load_experiment
 from samr1.errors import UserError
+from samr1.hub import HubName, locate
 
 # Jobs use the interpreter that runs Snakemake, whatever is first on the path.
 shell.prefix(
@@ -179,9 +180,8 @@ def get_files(folder):
 
 
 def get_weights(model):
-    """A model's files as inputs; a name on the model hub (`owner/name`) is no file."""
-    on_hub = model.path.count("/") == 1 and not Path(model.path).exists()
-    return [] if on_hub else get_files(model.path)
+    """A model's files as inputs; a name on the model hub is no file."""
+    return [] if isinstance(locate(model.path), HubName) else get_files(model.path)
 
 
 def get_segmenter(wildcards):
@@ -192,6 +192,13 @@ def get_segmenter(wildcards):
 def get_base_policy(wildcards):
     """The files of the policy that training starts from."""
     return get_weights(RUNS[wildcards.run].policy)
+
+
+def get_check(wildcards):
+    """The page of the check of a run's models: the first run that has the same writes it."""
+    models = [(run.policy, run.segmenter) for run in RUNS.values()]
+    same = models.index((RUNS[wildcards.run].policy, RUNS[wildcards.run].segmenter))
+    return f"{OUT}/checks/{list(RUNS)[same]}.md"
 
 
 def get_policy(wildcards):

@@ -7,6 +7,7 @@ rule predict_masks:
         samples=f"{OUT}/samples/{{benchmark}}.parquet",
         images=f"{OUT}/images/{{benchmark}}.parquet",
         world=DRAWN_WORLD,
+        checked=ancient(get_check),
     output:
         predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
         timings=f"{OUT}/timings/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",

@@ -7,6 +7,7 @@ rule train_policy:
         samples=f"{OUT}/samples/training.parquet",
         images=f"{OUT}/images/training.parquet",
         world=DRAWN_WORLD,
+        checked=ancient(get_check),  # looked at again, it retrains nothing
     output:
         policy=directory(f"{OUT}/policies/{{run}}/seed_{{seed}}"),
         metrics=f"{OUT}/training/{{run}}/seed_{{seed}}.parquet",

@@ -80,12 +80,8 @@ def load_policy(
     """
     config = read_policy_config(path)
     place = require(path)
-    name: str
-    pinned: dict[str, Any]
-    if isinstance(place, HubName):
-        name, pinned = place.name, {"revision": place.revision}
-    else:
-        name, pinned = str(place), {}
+    name, pinned = _pinned(place)
+    if isinstance(place, Path):
         safetensors_files(place)
     try:
         both: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(
@@ -97,11 +93,8 @@ def load_policy(
             output_loading_info=True,
             **pinned,
         )
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **pinned)
-        image_processor = Qwen2VLImageProcessorPil.from_pretrained(name, **pinned)
     except (OSError, RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: cannot be loaded as a policy ({reason})") from error
+        raise _unloadable(path, error) from error
     model, loaded = both
     # What is missing would be drawn at random, and said in a warning alone.
     for kind in ("missing", "unexpected"):
@@ -111,7 +104,37 @@ def load_policy(
                 "get the checkpoint again."
             )
     model.to(device=torch.device(device))
+    tokenizer, image_processor = load_processors(path)
     return assemble_policy(model.eval(), tokenizer, image_processor, name=str(path))
+
+
+def load_processors(
+    path: str | Path,
+) -> tuple[PreTrainedTokenizerBase, Qwen2VLImageProcessorPil]:
+    """The tokenizer and the image processor of the policy at `path`.
+
+    Raises UserError where one of them cannot be read.
+    """
+    name, pinned = _pinned(require(path))
+    try:
+        return (
+            AutoTokenizer.from_pretrained(name, trust_remote_code=False, **pinned),
+            Qwen2VLImageProcessorPil.from_pretrained(name, **pinned),
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise _unloadable(path, error) from error
+
+
+def _pinned(place: Path | HubName) -> tuple[str, dict[str, Any]]:
+    """What `from_pretrained` is told of a place."""
+    if isinstance(place, HubName):
+        return place.name, {"revision": place.revision}
+    return str(place), {}
+
+
+def _unloadable(path: str | Path, error: Exception) -> UserError:
+    reason = next(iter(str(error).splitlines()), repr(error))
+    return UserError(f"{path}: cannot be loaded as a policy ({reason})")
 
 
 def assemble_policy(
@@ -124,10 +147,7 @@ def assemble_policy(
 
     The language model gets the attention that also takes block masks.
     """
-    vocabulary = tokenizer.get_vocab()
-    missing = [token for token in (*VISION_TOKENS, STOP_TOKEN) if token not in vocabulary]
-    if missing:
-        raise UserError(f"{name}: its tokenizer lacks the token {missing[0]}; use a Qwen2.5-VL's.")
+    vocabulary = known_tokens(tokenizer, name)
     # Rows of the output layer beyond the vocabulary only round its size; they mean no token.
     rounding = range(len(tokenizer), model.model.language_model.config.vocab_size)
     model.model.language_model.set_attn_implementation(ATTENTION)
@@ -141,27 +161,23 @@ def assemble_policy(
     )
 
 
+def known_tokens(tokenizer: PreTrainedTokenizerBase, name: str) -> dict[str, int]:
+    """The tokenizer's vocabulary; raises UserError where it lacks a token that is needed."""
+    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    missing = [token for token in (*VISION_TOKENS, STOP_TOKEN) if token not in vocabulary]
+    if missing:
+        raise UserError(f"{name}: its tokenizer lacks the token {missing[0]}; use a Qwen2.5-VL's.")
+    return vocabulary
+
+
 def encode_question(policy: Policy, image: Image.Image, query: str, dialect: Dialect) -> Question:
     """Encode an already resized RGB `image` and `query` as the policy's prompt in `dialect`.
 
     The tensors are on the CPU. Raises UserError when the image's sides are not whole numbers of
     merged patches, or when its tokens in the prompt differ in number from its merged patches.
     """
-    pixel_values, grid_thw = encode_image(policy, image)
-    messages: list[dict[str, Any]] = [
-        {"role": "system", "content": SYSTEM_PROMPT},
-        {
-            "role": "user",
-            "content": [
-                {"type": "image"},
-                {"type": "text", "text": build_prompt(dialect, query)},
-            ],
-        },
-    ]
-    text = policy.tokenizer.apply_chat_template(
-        messages, tokenize=False, add_generation_prompt=True
-    )
-    ids = policy.tokenizer(text, add_special_tokens=False)["input_ids"]
+    pixel_values, grid_thw = encode_image(policy.image_processor, image)
+    ids = encode_prompt(policy.tokenizer, query, dialect)
     merge = policy.image_processor.merge_size
     needed = int(grid_thw.prod()) // merge**2
     expanded = _expand_image_token(ids, policy.image_token_id, needed)
@@ -178,9 +194,25 @@ def encode_question(policy: Policy, image: Image.Image, query: str, dialect: Dia
     return Question(input_ids, pixel_values, grid_thw, positions[:, 0])
 
 
-def encode_image(policy: Policy, image: Image.Image) -> tuple[Tensor, Tensor]:
+def encode_prompt(tokenizer: PreTrainedTokenizerBase, query: str, dialect: Dialect) -> list[int]:
+    """The token ids of the whole chat before the response; the image is one token yet."""
+    messages: list[dict[str, Any]] = [
+        {"role": "system", "content": SYSTEM_PROMPT},
+        {
+            "role": "user",
+            "content": [
+                {"type": "image"},
+                {"type": "text", "text": build_prompt(dialect, query)},
+            ],
+        },
+    ]
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def encode_image(processor: Qwen2VLImageProcessorPil, image: Image.Image) -> tuple[Tensor, Tensor]:
     """Cut an RGB image into normalised patches: [N, D] float32 and the grid [1, 3] int64."""
-    processor = policy.image_processor
     unit = processor.patch_size * processor.merge_size
     if image.width % unit or image.height % unit:
         raise UserError(

@@ -1,0 +1,23 @@
+# Before an hour is spent: are the models whole, and do they run? Once for each pair of policy and
+# segmenter; what is on the model hub is downloaded here, once, before many processes ask for it.
+rule check_models:
+    input:
+        config=f"{OUT}/config/predict/{{run}}.yaml",
+        policy=get_base_policy,
+        segmenter=get_segmenter,
+    output:
+        f"{OUT}/checks/{{run}}.md",
+    log:
+        f"{OUT}/logs/check_models/{{run}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/check_models/{{run}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: get_threads
+    resources:
+        gpu=1 if EXPERIMENT.gpus else 0,
+    params:
+        threads=get_threads,
+    shell:
+        "OMP_NUM_THREADS={params.threads} python -m samr1.cli.check_models "
+        "--config {input.config} --output {output} 2> {log}"
