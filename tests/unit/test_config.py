@@ -187,6 +187,12 @@ REFUSED = [
         "mean one distribution.",
     ),
     (
+        *("runs.yaml", "sam_r1/policy", {"path": "Qwen/Qwen2.5-VL-7B-Instruct"}),
+        'runs.yaml: run sam_r1: policy.path = "Qwen/Qwen2.5-VL-7B-Instruct": must be a folder or '
+        "file that is here, or a name on the model hub with its revision, owner/name@<commit of 40 "
+        "hexadecimal digits>, so that results can be repeated.",
+    ),
+    (
         *("runs.yaml", "sam_r1/seed", 3),
         "runs.yaml: run sam_r1: seed: is not a run's to choose; remove it.",
     ),
