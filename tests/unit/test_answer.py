@@ -163,6 +163,12 @@ def test_scaling_to_the_original_image() -> None:
     assert to_original(failed, (84, 84), (640, 480)) == failed
 
 
+def test_an_answer_on_0_to_1000_is_scaled_as_one_in_a_frame_of_1000() -> None:
+    frame = (1000, 1000)
+    answer = parse_answer('{"bbox_2d": [0, 500, 250, 1000]}', "qwen", frame)
+    assert to_original(answer, frame, (640, 480)).box == (0.0, 240.0, 160.0, 480.0)
+
+
 def test_what_counts_as_a_number() -> None:
     assert finite_number(-0.5) == -0.5
     assert [finite_number(x) for x in (True, None, "1", [1], math.nan, -math.inf, 10**400)] == [

@@ -90,11 +90,15 @@ def parse_answer(
 def to_original(answer: Answer, frame: tuple[int, int], size: tuple[int, int]) -> Answer:
     """The answer with box and points scaled from the policy's frame to the original image.
 
-    `frame` and `size` are (width, height) in pixels; coordinates are not rounded.
+    `frame` and `size` are (width, height) in pixels; coordinates are not rounded. Where answers are
+    relative, on 0–1000 of either side, the frame is (1000, 1000), for `parse_answer` as well.
 
     >>> small = Answer((0.0, 42.0, 84.0, 84.0), ((42.0, 42.0, 1),), None, None, "ok")
     >>> to_original(small, (84, 84), (640, 480)).box
     (0.0, 240.0, 640.0, 480.0)
+    >>> to_original(Answer((0.0, 500.0, 250.0, 1000.0), (), None, None, "ok"),
+    ...             (1000, 1000), (640, 480)).box
+    (0.0, 240.0, 160.0, 480.0)
     """
     x_scale, y_scale = size[0] / frame[0], size[1] / frame[1]
     box = answer.box
