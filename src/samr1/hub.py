@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from huggingface_hub import hf_hub_download, snapshot_download
 from pydantic import AfterValidator
 
 from samr1.errors import UserError
@@ -68,23 +67,29 @@ def require(path: str | Path) -> Path | HubName:
         raise UserError(f"{path}: {error}.") from error
 
 
+# Its library is imported where it is used: every command reads the configuration, which needs this
+# module, and few go to the hub.
 def fetch_file(place: HubName, file: str) -> Path:
     """One file of the repository, from the hub's local cache or else downloaded into it."""
+    from huggingface_hub import hf_hub_download
+
     try:
         return Path(hf_hub_download(place.name, file, revision=place.revision))
     except Exception as error:
-        raise unreachable(place, error) from error
+        raise _unreachable(place, error) from error
 
 
 def fetch_folder(place: HubName, patterns: list[str]) -> Path:
     """The repository's files that match `patterns`, cached or downloaded, as one folder."""
+    from huggingface_hub import snapshot_download
+
     try:
         return Path(snapshot_download(place.name, revision=place.revision, allow_patterns=patterns))
     except Exception as error:
-        raise unreachable(place, error) from error
+        raise _unreachable(place, error) from error
 
 
-def unreachable(place: HubName, error: Exception) -> UserError:
+def _unreachable(place: HubName, error: Exception) -> UserError:
     """What to say where the hub does not give a file; its library raises many kinds of errors."""
     reason = next(iter(str(error).splitlines()), type(error).__name__)
     return UserError(

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -156,7 +157,7 @@ def test_a_hub_name_is_downloaded_at_its_commit_and_read_from_there(
         asked.append((name, revision, allow_patterns))
         return str(policy)
 
-    monkeypatch.setattr(hub, "snapshot_download", download)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     config = policy_config(f"Qwen/Qwen2.5-VL-7B-Instruct@{REVISION}")
     checks = run_steps(check_policy(config, "sam_r1", "cpu"))
     assert [one.passed for one in checks] == [True] * 6
@@ -167,7 +168,7 @@ def test_a_hub_that_cannot_be_reached_is_one_sentence(monkeypatch: pytest.Monkey
     def download(*_: object, **__: object) -> str:
         raise ConnectionError("no route\nand a page of details")
 
-    monkeypatch.setattr(hub, "hf_hub_download", download)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     with pytest.raises(UserError, match=r"cannot be had from the model hub \(no route\); correct"):
         hub.fetch_file(HubName("owner/name", REVISION), "config.json")
 

@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -13,7 +14,6 @@ import yaml
 from safetensors.torch import save_file
 from torch import Tensor
 
-from samr1 import hub
 from samr1.errors import UserError
 from samr1.micro.segmenter_config import SEGMENTER_CONFIG
 from samr1.segmenter import Prompt, Segmenter
@@ -96,7 +96,7 @@ def test_a_hub_name_is_metas_pt_at_that_commit(
         asked.append((name, file, revision))
         return str(tmp_path / file)
 
-    monkeypatch.setattr(hub, "hf_hub_download", download)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     found = find_sam2(f"facebook/sam2.1-hiera-base-plus@{REVISION}")
     assert asked == [("facebook/sam2.1-hiera-base-plus", "sam2.1_hiera_base_plus.pt", REVISION)]
     assert found.config.name == "sam2.1_hiera_b+.yaml"
@@ -141,6 +141,18 @@ def test_a_broken_file_is_refused(micro: SegmenterFiles) -> None:
     micro.weights.write_bytes(micro.weights.read_bytes()[:-1000])
     with pytest.raises(UserError, match="get it again"):
         load_sam2(micro)
+
+
+@pytest.mark.parametrize("text", ["- a", "model: a", "model: {a: 1}", "a: ${", "a: [", "a: \x00"])
+def test_a_broken_configuration_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"config\.yaml: .*; get it again"):
+        read_config(tmp_path / "config.yaml")
+
+
+def test_a_configuration_with_an_unknown_argument_is_refused() -> None:
+    with pytest.raises(UserError, match=r"no SAM 2 can be built of it \(.*no_such_argument"):
+        build_sam2({**SEGMENTER_CONFIG, "no_such_argument": 1})
 
 
 def test_names_that_do_not_fit_are_said(micro: SegmenterFiles) -> None:

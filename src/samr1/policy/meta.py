@@ -1,5 +1,7 @@
-"""A policy without its weights: the configuration of a checkpoint, and the model on torch's meta
-device, where tensors have shapes and no data. The largest takes a second and no memory."""
+"""A policy without its weights: its configuration, and its model on torch's meta device.
+
+Tensors there have shapes and no data: the 7B is built in less than a second and in no memory.
+"""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import yaml
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -48,10 +49,15 @@ def _check_targets(node: Any, where: str) -> None:
 def build_sam2(config: Mapping[str, Any], where: str = "config") -> SAM2Base:
     """A SAM 2 with random weights, in eval mode, from a configuration with a `_target_` tree.
 
-    Raises UserError when the configuration names a class outside `sam2.modeling`.
+    Raises UserError when the configuration names a class outside `sam2.modeling`, or one that does
+    not take its arguments.
     """
     _check_targets(config, where)
-    model: SAM2Base = instantiate(dict(config), _recursive_=True, _convert_="all")
+    try:
+        model: SAM2Base = instantiate(dict(config), _recursive_=True, _convert_="all")
+    except InstantiationException as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{where}: no SAM 2 can be built of it ({reason}).") from error
     return model.eval()
 
 
@@ -66,9 +72,10 @@ def read_config(file: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{file}: cannot be read ({reason}); get it again.") from error
-    if not isinstance(config, dict):
+    config = config.get("model", config) if isinstance(config, dict) else None
+    if not isinstance(config, dict) or "_target_" not in config:
         raise UserError(f"{file}: must be a mapping with a _target_; get it again.")
-    return dict(config.get("model", config))
+    return config
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
