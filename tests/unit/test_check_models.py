@@ -134,6 +134,15 @@ def test_an_image_size_that_does_not_fit_the_patches_fails(policy: Path) -> None
     assert last.name == "policy: image size" and "a multiple of 14" in last.found
 
 
+def test_a_policy_that_does_not_fit_is_said(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(check, "load_policy", load)
+    last = look_at_policy(policy)[-1]
+    assert last.name == "policy: forward pass" and "does not fit into the memory" in last.found
+
+
 def test_a_segmenter_of_another_input_fails() -> None:
     config = segmenter_config(WEIGHTS / "segmenter", 1024)
     last = run_steps(check_segmenter(config, "cpu"))[-1]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from samr1.checks import Step
 from samr1.config import PolicyConfig
@@ -83,26 +84,40 @@ def _look(folder: Path, config: PolicyConfig, dialect: Dialect, device: str) -> 
         return f"{config.image_size} pixels a side are {rows}×{columns} patches"
 
     def forward() -> str:
-        policy = load_policy(folder, config.dtype, device)
-        question = encode_question(policy, Image.new("RGB", (CROP, CROP)), "ball", dialect)
-        ids = question.input_ids[None].to(device)
-        with torch.no_grad():
-            logits = policy.model(
-                input_ids=ids,
-                mm_token_type_ids=(ids == policy.image_token_id).int(),
-                pixel_values=question.pixel_values.to(device),
-                image_grid_thw=question.grid_thw.to(device),
-                logits_to_keep=1,
-            ).logits
+        try:
+            tokens, logits = _answer(folder, config, dialect, device)
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"{folder}: does not fit into the memory of one device ({device}) in "
+                f"{config.dtype}; name a smaller policy."
+            ) from error
         if not bool(logits.isfinite().all()):
             raise UserError(
                 f"{folder}: answers with numbers that are not finite in {config.dtype}; get the "
                 "weights again."
             )
-        return f"{ids.shape[1]} tokens and an image, in {config.dtype} on {device}: finite"
+        return f"{tokens} tokens and an image, in {config.dtype} on {device}: finite"
 
     yield "policy: configuration", architecture
     yield "policy: weights", weights
     yield "policy: tokenizer", tokenizer
     yield "policy: image size", image
     yield "policy: forward pass", forward
+
+
+def _answer(
+    folder: Path, config: PolicyConfig, dialect: Dialect, device: str
+) -> tuple[int, Tensor]:
+    """How many tokens a small question has, and the logits [1, 1, V] after the last."""
+    policy = load_policy(folder, config.dtype, device)
+    question = encode_question(policy, Image.new("RGB", (CROP, CROP)), "ball", dialect)
+    ids = question.input_ids[None].to(device)
+    with torch.no_grad():
+        output = policy.model(
+            input_ids=ids,
+            mm_token_type_ids=(ids == policy.image_token_id).int(),
+            pixel_values=question.pixel_values.to(device),
+            image_grid_thw=question.grid_thw.to(device),
+            logits_to_keep=1,
+        )
+    return ids.shape[1], output.logits
