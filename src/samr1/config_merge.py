@@ -36,7 +36,9 @@ class ScaleConfig(Frozen):
     processes: Positive
     """Processes of one training job (torchrun above 1); at paper scale one a GPU."""
     gpus: NonNegative
-    """GPUs of one training job."""
+    """GPUs of one training job, and of one prediction job where the profile does not say fewer."""
+    evaluation_shards: Positive
+    """Jobs that one run's prediction of one benchmark is dealt to; one done is never done again."""
     defaults: dict[str, Any]
 
 
@@ -60,6 +62,7 @@ class Experiment:
     seeds: tuple[int, ...]
     processes: int
     gpus: int
+    evaluation_shards: int
     runs: dict[str, RunConfig]  # at their first seed; only those that exist at this scale
     benchmarks: dict[str, Benchmark]
 
@@ -123,6 +126,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         seeds=settings.seeds,
         processes=settings.processes,
         gpus=settings.gpus,
+        evaluation_shards=settings.evaluation_shards,
         runs=present,
         benchmarks=benchmarks,
     )

@@ -26,8 +26,9 @@ from samr1.data.resizing import ImageStore, resize_images
 from samr1.errors import UserError
 from samr1.evaluation import predict as module
 from samr1.evaluation import responses as responses_module
-from samr1.evaluation.predict import Stopwatch, predict
+from samr1.evaluation.predict import predict
 from samr1.evaluation.responses import Response, decoding_order, respond, whole_images
+from samr1.evaluation.stopwatch import Stopwatch
 from samr1.micro.segmenter_config import IMAGE_SIZE, SEGMENTER_CONFIG
 from samr1.policy.model import Policy, encode_question, save_policy
 from samr1.policy.prompt import format_answer

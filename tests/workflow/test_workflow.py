@@ -156,15 +156,16 @@ def test_ablations_are_tables_4_and_5_and_the_runs_of_figure_4(tmp_path: Path) -
     assert not {"table_1", "table_2", "table_3"} & set(plan)
 
 
-def test_paper_scale_is_the_same_graph_with_fetched_data(tmp_path: Path) -> None:
+def test_paper_scale_is_the_same_graph_in_shards_with_fetched_data(tmp_path: Path) -> None:
     root = tmp_path / "data"  # not there yet, and not made by planning
     settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(root))
     paper = planned(*options(tmp_path / "results", settings, scale="paper"))
     micro = planned(*options(tmp_path / "results", settings, scale="micro"))
     assert set(micro) - set(paper) == {"draw_world"}
-    assert set(paper) - set(micro) == {"fetch_dataset"}
+    assert set(paper) - set(micro) == {"fetch_dataset", "gather_predictions"}
     assert paper["fetch_dataset"] == 5
     assert paper["train_policy"] == micro["train_policy"] == 10
+    assert paper["predict_masks"] == 4 * paper["gather_predictions"]
 
 
 def test_data_that_is_there_is_indexed_without_fetching(finished: Path, tmp_path: Path) -> None:

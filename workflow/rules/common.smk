@@ -224,6 +224,20 @@ def get_cores(wildcards):
     return workflow.cores if EXPERIMENT.gpus else get_threads(wildcards)
 
 
+def get_shard(wildcards):
+    """Which part of a benchmark's questions a job answers, as `2-of-4`."""
+    return f"{wildcards.get('shard', 1)}-of-{EXPERIMENT.evaluation_shards}"
+
+
+def get_shards(kind):
+    """The pattern of every shard's file of one kind, to be gathered."""
+    count = EXPERIMENT.evaluation_shards
+    return [
+        f"{OUT}/{kind}/{{run}}/seed_{{seed}}/{{benchmark}}/{number}-of-{count}.parquet"
+        for number in range(1, count + 1)
+    ]
+
+
 def get_launcher(wildcards):
     """How a training job starts: one process, or one a GPU."""
     if EXPERIMENT.processes == 1:
@@ -257,5 +271,6 @@ def get_stage(wildcards):
 wildcard_constraints:
     run=get_names(RUNS),
     seed=r"\d+",
+    shard=r"\d+",
     benchmark=get_names(EXPERIMENT.benchmarks),
     samples=get_names(["pool", "training", *EXPERIMENT.benchmarks]),

@@ -1,4 +1,12 @@
 # Prediction needs the models, scoring none: mending a metric never runs a model again.
+#
+# A shard is a job of its own, so that the benchmarks fill a cluster and what is done is kept when the
+# rest is started again. With one shard there is nothing to gather: it writes the whole file.
+SHARDS = EXPERIMENT.evaluation_shards
+WHOLE = "{run}/seed_{seed}/{benchmark}"
+SHARD = f"{WHOLE}/{{shard}}-of-{SHARDS}" if SHARDS > 1 else WHOLE
+
+
 rule predict_masks:
     input:
         config=f"{OUT}/config/predict/{{run}}.yaml",
@@ -9,26 +17,55 @@ rule predict_masks:
         world=DRAWN_WORLD,
         checked=ancient(get_check),
     output:
-        predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
-        timings=f"{OUT}/timings/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
+        predictions=f"{OUT}/predictions/{SHARD}.parquet",
+        timings=f"{OUT}/timings/predictions/{SHARD}.parquet",
     log:
-        f"{OUT}/logs/predict_masks/{{run}}/seed_{{seed}}/{{benchmark}}.log",
+        f"{OUT}/logs/predict_masks/{SHARD}.log",
     benchmark:
-        f"{OUT}/timings/jobs/predict_masks/{{run}}/seed_{{seed}}/{{benchmark}}.tsv"
+        f"{OUT}/timings/jobs/predict_masks/{SHARD}.tsv"
     conda:
         ENVIRONMENT
     threads: get_cores
     resources:
-        gpu=1 if EXPERIMENT.gpus else 0,
+        gpu=EXPERIMENT.gpus,
     params:
         root=get_root,
         threads=get_threads,
         policy=get_policy_path,
+        shard=get_shard,
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_masks "
         "--config {input.config} --policy {params.policy} --samples {input.samples} "
-        "--images {input.images} --root {params.root} --output {output.predictions} "
-        "--output-timings {output.timings} 2> {log}"
+        "--images {input.images} --root {params.root} --shard {params.shard} "
+        "--output {output.predictions} --output-timings {output.timings} 2> {log}"
+
+
+if SHARDS > 1:
+
+    rule gather_predictions:
+        input:
+            config=f"{OUT}/config/predict/{{run}}.yaml",
+            samples=f"{OUT}/samples/{{benchmark}}.parquet",
+            predictions=get_shards("predictions"),
+            timings=get_shards("timings/predictions"),
+            code=[
+                "src/samr1/evaluation/shards.py",
+                "src/samr1/cli/gather_predictions.py",
+            ],
+        output:
+            predictions=f"{OUT}/predictions/{WHOLE}.parquet",
+            timings=f"{OUT}/timings/predictions/{WHOLE}.parquet",
+        log:
+            f"{OUT}/logs/gather_predictions/{WHOLE}.log",
+        benchmark:
+            f"{OUT}/timings/jobs/gather_predictions/{WHOLE}.tsv"
+        conda:
+            ENVIRONMENT
+        shell:
+            "python -m samr1.cli.gather_predictions --config {input.config} "
+            "--samples {input.samples} --predictions {input.predictions} "
+            "--timings {input.timings} --output {output.predictions} "
+            "--output-timings {output.timings} 2> {log}"
 
 
 rule score_benchmark:

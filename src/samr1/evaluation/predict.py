@@ -6,10 +6,8 @@ made when the last of them has its response. On a GPU the next batch is decoded 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,53 +25,13 @@ from samr1.data.masks import encode_mask
 from samr1.data.resizing import ImageStore
 from samr1.errors import UserError
 from samr1.evaluation.responses import Response, respond, whole_images
+from samr1.evaluation.stopwatch import Stopwatch
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.model import Policy
 from samr1.segmenter import Prompt, Segmenter
 
-# Where decoding goes on in the background, `generate` is the time spent waiting for it, so that the
-# total is the time that went by.
-TIMINGS = pa.schema(
-    [("phase", pa.string()), ("seconds", pa.float64()), ("samples_per_second", pa.float64())]
-)
-
 Item = TypeVar("Item")
 Mask = tuple[dict[str, Any], float]  # RLE at the original's size, and SAM's score
-
-_END = object()
-
-
-@dataclass
-class Stopwatch:
-    """Seconds by phase."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Add the time spent inside to the phase `name`."""
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
-
-    def waiting(self, name: str, items: Iterable[Item]) -> Iterator[Item]:
-        """The `items`; the time until each of them is there is added to the phase `name`."""
-        iterator = iter(items)
-        while True:
-            with self.phase(name):
-                item = next(iterator, _END)
-            if item is _END:
-                return
-            yield item  # type: ignore[misc]
-
-    def table(self, samples: int) -> pa.Table:
-        """Rows of `TIMINGS`: every phase, and their total."""
-        seconds = {**self.seconds, "total": sum(self.seconds.values())}
-        rows = [
-            {"phase": phase, "seconds": spent, "samples_per_second": samples / spent}
-            for phase, spent in seconds.items()
-        ]
-        return pa.Table.from_pylist(rows, schema=TIMINGS)
 
 
 def predict(
@@ -84,6 +42,8 @@ def predict(
     segmenter: Segmenter,
     stage: PredictStage,
     watch: Stopwatch,
+    *,
+    show_progress: bool = True,
 ) -> pa.Table:
     """Answer every row of `samples`: rows of `schemas.PREDICTIONS`, in the same order.
 
@@ -97,7 +57,9 @@ def predict(
     ids = [row["image_id"] for row in rows]
     frame = (store.image_size, store.image_size)
     predicted: dict[int, dict[str, Any]] = {}
-    progress = tqdm(total=len(rows), desc="predict", unit="sample", disable=None)
+    progress = tqdm(
+        total=len(rows), desc="predict", unit="sample", disable=None if show_progress else True
+    )
     with _beside(segmenter.device, respond(rows, store, policy, stage)) as batches:
         for batch in whole_images(watch.waiting("generate", batches), ids):
             answers = {

@@ -1,0 +1,49 @@
+"""Put together what the shards of a benchmark predicted, in the order of its samples."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from samr1 import schemas
+from samr1.config import PredictStage, load_stage
+from samr1.errors import UserError, run_command
+from samr1.evaluation.shards import add_timings, gather
+from samr1.evaluation.stopwatch import TIMINGS
+from samr1.files import read_table, write_table
+
+
+def main() -> None:
+    """Parse, read, gather, write."""
+    parser = argparse.ArgumentParser(
+        prog="python -m samr1.cli.gather_predictions", description=__doc__
+    )
+    parser.add_argument("--config", type=Path, required=True, help="predict stage (YAML)")
+    parser.add_argument("--samples", type=Path, required=True, help="samples (Parquet)")
+    parser.add_argument(
+        "--predictions", type=Path, nargs="+", required=True, help="the shards' (Parquet)"
+    )
+    parser.add_argument(
+        "--timings", type=Path, nargs="+", required=True, help="the shards' (Parquet)"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="predictions (Parquet) to write")
+    parser.add_argument(
+        "--output-timings", type=Path, required=True, help="seconds by phase (Parquet) to write"
+    )
+    arguments = parser.parse_args()
+    stage = load_stage(arguments.config, PredictStage)
+    ids = read_table(arguments.samples, schemas.SAMPLES)["sample_id"].to_pylist()
+    parts = [read_table(path, schemas.PREDICTIONS) for path in arguments.predictions]
+    try:
+        predictions = gather(ids, parts)
+    except UserError as error:
+        raise UserError(
+            f"{arguments.predictions[0].parent} on {arguments.samples}: {error}"
+        ) from error
+    timings = [read_table(path, TIMINGS) for path in arguments.timings]
+    write_table(arguments.output, predictions, {"config": stage.model_dump_json()})
+    write_table(arguments.output_timings, add_timings(timings, len(ids)))
+
+
+if __name__ == "__main__":
+    run_command(main)
