@@ -8,10 +8,16 @@ from samr1.config_datasets import load_datasets
 from samr1.config_merge import Choice, load_experiment
 from samr1.errors import UserError
 from samr1.hub import HubName, locate
+from samr1.signals import pass_on_warnings
+
+# The Snakemake of a cluster's job hears that its time is nearly up, and tells the processes below;
+# who has no answer to it, as the job's shell and torchrun, ignores it.
+pass_on_warnings()
 
 # Jobs use the interpreter that runs Snakemake, whatever is first on the path.
 shell.prefix(
-    f"set -euo pipefail; export PATH={os.path.dirname(sys.executable)}:$PATH; "
+    "trap '' USR1; set -euo pipefail; "
+    f"export PATH={os.path.dirname(sys.executable)}:$PATH; "
 )
 
 try:
