@@ -6,7 +6,7 @@ READY := $(VENV)/.installed
 LOCKS := envs/install.sh envs/torch-cpu.txt envs/cpu.lock.txt envs/sam2.lock.txt
 
 export PATH := $(BIN):$(PATH)
-.PHONY: tables test lint format lock install bench
+.PHONY: tables test test-slurm lint format lock install bench
 .DELETE_ON_ERROR:
 
 # The five tables, by training and evaluating every run at micro scale.
@@ -15,6 +15,11 @@ tables: $(READY)
 
 test: $(READY)
 	OMP_NUM_THREADS=1 python -m pytest
+
+# The workflow on a real SLURM, on this machine: as root, and apt-get installs it where it is missing.
+test-slurm: $(READY)
+	python tests/slurm/slurm_cluster.py
+	OMP_NUM_THREADS=1 python -m pytest tests/slurm
 
 lint: $(READY)
 	ruff check src tests

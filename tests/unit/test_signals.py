@@ -16,8 +16,8 @@ signal.signal(signal.SIGUSR1, save)
 print("ready", flush=True)
 signal.pause()
 """
-# As torchrun, which has no answer to it, above its workers.
-TORCHRUN = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', sys.argv[1]]))"
+# As a launcher that has no answer to it, above its workers.
+LAUNCHER = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', sys.argv[1]]))"
 # As the Snakemake of a job's step.
 SNAKEMAKE = """
 import subprocess, sys
@@ -29,7 +29,7 @@ sys.exit(subprocess.call(["bash", "-c", command, sys.executable, *sys.argv[1:]])
 
 
 def test_a_warning_to_the_first_process_alone_reaches_the_last_and_kills_none_between() -> None:
-    command = [sys.executable, "-c", SNAKEMAKE, TORCHRUN, HEARS]
+    command = [sys.executable, "-c", SNAKEMAKE, LAUNCHER, HEARS]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGUSR1)

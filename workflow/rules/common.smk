@@ -11,7 +11,7 @@ from samr1.hub import HubName, locate
 from samr1.signals import pass_on_warnings
 
 # The Snakemake of a cluster's job hears that its time is nearly up, and tells the processes below;
-# who has no answer to it, as the job's shell and torchrun, ignores it.
+# who has no answer to it, as the shell of the job, ignores it.
 pass_on_warnings()
 
 # Jobs use the interpreter that runs Snakemake, whatever is first on the path.

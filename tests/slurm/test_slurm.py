@@ -1,0 +1,110 @@
+"""The workflow on a real SLURM, through the profile that clusters use: `make test-slurm`.
+
+What is cheap is made without SLURM before. Then a training and the prediction of a shard go through
+it side by side, and the training is stopped in its middle.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from slurm_cluster import slurm_cluster
+
+ROOT = Path(__file__).parents[2]
+TRAINING = "training/sam_r1/seed_0.parquet"
+SHARD = "predictions/base/seed_0/reasonseg_val/2-of-2.parquet"
+CHEAP = (
+    "images/training.parquet",
+    "images/reasonseg_val.parquet",
+    "config/train/sam_r1/seed_0.yaml",
+    "config/predict/base.yaml",
+)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with slurm_cluster(tmp_path_factory.mktemp("slurm")) as environment:
+        yield environment | {"OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> list[str]:
+    """The smoke workflow with two shards; its results are below tmp_path."""
+    settings = tmp_path / "config"
+    shutil.copytree(ROOT / "config", settings)
+    scale = settings / "scales" / "smoke.yaml"
+    values = yaml.safe_load(scale.read_text()) | {"evaluation_shards": 2}
+    scale.write_text(yaml.safe_dump(values))
+    return ["--config", "scale=smoke", f"results={tmp_path}", f"settings={settings}"]
+
+
+def start(environment: dict[str, str], log: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start Snakemake in the repository's root, with what it says in `log`."""
+    with log.open("wb") as stream:
+        return subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def through_slurm(tmp_path: Path) -> list[str]:
+    """The profile as it is, asking often."""
+    return [
+        *("--workflow-profile", "workflow/profiles/slurm", "--slurm-status-command", "squeue"),
+        *("--slurm-init-seconds-before-status-checks", "1"),
+        *("--seconds-between-status-checks", "1", "--latency-wait", "5"),
+        *("--slurm-logdir", str(tmp_path / "slurm_logs")),
+    ]
+
+
+def wait_for(
+    what: Callable[[], object], snakemake: subprocess.Popen[bytes], log: Path, seconds: float
+) -> None:
+    """Return when `what` holds; fail where Snakemake ended before, or it takes too long."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert snakemake.poll() is None and time.monotonic() < end, log.read_text()[-5000:]
+        time.sleep(0.1)
+
+
+def slurm_jobs(log: Path, rule: str) -> list[str]:
+    """The SLURM jobs that a Snakemake submitted for one rule, in order."""
+    return re.findall(rf"SLURM jobid (\d+) \(log: \S*/rule_{rule}/", log.read_text())
+
+
+def test_a_cancelled_training_is_done_again(
+    cluster: dict[str, str], options: list[str], tmp_path: Path
+) -> None:
+    results, log = tmp_path / "smoke", tmp_path / "snakemake.log"
+    cheap = [str(results / name) for name in CHEAP]
+    made = start(cluster, log, *cheap, "--cores", "2", *options)
+    assert made.wait(120) == 0, log.read_text()[-5000:]
+
+    targets = [str(results / name) for name in (TRAINING, SHARD)]
+    snakemake = start(cluster, log, *targets, *through_slurm(tmp_path), *options)
+    events = results / "tensorboard/sam_r1/seed_0"
+    wait_for(lambda: list(events.glob("events*")), snakemake, log, 90)
+    (training,) = slurm_jobs(log, "train_policy")
+    subprocess.run(["scancel", training], env=cluster, check=True)
+    assert snakemake.wait(240) == 0, log.read_text()[-5000:]
+
+    assert len(slurm_jobs(log, "train_policy")) == 2
+    assert len(slurm_jobs(log, "predict_masks")) == 1
+    assert f"SLURM-job '{training}' failed, SLURM status is: 'CANCELLED'" in log.read_text()
+    assert pq.read_table(results / TRAINING)["step"].to_pylist() == [0, 1, 2]
+    samples = pq.read_table(results / "samples/reasonseg_val.parquet")
+    shard = pq.read_table(results / SHARD)
+    assert 2 * len(shard) == len(samples)
+    assert set(shard["sample_id"].to_pylist()) < set(samples["sample_id"].to_pylist())
