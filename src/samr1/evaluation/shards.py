@@ -1,8 +1,8 @@
 """A benchmark's questions dealt to several jobs or processes, and what they wrote put together.
 
 The questions on one image stay together, so that an image is embedded once. The rows are those of
-an undivided run, in the same order. Only batches are composed otherwise: in bfloat16 that changes
-the last digits of a model's numbers, and with them an answer now and then.
+an undivided run, in the same order. Only batches are composed otherwise: that can change the last
+digits of a model's numbers, and in bfloat16 with them an answer now and then.
 """
 
 from __future__ import annotations
