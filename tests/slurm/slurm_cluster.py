@@ -117,8 +117,10 @@ def slurm_cluster(folder: Path) -> Iterator[dict[str, str]]:
         for command in (munged, ["slurmctld", "-D"], ["slurmd", "-D", "-N", "node"]):
             daemons.enter_context(_daemon(command, environment, folder))
         _wait_for_idle(environment, folder)
-        yield environment
-        subprocess.run(["scancel", "--full", "--user=root"], env=environment, check=False)
+        try:
+            yield environment
+        finally:  # a job outlives slurmd
+            _end_jobs(environment)
 
 
 @contextmanager
@@ -151,6 +153,20 @@ def _wait_for_idle(environment: dict[str, str], folder: Path) -> None:
         time.sleep(0.2)
     logs = "\n".join(f"{path}:\n{path.read_text()}" for path in sorted(folder.glob("*.log")))
     raise RuntimeError(f"the SLURM node is not idle: {states.stdout}{states.stderr}\n{logs}")
+
+
+def _end_jobs(environment: dict[str, str]) -> None:
+    """Kill the jobs that still run, and return when they are gone."""
+    kill = ["scancel", "--full", "--signal=KILL", "--user=root"]
+    for command in (kill, ["scancel", "--user=root"]):
+        subprocess.run(command, env=environment, check=False)
+    for _ in range(50):
+        left = subprocess.run(
+            ["squeue", "--noheader", "--states=R,CG"], env=environment, capture_output=True
+        )
+        if not left.stdout:
+            return
+        time.sleep(0.2)
 
 
 def _free_ports(count: int) -> list[int]:
