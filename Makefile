@@ -6,7 +6,7 @@ READY := $(VENV)/.installed
 LOCKS := envs/install.sh envs/torch-cpu.txt envs/cpu.lock.txt envs/sam2.lock.txt
 
 export PATH := $(BIN):$(PATH)
-.PHONY: tables test test-slurm lint format lock install bench
+.PHONY: tables test test-slurm test-long lint format lock install bench
 .DELETE_ON_ERROR:
 
 # The five tables, by training and evaluating every run at micro scale.
@@ -20,6 +20,10 @@ test: $(READY)
 test-slurm: $(READY)
 	python tests/slurm/slurm_cluster.py
 	OMP_NUM_THREADS=1 python -m pytest tests/slurm
+
+# Every moment of a training interrupted, and every ZeRO stage on 1, 2 and 4 processes.
+test-long: $(READY)
+	OMP_NUM_THREADS=1 PYTHONPATH=src python tests/long/check_resume.py --output results/reference/resume.md
 
 lint: $(READY)
 	ruff check src tests

@@ -131,6 +131,8 @@ class TrainConfig(Frozen):
     """Compute each layer's activations again in the backward pass instead of keeping them."""
     zero_stage: Literal[0, 1, 2, 3]
     """DeepSpeed's ZeRO stage."""
+    checkpoint_steps: Positive
+    """Steps from one checkpoint to the next; after the last there always is one."""
 
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> TrainConfig:

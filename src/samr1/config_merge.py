@@ -34,7 +34,7 @@ class ScaleConfig(Frozen):
     seeds: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
     """Seeds of the trained runs; tables give mean and deviation where there are several."""
     processes: Positive
-    """Processes of one training job (torchrun above 1); at paper scale one a GPU."""
+    """Processes of one training job; at paper scale one a GPU."""
     gpus: NonNegative
     """GPUs of one training job, and of one prediction job where the profile does not say fewer."""
     evaluation_shards: Positive

@@ -39,6 +39,18 @@ def _part(path: Path) -> Path:
     return path.with_name(f".{path.name}.part-{os.getpid()}-{secrets.token_hex(4)}")
 
 
+def remove_parts(path: Path) -> None:
+    """Remove what killed writers of `path` left beside it; its name may hold `*`.
+
+    Only for who alone writes `path`: a living writer's work would go too.
+    """
+    for part in path.parent.glob(f".{path.name}.part-*"):
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink()
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path`, which takes its name on success and else is removed.

@@ -51,6 +51,7 @@ def make_stage(setting: Setting, folder: Path, updates: int = 1) -> TrainStage:
             "max_response_tokens": setting.response_tokens,
             "tokens_per_pass": 2**20,  # the whole group at once
             "zero_stage": 0,
+            "checkpoint_steps": 1,
         },
     }
     return TrainStage.model_validate(merge(run.model_dump(), overrides))

@@ -140,6 +140,7 @@ def run_command_line(world: Path, output: Path, monkeypatch: pytest.MonkeyPatch)
         "output-metrics": output / "metrics.parquet",
         "output-timings": output / "timings.parquet",
         "tensorboard": output / "board",
+        "checkpoints": output / "checkpoints",
     }
     flags = itertools.chain(*((f"--{name}", str(value)) for name, value in arguments.items()))
     monkeypatch.setattr("sys.argv", ["train_policy", *flags])

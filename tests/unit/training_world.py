@@ -48,6 +48,7 @@ def make_stage(folder: Path, **train: Any) -> TrainStage:
         "tokens_per_pass": 4096,
         "gradient_checkpointing": False,
         "zero_stage": 0,
+        "checkpoint_steps": 1,
     }
     return TrainStage.model_validate(
         {

@@ -244,13 +244,6 @@ def get_shards(kind):
     ]
 
 
-def get_launcher(wildcards):
-    """How a training job starts: one process, or one a GPU."""
-    if EXPERIMENT.processes == 1:
-        return "python"
-    return f"torchrun --standalone --nproc_per_node {EXPERIMENT.processes}"
-
-
 def get_protocols(wildcards):
     """How a benchmark is scored: boxes on LISA-Grounding, masks by either protocol elsewhere."""
     boxes = EXPERIMENT.benchmarks[wildcards.benchmark].dataset == "lisa_grounding"

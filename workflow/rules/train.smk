@@ -25,9 +25,12 @@ rule train_policy:
     params:
         root=get_root,
         threads=get_threads,
-        launcher=get_launcher,
+        processes=EXPERIMENT.processes,
+        # Not an output: those are removed before each attempt, and a second one goes on from here.
+        checkpoints=f"{OUT}/checkpoints/{{run}}/seed_{{seed}}",
     shell:
-        "OMP_NUM_THREADS={params.threads} {params.launcher} -m samr1.cli.train_policy "
+        "OMP_NUM_THREADS={params.threads} python -m samr1.cli.train_policy "
         "--config {input.config} --samples {input.samples} --images {input.images} "
         "--root {params.root} --output-policy {output.policy} --output-metrics {output.metrics} "
-        "--output-timings {output.timings} --tensorboard {output.tensorboard} 2> {log}"
+        "--output-timings {output.timings} --tensorboard {output.tensorboard} "
+        "--checkpoints {params.checkpoints} --processes {params.processes} 2> {log}"

@@ -1,8 +1,13 @@
-"""Train a policy by SAM-R1's GRPO; write it with its metrics. Under torchrun, on many processes."""
+"""Train a policy by SAM-R1's GRPO, on one process or several; write it with its metrics.
+
+What was interrupted goes on from its newest checkpoint with the same command. SIGTERM and SIGUSR1
+stop it after the step under way, with exit code 75.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from transformers.utils import logging
@@ -11,7 +16,8 @@ from samr1 import schemas
 from samr1.config import TrainStage, dump_stage, load_stage
 from samr1.data.resizing import ImageStore
 from samr1.errors import run_command
-from samr1.files import read_table, write_table
+from samr1.files import read_table, remove_parts, write_table
+from samr1.train.launch import end_with_launcher, is_started, launch
 from samr1.train.loop import train_policy
 
 
@@ -26,18 +32,41 @@ def main() -> None:
     parser.add_argument("--output-metrics", type=Path, required=True, help="one row a step")
     parser.add_argument("--output-timings", type=Path, required=True, help="seconds by phase")
     parser.add_argument("--tensorboard", type=Path, required=True, help="folder of event files")
+    parser.add_argument(
+        "--checkpoints", type=Path, required=True, help="folder of its own, removed at the end"
+    )
+    parser.add_argument("--processes", type=int, default=1, help="of this machine, one a GPU")
     arguments = parser.parse_args()
+    if not is_started():
+        for output in (
+            arguments.output_policy,
+            arguments.output_metrics,
+            arguments.output_timings,
+        ):
+            remove_parts(output)  # of an attempt that was killed
+        if arguments.processes > 1:
+            command = [sys.executable, "-m", "samr1.cli.train_policy", *sys.argv[1:]]
+            return launch(command, arguments.processes)
+    elif arguments.processes > 1:
+        end_with_launcher()
     logging.disable_progress_bar()
     stage = load_stage(arguments.config, TrainStage)
     samples = read_table(arguments.samples, schemas.SAMPLES)
     trained = train_policy(
-        stage, samples, ImageStore(arguments.images), arguments.root, arguments.tensorboard
+        stage,
+        samples,
+        ImageStore(arguments.images),
+        arguments.root,
+        arguments.tensorboard,
+        arguments.checkpoints,
     )
     trained.save_policy(arguments.output_policy)
     if trained.writes:
         metadata = {"config": dump_stage(stage)}
         write_table(arguments.output_metrics, trained.metrics, metadata)
         write_table(arguments.output_timings, trained.timings, metadata)
+    # Last of all: whatever ends this before, the next attempt has no step to take again.
+    trained.remove_checkpoints()
 
 
 if __name__ == "__main__":

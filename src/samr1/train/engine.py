@@ -22,6 +22,7 @@ from samr1.config import TrainStage
 from samr1.policy.model import Policy, Question
 from samr1.rollout.logprobs import ResponseLogprobs, response_logprobs
 from samr1.rollout.packing import Responses
+from samr1.train.state import load_optimizer_tensors, optimizer_tensors
 
 
 class _Scorer(nn.Module):
@@ -74,7 +75,7 @@ class _Scorer(nn.Module):
 def join_processes() -> torch.device:
     """Join the group of training processes and return this one's device.
 
-    Under torchrun the group is the launcher's; otherwise it is this process alone.
+    Under a launcher the group is the launcher's; otherwise it is this process alone.
     """
     cuda = torch.cuda.is_available()
     # DeepSpeed reads both when it is imported or initialised.
@@ -169,6 +170,14 @@ class Engine:
             offload.forward_hooks, offload.backward_hooks = [], []
             yield
             offload.setup_zero_stage3_hooks()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What this process holds of weights and optimiser between two steps; not copies."""
+        return optimizer_tensors(self._engine)
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Go back to what `tensors` gave on this process; all processes together."""
+        load_optimizer_tensors(self._engine, tensors)
 
     def gather(self, values: Sequence[Any]) -> list[Any]:
         """The `values` of all processes, in the order of their ranks."""

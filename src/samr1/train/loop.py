@@ -11,8 +11,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,17 +23,19 @@ from tqdm import tqdm
 from samr1.ahead import ahead
 from samr1.config import TrainStage
 from samr1.data.resizing import ImageStore
-from samr1.errors import UserError
+from samr1.errors import Stopped, UserError
 from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.segmenter import Segmenter
 from samr1.train.batches import (
     Batch,
+    Sample,
     count_steps,
     draw_batches,
     learning_rate,
     prepare_batch,
     read_samples,
 )
+from samr1.train.checkpoint import Checkpoints, Progress, digest_inputs
 from samr1.train.engine import Engine, join_processes
 from samr1.train.metrics import (
     TRAINING_METRICS,
@@ -50,6 +53,7 @@ from samr1.train.step import (
     score_reference,
     update,
 )
+from samr1.train.stopping import Asked, watch_signals
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Trained:
     metrics: pa.Table
     timings: pa.Table
     engine: Engine
+    checkpoints: Checkpoints | None
 
     @property
     def writes(self) -> bool:
@@ -73,6 +78,11 @@ class Trained:
         with self.engine.whole_weights():
             if self.writes:
                 save_policy(self.policy, folder)
+
+    def remove_checkpoints(self) -> None:
+        """Remove them, once all that is left of the training is written; together."""
+        if self.checkpoints is not None:
+            self.checkpoints.remove()
 
 
 @dataclass(frozen=True)
@@ -97,13 +107,20 @@ class _Clock:
 
 
 def train_policy(
-    stage: TrainStage, samples: pa.Table, images: ImageStore, root: Path, tensorboard: Path | None
+    stage: TrainStage,
+    samples: pa.Table,
+    images: ImageStore,
+    root: Path,
+    tensorboard: Path | None,
+    checkpoints: Path | None = None,
 ) -> Trained:
     """Train the base policy of `stage` on `samples` (`schemas.SAMPLES`).
 
     `images` holds the resized images that the policy sees; the segmenter sees the originals under
-    `root`. The next step's batch is made while the models work on this one's. Raises UserError for
-    unusable data or models, and where training goes wrong.
+    `root`. The next step's batch is made while the models work on this one's. With a folder of
+    `checkpoints` it goes on from the newest there, and on SIGTERM or SIGUSR1 it raises `Stopped`
+    after the step under way, and a checkpoint of it. Raises UserError for unusable data or models,
+    and where training goes wrong.
     """
     if images.image_size != stage.policy.image_size:
         raise UserError(
@@ -114,46 +131,86 @@ def train_policy(
     models = _load_models(stage)
     engine = models.engine
     steps = count_steps(len(rows), stage.train)
-    board = Board(tensorboard if engine.rank == 0 else None)
-    metrics, timings = [], []
-    batches = (
-        prepare_batch(
-            models.policy,
-            [rows[index] for index in drawn],
-            engine.rank,
-            engine.processes,
-            images,
-            root,
-            stage,
-        )
-        for drawn in draw_batches(len(rows), stage.train.questions_per_step, steps, stage.seed)
-    )
-    bar = tqdm(
-        range(steps),
-        desc=stage.name,
-        unit="step",
-        disable=engine.rank > 0,
-        mininterval=0.1 if sys.stderr.isatty() else 20,
-    )
-    # From here on `images` and the policy's tokenizer encode in the background thread alone.
-    with closing(ahead(batches)) as ready:
-        for step in bar:
-            rate = learning_rate(step, steps, stage.train)
-            row, timing = _step(models, ready, step, rate, stage)
-            bar.set_postfix(
-                reward=f"{row['reward_total']:.2f}", iou=f"{row['iou']:.3f}", refresh=False
+    with watch_signals() if checkpoints else nullcontext(Asked()) as asked:
+        keeper = None if checkpoints is None else _keep(checkpoints, models, rows, images, stage)
+        done = (keeper and keeper.load()) or Progress(0, [], [])
+        board = Board(tensorboard if engine.rank == 0 else None)
+        for row, timing in zip(done.metrics, done.timings, strict=True):
+            board.add_step(row, timing)
+        drawn = draw_batches(len(rows), stage.train.questions_per_step, steps, stage.seed)
+        batches = (
+            prepare_batch(
+                models.policy,
+                [rows[index] for index in batch],
+                engine.rank,
+                engine.processes,
+                images,
+                root,
+                stage,
             )
-            board.add(step, row, "train")
-            board.add(step, timing, "seconds")
-            metrics.append(row)
-            timings.append(timing)
-    board.close()
+            for batch in islice(drawn, done.step, None)
+        )
+        bar = tqdm(
+            range(done.step, steps),
+            desc=stage.name,
+            unit="step",
+            initial=done.step,
+            total=steps,
+            disable=engine.rank > 0,
+            mininterval=0.1 if sys.stderr.isatty() else 20,
+        )
+        # From here on `images` and the policy's tokenizer encode in the background thread alone.
+        with closing(board), closing(bar), closing(ahead(batches)) as ready:
+            for step in bar:
+                rate = learning_rate(step, steps, stage.train)
+                row, timing = _step(models, ready, step, rate, stage)
+                bar.set_postfix(
+                    reward=f"{row['reward_total']:.2f}", iou=f"{row['iou']:.3f}", refresh=False
+                )
+                board.add_step(row, timing)
+                done = Progress(step + 1, [*done.metrics, row], [*done.timings, timing])
+                if keeper is not None:
+                    _keep_step(keeper, done, steps, asked, engine, stage)
     return Trained(
         policy=models.policy,
-        metrics=pa.Table.from_pylist(metrics, schema=TRAINING_METRICS),
-        timings=pa.Table.from_pylist(timings, schema=TRAINING_TIMINGS),
+        metrics=pa.Table.from_pylist(done.metrics, schema=TRAINING_METRICS),
+        timings=pa.Table.from_pylist(done.timings, schema=TRAINING_TIMINGS),
         engine=engine,
+        checkpoints=keeper,
     )
+
+
+def _keep(
+    folder: Path, models: _Models, rows: list[Sample], images: ImageStore, stage: TrainStage
+) -> Checkpoints:
+    engine = models.engine
+    # The reference is the policy that training starts from.
+    weights = {"policy": models.reference.model, "segmenter": models.segmenter.model}
+    found = [digest_inputs(rows, images.path, **weights)] if engine.rank == 0 else []
+    return Checkpoints(folder, engine, stage, engine.gather(found)[0])
+
+
+def _keep_step(
+    keeper: Checkpoints,
+    done: Progress,
+    steps: int,
+    asked: Asked,
+    engine: Engine,
+    stage: TrainStage,
+) -> None:
+    """Write a checkpoint where one is due; raises `Stopped` on all processes if one was asked to.
+
+    The signal need not reach all processes, and not all in the same step.
+    """
+    names = [name for name in engine.gather([asked.name]) if name]
+    if not names and done.step % stage.train.checkpoint_steps and done.step < steps:
+        return
+    path = keeper.save(done)
+    if names and done.step < steps:
+        raise Stopped(
+            f"{names[0]} stopped the training after step {done.step} of {steps}; the same command "
+            f"goes on from {path}."
+        )
 
 
 def _load_models(stage: TrainStage) -> _Models:

@@ -159,15 +159,16 @@ class Board:
             from torch.utils.tensorboard import SummaryWriter  # slow to import, and not always used
 
             for old in folder.glob("events.out.tfevents.*"):
-                old.unlink()  # of an earlier attempt at this run
+                old.unlink()  # of an earlier attempt, whose steps are added again from its rows
             self._writer = SummaryWriter(folder)
 
-    def add(self, step: int, row: dict[str, float], section: str) -> None:
-        """Add every number of `row` under `section`."""
+    def add_step(self, row: dict[str, float], timing: dict[str, float]) -> None:
+        """Add every number of a step's rows, under `train` and `seconds`."""
         if self._writer is not None:
-            for name, value in row.items():
-                if name != "step":
-                    self._writer.add_scalar(f"{section}/{name}", value, step)
+            for section, numbers in (("train", row), ("seconds", timing)):
+                for name, value in numbers.items():
+                    if name != "step":
+                        self._writer.add_scalar(f"{section}/{name}", value, int(row["step"]))
 
     def close(self) -> None:
         """Write what is left."""

@@ -5,6 +5,7 @@ Each stands alone over data classes, and a field never changes its meaning on th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -130,8 +131,8 @@ def update(
     """Take one optimiser step for each of `learning_rates` on the same rollout.
 
     The old log-probabilities are the first update's own. Returns the records of all passes and the
-    gradient norm of each update. Raises UserError where a loss is not finite, or where, in the
-    first step, the trainer's log-probabilities are not the rollout's.
+    gradient norm of each update. Raises UserError where a loss or norm is not finite, or where, in
+    the first step, the trainer's log-probabilities are not the rollout's.
     """
     records: list[UpdateRecord] = []
     norms: list[float] = []
@@ -158,7 +159,14 @@ def update(
                 )
             engine.backward(loss * engine.processes)
             records.append(record)
-        norms.append(engine.step(rate))
+        norm = engine.step(rate)
+        # DeepSpeed calls a norm that is no number -1.
+        if not 0 <= norm < math.inf:
+            raise UserError(
+                f"step {step}, update {number + 1}: the gradient's norm is no number; train with a "
+                f"lower train.learning_rate than {stage.train.learning_rate:g}."
+            )
+        norms.append(norm)
     return records, norms
 
 

@@ -1,0 +1,14 @@
+"""What every training process of a test imports: they are forked from one process that has it."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("LOCAL_RANK", "0")
+os.environ.setdefault("DS_ACCELERATOR", "cpu")
+
+import deepspeed  # noqa: F401
+import torch.utils.tensorboard  # noqa: F401
+import training_world  # noqa: F401
+
+import samr1.cli.train_policy  # noqa: F401

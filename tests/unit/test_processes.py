@@ -1,0 +1,26 @@
+"""The same recorded steps on one process and on several, in float32; `make test-long` has more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from recording import apart, record, train_on
+from safetensors.torch import load_file
+from training_world import make_world
+
+
+def test_processes_train_as_one(tmp_path: Path) -> None:
+    make_world(tmp_path)
+    steps = record(5)  # the last has three questions: the fourth of four processes has none
+    plain = train_on(tmp_path, steps, 0, 1)
+    start = load_file(tmp_path / "policy" / "model.safetensors")
+    moved = apart(({**plain[0], **start}, plain[1]), plain)[0]
+    assert moved > 5e-4
+    for zero_stage, processes in ((2, 4), (3, 2)):
+        differences = apart(train_on(tmp_path, steps, zero_stage, processes), plain)
+        assert max(differences) < 1e-5, (zero_stage, processes, differences)
+    # And the measure sees what is not the same: one advantage of the last step.
+    steps[-1].advantages[0, 0] += 0.1
+    assert max(apart(train_on(tmp_path, steps, 2, 1), plain)) > 1e-4
+    assert torch.isfinite(plain[1]).all()
