@@ -22,6 +22,7 @@ from slurm_cluster import slurm_cluster
 ROOT = Path(__file__).parents[2]
 TRAINING = "training/sam_r1/seed_0.parquet"
 SHARD = "predictions/base/seed_0/reasonseg_val/2-of-2.parquet"
+STEPS = 6  # enough to be stopped in twice
 CHEAP = (
     "images/training.parquet",
     "images/reasonseg_val.parquet",
@@ -43,6 +44,7 @@ def options(tmp_path: Path) -> list[str]:
     shutil.copytree(ROOT / "config", settings)
     scale = settings / "scales" / "smoke.yaml"
     values = yaml.safe_load(scale.read_text()) | {"evaluation_shards": 2}
+    values["defaults"]["train"]["steps"] = STEPS
     scale.write_text(yaml.safe_dump(values))
     return ["--config", "scale=smoke", f"results={tmp_path}", f"settings={settings}"]
 
@@ -84,7 +86,7 @@ def slurm_jobs(log: Path, rule: str) -> list[str]:
     return re.findall(rf"SLURM jobid (\d+) \(log: \S*/rule_{rule}/", log.read_text())
 
 
-def test_a_cancelled_training_is_done_again(
+def test_a_stopped_training_goes_on_where_it_was(
     cluster: dict[str, str], options: list[str], tmp_path: Path
 ) -> None:
     results, log = tmp_path / "smoke", tmp_path / "snakemake.log"
@@ -95,15 +97,25 @@ def test_a_cancelled_training_is_done_again(
     targets = [str(results / name) for name in (TRAINING, SHARD)]
     snakemake = start(cluster, log, *targets, *through_slurm(tmp_path), *options)
     events = results / "tensorboard/sam_r1/seed_0"
-    wait_for(lambda: list(events.glob("events*")), snakemake, log, 90)
-    (training,) = slurm_jobs(log, "train_policy")
-    subprocess.run(["scancel", training], env=cluster, check=True)
+    # The warning ahead of the time limit first, then an end without one, which need keep nothing.
+    for attempt, cancel in enumerate((["scancel", "--signal=USR1"], ["scancel"]), 1):
+        wait_for(lambda n=attempt: len(slurm_jobs(log, "train_policy")) == n, snakemake, log, 90)
+        wait_for(lambda: list(events.glob("events*")), snakemake, log, 90)
+        subprocess.run([*cancel, slurm_jobs(log, "train_policy")[-1]], env=cluster, check=True)
+        wait_for(lambda: not events.exists(), snakemake, log, 90)
     assert snakemake.wait(240) == 0, log.read_text()[-5000:]
 
-    assert len(slurm_jobs(log, "train_policy")) == 2
+    said = log.read_text()
+    first, second, _ = slurm_jobs(log, "train_policy")
+    assert f"SLURM-job '{first}' failed, SLURM status is: 'FAILED'" in said
+    warned = re.search(rf"error: SIGUSR1 stopped the training after step (\d+) of {STEPS}", said)
+    assert warned is not None and int(warned[1]) >= 1
+    assert f"SLURM-job '{second}' failed, SLURM status is: 'CANCELLED'" in said
     assert len(slurm_jobs(log, "predict_masks")) == 1
-    assert f"SLURM-job '{training}' failed, SLURM status is: 'CANCELLED'" in log.read_text()
-    assert pq.read_table(results / TRAINING)["step"].to_pylist() == [0, 1, 2]
+    assert pq.read_table(results / TRAINING)["step"].to_pylist() == list(range(STEPS))
+    last = (results / "logs/train_policy/sam_r1/seed_0.log").read_text()
+    bar = re.search(rf"(\d+)/{STEPS} \[", last)  # where the third attempt began
+    assert bar is not None and int(bar[1]) >= int(warned[1])
     samples = pq.read_table(results / "samples/reasonseg_val.parquet")
     shard = pq.read_table(results / SHARD)
     assert 2 * len(shard) == len(samples)
