@@ -1,4 +1,4 @@
-"""Two processes end together: where one fails or is killed, both are asked, or the launcher dies."""
+"""Two processes end together: one that fails or is killed, both asked, or a launcher that dies."""
 
 from __future__ import annotations
 
