@@ -1,0 +1,119 @@
+"""The sizes of a policy from its configuration alone: no weights, no hub, no GPU.
+
+`known/` holds what decides the sizes of the public Qwen2.5-VL checkpoints: the values of their
+config.json for 3B and 7B; for 32B those that give its published 33,452,718,336 weights; for 72B
+those of Table 1 of the technical report (arXiv 2502.13923), with the 7B's padded vocabulary.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import Qwen2_5_VLConfig
+
+from samr1.errors import UserError
+
+KNOWN = Path(__file__).parent / "known"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How many numbers a policy's weights are, by part."""
+
+    vision: int  # tower and merger
+    layers: int  # of the language model, its last norm included
+    embedding: int
+    head: int  # 0 where it is the embedding
+
+    @property
+    def all(self) -> int:
+        return self.vision + self.layers + self.embedding + self.head
+
+
+def find_policy_config(path: str) -> Qwen2_5_VLConfig:
+    """The configuration of a local folder or, by its name on the hub, of a public checkpoint.
+
+    Only a name that `known/` lacks is asked of the hub. Raises UserError where there is none.
+    """
+    name, _, revision = path.partition("@")
+    file = KNOWN / f"{name.rpartition('/')[2].lower()}.json"
+    if Path(path).is_dir():
+        file = Path(path) / "config.json"
+    try:
+        if file.is_file():
+            return Qwen2_5_VLConfig.from_dict(json.loads(file.read_text(encoding="utf-8")))
+        return Qwen2_5_VLConfig.from_pretrained(name, revision=revision or "main")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        known = ", ".join(sorted(one.stem for one in KNOWN.glob("*.json")))
+        raise UserError(
+            f"{path}: its config.json cannot be read ({reason}); name a folder that has one, or "
+            f"one of {known}."
+        ) from error
+
+
+# Of any type, because the library says that each of their sizes may be of several.
+def text_of(config: Qwen2_5_VLConfig) -> Any:
+    """The language model's part of a configuration."""
+    return config.text_config
+
+
+def vision_of(config: Qwen2_5_VLConfig) -> Any:
+    """The vision tower's part of a configuration."""
+    return config.vision_config
+
+
+def count_parts(config: Qwen2_5_VLConfig) -> Parts:
+    """The numbers of each part, exactly as the model has them."""
+    text = text_of(config)
+    hidden, wide = text.hidden_size, text.intermediate_size
+    cached = key_value_width(config)
+    attention = 2 * hidden**2 + hidden + 2 * (hidden * cached + cached)
+    layer = attention + 3 * hidden * wide + 2 * hidden
+    embedding = text.vocab_size * hidden
+    return Parts(
+        vision=_count_vision(vision_of(config)),
+        layers=text.num_hidden_layers * layer + hidden,
+        embedding=embedding,
+        head=0 if config.tie_word_embeddings else embedding,
+    )
+
+
+def _count_vision(vision: Any) -> int:
+    hidden, wide = vision.hidden_size, vision.intermediate_size
+    pixels = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
+    block = 4 * hidden**2 + 4 * hidden + 3 * hidden * wide + 2 * wide + hidden + 2 * hidden
+    merged = hidden * vision.spatial_merge_size**2
+    merger = hidden + merged**2 + merged + merged * vision.out_hidden_size + vision.out_hidden_size
+    return int(pixels * hidden + vision.depth * block + merger)
+
+
+def key_value_width(config: Qwen2_5_VLConfig) -> int:
+    """The numbers of one token's keys (or values) in one layer of the language model."""
+    text = text_of(config)
+    return int(text.num_key_value_heads * (text.hidden_size // text.num_attention_heads))
+
+
+def count_adapter(config: Qwen2_5_VLConfig, rank: int) -> int:
+    """The numbers of LoRA adapters of `rank` on every linear layer of the language model.
+
+    A layer of [in, out] gets in·r + r·out.
+    """
+    text = text_of(config)
+    hidden, wide, cached = text.hidden_size, text.intermediate_size, key_value_width(config)
+    ends = 2 * (hidden + hidden) + 2 * (hidden + cached) + 3 * (hidden + wide)
+    return int(text.num_hidden_layers * rank * ends)
+
+
+def count_patches(config: Qwen2_5_VLConfig, image_size: int) -> int:
+    """The patches of one square image before merging."""
+    return int((image_size // vision_of(config).patch_size) ** 2)
+
+
+def count_image_tokens(config: Qwen2_5_VLConfig, image_size: int) -> int:
+    """The tokens of one square image in the prompt."""
+    merge = vision_of(config).spatial_merge_size
+    return count_patches(config, image_size) // int(merge**2)
