@@ -20,7 +20,6 @@ import measure_floor  # noqa: E402
 import measure_growth  # noqa: E402
 import measure_reward  # noqa: E402
 import measure_update  # noqa: E402
-from floor import count_step, text_forward, vision_forward  # noqa: E402
 from model import DIALECT, PATCH, QUERY, noise_image, save_model  # noqa: E402
 from ours import PHASES, load_endless  # noqa: E402
 from record import Figure, Record, alternate  # noqa: E402
@@ -29,6 +28,7 @@ from worker import Worker  # noqa: E402
 
 from samr1.policy.model import encode_question  # noqa: E402
 from samr1.rollout.logprobs import response_logprobs  # noqa: E402
+from samr1.train.work import count_step, text_forward, vision_forward  # noqa: E402
 
 TOY = Setting(
     image_size=56,

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from transformers import Qwen2_5_VLConfig
 
+from samr1.policy.parts import text_of, vision_of
+
 
 @dataclass(frozen=True)
 class Work:
@@ -36,26 +38,42 @@ def count_step(
 ) -> Work:
     """The work on one question: `prompt` tokens, `patches` before merging, G responses of T."""
     forward = vision_forward(config, patches) + text_forward(config, prompt, group, length)
-    text = config.text_config
-    weights = text_weights(config)
-    head = text.hidden_size // text.num_attention_heads
-    kept = 2 * text.num_key_value_heads * head * text.num_hidden_layers  # numbers a token
-    cached = sum(prompt + group * time for time in range(1, length))
+    text = text_of(config)
     head_weights = text.vocab_size * text.hidden_size
     embeddings = 0 if config.tie_word_embeddings else head_weights
-    all_weights = weights + head_weights + embeddings + vision_weights(config)
+    all_weights = text_weights(config) + head_weights + embeddings + vision_weights(config)
     return Work(
         rollout=forward,
         reference=forward,
         update=3 * forward * updates,
-        decoding_bytes=4.0 * ((length - 1) * (weights + head_weights) + cached * kept),
+        decoding_bytes=decoding_bytes(config, prompt, group, length),
         optimizer_bytes=4.0 * 7 * all_weights * updates,
     )
 
 
+def decoding_bytes(
+    config: Qwen2_5_VLConfig,
+    prompt: int,
+    group: int,
+    length: int,
+    questions: int = 1,
+    number_bytes: int = 4,
+) -> float:
+    """Bytes read for every token but the first, `questions` decoded together.
+
+    The weights are read once for all of them, a prompt's keys and values once for its group.
+    """
+    text = text_of(config)
+    head = text.hidden_size // text.num_attention_heads
+    kept = 2 * text.num_key_value_heads * head * text.num_hidden_layers  # numbers a token
+    cached = sum(prompt + group * time for time in range(1, length))
+    weights = text_weights(config) + text.vocab_size * text.hidden_size
+    return float(number_bytes * ((length - 1) * weights + questions * cached * kept))
+
+
 def text_weights(config: Qwen2_5_VLConfig) -> int:
     """Weights of the language model's layers that every token is multiplied with."""
-    text = config.text_config
+    text = text_of(config)
     head = text.hidden_size // text.num_attention_heads
     attention = 2 * text.hidden_size**2 + 2 * text.hidden_size * text.num_key_value_heads * head
     mlp = 3 * text.hidden_size * text.intermediate_size
@@ -64,7 +82,7 @@ def text_weights(config: Qwen2_5_VLConfig) -> int:
 
 def text_forward(config: Qwen2_5_VLConfig, prompt: int, group: int, length: int) -> float:
     """Operations of the language model and its head over a prompt and its group."""
-    text = config.text_config
+    text = text_of(config)
     tokens = prompt + group * (length - 1)  # nothing is read from a response's last token
     seen = prompt * (prompt + 1) / 2  # pairs of a query and a key that it sees
     seen += group * sum(prompt + time for time in range(1, length))
@@ -75,14 +93,14 @@ def text_forward(config: Qwen2_5_VLConfig, prompt: int, group: int, length: int)
 
 def vision_weights(config: Qwen2_5_VLConfig) -> int:
     """Weights of the vision tower, patch embedding and merger included."""
-    vision = config.vision_config
+    vision = vision_of(config)
     block = 4 * vision.hidden_size**2 + 3 * vision.hidden_size * vision.intermediate_size
     return int(_embedding(config) + vision.depth * block + _merger(config))
 
 
 def vision_forward(config: Qwen2_5_VLConfig, patches: int) -> float:
     """Operations of the vision tower over one square image."""
-    vision = config.vision_config
+    vision = vision_of(config)
     merged = vision.spatial_merge_size**2
     per_patch = vision_weights(config) - _merger(config)
     window = min((vision.window_size // vision.patch_size) ** 2, patches)
@@ -93,13 +111,13 @@ def vision_forward(config: Qwen2_5_VLConfig, patches: int) -> float:
 
 
 def _embedding(config: Qwen2_5_VLConfig) -> int:
-    vision = config.vision_config
+    vision = vision_of(config)
     pixels = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
     return int(pixels * vision.hidden_size)
 
 
 def _merger(config: Qwen2_5_VLConfig) -> int:
     """Weights that one merged patch is multiplied with."""
-    vision = config.vision_config
+    vision = vision_of(config)
     wide = vision.hidden_size * vision.spatial_merge_size**2
     return int(wide * wide + wide * vision.out_hidden_size)
