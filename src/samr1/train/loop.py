@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import torch
+import torch.distributed as dist
 from tqdm import tqdm
 
 from samr1.ahead import ahead
@@ -45,6 +46,7 @@ from samr1.train.metrics import (
     step_metrics,
 )
 from samr1.train.reward import Judged, judge_groups
+from samr1.train.room import check_room
 from samr1.train.step import (
     Rollout,
     advantages_of,
@@ -218,6 +220,7 @@ def _load_models(stage: TrainStage) -> _Models:
     torch.set_num_threads(stage.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     device = join_processes()
+    check_room(stage, device, dist.get_world_size())
     policy = load_policy(stage.policy.path, stage.policy.dtype, device)
     reference = load_policy(stage.policy.path, stage.policy.dtype, device)
     reference.model.requires_grad_(False)

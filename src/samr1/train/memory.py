@@ -1,0 +1,210 @@
+"""What one training process needs of its GPU's memory, as sums of products of sizes.
+
+Formulas were read off the code that allocates: DeepSpeed 0.19.8 (`runtime/zero`, `runtime/fp16`),
+whose gradients are accumulated in the weights' own format, as nothing else is configured;
+`transformers`' Qwen2.5-VL, for what a layer keeps for its backward pass; torch's AdamW. Responses
+count at their limit, so it is the most that a step can need. The prompt's keys and values count
+once a question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from samr1.policy.parts import count_parts, count_patches, key_value_width, text_of, vision_of
+from samr1.segmenter.segmenter import EMBEDDED_TOGETHER
+from samr1.train.activations import backward, gathered
+from samr1.train.job import Job, Line, total
+
+# Tokens of the prompt beside the image's: the longest dialect's template takes 160, a question 20.
+PROMPT_TEXT_TOKENS = 200
+# DeepSpeed's defaults (zero/config.py), in numbers.
+REDUCE_BUCKET, SUB_GROUP = 5e8, 1e9
+# An image in SAM 2's encoder: 1 GB at 1024×1024 with 144 channels in the first stage.
+EMBEDDING_BYTES = 1e9 / (1024**2 * 144)
+# A mask is decoded over the whole embedding, repeated for each prompt: 0.1 GB at 1024×1024; and
+# brought to the original's size (float32, and two of bool): COCO's images have 640×480 pixels.
+PROMPT_BYTES, ORIGINAL_PIXELS = 1e8 / 1024**2, 640 * 480
+# Not tensors: CUDA's context, the libraries' workspaces, the communication's buffers. Measured
+# nowhere here; as others report it for one process with NCCL.
+CONTEXT_BYTES = 2e9
+HOST_BYTES = 5e9  # Python, torch, CUDA's and DeepSpeed's libraries: assumed
+# What the allocator cannot use between tensors: a share of all tensors. An assumption.
+FRAGMENTATION = 0.05
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is there all the time, and what each phase of a step adds while it lasts."""
+
+    states: list[Line]
+    phases: dict[str, list[Line]]
+    cuda: bool
+
+    @property
+    def peak_phase(self) -> str:
+        return max(self.phases, key=lambda name: total(self.phases[name]))
+
+    @property
+    def tensors(self) -> float:
+        """Bytes of all tensors at the peak."""
+        return total(self.states) + total(self.phases[self.peak_phase])
+
+    @property
+    def allowances(self) -> list[Line]:
+        """What is beside the tensors, on a GPU."""
+        if not self.cuda:
+            return []
+        lost = FRAGMENTATION * self.tensors
+        return [
+            Line("context and communication", "assumed", CONTEXT_BYTES),
+            Line("fragmentation", f"{FRAGMENTATION:.0%} of {self.tensors / 1e9:.1f} GB", lost),
+        ]
+
+    @property
+    def needed(self) -> float:
+        """Bytes in all at the peak, with the allowances."""
+        return self.tensors + total(self.allowances)
+
+
+def plan_memory(job: Job) -> Memory:
+    """The memory of one process of `job`, by what needs it."""
+    phases = {
+        "rollout": _rollout(job),
+        "reward": _reward(job),
+        "forward and backward": _gradients(job, passing=True) + _bucket(job) + backward(job),
+        "optimiser step": _gradients(job, passing=False) + _step(job),
+    }
+    return Memory(states(job), phases, job.cuda)
+
+
+def states(job: Job) -> list[Line]:
+    """Weights, master weights, moments, reference and segmenter."""
+    number, weights = job.number_bytes, count_parts(job.policy).all
+    own, trained = _share(job), f"{job.trainable:,}"
+    held = weights + job.trainable if job.adapter else weights
+    split = job.processes if job.zero_stage == 3 else 1
+    # In float32 stages 0 and 3 train the weights themselves; 1 and 2 train a copy of their part.
+    master = number == 2 or job.zero_stage in (1, 2)
+    lines = [Line("policy weights", f"{held:,} × {number} B" + _by(split), held * number / split)]
+    if not job.adapter:
+        lines.append(Line("reference weights", f"{weights:,} × {number} B", weights * number))
+    if master:
+        lines.append(Line("float32 master weights", f"{trained} × 4 B" + own[1], 4 * own[0]))
+    lines.append(Line("AdamW's two moments", f"{trained} × 8 B" + own[1], 8 * own[0]))
+    if job.zero_stage == 3:
+        gradients = f"{trained} × {number} B" + own[1]
+        lines.append(Line("gradients", gradients, number * own[0]))
+        bucket = f"{REDUCE_BUCKET:,.0f} × {number} B"
+        lines.append(Line("reduction bucket", bucket, REDUCE_BUCKET * number))
+    sam = job.segmenter.weights
+    lines.append(Line("segmenter weights", f"{sam // 4:,} × 4 B", sam))
+    return lines
+
+
+def plan_host(job: Job) -> list[Line]:
+    """The host's memory of one process: the most that is there while a model is loaded.
+
+    Policy and reference are loaded one after the other and moved to the GPU.
+    """
+    weights, number = count_parts(job.policy).all, job.number_bytes
+    images = job.questions * (job.image_size**2 * 3 + ORIGINAL_PIXELS * 4)
+    patches = count_patches(job.policy, job.image_size) * job.questions * 3
+    vision = vision_of(job.policy)
+    pixels = patches * vision.temporal_patch_size * vision.patch_size**2 * 4
+    return [
+        Line("interpreter and libraries", "assumed", HOST_BYTES),
+        Line("a model on its way", f"{weights:,} × {number} B", weights * number),
+        Line(
+            "images and patches, 3 steps ahead",
+            f"3 × {(images + pixels) / 1e6:,.0f} MB",
+            3 * (images + pixels),
+        ),
+    ]
+
+
+def _share(job: Job) -> tuple[float, str]:
+    """The trained numbers whose optimiser states a process holds, and how to write the division."""
+    split = job.processes if job.zero_stage else 1
+    return job.trainable / split, _by(split)
+
+
+def _by(split: int) -> str:
+    return f" / {split}" if split > 1 else ""
+
+
+def _gradients(job: Job, passing: bool) -> list[Line]:
+    """Gradients of an update, in the weights' format; stage 3's are states.
+
+    While a pass is `passing`, stage 2 holds its part of the sum of the earlier ones and of the new.
+    """
+    if job.zero_stage == 3:
+        return []
+    number, split = job.number_bytes, job.processes if job.zero_stage == 2 else 1
+    twice = passing and job.zero_stage == 2 and job.passes > 1
+    words = f"{job.trainable:,} × {number} B{_by(split)}" + " × 2 (summed and new)" * twice
+    return [Line("gradients", words, (1 + twice) * job.trainable * number / split)]
+
+
+def _bucket(job: Job) -> list[Line]:
+    """Where gradients are collected to be summed over the processes; stage 3's is a state."""
+    if job.zero_stage in (0, 3):
+        return []
+    number = job.number_bytes
+    return [Line("reduction bucket", f"{REDUCE_BUCKET:,.0f} × {number} B", REDUCE_BUCKET * number)]
+
+
+def _step(job: Job) -> list[Line]:
+    """What the optimiser step needs beside states and gradients."""
+    number, (part, by) = job.number_bytes, _share(job)
+    sizes = f"{job.trainable:,}{by}"
+    if job.zero_stage == 3 and part > SUB_GROUP:
+        part, sizes = SUB_GROUP, f"{SUB_GROUP:,.0f} at a time"
+    lines = []
+    if job.zero_stage:
+        lines.append(Line("gradients, flattened", f"{sizes} × {number} B", part * number))
+    if number == 2:
+        lines.append(Line("gradients in float32", f"{sizes} × 4 B", part * 4))
+    return [*lines, Line("AdamW's square roots", f"{sizes} × 4 B", part * 4)]
+
+
+def _rollout(job: Job) -> list[Line]:
+    text, number = text_of(job.policy), job.number_bytes
+    token = 2 * text.num_hidden_layers * key_value_width(job.policy) * number
+    prompts = job.questions * job.prompt_tokens
+    responses = job.questions * job.group_size * job.response_tokens
+    wide = (3 * text.intermediate_size + 4 * text.hidden_size) * number
+    rows = job.questions * job.group_size
+    patches = job.questions * count_patches(job.policy, job.image_size)
+    vision = vision_of(job.policy)
+    block = (3 * vision.intermediate_size + 4 * vision.hidden_size) * number
+    return [
+        *gathered(job, count_parts(job.policy).all),
+        Line("keys and values, prompts", f"{prompts:,} tokens × {token:,} B", prompts * token),
+        Line(
+            "keys and values, responses", f"{responses:,} tokens × {token:,} B", responses * token
+        ),
+        # One after the other, so the larger.
+        max(
+            Line("a layer over the prompts", f"{prompts:,} × {wide:,} B", prompts * wide),
+            Line("a block over the images", f"{patches:,} × {block:,} B", patches * block),
+            key=lambda line: line.bytes,
+        ),
+        Line(
+            "next-token tables", f"{rows} × {text.vocab_size:,} × 32 B", rows * text.vocab_size * 32
+        ),
+    ]
+
+
+def _reward(job: Job) -> list[Line]:
+    side, images = job.segmenter_size, min(EMBEDDED_TOGETHER, job.questions)
+    image = EMBEDDING_BYTES * side**2 * job.segmenter.channels
+    prompt, mask = PROMPT_BYTES * side**2, ORIGINAL_PIXELS * 6
+    return [
+        Line("segmenter: images embedded", f"{images} × {image / 1e9:.2g} GB", images * image),
+        Line(
+            "segmenter: masks of a group",
+            f"{job.group_size} × ({prompt / 1e6:.3g} + {mask / 1e6:.3g} MB)",
+            job.group_size * (prompt + mask),
+        ),
+    ]

@@ -1,0 +1,177 @@
+"""Whether a training fits into the memory there is, and which setting to change where not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import torch
+
+from samr1.config import TrainStage
+from samr1.errors import UserError
+from samr1.policy.parts import (
+    count_adapter,
+    count_image_tokens,
+    count_parts,
+    find_policy_config,
+)
+from samr1.segmenter.size import find_segmenter_size
+from samr1.train.job import Job
+from samr1.train.memory import PROMPT_TEXT_TOKENS, Memory, plan_memory
+
+# The rank of the adapters that are tried; at 3B to 72B they are one to two hundredths of the model.
+_RANK = 64
+
+
+@dataclass(frozen=True)
+class Change:
+    """Settings to change, in words, and what is needed then."""
+
+    words: str
+    memory: Memory
+
+
+def describe_job(
+    stage: TrainStage, processes: int, cuda: bool, adapter_rank: int | None = None
+) -> Job:
+    """What the memory of one of `processes` of a training depends on.
+
+    Raises UserError where the policy's configuration cannot be had.
+    """
+    config = find_policy_config(stage.policy.path)
+    parts = count_parts(config)
+    train_vision = stage.policy.train_vision and adapter_rank is None
+    trainable = parts.all - (0 if train_vision else parts.vision)
+    return Job(
+        policy=config,
+        segmenter=find_segmenter_size(stage.segmenter.path),
+        segmenter_size=stage.segmenter.image_size,
+        image_size=stage.policy.image_size,
+        number_bytes=2 if stage.policy.dtype == "bfloat16" else 4,
+        trainable=count_adapter(config, adapter_rank) if adapter_rank else trainable,
+        adapter=adapter_rank is not None,
+        train_vision=train_vision,
+        processes=processes,
+        zero_stage=stage.train.zero_stage,
+        gradient_checkpointing=stage.train.gradient_checkpointing,
+        tokens_per_pass=stage.train.tokens_per_pass,
+        group_size=stage.train.group_size,
+        questions=-(-stage.train.questions_per_step // processes),
+        response_tokens=stage.train.max_response_tokens,
+        prompt_tokens=count_image_tokens(config, stage.policy.image_size) + PROMPT_TEXT_TOKENS,
+        cuda=cuda,
+    )
+
+
+def find_changes(job: Job, room: float, hardware: bool) -> list[Change]:
+    """Changes that make `job` need no more than `room` bytes, the mildest first.
+
+    One setting, or where none is enough, two. With `hardware`, more GPUs and adapters count too.
+    """
+    single = list(_changes(job, hardware))
+    for several in (1, 2):
+        found: list[Change] = []
+        done: set[tuple[str, ...]] = set()
+        for parts in combinations(single, several):
+            names = tuple(name for name, _, _ in parts)
+            # A smaller change of the same settings was enough, or it is one setting twice.
+            if names in done or len(set(names)) < several:
+                continue
+            changed = replace(
+                job, **{key: v for _, _, values in parts for key, v in values.items()}
+            )
+            memory = plan_memory(changed)
+            if memory.needed <= room:
+                done.add(names)
+                found.append(Change(" and ".join(words for _, words, _ in parts), memory))
+        if found:
+            return found
+    return []
+
+
+def _changes(job: Job, hardware: bool) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Single changes: the setting's name, the change in words, and the job's fields that change."""
+    if not job.gradient_checkpointing:
+        name = "train.gradient_checkpointing"
+        yield name, f"{name} to true", {"gradient_checkpointing": True}
+    if job.questions > 1:
+        for tokens in _halves(job.tokens_per_pass, job.row):
+            name = "train.tokens_per_pass"
+            yield name, f"{name} to {tokens}", {"tokens_per_pass": tokens}
+    for stage in range(job.zero_stage + 1, 4):
+        yield "train.zero_stage", f"train.zero_stage to {stage}", {"zero_stage": stage}
+    if job.train_vision:
+        trainable = job.trainable - count_parts(job.policy).vision
+        name, changed = "policy.train_vision", {"train_vision": False, "trainable": trainable}
+        yield name, f"{name} to false", changed
+    for limit in _halves(job.response_tokens, 128):
+        name = "train.max_response_tokens"
+        yield name, f"{name} to {limit}", {"response_tokens": limit}
+    for size in _halves(job.group_size, 2):
+        yield "train.group_size", f"train.group_size to {size}", {"group_size": size}
+    if not hardware:
+        return
+    if not job.adapter:
+        adapter = count_adapter(job.policy, _RANK)
+        changed = {"adapter": True, "trainable": adapter, "train_vision": False}
+        yield "adapters", f"LoRA adapters of rank {_RANK} (--lora-rank {_RANK})", changed
+    for times in (2, 4, 8):
+        processes = times * job.processes
+        questions = -(-job.questions // times)
+        more = {"processes": processes, "questions": questions}
+        yield "gpus", f"{processes} GPUs", more
+
+
+def _halves(value: int, least: int) -> Iterator[int]:
+    """A half, a quarter, … of `value`, down to `least`."""
+    while (value := value // 2) >= least:
+        yield value
+
+
+def check_room(stage: TrainStage, device: torch.device, processes: int) -> None:
+    """Refuse a training that does not fit into the memory of `device`, before a model is loaded.
+
+    On a GPU it is compared with the whole memory, what fragmentation may take left out, and on a
+    CPU with what is available, shared by the `processes`. Raises UserError that names the setting
+    to change.
+    """
+    job = describe_job(stage, processes, device.type == "cuda")
+    memory = plan_memory(job)
+    room = (
+        torch.cuda.get_device_properties(device).total_memory
+        if job.cuda
+        else available_memory() / processes
+    )
+    needed = memory.tensors + sum(line.bytes for line in memory.allowances[:1])
+    if needed > room:
+        raise UserError(does_not_fit(stage.name, job, memory, needed, room, hardware=False))
+
+
+def does_not_fit(
+    name: str, job: Job, memory: Memory, needed: float, room: float, hardware: bool
+) -> str:
+    """One sentence: how much is missing, in which phase, and which changes would do."""
+    # A changed plan counts fragmentation, so that what is proposed does not end as near the edge.
+    changes = find_changes(job, room, hardware)
+    sentence = (
+        f"training {name} needs {needed / 1e9:.1f} GB a process (in its {memory.peak_phase}) and "
+        f"there are {room / 1e9:.1f} GB, {(needed - room) / 1e9:.1f} GB too few"
+    )
+    if not changes:
+        return f"{sentence}; no change of one or two settings is enough: use more GPUs."
+    options = " or ".join(
+        f"{change.words} ({change.memory.needed / 1e9:.1f} GB)" for change in changes[:4]
+    )
+    return f"{sentence}; change {options}."
+
+
+def available_memory() -> float:
+    """The bytes that this machine can still give out."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024.0
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES"))
