@@ -1,0 +1,146 @@
+"""Print what a scale needs of memory, disk and time, with the arithmetic; no GPU and no weights.
+
+Exit code 1 where it does not fit, with one sentence that says what to change.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from samr1.config import RunConfig, parse_config
+from samr1.config_errors import read_mapping
+from samr1.config_merge import Choice, Experiment, load_experiment
+from samr1.errors import UserError, run_command
+from samr1.tables.plan_page import Hours, Row, disk_page, memory_page, time_page
+from samr1.train.batches import count_steps
+from samr1.train.disk import Place, plan_disk
+from samr1.train.graph import Graph, describe_graph, only
+from samr1.train.hours import GPUS, SECONDS_TO_LOAD, Gpu, plan_evaluation, plan_step
+from samr1.train.job import Job
+from samr1.train.memory import plan_host, plan_memory
+from samr1.train.room import available_memory, describe_job, does_not_fit
+
+
+def main() -> None:
+    """Parse, load, plan, print."""
+    parser = argparse.ArgumentParser(prog="python -m samr1.cli.plan", description=__doc__)
+    parser.add_argument(
+        "--config",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="as Snakemake's: scale, settings, results",
+    )
+    parser.add_argument("--run", help="one run of runs.yaml, trained or not (default: the scale)")
+    parser.add_argument("--gpus", type=int, help="of a training job (default: the scale's)")
+    parser.add_argument("--gpu", choices=GPUS, default="a100", help="(default: %(default)s)")
+    parser.add_argument("--gpu-memory", type=float, metavar="GB", help="(default: the GPU's)")
+    parser.add_argument("--lora-rank", type=int, metavar="R", help="train adapters of this rank")
+    arguments = parser.parse_args()
+    for name in ("gpus", "gpu_memory", "lora_rank"):
+        if (value := getattr(arguments, name)) is not None and value <= 0:
+            parser.error(f"--{name.replace('_', '-')} must be above 0")
+    choice = _choose(arguments.config)
+    experiment = load_experiment(Path(choice.settings), choice.scale)
+    graph = describe_graph(experiment, Path(choice.settings) / "published.yaml")
+    if arguments.run is not None:
+        graph = only(graph, _find_run(experiment, arguments.run))
+    print(_plan(experiment, graph, choice, arguments))
+
+
+def _plan(
+    experiment: Experiment, graph: Graph, choice: Choice, arguments: argparse.Namespace
+) -> str:
+    """All pages; raises UserError with the first thing that does not fit, the pages printed."""
+    processes = arguments.gpus or experiment.processes
+    cuda = bool(arguments.gpus or experiment.gpus)
+    gpu = GPUS[arguments.gpu]
+    room = 1e9 * (arguments.gpu_memory or gpu.gigabytes)
+    if not cuda:
+        room = available_memory() / processes
+    jobs = {
+        name: describe_job(
+            experiment.runs[name].train_stage(), processes, cuda, arguments.lora_rank
+        )
+        for name in graph.trainings
+    }
+    name = max(jobs, key=lambda name: plan_memory(jobs[name]).needed)
+    job = jobs[name]
+    memory = plan_memory(job)
+    places = plan_disk(experiment, graph, job, Path(choice.results))
+    pages = [memory_page(name, job, memory, room, plan_host(job)), disk_page(places)]
+    if cuda:
+        pages.append(time_page(_hours(experiment, graph, jobs, name, gpu)))
+    text = "\n\n\n".join(pages)
+    if memory.needed > room:
+        print(text, flush=True)
+        raise UserError(does_not_fit(name, job, memory, memory.needed, room, hardware=True))
+    hypothetical = arguments.gpus or arguments.gpu_memory or arguments.run
+    full = [place for place in places if place.needed > place.free]
+    if full and not hypothetical:
+        print(text, flush=True)
+        raise UserError(_full(full[0], choice))
+    return text
+
+
+def _full(place: Place, choice: Choice) -> str:
+    return (
+        f"{place.folder}: {place.needed / 1e9:,.0f} GB are needed and "
+        f"{place.free / 1e9:,.0f} GB are free; make room, or put the results on another disk "
+        f"(--config results=FOLDER, now {choice.results})."
+    )
+
+
+def _hours(
+    experiment: Experiment, graph: Graph, jobs: dict[str, Job], shown: str, gpu: Gpu
+) -> Hours:
+    """The GPU hours of all trainings and predictions of the graph."""
+    gpus = jobs[shown].processes
+    rows: list[Row] = []
+    everything = 0.0
+    for name, seeds in graph.trainings.items():
+        train = experiment.runs[name].train
+        seconds = sum(one.seconds for one in plan_step(jobs[name], train.updates_per_rollout, gpu))
+        steps = count_steps(experiment.data.training.count, train)
+        hours = seeds * gpus * (steps * seconds + SECONDS_TO_LOAD) / 3600
+        words = f"{seeds} × {gpus} GPUs × ({steps} steps × {seconds:.0f} s + start)"
+        rows.append((f"  train {name}", words, f"{hours:,.1f}"))
+        everything += hours
+    for name in dict.fromkeys(name for name, *_ in graph.predictions):
+        run = experiment.runs[name]
+        job = describe_job(run.train_stage(), 1, True)
+        hours, samples = 0.0, 0
+        for benchmark, seeds in ((b, s) for n, b, s in graph.predictions if n == name):
+            split = graph.splits[benchmark]
+            batch = run.evaluation.batch_size
+            hours += seeds * plan_evaluation(job, split.samples, split.images, batch, gpu) / 3600
+            samples += seeds * split.samples
+        rows.append((f"  evaluate {name}", f"{samples:,} questions", f"{hours:,.1f}"))
+        everything += hours
+    step = plan_step(jobs[shown], experiment.runs[shown].train.updates_per_rollout, gpu)
+    return Hours(gpu, step, rows, everything, gpus)
+
+
+def _choose(pairs: list[str]) -> Choice:
+    """`config/config.yaml` with the pairs on top, as Snakemake merges them."""
+    values = read_mapping(Path("config/config.yaml"))
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"--config {pair}: must be KEY=VALUE, as scale=paper.")
+        values[key] = value
+    return parse_config(values, Choice, "config/config.yaml or --config")
+
+
+def _find_run(experiment: Experiment, name: str) -> RunConfig:
+    if name not in experiment.runs:
+        raise UserError(
+            f"--run {name}: no such run at scale {experiment.scale}; there are "
+            f"{', '.join(experiment.runs)}."
+        )
+    return experiment.runs[name]
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,135 @@
+"""What a scale writes to the disks, and what is free there."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from samr1.config_merge import Experiment
+from samr1.policy.parts import count_parts, find_policy_config
+from samr1.segmenter.size import find_segmenter_size
+from samr1.train.graph import Graph
+from samr1.train.job import Job, Line, total
+
+# folder below the data root -> what, bytes of the archive, bytes unpacked. COCO's zip holds JPEGs
+# and unpacks to its own size; the RefCOCO archives are text; ReasonSeg's are as found on its page.
+_DATA_SETS = {
+    "train2014": ("COCO train2014", 13_510_573_713, 13_600_000_000),
+    "refcoco": ("RefCOCO", 53_993_993, 400_000_000),
+    "refcoco+": ("RefCOCO+", 45_613_210, 400_000_000),
+    "refcocog": ("RefCOCOg", 56_712_951, 400_000_000),
+    "ReasonSeg": ("ReasonSeg (size assumed)", 2_000_000_000, 2_000_000_000),
+}
+_PNG_BYTES = 1e6 / 840**2  # of a resized pixel, as `data.resizing` finds it
+_PREDICTION_BYTES = 5_000  # of a sample: the response's text, and its mask
+_KEPT, _WRITTEN = 2, 1  # checkpoints kept, and the one under way
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder, what is written there, and the bytes that are free."""
+
+    folder: Path
+    lines: list[Line]
+    free: float
+
+    @property
+    def needed(self) -> float:
+        return total(self.lines)
+
+
+def plan_disk(experiment: Experiment, graph: Graph, job: Job, results: Path) -> list[Place]:
+    """What goes where, for one training at a time, as if nothing of the results were there yet.
+
+    `job` is of the run whose training is the largest. Places on one file system are one place.
+    """
+    written = [*_images(experiment, graph), *_training(experiment, graph, job)]
+    hub = _hub(experiment, graph)
+    data = _data(experiment)
+    places = [(results, written), (Path.home(), hub)]
+    if experiment.data.root is not None:
+        places.append((Path(experiment.data.root), data))
+    by_device: dict[int, Place] = {}
+    for folder, lines in places:
+        there = _existing(folder)
+        device = there.stat().st_dev
+        if device in by_device:
+            by_device[device].lines.extend(lines)
+        else:
+            by_device[device] = Place(folder, list(lines), float(shutil.disk_usage(there).free))
+    return [place for place in by_device.values() if place.lines]
+
+
+def _existing(folder: Path) -> Path:
+    folder = folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def _data(experiment: Experiment) -> list[Line]:
+    root = Path(experiment.data.root or ".")
+    return [
+        Line(
+            f"{what}: archive and files",
+            f"{archive / 1e9:.2f} + {files / 1e9:.2f} GB",
+            archive + files,
+        )
+        for folder, (what, archive, files) in _DATA_SETS.items()
+        if not (root / folder).exists()
+    ]
+
+
+def _images(experiment: Experiment, graph: Graph) -> list[Line]:
+    count = experiment.data.training.count + sum(one.images for one in graph.splits.values())
+    image = _PNG_BYTES * experiment.image_size**2
+    return [Line("resized images", f"{count:,} × {image / 1e6:.2g} MB", count * image)]
+
+
+def _training(experiment: Experiment, graph: Graph, job: Job) -> list[Line]:
+    times = _KEPT + _WRITTEN
+    lines = [
+        Line(
+            "checkpoints of a training",
+            f"({_KEPT} + {_WRITTEN} under way) × {job.trainable:,} × 12 B",
+            times * job.trainable * 12,
+        )
+    ]
+    numbers = job.trainable if job.adapter else count_parts(job.policy).all
+    policies = sum(graph.trainings.values())
+    lines.append(
+        Line(
+            "policies trained",
+            f"{policies} × {numbers:,} × {job.number_bytes} B",
+            policies * numbers * job.number_bytes,
+        )
+    )
+    samples = sum(graph.splits[one].samples * seeds for _, one, seeds in graph.predictions)
+    lines.append(
+        Line("predictions", f"{samples:,} × {_PREDICTION_BYTES:,} B", samples * _PREDICTION_BYTES)
+    )
+    caches = {
+        run.segmenter.cache.folder: run.segmenter.cache.gigabytes
+        for run in experiment.runs.values()
+        if run.segmenter.cache is not None
+    }
+    for folder, gigabytes in caches.items():
+        lines.append(Line("embedding cache", f"the bound of {folder}", gigabytes * 1e9))
+    return lines
+
+
+def _hub(experiment: Experiment, graph: Graph) -> list[Line]:
+    """The models that are downloaded: those that are not folders here."""
+    used = {name for name, *_ in graph.predictions} | set(graph.trainings)
+    runs = [experiment.runs[name] for name in used]
+    lines = []
+    for path in sorted({run.policy.path for run in runs}):
+        if not Path(path).exists():
+            numbers = count_parts(find_policy_config(path)).all
+            lines.append(Line(path.partition("@")[0], f"{numbers:,} × 2 B", numbers * 2))
+    for path in sorted({run.segmenter.path for run in runs}):
+        if not Path(path).exists():
+            size = find_segmenter_size(path).weights
+            lines.append(Line(path.partition("@")[0], f"{size // 4:,} × 4 B", size))
+    return lines

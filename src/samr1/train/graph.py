@@ -1,0 +1,93 @@
+"""What a scale's graph holds, in numbers: its trainings, its predictions, its splits' sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from samr1.config import Benchmark, RunConfig, WorldConfig
+from samr1.config_errors import read_mapping
+from samr1.config_merge import Experiment
+
+# (data set, split) -> refs (or annotations), sentences, images; RefCOCOg in the umd split. From
+# lichengunc/refer and the papers of ReasonSeg (LISA) and RefCOCOg.
+_SPLITS = {
+    ("refcoco", "val"): (3_811, 10_834, 1_500),
+    ("refcoco", "testA"): (1_975, 5_657, 750),
+    ("refcoco", "testB"): (1_810, 5_095, 750),
+    ("refcoco+", "val"): (3_805, 10_758, 1_500),
+    ("refcoco+", "testA"): (1_975, 5_726, 750),
+    ("refcoco+", "testB"): (1_798, 4_889, 750),
+    ("refcocog", "val"): (2_573, 4_896, 1_300),
+    ("refcocog", "test"): (5_023, 9_602, 2_600),
+    ("reasonseg", "val"): (200, 200, 200),
+    ("reasonseg", "test"): (779, 779, 779),
+    ("lisa_grounding", "val"): (200, 200, 200),
+    ("lisa_grounding", "test"): (779, 779, 779),
+}
+# Any other split counts as much as the largest of them.
+_OTHER = (5_023, 9_602, 2_600)
+
+
+@dataclass(frozen=True)
+class Split:
+    """The size of a benchmark."""
+
+    samples: int
+    images: int
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A scale's trainings (run, and how many seeds) and predictions (run, benchmark, seeds)."""
+
+    trainings: dict[str, int]
+    predictions: list[tuple[str, str, int]]
+    splits: dict[str, Split]
+
+
+def describe_graph(experiment: Experiment, published: Path) -> Graph:
+    """The graph of `experiment`; `published` says which run stands in which table.
+
+    The untrained models and `sam_r1` meet every benchmark, another run those of its own tables.
+    """
+    runs, seeds = experiment.runs, len(experiment.seeds)
+    asked = {
+        (name, benchmark)
+        for name, run in runs.items()
+        if not run.trained or name == "sam_r1"
+        for benchmark in experiment.benchmarks
+    }
+    for table in read_mapping(published)["tables"].values():
+        names = {row.get("run") for row in table["rows"]} & set(runs)
+        shown = {column["benchmark"] for column in table["columns"].values()}
+        asked |= {(name, one) for name in names for one in shown & set(experiment.benchmarks)}
+    return Graph(
+        trainings={name: seeds for name, run in runs.items() if run.trained},
+        predictions=[
+            (name, one, seeds if runs[name].trained else 1) for name, one in sorted(asked)
+        ],
+        splits={
+            name: _split(one, experiment.data.world) for name, one in experiment.benchmarks.items()
+        },
+    )
+
+
+def only(graph: Graph, run: RunConfig) -> Graph:
+    """The part of `graph` that is `run`'s, which is trained here whatever it says itself."""
+    return Graph(
+        trainings={run.name: graph.trainings.get(run.name, 1)},
+        predictions=[one for one in graph.predictions if one[0] == run.name],
+        splits=graph.splits,
+    )
+
+
+def _split(benchmark: Benchmark, world: WorldConfig | None) -> Split:
+    if world is not None:
+        name = benchmark.dataset.replace("+", "p").replace("lisa_grounding", "reasonseg")
+        key = f"{name}_{benchmark.split.lower()}"
+        sizes = world.model_dump()
+        count = sizes.get(key) or sizes.get(f"{key}_refs") or 0
+        return Split(count, count)
+    refs, sentences, images = _SPLITS.get((benchmark.dataset, benchmark.split), _OTHER)
+    return Split(sentences if benchmark.sentences == "all" else refs, images)
