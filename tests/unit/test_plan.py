@@ -213,9 +213,9 @@ def test_3b_does_not_fit_one_gpu_of_80_gb_and_what_makes_it_fit_is_named() -> No
 def test_each_change_that_is_proposed_fits_and_none_is_larger_than_it_must_be() -> None:
     job = replace(paper_job("sam_r1", 8), gradient_checkpointing=False)
     changes = find_changes(job, 80e9, hardware=False)
-    assert changes[0].words == "train.gradient_checkpointing to true"
+    assert changes[0].words == "train.gradient_checkpointing: true"
     assert all(change.memory.needed <= 80e9 for change in changes)
-    settings = [change.words.split(" to ")[0] for change in changes]
+    settings = [change.words.split(": ")[0] for change in changes]
     assert len(set(settings)) == len(settings)
 
 
@@ -235,8 +235,8 @@ def test_training_is_refused_with_the_setting_to_change(monkeypatch: pytest.Monk
         check_room(stage, cpu, 1)
     sentence = str(refused.value)
     assert "there are 0.6 GB" in sentence
-    assert "train.gradient_checkpointing to true (" in sentence
-    assert "train.tokens_per_pass to 4096 (" in sentence
+    assert "train.gradient_checkpointing: true (" in sentence
+    assert "train.tokens_per_pass: 4096 (" in sentence
     monkeypatch.setattr(room, "available_memory", lambda: 1e9)
     with pytest.raises(UserError, match=r"there are 0\.5 GB"):
         check_room(stage, cpu, 2)

@@ -96,22 +96,22 @@ def _changes(job: Job, hardware: bool) -> Iterator[tuple[str, str, dict[str, Any
     """Single changes: the setting's name, the change in words, and the job's fields that change."""
     if not job.gradient_checkpointing:
         name = "train.gradient_checkpointing"
-        yield name, f"{name} to true", {"gradient_checkpointing": True}
+        yield name, f"{name}: true", {"gradient_checkpointing": True}
     if job.questions > 1:
         for tokens in _halves(job.tokens_per_pass, job.row):
             name = "train.tokens_per_pass"
-            yield name, f"{name} to {tokens}", {"tokens_per_pass": tokens}
+            yield name, f"{name}: {tokens}", {"tokens_per_pass": tokens}
     for stage in range(job.zero_stage + 1, 4):
-        yield "train.zero_stage", f"train.zero_stage to {stage}", {"zero_stage": stage}
+        yield "train.zero_stage", f"train.zero_stage: {stage}", {"zero_stage": stage}
     if job.train_vision:
         trainable = job.trainable - count_parts(job.policy).vision
         name, changed = "policy.train_vision", {"train_vision": False, "trainable": trainable}
-        yield name, f"{name} to false", changed
+        yield name, f"{name}: false", changed
     for limit in _halves(job.response_tokens, 128):
         name = "train.max_response_tokens"
-        yield name, f"{name} to {limit}", {"response_tokens": limit}
+        yield name, f"{name}: {limit}", {"response_tokens": limit}
     for size in _halves(job.group_size, 2):
-        yield "train.group_size", f"train.group_size to {size}", {"group_size": size}
+        yield "train.group_size", f"train.group_size: {size}", {"group_size": size}
     if not hardware:
         return
     if not job.adapter:
@@ -165,7 +165,7 @@ def does_not_fit(
     options = " or ".join(
         f"{change.words} ({change.memory.needed / 1e9:.1f} GB)" for change in changes[:4]
     )
-    return f"{sentence}; change {options}."
+    return f"{sentence}; it fits with {options}."
 
 
 def available_memory() -> float:
