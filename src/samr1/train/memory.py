@@ -3,8 +3,8 @@
 Formulas were read off the code that allocates: DeepSpeed 0.19.8 (`runtime/zero`, `runtime/fp16`),
 whose gradients are accumulated in the weights' own format, as nothing else is configured;
 `transformers`' Qwen2.5-VL, for what a layer keeps for its backward pass; torch's AdamW. Responses
-count at their limit, so it is the most that a step can need. The prompt's keys and values count
-once a question.
+count at their limit, so it is the most that a step can need. The prompt is prefilled once a
+question, and its keys and values are then repeated for each response.
 """
 
 from __future__ import annotations
@@ -172,15 +172,15 @@ def _rollout(job: Job) -> list[Line]:
     text, number = text_of(job.policy), job.number_bytes
     token = 2 * text.num_hidden_layers * key_value_width(job.policy) * number
     prompts = job.questions * job.prompt_tokens
-    responses = job.questions * job.group_size * job.response_tokens
-    wide = (3 * text.intermediate_size + 4 * text.hidden_size) * number
     rows = job.questions * job.group_size
+    kept, responses = rows * job.prompt_tokens, rows * job.response_tokens
+    wide = (3 * text.intermediate_size + 4 * text.hidden_size) * number
     patches = job.questions * count_patches(job.policy, job.image_size)
     vision = vision_of(job.policy)
     block = (3 * vision.intermediate_size + 4 * vision.hidden_size) * number
     return [
         *gathered(job, count_parts(job.policy).all),
-        Line("keys and values, prompts", f"{prompts:,} tokens × {token:,} B", prompts * token),
+        Line("keys and values, prompts", f"{kept:,} tokens × {token:,} B", kept * token),
         Line(
             "keys and values, responses", f"{responses:,} tokens × {token:,} B", responses * token
         ),
