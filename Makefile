@@ -21,9 +21,11 @@ test-slurm: $(READY)
 	python tests/slurm/slurm_cluster.py
 	OMP_NUM_THREADS=1 python -m pytest tests/slurm
 
-# Every moment of a training interrupted, and every ZeRO stage on 1, 2 and 4 processes.
+# What takes the better part of an hour: every moment of a training interrupted, every ZeRO stage on 1, 2
+# and 4 processes, and the paper's routes on a small set. Writes results/reference/{resume,routes}.md.
 test-long: $(READY)
 	OMP_NUM_THREADS=1 PYTHONPATH=src python tests/long/check_resume.py --output results/reference/resume.md
+	OMP_NUM_THREADS=1 python -m pytest tests/long
 
 lint: $(READY)
 	ruff check src tests

@@ -1,0 +1,276 @@
+"""The paper's routes from a server's files to tables, on a small set: `make test-long`.
+
+The micro world, at the smoke scale's size, stands for the public data and the shipped models for
+the published ones; all else is `scale=paper`. It writes results/reference/routes.md.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+import statistics
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from routes import (
+    ARCHIVES,
+    ROOT,
+    SCALE,
+    Run,
+    Said,
+    Server,
+    edit,
+    fetch_from,
+    pack_world,
+    read_files,
+    serve,
+    smoke_models,
+    snakemake,
+    write_settings,
+)
+from routes_report import forget, keep
+
+from samr1 import schemas
+from samr1.config_merge import load_experiment
+from samr1.data import reasonseg, refer
+from samr1.files import read_table
+from samr1.micro.world import draw_world
+
+sys.path.insert(0, str(ROOT / "tests" / "unit"))
+
+from mirror_world import reasonseg_rows, refer_rows, write_mirror
+
+BENCHMARKS = load_experiment(ROOT / "config", SCALE).benchmarks
+MIRRORED = [name for name, one in BENCHMARKS.items() if one.mirror]
+TABLES = [f"table_{number}" for number in range(1, 6)]
+QUESTIONS = 4  # of a training: one step of the smoke scale
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The micro world in the public layouts."""
+    root = tmp_path_factory.mktemp("world") / "root"
+    drawn = load_experiment(ROOT / "config", "smoke").data.world
+    assert drawn is not None
+    draw_world(drawn, root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The world's zip files on loopback."""
+    folder = tmp_path_factory.mktemp("served")
+    pack_world(world, folder)
+    with serve(folder) as told:
+        yield told
+
+
+def make_run(folder: Path, server: Server, **data: Any) -> Run:
+    """The paper's workflow with the tiny models, a short training and two shards."""
+    settings = write_settings(
+        folder / "config",
+        folder / "data",
+        data={"training": {"count": QUESTIONS}} | data,
+        evaluation_shards=2,
+        defaults=smoke_models(),
+    )
+    fetch_from(settings, server)
+    return Run(settings, folder / "results", folder / "data")
+
+
+@dataclass(frozen=True)
+class Public:
+    """The finished run on the public layouts, and how it came about."""
+
+    run: Run
+    fetched: Said  # before ReasonSeg was there
+    asked: list[str]  # of the server by then
+    finished: Said
+
+
+@pytest.fixture(scope="module")
+def public(world: Path, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Public:
+    """The public files: fetched, ReasonSeg put in place, and everything made of them."""
+    for name in ("1_public", "2_mirror"):  # of both that need it
+        forget(name)
+    run = make_run(tmp_path_factory.mktemp("public"), server)
+    small = {"policy": {"path": smoke_models()["policy"]["path"]}}
+    edit(
+        run.settings / "runs.yaml",
+        lambda runs: runs | {"qwen2.5vl_3b": runs["qwen2.5vl_3b"] | small},
+    )
+    fetched = run.snakemake("fetch", "--keep-going")
+    asked = list(server.asked)
+    shutil.copytree(world / "ReasonSeg", run.root / "ReasonSeg")
+    finished = run.snakemake()
+    assert finished.code == 0, finished.text[-5000:]
+    return Public(run, fetched, asked, finished)
+
+
+def test_the_public_files_come_to_all_tables(public: Public, world: Path, server: Server) -> None:
+    run = public.run
+    assert public.fetched.code == 1, public.fetched.text[-5000:]
+    assert re.search(r"ReasonSeg/\w+: missing or empty; download val\.zip", public.fetched.text)
+    assert sorted(public.asked) == sorted(f"{name}.zip" for name in ARCHIVES)
+    assert server.asked == public.asked
+    assert read_files(run.root) == read_files(world)
+
+    check_tables(run, ["README.md", *table_files(TABLES)])
+    assert run.path("figures/examples.png").is_file()
+    check_samples(run, world)
+    answers = check_metrics(run)
+
+    again = run.snakemake()
+    assert again.code == 0, again.text[-5000:]
+    assert "Nothing to be done" in again.text
+    assert server.asked == public.asked
+    keep(
+        "1_public",
+        "From the public files",
+        "RefCOCO, RefCOCO+, RefCOCOg and train2014 as zip files from a server on loopback, "
+        "ReasonSeg put in place by hand; every run, every benchmark in two shards, all five "
+        "tables. The samples are those that the drawn world itself gives.",
+        {
+            "fetching, s": f"{public.fetched.seconds:.0f}",
+            "all else, s": f"{public.finished.seconds:.0f}",
+            "jobs": public.fetched.jobs + public.finished.jobs,
+            "answers that were scored": answers,
+            "a second time, s": f"{again.seconds:.0f}",
+        },
+    )
+
+
+def table_files(tables: list[str]) -> list[str]:
+    return [f"{table}.{kind}" for table in tables for kind in ("parquet", "md")]
+
+
+def check_tables(run: Run, names: list[str]) -> None:
+    folder = run.results / "tables"
+    assert {path.name for path in folder.iterdir()} == set(names)
+    assert all(path.stat().st_size for path in folder.iterdir())
+
+
+def check_samples(run: Run, world: Path) -> None:
+    """Every table of samples is what the readers make of the world itself."""
+    for name, one in BENCHMARKS.items():
+        if one.split_by is None:
+            direct = reasonseg.read(world, one.split, dataset=one.dataset)
+        else:
+            direct = refer.read(world, one.dataset, one.split_by, one.split, one.sentences)
+        assert len(direct) >= 12
+        assert run.read_samples(name).equals(direct), name
+    pool = refer.read(world, "refcocog", "umd", "train", "all")
+    assert run.read_samples("pool").equals(pool)
+    assert len(run.read_samples("training")) == QUESTIONS
+
+
+def check_metrics(run: Run) -> int:
+    """Every figure is of all questions of its benchmark; how many answers that were."""
+    answers = 0
+    files = sorted(run.path("metrics").glob("*/seed_0/*.parquet"))
+    assert len(files) == 3 * 6 + 6 * 2  # untrained and sam_r1 on all, the ablations on two
+    for path in files:
+        count = len(run.read_samples(path.stem))
+        answers += count
+        for row in read_table(path, schemas.METRICS).to_pylist():
+            assert row["n"] == count
+            assert 0 <= row["value"] <= 1
+            assert math.isfinite(row["ci_low"]) and math.isfinite(row["ci_high"])
+    return answers
+
+
+def test_the_mirrors_give_the_figures_of_the_files(
+    public: Public, world: Path, server: Server, tmp_path: Path
+) -> None:
+    run = make_run(tmp_path, server, layout="mirror")
+    # Two runs are enough; the third one's row of Table 1 goes with it.
+    edit(run.settings / "runs.yaml", lambda runs: without(runs, "qwen2.5vl_3b"))
+    edit(run.settings / "published.yaml", unmeasured)
+    shutil.copytree(world / "ReasonSeg", run.root / "ReasonSeg")
+    write_mirrors(world, run.root)
+
+    server.asked.clear()
+    finished = run.snakemake(*TABLES[:3])
+    assert finished.code == 0, finished.text[-5000:]
+    assert sorted(server.asked) == ["refcocog.zip", "train2014.zip"]  # for the training alone
+    check_tables(run, table_files(TABLES[:3]))
+    for trained in ("policies/sam_r1/seed_0", "samples/training.parquet"):
+        assert read_files(run.path(trained)) == read_files(public.run.path(trained))
+    equal, other = 0, set()
+    for model in ("base", "sam_r1"):
+        for name in BENCHMARKS:
+            protocol = "seg_zero" if name in MIRRORED else "rec"
+            figures = run.read_metrics(model, name, protocol)
+            assert figures, (model, name)
+            assert figures == public.run.read_metrics(model, name, protocol), (model, name)
+            equal += len(figures)
+            theirs = public.run.read_metrics(model, name, "lisa")
+            if run.read_metrics(model, name, "lisa") != theirs:
+                other.add(name)
+    assert other <= {"reasonseg_val", "reasonseg_test"}
+    keep(
+        "2_mirror",
+        "From the Parquet mirrors",
+        "Five benchmarks from mirrors of the same world with images and masks inside, the training "
+        "from the files; Tables 1 to 3 for the base policy and `sam_r1`. The trained policy is the "
+        "same to the byte, and every figure by `seg_zero` and `rec`, with its interval, is equal. "
+        "By `lisa` ReasonSeg's may differ: its mirrors have the ignored regions in the target.",
+        {
+            "all, s": f"{finished.seconds:.0f}",
+            "jobs": finished.jobs,
+            "figures by seg_zero and rec, all equal": equal,
+            "benchmarks whose lisa figures differ": ", ".join(sorted(other)) or "none",
+        },
+    )
+
+
+def without(mapping: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in mapping.items() if name != key}
+
+
+def unmeasured(page: dict[str, Any]) -> dict[str, Any]:
+    """The published figures with nothing measured beside the row of `qwen2.5vl_3b`."""
+    for table in page["tables"].values():
+        for row in table["rows"]:
+            if row.get("run") == "qwen2.5vl_3b":
+                del row["run"]
+    return page
+
+
+def write_mirrors(world: Path, root: Path) -> None:
+    """Put the world's splits below `root` as the mirrors that the benchmarks name."""
+    for name in MIRRORED:
+        one = BENCHMARKS[name]
+        assert one.mirror is not None
+        if one.split_by is None:
+            rows = reasonseg_rows(world, one.split)
+        else:
+            rows = refer_rows(world, one.dataset, one.split_by, one.split)
+        write_mirror(root, rows, one.mirror, shards=2)
+
+
+def test_the_paper_scale_is_planned_whole(tmp_path: Path) -> None:
+    forget("4_plan")
+    told = ["--dry-run", "--quiet", "rules", "--config", f"scale={SCALE}", f"results={tmp_path}"]
+    plans = [snakemake(*told) for _ in range(3)]
+    for plan in plans:
+        assert plan.code == 0, plan.text[-5000:]
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", plans[0].text, re.MULTILINE))
+    assert set(TABLES) <= counts.keys()
+    seconds = statistics.median(plan.seconds for plan in plans)
+    keep(
+        "4_plan",
+        "The plan",
+        "`snakemake -n --config scale=paper`: every table, with no data and no model there yet.",
+        {
+            "median of three, s": f"{seconds:.1f}",
+            "jobs": counts["total"],
+            "of them trainings": counts["train_policy"],
+            "of them shards of a prediction": counts["predict_masks"],
+        },
+    )
