@@ -21,7 +21,6 @@ if EXPERIMENT.data.layout == "mirror":
             "--mirror {wildcards.owner}/{wildcards.name} --on-bad-sample {params.on_bad_sample} "
             "2> {log}"
 
-
     rule index_mirror:
         input:
             images=get_mirror_images,
