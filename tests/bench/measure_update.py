@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from floor import text_forward, vision_forward
 from model import DIALECT, PATCH, QUERY, model_config, noise_image, save_model
 from ours import load_endless
 from record import Figure, Record, alternate, today
@@ -20,6 +19,7 @@ from samr1.grpo.objective import policy_objective
 from samr1.policy.model import Policy, Question, encode_question
 from samr1.rollout.distribution import next_token_logprobs
 from samr1.rollout.logprobs import response_logprobs
+from samr1.train.work import text_forward, vision_forward
 
 BAR = 6.0
 LARGEST_DIFFERENCE = 1e-5  # of a weight's gradient, relative, in float32
