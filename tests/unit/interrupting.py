@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import multiprocessing.process
 import os
 import signal
 import socket
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import yaml
 from training_world import make_stage
@@ -27,8 +30,6 @@ from samr1.config import TrainStage
 from samr1.errors import run_command
 from samr1.train import checkpoint, loop, step
 
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["preloaded"])
 # Where a process can be interrupted: the functions of a step, of a checkpoint, and of the end.
 PLACES: tuple[tuple[Any, str], ...] = (
     (loop, "roll_out"),
@@ -43,6 +44,18 @@ PLACES: tuple[tuple[Any, str], ...] = (
     (loop, "save_policy"),
     (command, "write_table"),
 )
+
+
+def fork(work: Callable[..., None], *arguments: Any) -> multiprocessing.process.BaseProcess:
+    """A process that is starting `work`, forked from one that has imported all it needs."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["preloaded"])
+    with pytest.MonkeyPatch.context() as patch:
+        # Where the server, which starts with the first process, finds the modules of the tests.
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        process = context.Process(target=work, args=arguments)
+        process.start()
+    return process
 
 
 @dataclass(frozen=True)
@@ -79,20 +92,14 @@ def train(
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     workers = [
-        PROCESSES.Process(
-            target=_work, args=(world, output, rank, processes, port, interruption, change)
-        )
+        fork(_work, world, output, rank, processes, port, interruption, change)
         for rank in range(processes)
     ]
-    for worker in workers:
-        worker.start()
-    waited = 0
-    while any(worker.exitcode is None for worker in workers) and waited < 1200:
+    end = time.monotonic() + 300
+    while any(worker.exitcode is None for worker in workers) and time.monotonic() < end:
         if any(worker.exitcode not in (None, 0, 75) for worker in workers):
-            for worker in workers:
-                worker.kill()
-        workers[0].join(timeout=0.1) if workers[0].exitcode is None else workers[-1].join(0.1)
-        waited += 1
+            break
+        time.sleep(0.05)
     for worker in workers:
         worker.kill()
         worker.join()

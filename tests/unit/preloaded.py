@@ -7,7 +7,7 @@ import os
 os.environ.setdefault("LOCAL_RANK", "0")
 os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
-import deepspeed  # noqa: F401
+import deepspeed.runtime.zero.muon.original_muon  # noqa: F401 (seconds, at the first engine)
 import torch.utils.tensorboard  # noqa: F401
 import training_world  # noqa: F401
 

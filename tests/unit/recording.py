@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from interrupting import PROCESSES
+from interrupting import fork
 from safetensors.torch import load_file, save_file
 from tiny import random_image, tiny_policy
 from torch import Tensor
@@ -77,13 +77,9 @@ def train_on(
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     workers = [
-        PROCESSES.Process(
-            target=_train_part, args=(world, steps, zero_stage, rank, processes, port, output)
-        )
+        fork(_train_part, world, steps, zero_stage, rank, processes, port, output)
         for rank in range(processes)
     ]
-    for worker in workers:
-        worker.start()
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0] * processes

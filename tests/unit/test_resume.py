@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from functools import partial
@@ -50,14 +51,24 @@ def whole(world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, by
     return results_of(output)
 
 
-@pytest.fixture
-def stopped(world: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def stopped_once(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training that a signal stopped in its third step, before the update."""
-    output = tmp_path / "stopped"
+    output = tmp_path_factory.mktemp("stopped")
     asked = Interruption("after judge_groups", 2, signal.SIGTERM)
     assert train(world, output, stage_of(world), asked) == [Stopped.exit_code]
     assert kept_steps(output) == [2, 3]
+    assert last_line(output) == (
+        "error: SIGTERM stopped the training after step 3 of 4; the same command goes on from "
+        f"{output}/checkpoints/step_000003."
+    )
     return output
+
+
+@pytest.fixture
+def stopped(stopped_once: Path, tmp_path: Path) -> Path:
+    """It, to go on with."""
+    return shutil.copytree(stopped_once, tmp_path / "stopped")
 
 
 def test_a_training_killed_again_and_again_ends_with_the_same_bytes(
@@ -82,14 +93,9 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bytes(
         assert [event.step for event in events.Scalars(tag)] == [0, 1, 2, 3]
 
 
-def test_a_stopped_training_says_so_and_goes_on(
+def test_a_damaged_checkpoint_is_passed_over(
     world: Path, whole: dict[str, bytes], stopped: Path
 ) -> None:
-    assert last_line(stopped) == (
-        "error: SIGTERM stopped the training after step 3 of 4; the same command goes on from "
-        f"{stopped}/checkpoints/step_000003."
-    )
-    # A damaged checkpoint is passed over.
     newest = stopped / "checkpoints" / "step_000003" / "rank_0.safetensors"
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1

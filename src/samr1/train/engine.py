@@ -116,13 +116,16 @@ class Engine:
         if own_norm:
             # Plain stage 0 clips but does not tell the norm: clip where the gradients are final.
             optimizer.register_step_pre_hook(lambda *_: self._clip(config.max_grad_norm))
+        # DeepSpeed's own bucket is 500 million numbers, most of them unused by a small model; in
+        # deterministic mode torch fills every fresh buffer, on a CPU for seconds an update.
+        bucket = min(500_000_000, sum(weight.numel() for weight in self._trainable))
         self._engine = _import_deepspeed().initialize(
             model=self._scorer,
             optimizer=optimizer,
             config={
                 "train_micro_batch_size_per_gpu": 1,
                 "managed_gradient_accumulation": False,
-                "zero_optimization": {"stage": config.zero_stage},
+                "zero_optimization": {"stage": config.zero_stage, "reduce_bucket_size": bucket},
                 "bf16": {"enabled": stage.policy.dtype == "bfloat16"},
                 "gradient_clipping": 0.0 if own_norm else config.max_grad_norm,
                 "steps_per_print": 2**31,
