@@ -94,6 +94,15 @@ def join_processes() -> torch.device:
     return device
 
 
+def reduction_bucket(trainable: int) -> int:
+    """The numbers of the buffer in which gradients are summed, for so many that are trained.
+
+    DeepSpeed's own default is 500 million, most of them unused by a small model; in deterministic
+    mode torch fills every fresh buffer, on a CPU for seconds an update.
+    """
+    return min(500_000_000, trainable)
+
+
 class Engine:
     """AdamW on a policy's trainable weights, through DeepSpeed."""
 
@@ -116,9 +125,7 @@ class Engine:
         if own_norm:
             # Plain stage 0 clips but does not tell the norm: clip where the gradients are final.
             optimizer.register_step_pre_hook(lambda *_: self._clip(config.max_grad_norm))
-        # DeepSpeed's own bucket is 500 million numbers, most of them unused by a small model; in
-        # deterministic mode torch fills every fresh buffer, on a CPU for seconds an update.
-        bucket = min(500_000_000, sum(weight.numel() for weight in self._trainable))
+        bucket = reduction_bucket(sum(weight.numel() for weight in self._trainable))
         self._engine = _import_deepspeed().initialize(
             model=self._scorer,
             optimizer=optimizer,

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from samr1.policy.parts import count_parts, count_patches, key_value_width, text_of, vision_of
 from samr1.segmenter.segmenter import EMBEDDED_TOGETHER
 from samr1.train.activations import backward, gathered
+from samr1.train.engine import reduction_bucket
 from samr1.train.job import Job, Line, total
 
 # Tokens of the prompt beside the image's: the longest dialect's template takes 160, a question 20.
 PROMPT_TEXT_TOKENS = 200
-# DeepSpeed's defaults (zero/config.py), in numbers.
-REDUCE_BUCKET, SUB_GROUP = 5e8, 1e9
+SUB_GROUP = 1e9  # DeepSpeed's default (zero/config.py), in numbers
 # An image in SAM 2's encoder: 1 GB at 1024×1024 with 144 channels in the first stage.
 EMBEDDING_BYTES = 1e9 / (1024**2 * 144)
 # A mask is decoded over the whole embedding, repeated for each prompt: 0.1 GB at 1024×1024; and
@@ -95,8 +95,7 @@ def states(job: Job) -> list[Line]:
     if job.zero_stage == 3:
         gradients = f"{trained} × {number} B" + own[1]
         lines.append(Line("gradients", gradients, number * own[0]))
-        bucket = f"{REDUCE_BUCKET:,.0f} × {number} B"
-        lines.append(Line("reduction bucket", bucket, REDUCE_BUCKET * number))
+        lines.append(_bucket_line(job))
     sam = job.segmenter.weights
     lines.append(Line("segmenter weights", f"{sam // 4:,} × 4 B", sam))
     return lines
@@ -150,8 +149,12 @@ def _bucket(job: Job) -> list[Line]:
     """Where gradients are collected to be summed over the processes; stage 3's is a state."""
     if job.zero_stage in (0, 3):
         return []
-    number = job.number_bytes
-    return [Line("reduction bucket", f"{REDUCE_BUCKET:,.0f} × {number} B", REDUCE_BUCKET * number)]
+    return [_bucket_line(job)]
+
+
+def _bucket_line(job: Job) -> Line:
+    numbers, number = reduction_bucket(job.trainable), job.number_bytes
+    return Line("reduction bucket", f"{numbers:,} × {number} B", numbers * number)
 
 
 def _step(job: Job) -> list[Line]:
