@@ -38,11 +38,25 @@ def text_layer_bytes(job: Job) -> int:
     values and the attention's output; four times the MLP's width.
     """
     text, number = text_of(job.policy), job.number_bytes
-    # SDPA under a mask, on a CPU, has keys and values repeated to the number of heads.
-    cached = key_value_width(job.policy) if job.cuda else text.hidden_size
     copied = text.hidden_size if job.cuda else 0  # FlexAttention's output, made contiguous
-    kept = 6 * text.hidden_size + 2 * cached + copied + 4 * text.intermediate_size
+    kept = 6 * text.hidden_size + 2 * key_value_width(job.policy) + copied
+    kept += 4 * text.intermediate_size
     return int(8 * text.hidden_size + number * kept)
+
+
+def groups_bytes(job: Job, tokens: int) -> int:
+    """What attention in two parts, as on a CPU, keeps of `tokens` packed tokens in one layer more.
+
+    Of the responses their queries and output, and a copy of all keys and values that they see, each
+    its own; of the prompts the output; and the mask as numbers.
+    """
+    rows, answers = tokens / job.row, tokens / job.row * job.group_size
+    length = job.response_tokens - 1  # packed, without the last
+    seen = job.prompt_tokens + length
+    hidden = text_of(job.policy).hidden_size
+    outputs = (rows * job.prompt_tokens + 2 * answers * length) * hidden
+    copies = 2 * answers * seen * key_value_width(job.policy)
+    return int(job.number_bytes * (outputs + copies + answers * length * seen))
 
 
 def vision_block_bytes(job: Job) -> int:
@@ -71,12 +85,14 @@ def kept_activations(job: Job, tokens: int, images: int) -> list[Line]:
             tokens * text.hidden_size * (4 + number),
         ),
     ]
-    if not job.cuda:
-        # SDPA keeps each layer's as numbers; a layer that is computed again, the one of bool.
-        row = min(tokens, job.row)
-        pair = 1 if job.gradient_checkpointing else number * text.num_hidden_layers
+    if not job.cuda and not job.gradient_checkpointing:
+        groups = groups_bytes(job, tokens)
         lines.append(
-            Line("attention masks", f"{tokens:,} × {row:,} × {pair} B", tokens * row * pair)
+            Line(
+                "responses apart from prompts",
+                f"{text.num_hidden_layers} × {groups:,} B",
+                text.num_hidden_layers * groups,
+            )
         )
     if job.train_vision:
         merged = images * count_image_tokens(job.policy, job.image_size)
@@ -116,6 +132,9 @@ def backward(job: Job) -> list[Line]:
         block = vision_block_bytes(job) if job.train_vision else 0
         count, size = max((tokens, layer), (patches, block), key=lambda pair: pair[0] * pair[1])
         lines.append(Line("a layer computed again", f"{count:,} × {size:,} B", count * size))
+        if not job.cuda:
+            groups = groups_bytes(job, tokens)
+            lines.append(Line("its responses apart from prompts", f"{groups:,} B", groups))
     if not job.adapter:
         head = text.vocab_size * text.hidden_size
         lines.append(
