@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 
 from samr1 import schemas
 from samr1.cli import gather_predictions, predict_masks
@@ -89,12 +88,6 @@ def test_timings_add_up() -> None:
         ("total", 15.0),
     ]
     assert table[2]["samples_per_second"] == 1.0
-
-
-@pytest.fixture(scope="module", autouse=True)
-def as_in_a_new_process() -> None:
-    """Training in this process, in a test before, chose algorithms that round otherwise."""
-    torch.use_deterministic_algorithms(False)
 
 
 @pytest.fixture(scope="module")
