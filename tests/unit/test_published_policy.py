@@ -166,9 +166,6 @@ def private_memory() -> int:
     return 1024 * int(re.search(r"RssAnon:\s+(\d+)", status)[1])  # type: ignore[index]
 
 
-@pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="reads Linux's account of memory"
-)
 def test_a_checkpoint_in_its_own_format_is_not_copied_to_the_hosts_memory(tmp_path: Path) -> None:
     policy = tiny_policy(hidden=256, layers=24, heads=4)
     policy.model.bfloat16()

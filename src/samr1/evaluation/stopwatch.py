@@ -1,4 +1,4 @@
-"""The seconds that each phase of a prediction takes."""
+"""The seconds that each phase of a piece of work takes: of a prediction, of a training step."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from typing import Any
 from transformers import Qwen2_5_VLConfig
 
 from samr1.errors import UserError
+from samr1.policy.meta import read_policy_config
 
 KNOWN = Path(__file__).parent / "known"
 
@@ -38,17 +39,15 @@ def find_policy_config(path: str) -> Qwen2_5_VLConfig:
 
     Only a name that `known/` lacks is asked of the hub. Raises UserError where there is none.
     """
-    name, _, revision = path.partition("@")
-    file = KNOWN / f"{name.rpartition('/')[2].lower()}.json"
-    if Path(path).is_dir():
-        file = Path(path) / "config.json"
+    name = path.partition("@")[0].rpartition("/")[2].lower()
+    file = KNOWN / f"{name}.json"
+    if file.is_file() and not Path(path).is_dir():
+        return Qwen2_5_VLConfig.from_dict(json.loads(file.read_text(encoding="utf-8")))
     try:
-        if file.is_file():
-            return Qwen2_5_VLConfig.from_dict(json.loads(file.read_text(encoding="utf-8")))
-        return Qwen2_5_VLConfig.from_pretrained(name, revision=revision or "main")
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        return read_policy_config(path)
+    except UserError as error:
         known = ", ".join(sorted(one.stem for one in KNOWN.glob("*.json")))
+        reason = str(error).removesuffix(".")
         raise UserError(
             f"{path}: its config.json cannot be read ({reason}); name a folder that has one, or "
             f"one of {known}."

@@ -9,6 +9,7 @@ from pathlib import Path
 from samr1.config_merge import Experiment
 from samr1.policy.parts import count_parts, find_policy_config
 from samr1.segmenter.size import find_segmenter_size
+from samr1.train.checkpoint import KEPT
 from samr1.train.graph import Graph
 from samr1.train.job import Job, Line, total
 
@@ -23,7 +24,7 @@ _DATA_SETS = {
 }
 _PNG_BYTES = 1e6 / 840**2  # of a resized pixel, as `data.resizing` finds it
 _PREDICTION_BYTES = 5_000  # of a sample: the response's text, and its mask
-_KEPT, _WRITTEN = 2, 1  # checkpoints kept, and the one under way
+_WRITTEN = 1  # the checkpoint under way, beside those kept
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,11 @@ def _images(experiment: Experiment, graph: Graph) -> list[Line]:
 
 
 def _training(experiment: Experiment, graph: Graph, job: Job) -> list[Line]:
-    times = _KEPT + _WRITTEN
+    times = KEPT + _WRITTEN
     lines = [
         Line(
             "checkpoints of a training",
-            f"({_KEPT} + {_WRITTEN} under way) × {job.trainable:,} × 12 B",
+            f"({KEPT} + {_WRITTEN} under way) × {job.trainable:,} × 12 B",
             times * job.trainable * 12,
         )
     ]

@@ -8,25 +8,26 @@ from pathlib import Path
 from samr1.config import Benchmark, RunConfig, WorldConfig
 from samr1.config_errors import read_mapping
 from samr1.config_merge import Experiment
+from samr1.data.counts import PUBLISHED
 
-# (data set, split) -> refs (or annotations), sentences, images; RefCOCOg in the umd split. From
-# lichengunc/refer and the papers of ReasonSeg (LISA) and RefCOCOg.
-_SPLITS = {
-    ("refcoco", "val"): (3_811, 10_834, 1_500),
-    ("refcoco", "testA"): (1_975, 5_657, 750),
-    ("refcoco", "testB"): (1_810, 5_095, 750),
-    ("refcoco+", "val"): (3_805, 10_758, 1_500),
-    ("refcoco+", "testA"): (1_975, 5_726, 750),
-    ("refcoco+", "testB"): (1_798, 4_889, 750),
-    ("refcocog", "val"): (2_573, 4_896, 1_300),
-    ("refcocog", "test"): (5_023, 9_602, 2_600),
-    ("reasonseg", "val"): (200, 200, 200),
-    ("reasonseg", "test"): (779, 779, 779),
-    ("lisa_grounding", "val"): (200, 200, 200),
-    ("lisa_grounding", "test"): (779, 779, 779),
+# (data set, split) -> images; RefCOCOg in the umd split. From lichengunc/refer and the papers of
+# ReasonSeg (LISA) and RefCOCOg.
+_IMAGES = {
+    ("refcoco", "val"): 1_500,
+    ("refcoco", "testA"): 750,
+    ("refcoco", "testB"): 750,
+    ("refcoco+", "val"): 1_500,
+    ("refcoco+", "testA"): 750,
+    ("refcoco+", "testB"): 750,
+    ("refcocog", "val"): 1_300,
+    ("refcocog", "test"): 2_600,
+    ("reasonseg", "val"): 200,
+    ("reasonseg", "test"): 779,
+    ("lisa_grounding", "val"): 200,
+    ("lisa_grounding", "test"): 779,
 }
 # Any other split counts as much as the largest of them.
-_OTHER = (5_023, 9_602, 2_600)
+_LARGEST = ("refcocog", "umd", "test")
 
 
 @dataclass(frozen=True)
@@ -89,5 +90,9 @@ def _split(benchmark: Benchmark, world: WorldConfig | None) -> Split:
         sizes = world.model_dump()
         count = sizes.get(key) or sizes.get(f"{key}_refs") or 0
         return Split(count, count)
-    refs, sentences, images = _SPLITS.get((benchmark.dataset, benchmark.split), _OTHER)
-    return Split(sentences if benchmark.sentences == "all" else refs, images)
+    split: tuple[str, str | None, str] = benchmark.dataset, benchmark.split_by, benchmark.split
+    if (split[0], split[2]) not in _IMAGES or split not in PUBLISHED:
+        split = _LARGEST
+    refs, sentences = PUBLISHED[split]
+    asked = sentences if benchmark.sentences == "all" else refs
+    return Split(asked or refs, _IMAGES[split[0], split[2]])

@@ -11,8 +11,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from samr1.ahead import ahead
 from samr1.config import TrainStage
 from samr1.data.resizing import ImageStore
 from samr1.errors import Stopped, UserError
+from samr1.evaluation.stopwatch import Stopwatch
 from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.segmenter import Segmenter
 from samr1.train.batches import (
@@ -93,19 +94,6 @@ class _Models:
     reference: Policy
     segmenter: Segmenter
     engine: Engine
-
-
-@dataclass
-class _Clock:
-    """Seconds by phase of one step."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - start
 
 
 def train_policy(
@@ -234,7 +222,7 @@ def _step(
     models: _Models, batches: Iterator[Batch], step: int, rate: float, stage: TrainStage
 ) -> tuple[dict[str, float], dict[str, float]]:
     """One step on this process's next batch: a row of metrics and one of timings."""
-    engine, clock, begin = models.engine, _Clock(), time.perf_counter()
+    engine, clock, begin = models.engine, Stopwatch(), time.perf_counter()
     with clock.phase("encode"):  # what is left to wait for
         batch = next(batches)
     with clock.phase("rollout"):
@@ -265,7 +253,7 @@ def _records(rollout: Rollout, judged: list[list[Judged]]) -> list[ResponseRecor
     return records
 
 
-def _timing(step: int, clock: _Clock, total: float, rollout: Rollout) -> dict[str, float]:
+def _timing(step: int, clock: Stopwatch, total: float, rollout: Rollout) -> dict[str, float]:
     """One row of TRAINING_TIMINGS, of this process."""
     tokens = sum(len(response) for group in rollout.responses for response in group)
     return {
