@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+# Where Debian puts the daemons; not every user's path has it.
+PATH = os.pathsep.join([os.environ["PATH"], "/usr/sbin"])
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel")
 
 # SLURM believes what it is told of the node, and so takes the jobs of the profile as they are.
@@ -56,7 +58,7 @@ def install() -> str | None:
     """
     if os.geteuid() != 0:
         return "slurmd needs root"
-    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    missing = [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
     if not missing:
         return None
     if shutil.which("apt-get") is None:
@@ -109,9 +111,10 @@ def slurm_cluster(folder: Path) -> Iterator[dict[str, str]]:
     # Snakemake's job step takes every SLURM_* from srun, which then looks in /etc/slurm.
     srun = folder / "bin" / "srun"
     srun.parent.mkdir()
-    srun.write_text(f'#!/bin/sh\nSLURM_CONF={configuration} exec {shutil.which("srun")} "$@"\n')
+    real = shutil.which("srun", path=PATH)
+    srun.write_text(f'#!/bin/sh\nSLURM_CONF={configuration} exec {real} "$@"\n')
     srun.chmod(0o755)
-    path = f"{srun.parent}{os.pathsep}{os.environ['PATH']}"
+    path = f"{srun.parent}{os.pathsep}{PATH}"
     environment = os.environ | {"SLURM_CONF": str(configuration), "PATH": path}
     with ExitStack() as daemons:
         for command in (munged, ["slurmctld", "-D"], ["slurmd", "-D", "-N", "node"]):
