@@ -13,14 +13,13 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from samr1.config import (
-    Benchmark,
-    DataConfig,
     Frozen,
     NonNegative,
     Positive,
     RunConfig,
     parse_config,
 )
+from samr1.config_data import Benchmark, DataConfig
 from samr1.config_errors import read_mapping, show
 from samr1.errors import UserError
 

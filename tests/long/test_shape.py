@@ -16,7 +16,7 @@ from routes_report import forget, keep
 from safetensors.torch import load_file
 
 from samr1 import schemas
-from samr1.config import WorldConfig
+from samr1.config_data import WorldConfig
 from samr1.data.resizing import ImageStore
 from samr1.files import read_table
 from samr1.micro.world import draw_world

@@ -13,10 +13,10 @@ from samr1.config import (
     PredictStage,
     ScoreStage,
     TrainStage,
-    WorldConfig,
     dump_stage,
     load_stage,
 )
+from samr1.config_data import WorldConfig
 from samr1.config_merge import load_experiment, merge
 from samr1.errors import UserError
 

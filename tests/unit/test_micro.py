@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from samr1.config import WorldConfig
+from samr1.config_data import WorldConfig
 from samr1.data import reasonseg, refer
 from samr1.errors import UserError
 from samr1.micro.policy_config import IMAGE_SIZE, build_image_processor, build_policy

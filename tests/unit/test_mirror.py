@@ -22,7 +22,7 @@ from mirror_world import (
 )
 
 from samr1 import schemas
-from samr1.config import WorldConfig
+from samr1.config_data import WorldConfig
 from samr1.data import masks, mirror, reasonseg, refer
 from samr1.data.mirror_files import read_rows, shards_folder
 from samr1.data.mirror_images import unpack_images

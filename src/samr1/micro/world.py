@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from samr1.config import WorldConfig
+from samr1.config_data import WorldConfig
 from samr1.files import whole_folder
 from samr1.micro.queries import ASK, Question
 from samr1.micro.reasonseg_files import write_reasonseg_split

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from samr1.config import Benchmark, RunConfig, WorldConfig
+from samr1.config import RunConfig
+from samr1.config_data import Benchmark, WorldConfig
 from samr1.config_errors import read_mapping
 from samr1.config_merge import Experiment
 from samr1.data.counts import PUBLISHED
