@@ -162,9 +162,13 @@ class TrainStage(Frozen):
     """What `train_policy` reads, and nothing more."""
 
     name: Name
+    """The run's."""
     seed: NonNegative
+    """Of the sampling and of the order of the questions."""
     dialect: Dialect
+    """The prompt's template and the answer's grammar (`src/samr1/policy/prompt.py`)."""
     threads: Positive
+    """Torch threads of each process of a job; they change last digits, so they belong to a run."""
     policy: PolicyConfig
     segmenter: SegmenterConfig
     reward: RewardConfig

@@ -24,20 +24,30 @@ class WorldConfig(Frozen):
     """Sizes of the drawn world: refs (one object, one sentence or more) or images of each split."""
 
     refcocog_train_refs: Positive
+    """Refs of the RefCOCOg-like training split; the training questions are drawn from them."""
     refcocog_test_refs: Positive
+    """Refs of the RefCOCOg-like test split."""
     refcoco_testa_refs: Positive
+    """Refs of the RefCOCO-like testA split."""
     refcocop_testa_refs: Positive
+    """Refs of the RefCOCO+-like testA split."""
     reasonseg_val: Positive
+    """Images of the ReasonSeg-like validation split."""
     reasonseg_test: Positive
+    """Images of the ReasonSeg-like test split."""
     seed: NonNegative
+    """Of every scene."""
 
 
 class TrainingData(Frozen):
     """The pool of training questions and the sample drawn from it."""
 
     dataset: Literal["refcoco", "refcoco+", "refcocog"]
+    """The data set of the pool."""
     split_by: Literal["unc", "google", "umd"]
+    """Who made its splits."""
     split: str
+    """The split that is the pool."""
     count: Positive
     """Questions drawn, one sentence of each."""
     seed: NonNegative
@@ -76,7 +86,9 @@ class Benchmark(Frozen):
     """One benchmark: which split of which data set, read how."""
 
     dataset: Literal["reasonseg", "refcoco", "refcoco+", "refcocog", "lisa_grounding"]
+    """The data set; `lisa_grounding` is ReasonSeg's files, scored by boxes."""
     split: str
+    """Its split."""
     split_by: Literal["unc", "google", "umd"] | None = None
     """Who made the split; for the RefCOCO family only."""
     sentences: Literal["first", "all"] = "first"

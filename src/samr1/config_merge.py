@@ -95,7 +95,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     if not scale_file.is_file():
         known = sorted(path.stem for path in (folder / "scales").glob("*.yaml"))
         raise UserError(f"scale = {show(scale)}: must be one of {', '.join(known)}.")
-    settings = parse_config(_read_scale(scale_file), ScaleConfig, str(scale_file))
+    settings = parse_config(read_scale(scale_file), ScaleConfig, str(scale_file))
     # Checked alone first: what is wrong in a run after this, the run itself brought in.
     fixed: Mapping = {"seed": settings.seeds[0]}
     plain = settings.defaults | fixed | {"name": "defaults"}
@@ -131,13 +131,13 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     )
 
 
-def _read_scale(path: Path) -> Mapping:
+def read_scale(path: Path) -> Mapping:
     """The scale file, on top of the one it extends."""
     values = read_mapping(path)
     if "extends" not in values:
         return values
     below = path.with_name(f"{values.pop('extends')}.yaml")
-    return merge(_read_scale(below), values)
+    return merge(read_scale(below), values)
 
 
 def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:

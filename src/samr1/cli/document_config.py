@@ -1,0 +1,27 @@
+"""Write the page of every configuration key, from the schema."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from samr1.errors import run_command
+from samr1.files import whole_file
+from samr1.tables.config_page import config_page
+
+
+def main() -> None:
+    """Parse, build, write."""
+    parser = argparse.ArgumentParser(
+        prog="python -m samr1.cli.document_config", description=__doc__
+    )
+    parser.add_argument("--settings", type=Path, default=Path("config"), help="folder (config)")
+    parser.add_argument("--output", type=Path, required=True, help="Markdown file to write")
+    arguments = parser.parse_args()
+    page = config_page(arguments.settings)
+    with whole_file(arguments.output) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run_command(main)
