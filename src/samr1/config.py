@@ -18,6 +18,7 @@ from samr1.config_errors import explain, read_mapping
 from samr1.errors import UserError
 from samr1.hub import ModelPath
 from samr1.policy.prompt import Dialect
+from samr1.rewards.segmentation import MaskReward
 
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
@@ -68,7 +69,7 @@ class SegmenterConfig(Frozen):
 
 
 class RewardConfig(Frozen):
-    segmentation: Literal["tiered", "fixed"]
+    segmentation: MaskReward
     """Equation 5's tiers, or 4 above one fixed threshold."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """The fixed threshold on the IoU; given with `segmentation: fixed` and only then."""
@@ -79,8 +80,9 @@ class RewardConfig(Frozen):
     def _threshold_goes_with_fixed(self) -> RewardConfig:
         if self.segmentation == "fixed" and self.threshold is None:
             raise refusal("threshold", None, "must be given (0 < threshold < 1) with fixed rewards")
-        if self.segmentation == "tiered" and self.threshold is not None:
-            raise refusal("threshold", self.threshold, "must be left out with tiered rewards")
+        if self.segmentation != "fixed" and self.threshold is not None:
+            allowed = f"must be left out with {self.segmentation} rewards"
+            raise refusal("threshold", self.threshold, allowed)
         return self
 
 

@@ -6,6 +6,10 @@ numbers of pixels: 0.8 as a float32 lies above 0.8. They do not look at the resp
 
 from __future__ import annotations
 
+from typing import Literal
+
+MaskReward = Literal["tiered", "fixed"]
+
 # Equation 5: (the IoU to exceed, the reward), highest first.
 TIERS = ((0.8, 4.0), (0.7, 3.0), (0.5, 2.0))
 # The fixed-threshold ablation keeps the tiers' range.

@@ -12,7 +12,7 @@ from samr1.policy.answer import parse_answer
 from samr1.policy.prompt import Dialect
 from samr1.rewards.formats import reasoning_format_reward, segmentation_format_reward
 from samr1.rewards.points import PointMode, negative_points_reward
-from samr1.rewards.segmentation import fixed_iou_reward, tiered_iou_reward
+from samr1.rewards.segmentation import MaskReward, fixed_iou_reward, tiered_iou_reward
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def score_response(
     text: str,
     iou: float,
     *,
-    segmentation: Literal["tiered", "fixed"],
+    segmentation: MaskReward,
     threshold: float | None,
     negative_points: Literal["none"] | PointMode,
     dialect: Dialect,
