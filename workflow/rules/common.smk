@@ -121,7 +121,8 @@ def get_fetched(samples):
         return []  # a person puts mirrors where they are to be
     dataset = get_source(samples).dataset
     refer = dataset.startswith("refcoco")
-    names = [dataset, "train2014"] if refer else ["reasonseg"]
+    own = "reasonseg" if dataset == "lisa_grounding" else dataset  # the same files
+    names = [own, "train2014"] if refer else [own]
     return [f"{OUT}/fetched/{name}.json" for name in names]
 
 
