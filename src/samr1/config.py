@@ -94,6 +94,10 @@ def _one_distribution(value: float) -> float:
 
 
 class TrainConfig(Frozen):
+    samples: Positive
+    """Training questions that the scale draws, one sentence of each."""
+    samples_factor: Annotated[float, Field(gt=0)] = 1.0
+    """Times as many are drawn for this run; a smaller draw is the beginning of a larger one."""
     steps: Positive | None
     """Rollout steps; null is one pass over the training samples."""
     group_size: Annotated[int, Field(ge=2)]
@@ -134,6 +138,11 @@ class TrainConfig(Frozen):
     """DeepSpeed's ZeRO stage."""
     checkpoint_steps: Positive
     """Steps from one checkpoint to the next; after the last there always is one."""
+
+    @property
+    def drawn_samples(self) -> int:
+        """How many training questions the run draws: at least one."""
+        return max(1, round(self.samples * self.samples_factor))
 
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> TrainConfig:

@@ -40,7 +40,7 @@ class WorldConfig(Frozen):
 
 
 class TrainingData(Frozen):
-    """The pool of training questions and the sample drawn from it."""
+    """The pool of training questions; how many are drawn is a run's `train.samples`."""
 
     dataset: Literal["refcoco", "refcoco+", "refcocog"]
     """The data set of the pool."""
@@ -48,8 +48,6 @@ class TrainingData(Frozen):
     """Who made its splits."""
     split: str
     """The split that is the pool."""
-    count: Positive
-    """Questions drawn, one sentence of each."""
     seed: NonNegative
     """Of the draw."""
     leave_out_benchmark_images: bool

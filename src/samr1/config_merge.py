@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from samr1.config import (
 )
 from samr1.config_data import Benchmark, DataConfig
 from samr1.config_errors import read_mapping, show
+from samr1.config_studies import Studies, load_studies
 from samr1.errors import UserError
 
 Mapping = dict[str, Any]
@@ -32,6 +33,8 @@ class ScaleConfig(Frozen):
     data: DataConfig
     seeds: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
     """Seeds of the trained runs; tables give mean and deviation where there are several."""
+    checkpoint: Literal["last"]
+    """The weights that every table shows: a training's last step's, none picked by its score."""
     processes: Positive
     """Processes of one training job; at paper scale one a GPU."""
     gpus: NonNegative
@@ -64,6 +67,8 @@ class Experiment:
     evaluation_shards: int
     runs: dict[str, RunConfig]  # at their first seed; only those that exist at this scale
     benchmarks: dict[str, Benchmark]
+    checkpoint: str
+    studies: Studies
 
     @property
     def image_size(self) -> int:
@@ -128,6 +133,8 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         evaluation_shards=settings.evaluation_shards,
         runs=present,
         benchmarks=benchmarks,
+        checkpoint=settings.checkpoint,
+        studies=load_studies(folder / "studies.yaml", scale, present),
     )
 
 

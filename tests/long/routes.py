@@ -70,12 +70,12 @@ def pack_world(world: Path, folder: Path) -> None:
         shutil.make_archive(str(folder / name), "zip", root_dir=world, base_dir=name)
 
 
-def smoke_models() -> dict[str, Any]:
-    """The tiny models and short trainings of the smoke scale, as `defaults` of another one."""
+def smoke_models(questions: int) -> dict[str, Any]:
+    """The tiny models of the smoke scale, trained on so many, as `defaults` of another one."""
     run = load_experiment(ROOT / "config", "smoke").runs["sam_r1"].model_dump(mode="json")
     defaults = {name: run[name] for name in ("threads", "policy", "segmenter", "train")}
     defaults["evaluation"] = run["evaluation"]
-    defaults["train"]["steps"] = None  # one pass, as at the paper's scale
+    defaults["train"]["samples"] = questions
     return defaults
 
 

@@ -75,9 +75,9 @@ def make_run(folder: Path, server: Server, **data: Any) -> Run:
     settings = write_settings(
         folder / "config",
         folder / "data",
-        data={"training": {"count": QUESTIONS}} | data,
+        data=data,
         evaluation_shards=2,
-        defaults=smoke_models(),
+        defaults=smoke_models(QUESTIONS),
     )
     fetch_from(settings, server)
     return Run(settings, folder / "results", folder / "data")
@@ -166,7 +166,7 @@ def check_samples(run: Run, world: Path) -> None:
         assert run.read_samples(name).equals(direct), name
     pool = refer.read(world, "refcocog", "umd", "train", "all")
     assert run.read_samples("pool").equals(pool)
-    assert len(run.read_samples("training")) == QUESTIONS
+    assert len(run.read_samples(f"training_{QUESTIONS}")) == QUESTIONS
 
 
 def check_metrics(run: Run) -> int:
@@ -199,7 +199,7 @@ def test_the_mirrors_give_the_figures_of_the_files(
     assert finished.code == 0, finished.text[-5000:]
     assert sorted(server.asked) == ["refcocog.zip", "train2014.zip"]  # for the training alone
     check_tables(run, table_files(TABLES[:3]))
-    for trained in ("policies/sam_r1/seed_0", "samples/training.parquet"):
+    for trained in ("policies/sam_r1/seed_0", f"samples/training_{QUESTIONS}.parquet"):
         assert read_files(run.path(trained)) == read_files(public.run.path(trained))
     equal, other = 0, set()
     for model in ("base", "sam_r1"):

@@ -38,13 +38,12 @@ def test_the_papers_shape_trains_and_is_scored(tmp_path: Path) -> None:
     settings = write_settings(
         tmp_path / "config",
         root,
-        data={"training": {"count": 2}},
         evaluation_shards=1,
         defaults={
             "threads": 2,
             "policy": {"path": str(policy), "dtype": "float32"},
             "segmenter": {"path": str(segmenter)},
-            "train": {"questions_per_step": 2},
+            "train": {"samples": 2, "questions_per_step": 2},
         },
     )
     run = Run(settings, tmp_path / "results", root)
@@ -55,7 +54,7 @@ def test_the_papers_shape_trains_and_is_scored(tmp_path: Path) -> None:
     page = run.path("checks/base.md").read_text(encoding="utf-8")
     assert f"{IMAGE_SIZE} pixels a side are 60×60 patches" in page
     assert f"input of {SEGMENTER_SIZE} pixels a side" in page
-    longest = max(check_prompts(run, policy, name) for name in ("training", *BENCHMARKS))
+    longest = max(check_prompts(run, policy, name) for name in ("training_2", *BENCHMARKS))
     step = check_training(run, policy)
     masks = [check_answers(run, model, name) for model in MODELS for name in BENCHMARKS]
     keep(

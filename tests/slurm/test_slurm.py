@@ -24,7 +24,7 @@ TRAINING = "training/sam_r1/seed_0.parquet"
 SHARD = "predictions/base/seed_0/reasonseg_val/2-of-2.parquet"
 STEPS = 6  # enough to be stopped in twice
 CHEAP = (
-    "images/training.parquet",
+    "images/training_12.parquet",
     "images/reasonseg_val.parquet",
     "config/train/sam_r1/seed_0.yaml",
     "config/predict/base.yaml",

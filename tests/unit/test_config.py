@@ -19,6 +19,7 @@ from samr1.config import (
 from samr1.config_data import WorldConfig
 from samr1.config_merge import load_experiment, merge
 from samr1.errors import UserError
+from samr1.train.batches import count_steps
 
 SETTINGS = Path(__file__).parents[2] / "config"
 Edit = Callable[[str, str, object], Path]
@@ -58,6 +59,7 @@ def test_every_run_of_the_paper_is_there(scale: str) -> None:
         *("sam_r1", "threshold_0.5", "threshold_0.7", "threshold_0.8", "no_kl"),
         *("grpo", "grpo_token_level", "grpo_clip_higher"),
         *("negative_points_any", "negative_points_inside"),
+        *("sam_r1_0.3x", "sam_r1_3x", "no_kl_3x"),
     }
     untrained = {"base", "qwen2.5vl_3b"} if scale == "paper" else {"base"}
     assert set(runs) - trained == untrained
@@ -71,7 +73,17 @@ def test_paper_scale_has_the_papers_constants() -> None:
     assert (train.learning_rate, train.weight_decay, train.max_grad_norm) == (1e-6, 0.01, 1.0)
     assert (train.max_response_tokens, train.temperature) == (1024, 1.0)
     assert run.policy.image_size == 840
-    assert load_experiment(SETTINGS, "paper").data.training.count == 3000
+    assert train.drawn_samples == 3000
+
+
+@pytest.mark.parametrize(("scale", "drawn"), [("micro", [192, 640, 1920]), ("smoke", [4, 12, 36])])
+def test_the_sweep_draws_by_factors_and_passes_once(scale: str, drawn: list[int]) -> None:
+    runs = load_experiment(SETTINGS, scale).runs
+    sweep = [runs[name].train for name in ("sam_r1_0.3x", "sam_r1", "sam_r1_3x")]
+    assert [train.drawn_samples for train in sweep] == drawn
+    assert all(train.steps is None for train in sweep)
+    per_step = sweep[0].questions_per_step
+    assert [count_steps(train.drawn_samples, train) * per_step for train in sweep] == drawn
 
 
 def test_counts_are_checked_but_for_the_drawn_worlds() -> None:
@@ -98,8 +110,7 @@ def test_table_5_changes_one_thing_at_a_time() -> None:
 def test_smoke_is_micro_but_for_what_it_says() -> None:
     micro, smoke = (load_experiment(SETTINGS, scale) for scale in ("micro", "smoke"))
     assert smoke.runs["base"].policy == micro.runs["base"].policy
-    assert smoke.runs["base"].train.steps == 3
-    assert smoke.data.training.count == 48
+    assert smoke.runs["base"].train.drawn_samples == 12
 
 
 def test_merge_leaves_its_arguments_alone() -> None:

@@ -29,6 +29,7 @@ SIDE = 56  # of the policy's images
 
 def make_stage(folder: Path, **train: Any) -> TrainStage:
     settings: dict[str, Any] = {
+        "samples": 4,
         "steps": 3,
         "group_size": 3,
         "questions_per_step": 2,

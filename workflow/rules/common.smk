@@ -90,6 +90,21 @@ def get_trainings(runs):
     ]
 
 
+def get_training(kind, run):
+    """The drawn training questions of a run (`samples`), or their `images`; equal draws are one."""
+    return f"{OUT}/{kind}/training_{RUNS[run].train.drawn_samples}.parquet"
+
+
+def get_training_samples(wildcards):
+    """The training questions of a run."""
+    return get_training("samples", wildcards.run)
+
+
+def get_training_images(wildcards):
+    """The resized images of a run's training questions."""
+    return get_training("images", wildcards.run)
+
+
 def get_source(samples):
     """What a table of samples is read from: a benchmark's split, or the training pool's."""
     pool = samples == "pool"
@@ -273,4 +288,4 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"\d+",
     benchmark=get_names(EXPERIMENT.benchmarks),
-    samples=get_names(["pool", "training", *EXPERIMENT.benchmarks]),
+    samples=get_names(["pool", *EXPERIMENT.benchmarks]) + r"|training_\d+",

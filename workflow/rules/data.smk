@@ -95,18 +95,19 @@ rule sample_training:
             else []
         ),
     output:
-        f"{OUT}/samples/training.parquet",
+        f"{OUT}/samples/training_{{questions}}.parquet",
     log:
-        f"{OUT}/logs/sample_training.log",
+        f"{OUT}/logs/sample_training/{{questions}}.log",
     benchmark:
-        f"{OUT}/timings/jobs/sample_training.tsv"
+        f"{OUT}/timings/jobs/sample_training/{{questions}}.tsv"
+    wildcard_constraints:
+        count=r"\d+",
     conda:
         ENVIRONMENT
     params:
-        size=EXPERIMENT.data.training.count,
         seed=EXPERIMENT.data.training.seed,
     shell:
-        "python -m samr1.cli.sample_training --pool {input.pool} --count {params.size} "
+        "python -m samr1.cli.sample_training --pool {input.pool} --count {wildcards.questions} "
         "--seed {params.seed} --leave-out {input.leave_out} --output {output} 2> {log}"
 
 

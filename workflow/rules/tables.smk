@@ -28,7 +28,7 @@ rule table_2:
     input:
         published=PUBLISHED,
         metrics=get_metrics(MAIN_RUNS, TABLE_2_BENCHMARKS),
-        training=f"{OUT}/samples/training.parquet",
+        training=get_training("samples", "sam_r1"),
         benchmarks=expand(f"{OUT}/samples/{{name}}.parquet", name=EXPERIMENT.benchmarks),
         code=get_code("tables", "table_options", "table_2"),
     output:

@@ -4,8 +4,8 @@ rule train_policy:
         config=f"{OUT}/config/train/{{run}}/seed_{{seed}}.yaml",
         policy=get_base_policy,
         segmenter=get_segmenter,
-        samples=f"{OUT}/samples/training.parquet",
-        images=f"{OUT}/images/training.parquet",
+        samples=get_training_samples,
+        images=get_training_images,
         world=DRAWN_WORLD,
         checked=ancient(get_check),  # looked at again, it retrains nothing
     output:

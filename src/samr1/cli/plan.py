@@ -102,7 +102,7 @@ def _hours(
     for name, seeds in graph.trainings.items():
         train = experiment.runs[name].train
         seconds = sum(one.seconds for one in plan_step(jobs[name], train.updates_per_rollout, gpu))
-        steps = count_steps(experiment.data.training.count, train)
+        steps = count_steps(train.drawn_samples, train)
         hours = seeds * gpus * (steps * seconds + SECONDS_TO_LOAD) / 3600
         words = f"{seeds} × {gpus} GPUs × ({steps} steps × {seconds:.0f} s + start)"
         rows.append((f"  train {name}", words, f"{hours:,.1f}"))

@@ -83,7 +83,8 @@ def _data(experiment: Experiment) -> list[Line]:
 
 
 def _images(experiment: Experiment, graph: Graph) -> list[Line]:
-    count = experiment.data.training.count + sum(one.images for one in graph.splits.values())
+    drawn = {experiment.runs[name].train.drawn_samples for name in graph.trainings}
+    count = sum(drawn) + sum(one.images for one in graph.splits.values())
     image = _PNG_BYTES * experiment.image_size**2
     return [Line("resized images", f"{count:,} × {image / 1e6:.2g} MB", count * image)]
 

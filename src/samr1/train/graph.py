@@ -52,20 +52,25 @@ def describe_graph(experiment: Experiment, published: Path) -> Graph:
     """The graph of `experiment`; `published` says which run stands in which table.
 
     The untrained models and `sam_r1` meet every benchmark, another run those of its own tables.
+    What stands in no table and is trained by `snakemake studies` alone is left out, as are seeds
+    beyond the scale's own.
     """
     runs, seeds = experiment.runs, len(experiment.seeds)
+    tables = read_mapping(published)["tables"].values()
+    shown = {row.get("run") for table in tables for row in table["rows"]}
+    beyond = set(experiment.studies.seeds(experiment.scale)) - shown
     asked = {
         (name, benchmark)
         for name, run in runs.items()
         if not run.trained or name == "sam_r1"
         for benchmark in experiment.benchmarks
     }
-    for table in read_mapping(published)["tables"].values():
+    for table in tables:
         names = {row.get("run") for row in table["rows"]} & set(runs)
-        shown = {column["benchmark"] for column in table["columns"].values()}
-        asked |= {(name, one) for name in names for one in shown & set(experiment.benchmarks)}
+        benchmarks = {column["benchmark"] for column in table["columns"].values()}
+        asked |= {(name, one) for name in names for one in benchmarks & set(experiment.benchmarks)}
     return Graph(
-        trainings={name: seeds for name, run in runs.items() if run.trained},
+        trainings={name: seeds for name, run in runs.items() if run.trained and name not in beyond},
         predictions=[
             (name, one, seeds if runs[name].trained else 1) for name, one in sorted(asked)
         ],
