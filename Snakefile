@@ -15,6 +15,7 @@ include: "workflow/rules/check.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/studies.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/bench.smk"
@@ -24,6 +25,7 @@ localrules:
     all,
     tables,
     ablations,
+    studies,
     pretrain,
     bench,
     write_config,
@@ -53,6 +55,13 @@ rule ablations:
         rules.table_4.output,
         rules.table_5.output,
         get_trainings(FIGURE_4_RUNS),
+
+
+# Tables 4 and 5 over several seeds, the sweep of training samples and the long trainings
+# (config/studies.yaml): hours, never part of `all`.
+rule studies:
+    input:
+        rules.collect_study.output,
 
 
 # The public data sets that the scale reads, and nothing else.

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from samr1.config import Frozen, Name, NonNegative, RunConfig, parse_config
+from samr1.config import Frozen, Name, NonNegative, RunConfig, parse_config, refusal
 from samr1.config_errors import read_mapping
 from samr1.errors import UserError
 
@@ -18,8 +18,21 @@ class Study(Frozen):
 
     runs: Annotated[tuple[Name, ...], Field(min_length=1)]
     """Trained runs of runs.yaml, in the order of the tables."""
+    baseline: Name
+    """The one of them that the others are compared with."""
     seeds: dict[str, Annotated[tuple[NonNegative, ...], Field(min_length=1)]]
     """By scale."""
+
+    @model_validator(mode="after")
+    def _baseline_is_a_run(self) -> Study:
+        if self.baseline not in self.runs:
+            raise refusal("baseline", self.baseline, f"must be one of {', '.join(self.runs)}")
+        return self
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """(run, baseline) of every other run."""
+        return [(run, self.baseline) for run in self.runs if run != self.baseline]
 
 
 class Studies(Frozen):

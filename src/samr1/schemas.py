@@ -67,3 +67,40 @@ METRICS = pa.schema(
         ("protocol", pa.string()),
     ]
 )
+
+# One row a sample and protocol: all that its figures are made of. Pixels under `seg_zero` and
+# `lisa`, a box IoU under `rec`; `answered` is false where the answer could not be read.
+OVERLAPS = pa.schema(
+    [
+        ("run", pa.string()),
+        ("seed", pa.int32()),
+        ("benchmark", pa.string()),
+        ("protocol", pa.string()),
+        ("sample_id", pa.string()),
+        ("image_id", pa.string()),
+        ("answered", pa.bool_()),
+        ("intersection", pa.int32()),
+        ("union", pa.int32()),
+        ("box_iou", pa.float64()),
+    ]
+)
+
+# Long form: `value` is the gain of `run` over `baseline`, the mean over the pairs of `seeds`, with
+# its 95 % interval over images and, where there are several, seeds. `p` is two-sided and corrected
+# for nothing.
+COMPARISONS = pa.schema(
+    [
+        ("run", pa.string()),
+        ("baseline", pa.string()),
+        ("benchmark", pa.string()),
+        ("metric", pa.string()),
+        ("protocol", pa.string()),
+        ("value", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("sd_over_seeds", pa.float64()),
+        ("p", pa.float64()),
+        ("seeds", pa.list_(pa.int32())),
+        ("n", pa.int32()),
+    ]
+)

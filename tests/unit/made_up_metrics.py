@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from samr1.files import write_table
-from samr1.schemas import METRICS
+from samr1.schemas import COMPARISONS, METRICS
 from samr1.tables.layout import TABLE
 
 PUBLISHED = Path(__file__).parents[2] / "config" / "published.yaml"
@@ -80,6 +80,33 @@ def write_all_metrics(folder: Path) -> list[Path]:
     ]
 
 
+def write_comparisons(folder: Path, seeds: Sequence[int] = (0,)) -> Path:
+    """Every ablation against `sam_r1` in all columns: the k-th run is k points better, or worse."""
+    rows = [
+        {
+            "run": run,
+            "baseline": "sam_r1",
+            "benchmark": benchmark,
+            "metric": metric,
+            "protocol": "seg_zero",
+            "value": (0.01 if metric == "giou" else -0.01) * place,
+            "ci_low": 0.01 * place - 0.025,
+            "ci_high": 0.01 * place + 0.025,
+            "sd_over_seeds": None,
+            "p": 0.08 / 4**place,
+            "seeds": list(seeds),
+            "n": 500,
+        }
+        for runs in (RUNS[3:6], RUNS[6:])
+        for place, run in enumerate(runs, start=1)
+        for benchmark in ("reasonseg_test", "refcocog_test")
+        for metric in ("giou", "ciou")
+    ]
+    path = folder / "comparisons.parquet"
+    write_table(path, pa.Table.from_pylist(rows, COMPARISONS))
+    return path
+
+
 def make(
     module: Any, folder: Path, metrics: Sequence[Path], scale: str, *more: str
 ) -> tuple[str, list[dict[str, Any]]]:
@@ -87,6 +114,9 @@ def make(
     name = module.__name__.rpartition(".")[2]
     parquet, page = folder / f"{name}.parquet", folder / f"{name}.md"
     arguments = ["--metrics", *map(str, metrics), "--published", str(PUBLISHED), "--scale", scale]
+    arguments += ["--checkpoint", "last"]
+    if name in ("table_4", "table_5"):
+        arguments += ["--comparisons", str(write_comparisons(folder))]
     outputs = ["--output-parquet", str(parquet), "--output-md", str(page)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [name, *arguments, *outputs, *more])

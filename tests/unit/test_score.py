@@ -15,8 +15,9 @@ import pytest
 from samr1 import schemas
 from samr1.data.masks import encode_mask
 from samr1.errors import UserError
-from samr1.evaluation.bootstrap import Ratio, bootstrap, paired_bootstrap
-from samr1.evaluation.score import PROTOCOLS, compare, score
+from samr1.evaluation.bootstrap import Ratio, bootstrap, interval_over_seeds, paired_bootstrap
+from samr1.evaluation.compare import compare
+from samr1.evaluation.score import PROTOCOLS, measure_overlaps, score
 
 # 2×4 masks. "o" is on, "i" ignored.
 SHAPE = (2, 4)
@@ -236,14 +237,43 @@ def test_paired_bootstrap_cancels_what_both_share() -> None:
     rng = np.random.default_rng(1)
     base, images = rng.random(40), [str(i) for i in range(40)]
     ours, theirs = Ratio(base + 0.1, np.ones(40)), Ratio(base, np.ones(40))
-    gain = paired_bootstrap([ours], [theirs], images, resamples=100, seed=0)[0]
+    gain = paired_bootstrap([[ours]], [[theirs]], images, resamples=100, seed=0)[0]
     np.testing.assert_allclose([gain.value, gain.low, gain.high], 0.1, rtol=1e-9)
     # The twin: the same draws for both, subtracted resample by resample.
     other = Ratio(rng.random(40), np.ones(40))
-    gain = paired_bootstrap([ours], [other], images, resamples=100, seed=0)[0]
+    gain = paired_bootstrap([[ours]], [[other]], images, resamples=100, seed=0)[0]
     # Names sort as text, in both.
     drawn = plain_bootstrap(ours, images, 100, 0) - plain_bootstrap(other, images, 100, 0)
     np.testing.assert_allclose([gain.low, gain.high], np.quantile(drawn, [0.025, 0.975]))
+
+
+def test_seeds_are_in_the_interval_and_the_images_are_paired_within_each() -> None:
+    rng = np.random.default_rng(3)
+    images, ones = [str(i) for i in range(200)], np.ones(200)
+    theirs = [Ratio(rng.random(200), ones) for _ in range(4)]
+    shifts = np.array([0.05, 0.15, 0.01, 0.19])
+    ours = [Ratio(one.numerator + shift, ones) for one, shift in zip(theirs, shifts, strict=True)]
+    alone = paired_bootstrap([[ours[0]]], [[theirs[0]]], images, resamples=4000, seed=0)[0]
+    assert alone.sd is None and alone.high - alone.low < 1e-9  # a shift is the same on any image
+    gain = paired_bootstrap(
+        [[one] for one in ours], [[one] for one in theirs], images, resamples=4000, seed=0
+    )[0]
+    # Nothing but the seeds is left: the interval and the test are Student's with 3 degrees of
+    # freedom, whose quantile is 3.182 and whose two-sided p at t = 2.353 is 0.1.
+    assert gain.value == pytest.approx(0.1) and gain.sd == pytest.approx(shifts.std(ddof=1))
+    half = 3.182 * shifts.std(ddof=1) / 2
+    np.testing.assert_allclose([gain.low, gain.high], [0.1 - half, 0.1 + half], atol=0.1 * half)
+    assert 0.07 < gain.p < 0.12
+    low, high = interval_over_seeds(shifts, [(0.1, 0.1)] * 4)
+    np.testing.assert_allclose([low, high], [0.1 - half, 0.1 + half], atol=0.05 * half)
+    low, high = interval_over_seeds([0.1] * 4, [(0.0, 0.2)] * 4)
+    np.testing.assert_allclose([low, high], [0.0, 0.2], atol=0.005)
+
+
+def test_identical_runs_differ_by_nothing() -> None:
+    same = Ratio(np.array([0.0, 1.0, 1.0]), np.ones(3))
+    gain = paired_bootstrap([[same]], [[same]], ["a", "b", "c"], resamples=50, seed=0)[0]
+    assert (gain.value, gain.low, gain.high, gain.p) == (0, 0, 0, 1)
 
 
 def test_compare_is_the_difference_of_the_scores() -> None:
@@ -251,10 +281,17 @@ def test_compare_is_the_difference_of_the_scores() -> None:
     ours, theirs = predictions("oo../....", "o.../....", None), predictions("o.../....", None, None)
     for protocol in PROTOCOLS[:2]:
         first, second = (values(score(truths, p, protocol, resamples=9)) for p in (ours, theirs))
-        table = compare(truths, ours, theirs, protocol, run="x", baseline="y", resamples=9)
+        one = measure_overlaps(truths, ours, protocol, "x", 3)
+        two = measure_overlaps(truths, theirs, protocol, "y", 3)
+        table = compare({3: (one, two)}, resamples=9, bootstrap_seed=0)
         assert values(table) == pytest.approx({k: first[k] - second[k] for k in first})
-    with pytest.raises(UserError, match="run 'y': 1 of 3"):
-        compare(truths, ours, theirs.slice(0, 2), "lisa", run="x", baseline="y")
+        assert table["seeds"].to_pylist() == [[3]] * 3
+        several = compare({3: (one, two), 4: (two, two)}, resamples=9, bootstrap_seed=0)
+        halved = {k: gain / 2 for k, gain in values(table).items()}
+        assert values(several) == pytest.approx(halved)
+    fewer = measure_overlaps(truths.slice(0, 2), theirs.slice(0, 2), "lisa", "y")
+    with pytest.raises(UserError, match=r"'y', seed 0 .* same samples"):
+        compare({0: (one, fewer)}, resamples=9, bootstrap_seed=0)
 
 
 def command(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -273,28 +310,25 @@ def test_commands(tmp_path: Path) -> None:
     pq.write_table(predictions("oo../....", None), ours)
     pq.write_table(predictions("o.../....", None), theirs)
     output = tmp_path / "out" / "metrics.parquet"
-    shared = (
-        "--samples",
-        truths,
-        "--protocol",
-        "seg_zero",
-        "--protocol",
-        "lisa",
-        "--output",
-        output,
-    )
-    done = command("score_benchmark", *shared, "--predictions", ours, "--run", "r", "--seed", "7")
+    kept = [tmp_path / "out" / f"{name}.parquet" for name in ("ours", "theirs")]
+    shared = ("--samples", truths, "--protocol", "seg_zero", "--protocol", "lisa")
+    shared = (*shared, "--output", output)
+    named = ("--run", "r", "--seed", "7", "--output-overlaps", kept[0])
+    done = command("score_benchmark", *shared, "--predictions", ours, *named)
     assert done.returncode == 0, done.stderr
     table = pq.read_table(output)
     assert table.schema.equals(schemas.METRICS, check_metadata=False)
     assert table["protocol"].to_pylist() == ["seg_zero"] * 3 + ["lisa"] * 3
     assert table["value"].to_pylist()[0] == 0.5 and set(table["seed"].to_pylist()) == {7}
     written = output.read_bytes()
-    command("score_benchmark", *shared, "--predictions", ours, "--run", "r", "--seed", "7")
+    command("score_benchmark", *shared, "--predictions", theirs, "--output-overlaps", kept[1])
+    command("score_benchmark", *shared, "--predictions", ours, *named)
     assert output.read_bytes() == written
-    done = command("compare_runs", *shared, "--a", ours, "--b", theirs)
+    done = command("compare_runs", "--overlaps", kept[0], "--baseline", kept[1], "--output", output)
     assert done.returncode == 0, done.stderr
-    assert pq.read_table(output)["value"].to_pylist()[0] == pytest.approx(0.25)
+    gain = pq.read_table(output).to_pylist()[0]
+    assert (gain["run"], gain["baseline"], gain["seeds"]) == ("r", "imported", [7])
+    assert gain["value"] == pytest.approx(0.25)
     output.unlink()
     pq.write_table(predictions("oo../....", None, None), ours)
     done = command("score_benchmark", *shared, "--predictions", ours)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from made_up_metrics import (
     PUBLISHED,
@@ -114,9 +115,14 @@ def test_seeds_give_mean_and_deviation(tmp_path: Path) -> None:
     ]
     page, records = make(table_3, tmp_path, files, "micro")
     cell = main_table(page)["SAM-R1, micro policy"]["measured mean box IoU"]
-    assert cell == "**56.0 ± 1.4** [55.0, 57.0]"
+    assert cell.startswith("**56.0 ± 1.4** [")
+    assert main_table(page)["SAM-R1, micro policy"]["seeds"] == "2"
+    assert main_table(page)["Base micro policy, no training"]["seeds"] == "–"
     row = next(r for r in records if r["run"] == "sam_r1" and r["metric"] == "box_iou")
     assert row["seeds"] == [0, 1] and row["sd_over_seeds"] == pytest.approx(0.0141, abs=1e-4)
+    assert (row["image_ci_low"], row["image_ci_high"]) == pytest.approx((0.55, 0.57))
+    # Two seeds: Student's t with one degree of freedom, 12.7 standard errors of 1.0 point.
+    assert row["measured"] - row["ci_low"] == pytest.approx(0.127, abs=0.01)
 
 
 def test_table_3_has_both_box_metrics(tmp_path: Path, metrics: list[Path]) -> None:
@@ -136,6 +142,35 @@ def test_table_4_shows_the_base_and_cannot_do_without(tmp_path: Path, metrics: l
     without = [path for path in metrics if "base" not in path.name]
     with pytest.raises(UserError, match="run 'base'"):
         make(table_4, tmp_path, without, "micro")
+
+
+def test_differences_are_marked_after_correction(tmp_path: Path, metrics: list[Path]) -> None:
+    page, records = make(table_4, tmp_path, metrics, "micro")
+    start = page.index("| Difference")
+    lines = page[start:].split("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert [row[0] for row in cells] == [f"Threshold 0.{k} − `sam_r1`" for k in (5, 7, 8)]
+    # p is 0.02, 0.005 and 0.00125 in four columns each, and the correction takes it by 4, 8 and 12.
+    assert cells[0][1] == "**+1.0** [-1.5, +3.5]"
+    assert cells[1][1] == "**+2.0** [-0.5, +4.5] ▲"
+    assert cells[2][1] == "**+3.0** [+0.5, +5.5] ▲" and cells[2][2].startswith("**-3.0**")
+    assert cells[2][2].endswith(" ▼") and cells[2][-1] == "1"
+    assert "Holm's correction for these 12 differences" in page
+    assert "another seed could turn it round" in page
+    found = {
+        r["run"]: r["p_corrected"]
+        for r in records
+        if (r["metric"], r["benchmark"]) == ("giou_difference", "reasonseg_test")
+    }
+    expected = {"threshold_0.5": 0.08, "threshold_0.7": 0.04, "threshold_0.8": 0.015}
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_checkpoint_is_said_below_and_kept(tmp_path: Path, metrics: list[Path]) -> None:
+    page, _ = make(table_4, tmp_path, metrics, "micro")
+    assert page.rstrip().splitlines()[-1].startswith("One checkpoint of each training for all")
+    assert "`checkpoint: last`" in page
+    assert pq.read_schema(tmp_path / "table_4.parquet").metadata[b"checkpoint"] == b"last"
 
 
 def test_bytes_do_not_depend_on_the_order_of_files(tmp_path: Path, metrics: list[Path]) -> None:

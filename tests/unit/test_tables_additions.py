@@ -11,9 +11,8 @@ from made_up_metrics import make, metric_rows, write_all_metrics, write_metrics
 
 from samr1.cli import table_1, table_2, table_5
 from samr1.errors import UserError
-from samr1.evaluation.score import COMPARISONS
 from samr1.files import write_table
-from samr1.schemas import SAMPLES
+from samr1.schemas import COMPARISONS, SAMPLES
 
 
 @pytest.fixture
@@ -34,6 +33,9 @@ def test_gain_over_base_with_its_paired_interval(tmp_path: Path, metrics: list[P
         "value": 0.04,
         "ci_low": 0.031,
         "ci_high": 0.052,
+        "sd_over_seeds": None,
+        "p": 0.001,
+        "seeds": [0],
         "n": 504,
     }
     path = tmp_path / "comparison.parquet"

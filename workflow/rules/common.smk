@@ -49,6 +49,9 @@ TABLE_1_BENCHMARKS = ["reasonseg_val", "reasonseg_test"]
 TABLE_2_BENCHMARKS = ["refcoco_testa", "refcocop_testa", "refcocog_test"]
 TABLE_3_BENCHMARKS = ["lisa_grounding"]
 ABLATION_BENCHMARKS = ["reasonseg_test", "refcocog_test"]
+# Paired comparisons: a baseline, and the runs that are held against it.
+ABLATED_RUNS = [name for name in TABLE_4_RUNS + TABLE_5_RUNS if name != "sam_r1"]
+COMPARED = {"base": ["sam_r1"], "sam_r1": ABLATED_RUNS}
 
 
 def get_names(names):
@@ -76,9 +79,9 @@ def get_metrics(runs, benchmarks):
     return get_scores("metrics", runs, benchmarks)
 
 
-def get_comparisons(run, benchmarks):
-    """The paired comparisons of `run` with the base policy."""
-    return get_scores("comparisons", [run], benchmarks)
+def get_comparisons(baseline, benchmarks):
+    """The paired comparisons with `baseline` on `benchmarks`, of all runs in one file each."""
+    return [f"{OUT}/comparisons/{baseline}/{name}.parquet" for name in benchmarks]
 
 
 def get_trainings(runs):
@@ -103,6 +106,29 @@ def get_training_samples(wildcards):
 def get_training_images(wildcards):
     """The resized images of a run's training questions."""
     return get_training("images", wildcards.run)
+
+
+def get_study(kind):
+    """The files of one kind that the studies need, at the studies' seeds."""
+    seeds = {
+        "base": get_seeds("base"),
+        **EXPERIMENT.studies.seeds(EXPERIMENT.scale),
+    }
+    return [
+        f"{OUT}/{kind}/{run}/seed_{seed}/{benchmark}.parquet"
+        for run in seeds
+        for seed in seeds[run]
+        for benchmark in ABLATION_BENCHMARKS
+    ]
+
+
+def get_study_trainings():
+    """The training metrics of the studies' runs, at the studies' seeds."""
+    return [
+        f"{OUT}/training/{run}/seed_{seed}.parquet"
+        for run, seeds in EXPERIMENT.studies.seeds(EXPERIMENT.scale).items()
+        for seed in seeds
+    ]
 
 
 def get_source(samples):
@@ -266,9 +292,14 @@ def get_protocols(wildcards):
     return "--protocol rec" if boxes else "--protocol seg_zero --protocol lisa"
 
 
+def get_compared(wildcards):
+    """The overlaps of the runs that are compared with a baseline, at all their seeds."""
+    return get_scores("overlaps", COMPARED[wildcards.baseline], [wildcards.benchmark])
+
+
 def get_baseline(wildcards):
-    """The base policy's predictions on a benchmark."""
-    return f"{OUT}/predictions/base/seed_{EXPERIMENT.seeds[0]}/{wildcards.benchmark}.parquet"
+    """The overlaps of a baseline, at all its seeds."""
+    return get_scores("overlaps", [wildcards.baseline], [wildcards.benchmark])
 
 
 def get_stage(wildcards):

@@ -75,7 +75,8 @@ rule score_benchmark:
         predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
         code=get_code("evaluation", "score_options", "score_benchmark"),
     output:
-        f"{OUT}/metrics/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
+        metrics=f"{OUT}/metrics/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
+        overlaps=f"{OUT}/overlaps/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
     log:
         f"{OUT}/logs/score_benchmark/{{run}}/seed_{{seed}}/{{benchmark}}.log",
     benchmark:
@@ -87,27 +88,26 @@ rule score_benchmark:
     shell:
         "python -m samr1.cli.score_benchmark --config {input.config} --samples {input.samples} "
         "--predictions {input.predictions} {params.protocols} --run {wildcards.run} "
-        "--seed {wildcards.seed} --benchmark {wildcards.benchmark} --output {output} 2> {log}"
+        "--seed {wildcards.seed} --benchmark {wildcards.benchmark} --output {output.metrics} "
+        "--output-overlaps {output.overlaps} 2> {log}"
 
 
 rule compare_runs:
     input:
-        config=f"{OUT}/config/score/{{run}}.yaml",
-        samples=f"{OUT}/samples/{{benchmark}}.parquet",
-        predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
+        config=f"{OUT}/config/score/{{baseline}}.yaml",
+        overlaps=get_compared,
         baseline=get_baseline,
         code=get_code("evaluation", "score_options", "compare_runs"),
     output:
-        f"{OUT}/comparisons/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
+        f"{OUT}/comparisons/{{baseline}}/{{benchmark}}.parquet",
     log:
-        f"{OUT}/logs/compare_runs/{{run}}/seed_{{seed}}/{{benchmark}}.log",
+        f"{OUT}/logs/compare_runs/{{baseline}}/{{benchmark}}.log",
     benchmark:
-        f"{OUT}/timings/jobs/compare_runs/{{run}}/seed_{{seed}}/{{benchmark}}.tsv"
+        f"{OUT}/timings/jobs/compare_runs/{{baseline}}/{{benchmark}}.tsv"
+    wildcard_constraints:
+        baseline=get_names(COMPARED),
     conda:
         ENVIRONMENT
-    params:
-        protocols=get_protocols,
     shell:
-        "python -m samr1.cli.compare_runs --config {input.config} --samples {input.samples} "
-        "--a {input.predictions} --b {input.baseline} {params.protocols} --run {wildcards.run} "
-        "--baseline base --benchmark {wildcards.benchmark} --output {output} 2> {log}"
+        "python -m samr1.cli.compare_runs --config {input.config} --overlaps {input.overlaps} "
+        "--baseline {input.baseline} --output {output} 2> {log}"

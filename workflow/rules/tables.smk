@@ -5,7 +5,7 @@ rule table_1:
     input:
         published=PUBLISHED,
         metrics=get_metrics(MAIN_RUNS, TABLE_1_BENCHMARKS + ABLATION_BENCHMARKS),
-        comparisons=get_comparisons("sam_r1", TABLE_1_BENCHMARKS + ABLATION_BENCHMARKS),
+        comparisons=get_comparisons("base", TABLE_1_BENCHMARKS + ABLATION_BENCHMARKS),
         code=get_code("tables", "table_options", "table_1"),
     output:
         parquet=f"{TABLES}/table_1.parquet",
@@ -18,9 +18,11 @@ rule table_1:
         ENVIRONMENT
     params:
         scale=CHOICE.scale,
+        checkpoint=EXPERIMENT.checkpoint,
     shell:
         "python -m samr1.cli.table_1 --metrics {input.metrics} --published {input.published} "
-        "--scale {params.scale} --comparisons {input.comparisons} --output-parquet {output.parquet} "
+        "--scale {params.scale} --checkpoint {params.checkpoint} "
+        "--comparisons {input.comparisons} --output-parquet {output.parquet} "
         "--output-md {output.markdown} 2> {log}"
 
 
@@ -42,9 +44,11 @@ rule table_2:
         ENVIRONMENT
     params:
         scale=CHOICE.scale,
+        checkpoint=EXPERIMENT.checkpoint,
     shell:
         "python -m samr1.cli.table_2 --metrics {input.metrics} --published {input.published} "
-        "--scale {params.scale} --training-samples {input.training} "
+        "--scale {params.scale} --checkpoint {params.checkpoint} "
+        "--training-samples {input.training} "
         "--benchmark-samples {input.benchmarks} --output-parquet {output.parquet} "
         "--output-md {output.markdown} 2> {log}"
 
@@ -65,9 +69,10 @@ rule table_3:
         ENVIRONMENT
     params:
         scale=CHOICE.scale,
+        checkpoint=EXPERIMENT.checkpoint,
     shell:
         "python -m samr1.cli.table_3 --metrics {input.metrics} --published {input.published} "
-        "--scale {params.scale} --output-parquet {output.parquet} "
+        "--scale {params.scale} --checkpoint {params.checkpoint} --output-parquet {output.parquet} "
         "--output-md {output.markdown} 2> {log}"
 
 
@@ -75,6 +80,7 @@ rule table_4:
     input:
         published=PUBLISHED,
         metrics=get_metrics(["base", *TABLE_4_RUNS], ABLATION_BENCHMARKS),
+        comparisons=get_comparisons("sam_r1", ABLATION_BENCHMARKS),
         code=get_code("tables", "table_options", "table_4"),
     output:
         parquet=f"{TABLES}/table_4.parquet",
@@ -87,9 +93,11 @@ rule table_4:
         ENVIRONMENT
     params:
         scale=CHOICE.scale,
+        checkpoint=EXPERIMENT.checkpoint,
     shell:
         "python -m samr1.cli.table_4 --metrics {input.metrics} --published {input.published} "
-        "--scale {params.scale} --output-parquet {output.parquet} "
+        "--scale {params.scale} --checkpoint {params.checkpoint} "
+        "--comparisons {input.comparisons} --output-parquet {output.parquet} "
         "--output-md {output.markdown} 2> {log}"
 
 
@@ -97,6 +105,7 @@ rule table_5:
     input:
         published=PUBLISHED,
         metrics=get_metrics(["base", *TABLE_5_RUNS], ABLATION_BENCHMARKS),
+        comparisons=get_comparisons("sam_r1", ABLATION_BENCHMARKS),
         training=get_trainings(TABLE_5_RUNS),
         code=get_code("tables", "table_options", "table_5"),
     output:
@@ -110,9 +119,11 @@ rule table_5:
         ENVIRONMENT
     params:
         scale=CHOICE.scale,
+        checkpoint=EXPERIMENT.checkpoint,
     shell:
         "python -m samr1.cli.table_5 --metrics {input.metrics} --published {input.published} "
-        "--scale {params.scale} --training {input.training} --output-parquet {output.parquet} "
+        "--scale {params.scale} --checkpoint {params.checkpoint} "
+        "--comparisons {input.comparisons} --training {input.training} --output-parquet {output.parquet} "
         "--output-md {output.markdown} 2> {log}"
 
 

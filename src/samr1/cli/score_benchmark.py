@@ -6,45 +6,64 @@ image's size) or, for the protocol rec, box (xyxy, pixels of the original); null
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pyarrow as pa
 
 from samr1 import schemas
-from samr1.cli.score_options import load_score_stage, score_parser
+from samr1.cli.score_options import add_score_config, load_score_stage
 from samr1.errors import UserError, run_command
-from samr1.evaluation.score import score
+from samr1.evaluation.score import PROTOCOLS, measure_overlaps, score_overlaps
 from samr1.files import read_table, write_table
 
 
 def main() -> None:
     """Parse, read, score, write."""
-    parser = score_parser("score_benchmark", __doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m samr1.cli.score_benchmark", description=__doc__
+    )
+    parser.add_argument("--samples", type=Path, required=True, help="samples (Parquet)")
     parser.add_argument("--predictions", type=Path, required=True, help="predictions (Parquet)")
+    parser.add_argument(
+        "--protocol",
+        action="append",
+        required=True,
+        choices=PROTOCOLS,
+        help="how to score; may be given several times, all into one file",
+    )
+    parser.add_argument("--benchmark", default="", help="name of the benchmark (default: none)")
     parser.add_argument("--run", default="imported", help="name of the run (default: imported)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the run (default: 0)")
+    add_score_config(parser)
+    parser.add_argument("--output", type=Path, required=True, help="table (Parquet) to write")
+    parser.add_argument(
+        "--output-overlaps",
+        type=Path,
+        help="each sample's overlap (Parquet), for compare_runs (default: not kept)",
+    )
     arguments = parser.parse_args()
     stage = load_score_stage(arguments)
     samples = read_table(arguments.samples, schemas.SAMPLES)
     predictions = read_table(arguments.predictions)
+    whose = arguments.run, arguments.seed, arguments.benchmark
     try:
-        tables = [
-            score(
-                samples,
-                predictions,
-                protocol,
-                run=arguments.run,
-                seed=arguments.seed,
-                benchmark=arguments.benchmark,
-                resamples=stage.bootstrap_resamples,
-                bootstrap_seed=stage.bootstrap_seed,
-            )
+        overlaps = [
+            measure_overlaps(samples, predictions, protocol, *whose)
             for protocol in dict.fromkeys(arguments.protocol)
         ]
     except UserError as error:
         raise UserError(f"{arguments.predictions} on {arguments.samples}: {error}") from error
+    metrics = [
+        score_overlaps(
+            table, resamples=stage.bootstrap_resamples, bootstrap_seed=stage.bootstrap_seed
+        )
+        for table in overlaps
+    ]
+    if arguments.output_overlaps:
+        write_table(arguments.output_overlaps, pa.concat_tables(overlaps))
     metadata = {"config": stage.model_dump_json()}
-    write_table(arguments.output, pa.concat_tables(tables), metadata)
+    write_table(arguments.output, pa.concat_tables(metrics), metadata)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def main() -> None:
         "table_1",
         inputs.table,
         inputs.measurements,
-        inputs.scale,
+        inputs.setting,
         inputs.outputs,
         training_gain(inputs.measurements, arguments.comparisons),
     )

@@ -29,7 +29,7 @@ def main() -> None:
         "table_2",
         inputs.table,
         inputs.measurements,
-        inputs.scale,
+        inputs.setting,
         inputs.outputs,
         training_overlap(arguments.training_samples, arguments.benchmark_samples),
     )

@@ -16,7 +16,7 @@ def main() -> None:
         "table_3",
         inputs.table,
         inputs.measurements,
-        inputs.scale,
+        inputs.setting,
         inputs.outputs,
         Addition(),
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samr1.cli.table_options import read_inputs, table_parser
+from samr1.cli.table_options import add_comparisons, read_inputs, table_parser
 from samr1.errors import run_command
 from samr1.tables.clipping import clipping
+from samr1.tables.differences import Comparisons, differences_from_method
 from samr1.tables.page import publish_table
 
 
@@ -20,15 +21,17 @@ def main() -> None:
         required=True,
         help="training metrics of the table's runs, .../{run}/seed_{seed}.parquet",
     )
+    add_comparisons(parser)
     arguments = parser.parse_args()
     inputs = read_inputs("table_5", arguments)
     publish_table(
         "table_5",
         inputs.table,
         inputs.measurements,
-        inputs.scale,
+        inputs.setting,
         inputs.outputs,
-        clipping(inputs.table, arguments.training, inputs.measurements),
+        differences_from_method(inputs.table, Comparisons.read(arguments.comparisons))
+        + clipping(inputs.table, arguments.training, inputs.measurements),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from samr1.tables.measured import Measurements
-from samr1.tables.page import Outputs
+from samr1.tables.page import Outputs, Setting
 from samr1.tables.published import Scale, Table, load_published_table
 
 
@@ -18,7 +18,7 @@ class TableInputs:
 
     table: Table
     measurements: Measurements
-    scale: Scale
+    setting: Setting
     outputs: Outputs
 
 
@@ -34,6 +34,9 @@ def table_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--scale", choices=get_args(Scale), required=True, help="the scale that the runs are of"
     )
+    parser.add_argument(
+        "--checkpoint", choices=["last"], required=True, help="as the scale declares it"
+    )
     parser.add_argument("--output-parquet", type=Path, required=True, help="the table as data")
     parser.add_argument("--output-md", type=Path, required=True, help="the table as Markdown")
     return parser
@@ -44,6 +47,17 @@ def read_inputs(name: str, arguments: argparse.Namespace) -> TableInputs:
     return TableInputs(
         table=load_published_table(arguments.published, name),
         measurements=Measurements(arguments.metrics),
-        scale=arguments.scale,
+        setting=Setting(arguments.scale, arguments.checkpoint),
         outputs=Outputs(arguments.output_parquet, arguments.output_md),
+    )
+
+
+def add_comparisons(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the paired comparisons of the ablations with `sam_r1`."""
+    parser.add_argument(
+        "--comparisons",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="paired comparisons of the table's runs with sam_r1 (of compare_runs)",
     )

@@ -26,27 +26,11 @@ import pyarrow as pa
 
 from samr1 import schemas
 from samr1.data.masks import Mask, box_iou, mask_overlap
-from samr1.errors import UserError
 from samr1.evaluation.answers import answers_in_order, read_box, read_mask
-from samr1.evaluation.bootstrap import Floats, Interval, Ratio, bootstrap, paired_bootstrap
+from samr1.evaluation.bootstrap import Floats, Ratio, bootstrap
 
 Protocol = Literal["seg_zero", "lisa", "rec"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
-
-# Long form: `value` is the gain of `run` over `baseline`, with its 95 % interval over images.
-COMPARISONS = pa.schema(
-    [
-        ("run", pa.string()),
-        ("baseline", pa.string()),
-        ("benchmark", pa.string()),
-        ("metric", pa.string()),
-        ("protocol", pa.string()),
-        ("value", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-        ("n", pa.int32()),
-    ]
-)
 
 LISA_SAMPLE_EPSILON = 1e-5
 LISA_TOTAL_EPSILON = 1e-10
@@ -70,86 +54,78 @@ def score(
     bootstrap intervals over images. Raises UserError unless every sample is answered once, by a
     mask of its image's size or a box of four numbers.
     """
-    ratios = figures(samples, predictions, protocol)
+    overlaps = measure_overlaps(samples, predictions, protocol, run, seed, benchmark)
+    return score_overlaps(overlaps, resamples=resamples, bootstrap_seed=bootstrap_seed)
+
+
+def score_overlaps(overlaps: pa.Table, *, resamples: int, bootstrap_seed: int) -> pa.Table:
+    """The figures of one run, seed, benchmark and protocol, as rows of `schemas.METRICS`."""
+    ratios = figures(overlaps)
     intervals = bootstrap(
         list(ratios.values()),
-        samples["image_id"].to_pylist(),
+        overlaps["image_id"].to_pylist(),
         resamples=resamples,
         seed=bootstrap_seed,
     )
+    whose = overlaps.select(["run", "seed", "benchmark", "protocol"]).slice(0, 1).to_pylist()[0]
     rows = [
         {
-            "run": run,
-            "seed": seed,
-            "benchmark": benchmark,
+            **whose,
             "metric": metric,
-            **_fields(interval),
-            "n": len(samples),
-            "protocol": protocol,
+            "value": interval.value,
+            "ci_low": interval.low,
+            "ci_high": interval.high,
+            "n": len(overlaps),
         }
         for metric, interval in zip(ratios, intervals, strict=True)
     ]
     return pa.Table.from_pylist(rows, schema=schemas.METRICS)
 
 
-def compare(
+def measure_overlaps(
     samples: pa.Table,
-    ours: pa.Table,
-    theirs: pa.Table,
+    predictions: pa.Table,
     protocol: Protocol,
-    *,
-    run: str,
-    baseline: str,
+    run: str = "imported",
+    seed: int = 0,
     benchmark: str = "",
-    resamples: int = 2000,
-    bootstrap_seed: int = 0,
 ) -> pa.Table:
-    """The gain of `ours` over `theirs` in every figure, as rows of `COMPARISONS`.
-
-    Both are predictions on the same `samples`; the intervals are of a paired bootstrap over images.
-    Raises UserError as `score` does, naming the run whose predictions are at fault.
-    """
-    found = []
-    for name, predictions in ((run, ours), (baseline, theirs)):
-        try:
-            found.append(figures(samples, predictions, protocol))
-        except UserError as error:
-            raise UserError(f"run {name!r}: {error}") from error
-    gains = paired_bootstrap(
-        list(found[0].values()),
-        list(found[1].values()),
-        samples["image_id"].to_pylist(),
-        resamples=resamples,
-        seed=bootstrap_seed,
-    )
-    rows = [
-        {
-            "run": run,
-            "baseline": baseline,
-            "benchmark": benchmark,
-            "metric": metric,
-            "protocol": protocol,
-            **_fields(gain),
-            "n": len(samples),
-        }
-        for metric, gain in zip(found[0], gains, strict=True)
-    ]
-    return pa.Table.from_pylist(rows, schema=COMPARISONS)
-
-
-def figures(samples: pa.Table, predictions: pa.Table, protocol: Protocol) -> dict[str, Ratio]:
-    """Every figure of `protocol` by name, as sums over the samples; raises UserError as `score`."""
+    """Each sample's overlap with its answer, as rows of `schemas.OVERLAPS`; raises as `score`."""
     answers = answers_in_order(samples, predictions, "box" if protocol == "rec" else "mask")
-    ones = np.ones(len(answers))
-    unparseable = Ratio(np.array([float(answer is None) for answer in answers]), ones)
+    columns: dict[str, Any] = {
+        "run": [run] * len(answers),
+        "seed": [seed] * len(answers),
+        "benchmark": [benchmark] * len(answers),
+        "protocol": [protocol] * len(answers),
+        "sample_id": samples["sample_id"],
+        "image_id": samples["image_id"],
+        "answered": [answer is not None for answer in answers],
+        "intersection": None,
+        "union": None,
+        "box_iou": None,
+    }
     if protocol == "rec":
-        boxes = _box_ious(samples, answers)
+        columns["box_iou"] = _box_ious(samples, answers)
+    else:
+        columns["intersection"], columns["union"] = _overlaps(samples, answers, protocol)
+    nothing = [None] * len(answers)
+    filled = {name: nothing if column is None else column for name, column in columns.items()}
+    return pa.table(filled, schemas.OVERLAPS)
+
+
+def figures(overlaps: pa.Table) -> dict[str, Ratio]:
+    """Every figure by name, as sums over the samples, of the one protocol in `overlaps`."""
+    protocol = overlaps["protocol"][0].as_py()
+    ones = np.ones(len(overlaps))
+    unparseable = Ratio(ones - _column(overlaps, "answered"), ones)
+    if protocol == "rec":
+        boxes = _column(overlaps, "box_iou")
         return {
             "box_iou": Ratio(boxes, ones),
             "box_accuracy_0.5": Ratio((boxes > 0.5).astype(np.float64), ones),
             "unparseable": unparseable,
         }
-    intersection, union = _overlaps(samples, answers, protocol)
+    intersection, union = _column(overlaps, "intersection"), _column(overlaps, "union")
     epsilon = LISA_TOTAL_EPSILON if protocol == "lisa" else 0.0
     return {
         "giou": Ratio(_sample_ious(intersection, union, protocol), ones),
@@ -158,14 +134,20 @@ def figures(samples: pa.Table, predictions: pa.Table, protocol: Protocol) -> dic
     }
 
 
+def _column(overlaps: pa.Table, name: str) -> Floats:
+    return overlaps[name].to_numpy().astype(np.float64)
+
+
 def _sample_ious(intersection: Floats, union: Floats, protocol: Protocol) -> Floats:
     if protocol == "lisa":
         return np.where(union == 0, 1.0, intersection / (union + LISA_SAMPLE_EPSILON))
     return Ratio(intersection, union).of_sums(intersection, union)
 
 
-def _overlaps(samples: pa.Table, answers: list[Any], protocol: Protocol) -> tuple[Floats, Floats]:
-    """Intersection and union [N], in pixels, under a mask protocol."""
+def _overlaps(
+    samples: pa.Table, answers: list[Any], protocol: Protocol
+) -> tuple[list[int], list[int]]:
+    """Intersection and union of each sample, in pixels, under a mask protocol."""
     pairs = []
     for sample, answer in zip(_rows(samples, "mask", "ignore"), answers, strict=True):
         place = sample["sample_id"], sample["height"], sample["width"]
@@ -178,8 +160,7 @@ def _overlaps(samples: pa.Table, answers: list[Any], protocol: Protocol) -> tupl
             else:
                 truth, predicted = truth & ~ignored, predicted & ~ignored
         pairs.append(mask_overlap(truth, predicted))
-    intersection, union = np.array(pairs, dtype=np.float64).T
-    return intersection, union
+    return [intersection for intersection, _ in pairs], [union for _, union in pairs]
 
 
 def _mask(place: tuple[str, int, int], whose: str, rle: Any) -> Mask:
@@ -202,7 +183,3 @@ def _rows(samples: pa.Table, *columns: str) -> Iterator[dict[str, Any]]:
     wanted = samples.select(["sample_id", "height", "width", *columns])
     for batch in wanted.to_batches(max_chunksize=256):
         yield from batch.to_pylist()
-
-
-def _fields(interval: Interval) -> dict[str, float]:
-    return {"value": interval.value, "ci_low": interval.low, "ci_high": interval.high}

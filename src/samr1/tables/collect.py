@@ -21,12 +21,8 @@ def collect_tables(pages: Sequence[Path], output: Path) -> None:
     contents: list[str] = []
     bodies: list[str] = []
     for page in sorted(pages, key=lambda page: page.name):
-        if not page.is_file():
-            raise UserError(f"{page}: no such file; make the table first.")
-        first, _, rest = page.read_text(encoding="utf-8").partition("\n")
-        noted = first.startswith(">")
-        notes.add(first if noted else "")
-        body = rest.strip() if noted else f"{first}\n{rest}".strip()
+        said, body = read_page(page)
+        notes.add(said)
         bodies.append(body)
         title = body.partition("\n")[0].lstrip("# ")
         contents.append(f"- {title} ({link_to(page, output)})")
@@ -40,3 +36,13 @@ def collect_tables(pages: Sequence[Path], output: Path) -> None:
     text = "\n".join([*head, "# Tables", "", *contents, "", "\n\n".join(bodies), ""])
     with whole_file(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def read_page(page: Path) -> tuple[str, str]:
+    """A page's note ("" where it has none) and the rest; raises UserError where it is missing."""
+    if not page.is_file():
+        raise UserError(f"{page}: no such file; make the table first.")
+    first, _, rest = page.read_text(encoding="utf-8").partition("\n")
+    if first.startswith(">"):
+        return first, rest.strip()
+    return "", f"{first}\n{rest}".strip()

@@ -6,14 +6,12 @@ and is not the same quantity.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from samr1.errors import UserError
-from samr1.evaluation.score import COMPARISONS
 from samr1.files import read_table
+from samr1.schemas import COMPARISONS
 from samr1.tables.layout import BASE, BENCHMARK_LABELS, Record
 from samr1.tables.markdown import EMPTY, aligned_table, interval, percent
 from samr1.tables.measured import Measurements
@@ -43,8 +41,8 @@ def training_gain(measurements: Measurements, comparisons: Sequence[Path]) -> Ad
     rows = [_gain_row(measurements, record) for record in records]
     text = (
         f"Gain of `{_RUN}` over `{BASE}`, derived from what was measured here: in points, with its "
-        "95 % interval by a paired bootstrap over images (over several seeds, a single run's), and "
-        "relative to the base. The paper's "
+        "95 % interval by a paired bootstrap over images (and over the seeds, where there are "
+        "several), and relative to the base. The paper's "
         '"34.1%" cannot be derived from its tables and is not this quantity:'
     )
     header = ["Benchmark", f"`{BASE}`", f"`{_RUN}`", "gain", "95 % interval", "relative", "n"]
@@ -92,20 +90,11 @@ def _gain_row(measurements: Measurements, record: Record) -> list[str]:
     ]
 
 
-def _read_comparisons(
-    files: Sequence[Path],
-) -> dict[tuple[str, str], Bounds]:
-    """The gain's interval by benchmark and metric; over several seeds its bounds are averaged."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for path in dict.fromkeys(files):
-        for row in read_table(path, COMPARISONS).to_pylist():
-            pair = (row["run"], row["baseline"], row["protocol"])
-            if pair == (_RUN, BASE, _PROTOCOL):
-                found.setdefault((row["benchmark"], row["metric"]), []).append(row)
+def _read_comparisons(files: Sequence[Path]) -> dict[tuple[str, str], Bounds]:
+    """The gain's interval by benchmark and metric."""
     return {
-        key: (
-            statistics.fmean(row["ci_low"] for row in rows),
-            statistics.fmean(row["ci_high"] for row in rows),
-        )
-        for key, rows in found.items()
+        (row["benchmark"], row["metric"]): (row["ci_low"], row["ci_high"])
+        for path in dict.fromkeys(files)
+        for row in read_table(path, COMPARISONS).to_pylist()
+        if (row["run"], row["baseline"], row["protocol"]) == (_RUN, BASE, _PROTOCOL)
     }

@@ -28,7 +28,8 @@ BENCHMARK_LABELS = {
 }
 
 # Long form, one row a figure, all in 0–1. `published` stands once, in the row of the table's first
-# protocol; `measured`, its interval, `seeds` and `n` are null in other people's rows.
+# protocol; `measured`, its interval, `seeds` and `n` are null in other people's rows. The interval
+# `ci_*` is over images and seeds, `image_ci_*` over images alone; `p_corrected` is of differences.
 TABLE = pa.schema(
     [
         ("table", pa.string()),
@@ -43,6 +44,9 @@ TABLE = pa.schema(
         ("ci_low", pa.float64()),
         ("ci_high", pa.float64()),
         ("sd_over_seeds", pa.float64()),
+        ("image_ci_low", pa.float64()),
+        ("image_ci_high", pa.float64()),
+        ("p_corrected", pa.float64()),
         ("seeds", pa.list_(pa.int32())),
         ("n", pa.int32()),
     ]
@@ -139,6 +143,8 @@ def measured_fields(figure: Figure) -> Record:
         "ci_low": figure.ci_low,
         "ci_high": figure.ci_high,
         "sd_over_seeds": figure.sd,
+        "image_ci_low": figure.image_bounds[0],
+        "image_ci_high": figure.image_bounds[1],
         "seeds": list(figure.seeds),
         "n": figure.n,
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from samr1.errors import UserError
+from samr1.evaluation.bootstrap import interval_over_seeds
 from samr1.files import read_table
 from samr1.schemas import METRICS
 
@@ -18,8 +19,8 @@ class Figure:
     """A run's figure on a benchmark, in 0–1.
 
     `value` is the mean over seeds and `sd` their sample standard deviation (None for one seed). The
-    95 % interval over images is of a single run: over several seeds its bounds are averaged, and
-    the spread between seeds is `sd`'s to tell.
+    95 % interval is over images and, where there are several, over seeds too; then `image_bounds`
+    are those over images alone, the mean of each seed's.
     """
 
     value: float
@@ -28,6 +29,7 @@ class Figure:
     sd: float | None
     seeds: tuple[int, ...]
     n: int
+    image_bounds: tuple[float | None, float | None] = (None, None)
 
 
 class Measurements:
@@ -69,14 +71,24 @@ class Measurements:
                 f"{counts[1]} samples; predict and score them on the same samples."
             )
         values = [row["value"] for row in rows]
+        of_images = _mean([row["ci_low"] for row in rows]), _mean([row["ci_high"] for row in rows])
+        low, high = of_images
+        if len(rows) > 1 and None not in of_images:
+            bounds = [(row["ci_low"], row["ci_high"]) for row in rows]
+            low, high = interval_over_seeds(values, bounds)
         return Figure(
             value=statistics.fmean(values),
-            ci_low=_mean([row["ci_low"] for row in rows]),
-            ci_high=_mean([row["ci_high"] for row in rows]),
+            ci_low=low,
+            ci_high=high,
             sd=statistics.stdev(values) if len(values) > 1 else None,
             seeds=tuple(sorted(seeds)),
             n=counts[0],
+            image_bounds=of_images,
         )
+
+    def has(self, run: str, benchmark: str) -> bool:
+        """Whether there is any figure of `run` on `benchmark`."""
+        return any(key[:2] == (run, benchmark) for key in self._rows)
 
     def values(
         self, run: str, keys: Sequence[tuple[str, str, str]]

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from samr1.files import whole_file, write_table
 from samr1.tables.layout import (
+    BASE,
     BENCHMARK_LABELS,
     TABLE,
     Line,
@@ -31,12 +32,23 @@ _PROTOCOLS = {
 }
 
 
+_CHECKPOINTS = {"last": "the weights after its last step, so that none is picked by its score"}
+
+
 @dataclass(frozen=True)
 class Outputs:
     """Where a table goes."""
 
     parquet: Path
     markdown: Path
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the measured figures are of: the scale, and which checkpoint of each training."""
+
+    scale: Scale
+    checkpoint: str  # as the scale file declares it
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,13 @@ class Addition:
     records: tuple[Record, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
 
+    def __add__(self, other: Addition) -> Addition:
+        return Addition(
+            self.blocks + other.blocks,
+            self.records + other.records,
+            self.metadata | other.metadata,
+        )
+
 
 def micro_note(scale: Scale) -> str:
     """The first line of a page whose measured figures are not of the paper's scale."""
@@ -56,15 +75,35 @@ def micro_note(scale: Scale) -> str:
     )
 
 
+def checkpoint_note(checkpoint: str) -> str:
+    """What a page says of the checkpoint that its figures are of."""
+    return (
+        f"One checkpoint of each training for all tables (`checkpoint: {checkpoint}` of the "
+        f"scale): {_CHECKPOINTS[checkpoint]}."
+    )
+
+
+def seeds_note(several: bool) -> str:
+    """How a measured cell is to be read."""
+    if not several:
+        return "**value**, [95 % bootstrap interval over images]"
+    return (
+        "**mean ± standard deviation** over seeds (no ± of a single one), [95 % interval over "
+        "images and seeds: the images' noise as a seed's own bootstrap has it, and the seeds' as "
+        "s / √k × Student's t with k − 1 degrees of freedom, for k seeds of standard deviation s]"
+    )
+
+
 def publish_table(
     name: str,
     table: Table,
     measurements: Measurements,
-    scale: Scale,
+    setting: Setting,
     outputs: Outputs,
     addition: Addition,
 ) -> None:
     """Write table `name` to both outputs; raises UserError where a run lacks a figure."""
+    scale = setting.scale
     lines = arrange_lines(table, scale)
     records = line_records(name, table, lines, measurements)
     rows = [*records, *({"table": name, **record} for record in addition.records)]
@@ -75,10 +114,11 @@ def publish_table(
             "",
             *_blocks(table, lines, measurements, outputs),
             *(f"{block.rstrip()}\n" for block in addition.blocks),
+            checkpoint_note(setting.checkpoint),
         ]
     )
     data = pa.Table.from_pylist([{key: None for key in TABLE.names} | row for row in rows], TABLE)
-    metadata = {"table": name, "title": table.title, "scale": scale, **addition.metadata}
+    metadata = {"table": name, "title": table.title, **vars(setting), **addition.metadata}
     write_table(outputs.parquet, data, metadata)
     with whole_file(outputs.markdown) as temporary:
         temporary.write_text(page.rstrip() + "\n", encoding="utf-8")
@@ -89,12 +129,11 @@ def _blocks(
 ) -> list[str]:
     main, *others = table.protocols
     order = " / ".join(BENCHMARK_LABELS[name] for name in table_benchmarks(table))
-    several = any(len(_seeds(line, table, measurements)) > 1 for line in lines if line.run)
-    spread = " ± standard deviation over seeds (the interval is a single run's)" if several else ""
+    several = _several(table, lines, measurements)
     blocks = [
         _main_table(table, lines, measurements),
-        f"All figures in percent. Measured: **value**{spread}, [95 % bootstrap interval over "
-        f"images], greedy decoding, protocol {_PROTOCOLS[main]}. Unparseable, n: {order}. "
+        f"All figures in percent. Measured: {seeds_note(several)}, greedy decoding, protocol "
+        f"{_PROTOCOLS[main]}. Unparseable, n: {order}. "
         f"As data: {link_to(outputs.parquet, outputs.markdown)}.\n",
     ]
     for protocol in others:
@@ -107,13 +146,20 @@ def _blocks(
 
 def _main_table(table: Table, lines: Sequence[Line], measurements: Measurements) -> str:
     printed = [key for key in table.columns if any(key in line.published for line in lines)]
+    several = _several(table, lines, measurements)
     header = ["Method", *(f"paper {table.columns[key].label}" for key in printed)]
     rows = [
         [line.name, *(_printed_cell(line.published.get(key)) for key in printed)] for line in lines
     ]
-    measured = [_measured_cells(table, line, measurements, table.protocols[0]) for line in lines]
+    measured = [
+        [
+            *_measured_cells(table, line, measurements, table.protocols[0]),
+            *([_seeds_cell(table, line, measurements)] if several else []),
+        ]
+        for line in lines
+    ]
     return aligned_table(
-        [*header, *_measured_header(table)],
+        [*header, *_measured_header(table), *(["seeds"] if several else [])],
         [[*left, *right] for left, right in zip(rows, measured, strict=True)],
     )
 
@@ -155,6 +201,16 @@ def _measured_cells(
     ]
     unparseable = " / ".join(percent(figure.value) for figure in failed)
     return [*cells, unparseable, " / ".join(str(figure.n) for figure in failed)]
+
+
+def _several(table: Table, lines: Sequence[Line], measurements: Measurements) -> bool:
+    return any(len(_seeds(line, table, measurements)) > 1 for line in lines if line.run)
+
+
+def _seeds_cell(table: Table, line: Line, measurements: Measurements) -> str:
+    if line.run in (None, BASE):
+        return EMPTY
+    return str(len(_seeds(line, table, measurements)))
 
 
 def _seeds(line: Line, table: Table, measurements: Measurements) -> tuple[int, ...]:

@@ -1,0 +1,75 @@
+"""One run against another on the same samples: paired over images, and over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from samr1 import schemas
+from samr1.errors import UserError
+from samr1.evaluation.bootstrap import paired_bootstrap
+from samr1.evaluation.score import figures
+
+Pairs = Mapping[int, tuple[pa.Table, pa.Table]]  # seed -> OVERLAPS of the run and of its baseline
+
+
+def compare(pairs: Pairs, *, resamples: int, bootstrap_seed: int) -> pa.Table:
+    """The gain of a run over its baseline in every figure, as rows of `schemas.COMPARISONS`.
+
+    Each of `pairs` is of one seed, and all are of the same two runs on the same benchmark. Raises
+    UserError where their samples or protocols are not the same.
+    """
+    ours, theirs = next(iter(pairs.values()))
+    for seed, (one, two) in pairs.items():
+        for table in (one, two):
+            if not _same_rows(table, ours):
+                raise UserError(
+                    f"{_name(ours)} and {_name(table)} (pair of seed {seed}) were not scored on "
+                    "the same samples by the same protocols; score both anew."
+                )
+    rows = []
+    for protocol in ours["protocol"].unique().to_pylist():
+        kept = {seed: (_of(a, protocol), _of(b, protocol)) for seed, (a, b) in pairs.items()}
+        first, second = ([figures(pair[side]) for pair in kept.values()] for side in (0, 1))
+        images = next(iter(kept.values()))[0]["image_id"].to_pylist()
+        gains = paired_bootstrap(
+            [list(ratios.values()) for ratios in first],
+            [list(ratios.values()) for ratios in second],
+            images,
+            resamples=resamples,
+            seed=bootstrap_seed,
+        )
+        rows += [
+            {
+                "run": ours["run"][0].as_py(),
+                "baseline": theirs["run"][0].as_py(),
+                "benchmark": ours["benchmark"][0].as_py(),
+                "metric": metric,
+                "protocol": protocol,
+                "value": gain.value,
+                "ci_low": gain.low,
+                "ci_high": gain.high,
+                "sd_over_seeds": gain.sd,
+                "p": gain.p,
+                "seeds": sorted(pairs),
+                "n": len(images),
+            }
+            for metric, gain in zip(first[0], gains, strict=True)
+        ]
+    return pa.Table.from_pylist(rows, schema=schemas.COMPARISONS)
+
+
+def _same_rows(one: pa.Table, two: pa.Table) -> bool:
+    names = ["benchmark", "protocol", "sample_id"]
+    return bool(one.select(names).equals(two.select(names)))
+
+
+def _of(overlaps: pa.Table, protocol: str) -> pa.Table:
+    return overlaps.filter(pc.equal(overlaps["protocol"], protocol))
+
+
+def _name(overlaps: pa.Table) -> str:
+    run, seed = (overlaps[name][0].as_py() for name in ("run", "seed"))
+    return f"run {run!r}, seed {seed}"

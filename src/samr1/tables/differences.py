@@ -1,0 +1,174 @@
+"""Differences between runs with their intervals, and which of them are more than noise.
+
+A table makes many comparisons, and of twenty differences that are nothing but noise one leaves its
+95 % interval. So a table's marks are corrected together, by Holm's method: with 95 % probability
+none of the marks of a table is noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samr1.errors import UserError
+from samr1.files import read_table
+from samr1.schemas import COMPARISONS
+from samr1.tables.layout import Record
+from samr1.tables.markdown import EMPTY, aligned_table, interval, percent
+from samr1.tables.page import Addition
+from samr1.tables.published import Column, Table
+
+LEVEL = 0.05
+METHOD = "sam_r1"
+_PROTOCOL = "seg_zero"
+_UP, _DOWN = "▲", "▼"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The gain of `run` over `baseline` in one column of a table."""
+
+    run: str
+    baseline: str
+    column: Column
+    row: dict[str, Any]  # of COMPARISONS
+
+    @property
+    def p(self) -> float:
+        """Its probability, corrected for nothing."""
+        return float(self.row["p"])
+
+
+class Comparisons:
+    """The rows of several files of paired comparisons, looked up by run, baseline and column."""
+
+    def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Take rows of COMPARISONS; the later of two for the same figure is the one that counts."""
+        names = ("run", "baseline", "benchmark", "metric", "protocol")
+        self._rows = {tuple(row[name] for name in names): row for row in rows}
+
+    @classmethod
+    def read(cls, files: Sequence[Path]) -> Comparisons:
+        """Read files of compare_runs; raises UserError where one is missing or no such table."""
+        paths = dict.fromkeys(files)
+        return cls([row for path in paths for row in read_table(path, COMPARISONS).to_pylist()])
+
+    def find(self, run: str, baseline: str, column: Column) -> Difference | None:
+        """The gain in a column under the main protocol, None where nobody compared."""
+        key = run, baseline, column.benchmark, column.metric, _PROTOCOL
+        row = self._rows.get(key)
+        return None if row is None else Difference(run, baseline, column, row)
+
+
+def correct(differences: Sequence[Difference]) -> list[float]:
+    """Holm's corrected p-values of differences that are looked at together, in their order."""
+    order = sorted(range(len(differences)), key=lambda i: differences[i].p)
+    corrected, highest = [1.0] * len(differences), 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - rank) * differences[i].p))
+        corrected[i] = highest
+    return corrected
+
+
+def method_pairs(table: Table) -> list[tuple[str, str, str]]:
+    """(name, run, `sam_r1`) of each other run of `table`."""
+    rows = {row.measured_as or row.method: row.run for row in table.rows}
+    return [(name, run, METHOD) for name, run in rows.items() if run and run != METHOD]
+
+
+def differences_from_method(table: Table, comparisons: Comparisons) -> Addition:
+    """Each run of `table` against `sam_r1`; raises UserError where one is not compared."""
+    pairs = method_pairs(table)
+    for _, run, baseline in pairs:
+        for column in table.columns.values():
+            if comparisons.find(run, baseline, column) is None:
+                raise UserError(
+                    f"no comparison of run {run!r} with {baseline!r} in {column.metric} on "
+                    f"{column.benchmark!r} among the comparisons; compare the two and give that."
+                )
+    return list_differences(table.columns.values(), pairs, comparisons)
+
+
+def list_differences(
+    columns: Iterable[Column], pairs: Sequence[tuple[str, str, str]], comparisons: Comparisons
+) -> Addition:
+    """A row for each of `pairs` (name, run, baseline), corrected and marked together."""
+    columns = list(columns)
+    found = {
+        (run, baseline, place): difference
+        for _, run, baseline in pairs
+        for place, column in enumerate(columns)
+        if (difference := comparisons.find(run, baseline, column)) is not None
+    }
+    if not found:
+        return Addition()
+    corrected = dict(zip(found, correct(list(found.values())), strict=True))
+    rows, records = [], []
+    for name, run, baseline in pairs:
+        cells, seeds = [], ()
+        for place in range(len(columns)):
+            difference = found.get((run, baseline, place))
+            cells.append(_cell(difference, corrected.get((run, baseline, place), 1.0)))
+            if difference is not None:
+                seeds = difference.row["seeds"]
+                records.append(_record(name, difference, corrected[run, baseline, place]))
+        rows.append([f"{name} − `{baseline}`", *cells, str(len(seeds)) if seeds else EMPTY])
+    header = ["Difference, points", *(column.label for column in columns), "seeds"]
+    text = _explanation([one.row for one in found.values()])
+    return Addition((f"{text}\n", aligned_table(header, rows)), tuple(records))
+
+
+def _cell(difference: Difference | None, corrected: float) -> str:
+    if difference is None:
+        return EMPTY
+    row = difference.row
+    mark = "" if corrected > LEVEL else f" {_UP if row['value'] > 0 else _DOWN}"
+    bounds = interval(row["ci_low"], row["ci_high"], signed=True)
+    return f"**{percent(row['value'], signed=True)}** {bounds}{mark}"
+
+
+def _record(name: str, difference: Difference, corrected: float) -> Record:
+    row = difference.row
+    return {
+        "row": f"{name} − {difference.baseline}",
+        "run": difference.run,
+        "benchmark": row["benchmark"],
+        "metric": f"{row['metric']}_difference",
+        "protocol": row["protocol"],
+        "measured": row["value"],
+        "ci_low": row["ci_low"],
+        "ci_high": row["ci_high"],
+        "sd_over_seeds": row["sd_over_seeds"],
+        "p_corrected": corrected,
+        "seeds": row["seeds"],
+        "n": row["n"],
+    }
+
+
+def _explanation(rows: Sequence[dict[str, Any]]) -> str:
+    several = any(len(row["seeds"]) > 1 for row in rows)
+    one = any(len(row["seeds"]) == 1 for row in rows)
+    count = "one difference" if len(rows) == 1 else f"these {len(rows)} differences"
+    text = (
+        "Differences, protocol `seg_zero`: **difference** [95 % interval, by a paired bootstrap "
+        "over images]"
+    )
+    if several:
+        text += (
+            "; pairs are of the same seed, the difference is their mean, and to every resample a "
+            "draw of the seeds' noise is added, s / √k × Student's t with k − 1 degrees of "
+            "freedom, for k pairs of standard deviation s"
+        )
+    text += (
+        f". {_UP} better and {_DOWN} worse by more than noise: p ≤ {LEVEL} after Holm's correction "
+        f"for {count}, so that in a table of pure noise there is any mark at all in one of twenty. "
+        "Without a mark a difference may be noise."
+    )
+    if one:
+        text += (
+            " Of a single seed the mark is about these two trained policies, not about their "
+            "settings: another seed could turn it round (`snakemake studies` has several)."
+        )
+    return text

@@ -1,0 +1,28 @@
+# Several seeds, other numbers of training samples and longer trainings: hours, and never part of `all`.
+# Every training, prediction and score is a job and a file of its own, at the place where `all` has
+# them, so that what is interrupted goes on.
+STUDIES = f"{CHOICE.results}/studies"
+
+
+rule collect_study:
+    input:
+        settings=[f"{CHOICE.settings}/studies.yaml", PUBLISHED],
+        metrics=get_study("metrics"),
+        overlaps=get_study("overlaps"),
+        training=get_study_trainings(),
+        code=get_code("tables", "collect_study"),
+    output:
+        directory(STUDIES),
+    log:
+        f"{OUT}/logs/collect_study.log",
+    benchmark:
+        f"{OUT}/timings/jobs/collect_study.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        settings=CHOICE.settings,
+        scale=CHOICE.scale,
+        results=OUT,
+    shell:
+        "python -m samr1.cli.collect_study --settings {params.settings} --scale {params.scale} "
+        "--results {params.results} --output {output} 2> {log}"
