@@ -152,14 +152,10 @@ def _main_table(table: Table, lines: Sequence[Line], measurements: Measurements)
         [line.name, *(_printed_cell(line.published.get(key)) for key in printed)] for line in lines
     ]
     measured = [
-        [
-            *_measured_cells(table, line, measurements, table.protocols[0]),
-            *([_seeds_cell(table, line, measurements)] if several else []),
-        ]
-        for line in lines
+        _measured_cells(table, line, measurements, table.protocols[0], several) for line in lines
     ]
     return aligned_table(
-        [*header, *_measured_header(table), *(["seeds"] if several else [])],
+        [*header, *_measured_header(table, several)],
         [[*left, *right] for left, right in zip(rows, measured, strict=True)],
     )
 
@@ -167,30 +163,31 @@ def _main_table(table: Table, lines: Sequence[Line], measurements: Measurements)
 def _protocol_table(
     table: Table, lines: Sequence[Line], measurements: Measurements, protocol: str
 ) -> str:
+    several = _several(table, lines, measurements)
     rows = [
-        [line.name, *_measured_cells(table, line, measurements, protocol)]
+        [line.name, *_measured_cells(table, line, measurements, protocol, several)]
         for line in lines
         if line.run
     ]
-    return aligned_table(["Method", *_measured_header(table)], rows)
+    return aligned_table(["Method", *_measured_header(table, several)], rows)
 
 
 def _printed_cell(figure: float | None) -> str:
     return EMPTY if figure is None else f"{figure:.1f}"
 
 
-def _measured_header(table: Table) -> list[str]:
+def _measured_header(table: Table, several: bool) -> list[str]:
     labels = [f"measured {c.label}" for c in table.columns.values() if c.metric]
-    return [*labels, "unparseable", "n"]
+    return [*labels, "unparseable", "n", *(["seeds"] if several else [])]
 
 
 def _measured_cells(
-    table: Table, line: Line, measurements: Measurements, protocol: str
+    table: Table, line: Line, measurements: Measurements, protocol: str, several: bool
 ) -> list[str]:
     columns = [column for column in table.columns.values() if column.metric]
     run = line.run
     if run is None:
-        return [EMPTY] * (len(columns) + 2)
+        return [EMPTY] * (len(columns) + 2 + several)
     cells = [
         measured_cell(measurements.get(run, column.benchmark, protocol, column.metric or ""))
         for column in columns
@@ -200,17 +197,13 @@ def _measured_cells(
         for benchmark in table_benchmarks(table)
     ]
     unparseable = " / ".join(percent(figure.value) for figure in failed)
-    return [*cells, unparseable, " / ".join(str(figure.n) for figure in failed)]
+    counts = " / ".join(str(figure.n) for figure in failed)
+    seeds = EMPTY if run == BASE else str(len(failed[0].seeds))
+    return [*cells, unparseable, counts, *([seeds] if several else [])]
 
 
 def _several(table: Table, lines: Sequence[Line], measurements: Measurements) -> bool:
     return any(len(_seeds(line, table, measurements)) > 1 for line in lines if line.run)
-
-
-def _seeds_cell(table: Table, line: Line, measurements: Measurements) -> str:
-    if line.run in (None, BASE):
-        return EMPTY
-    return str(len(_seeds(line, table, measurements)))
 
 
 def _seeds(line: Line, table: Table, measurements: Measurements) -> tuple[int, ...]:
