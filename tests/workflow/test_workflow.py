@@ -23,7 +23,10 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 SCALE = "smoke"
 # What two runs must agree on, byte for byte: everything but logs, timings and TensorBoard's events.
-RESULTS = ("config", "samples", "images", "policies", "training", "predictions", "metrics")
+RESULTS = (
+    *("config", "samples", "images", "policies", "training"),
+    *("predictions", "overlaps", "metrics"),
+)
 
 
 def snakemake(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -154,6 +157,16 @@ def test_ablations_are_tables_4_and_5_and_the_runs_of_figure_4(tmp_path: Path) -
     assert plan["predict_masks"] == 16  # the base and seven runs on two benchmarks
     assert {"table_4", "table_5"} <= set(plan)
     assert not {"table_1", "table_2", "table_3"} & set(plan)
+
+
+def test_studies_add_seeds_sweep_and_long_runs_to_what_is_done(finished: Path) -> None:
+    plan = planned("studies", *options(finished))
+    # Two seeds of seven ablations, the smaller and the larger draw and the long run without KL; the
+    # seven were trained with seed 0.
+    assert plan["train_policy"] == 2 * (7 + 3) - 7
+    assert plan["sample_training"] == plan["resize_images"] == 2
+    assert plan["score_benchmark"] == 2 * plan["train_policy"]
+    assert plan["collect_study"] == 1 and "table_4" not in plan
 
 
 def test_paper_scale_is_the_same_graph_in_shards_with_fetched_data(tmp_path: Path) -> None:
