@@ -131,6 +131,16 @@ def get_study_trainings():
     ]
 
 
+def get_settings(wildcards):
+    """The folder of the settings."""
+    return CHOICE.settings
+
+
+def get_results(wildcards):
+    """The folder of the scale's results."""
+    return OUT
+
+
 def get_source(samples):
     """What a table of samples is read from: a benchmark's split, or the training pool's."""
     pool = samples == "pool"

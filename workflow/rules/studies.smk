@@ -20,9 +20,9 @@ rule collect_study:
     conda:
         ENVIRONMENT
     params:
-        settings=CHOICE.settings,
+        settings=get_settings,
         scale=CHOICE.scale,
-        results=OUT,
+        results=get_results,
     shell:
         "python -m samr1.cli.collect_study --settings {params.settings} --scale {params.scale} "
         "--results {params.results} --output {output} 2> {log}"
