@@ -144,11 +144,6 @@ class TrainConfig(Frozen):
         """How many training questions the run draws: at least one."""
         return max(1, round(self.samples * self.samples_factor))
 
-    @property
-    def planned_steps(self) -> int:
-        """Rollout steps of the run: as configured, or one pass over what it draws."""
-        return self.steps or -(-self.drawn_samples // self.questions_per_step)
-
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> TrainConfig:
         if self.clip_high < self.clip_low:

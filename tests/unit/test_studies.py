@@ -127,7 +127,7 @@ def test_a_run_beats_its_rivals_by_the_declared_rule(one: tuple, two: tuple, ver
 
 def test_nothing_is_said_of_too_few_seeds_or_steps() -> None:
     judged = judge_beating("c", "ours", ["other"], COLUMNS, comparisons())
-    assert judged.verdict == UNKNOWN and "share 0 of 3 seeds" in judged.why
+    assert judged.verdict == UNKNOWN and "has 0 of the 3 seeds" in judged.why
     short = curves({"no_kl_3x": [[1.0] * 99] * 3, "sam_r1_3x": [[1.0] * 99] * 3})
     judged = judge_collapse("c", short)
     assert judged.verdict == UNKNOWN and "99 steps" in judged.why

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from samr1.tables.differences import LEVEL, Comparisons, Difference, correct
+from samr1.tables.differences import LEVEL, Comparisons, Row, correct
 from samr1.tables.layout import BASE
 from samr1.tables.markdown import percent
 from samr1.tables.published import Column
@@ -19,6 +19,21 @@ MARGIN = 0.01  # more samples "do not help" where they help by less than this
 WINDOW = 10  # steps
 COLLAPSE = 0.5  # of the best window's reward
 COLLAPSE_STEPS = 100  # after which the paper's training without KL collapsed
+
+# Claim -> a run, and those that it is said to beat.
+BEATING = {
+    "Training improves the base policy": ("sam_r1", [BASE]),
+    "Tiers beat every fixed threshold": (
+        "sam_r1",
+        ["threshold_0.5", "threshold_0.7", "threshold_0.8"],
+    ),
+    "Token-level beats GRPO": ("grpo_token_level", ["grpo"]),
+    "Clip-higher beats GRPO": ("grpo_clip_higher", ["grpo"]),
+    "Both together beat each alone": ("sam_r1", ["grpo_token_level", "grpo_clip_higher"]),
+}
+# Three times the samples, and the once that they are compared with.
+LARGER, SMALLER = "sam_r1_3x", "sam_r1"
+WITHOUT_KL, WITH_KL = "no_kl_3x", "sam_r1_3x"
 
 RULES = f"""Declared before, and the same at every scale:
 
@@ -51,17 +66,8 @@ def judge_claims(
     columns: Sequence[Column], comparisons: Comparisons, curves: pa.Table
 ) -> list[Verdict]:
     """Every claim of the paper against the studies' comparisons and training curves."""
-
-    def beats(claim: str, run: str, *rivals: str) -> Verdict:
-        return judge_beating(claim, run, rivals, columns, comparisons)
-
-    thresholds = ("threshold_0.5", "threshold_0.7", "threshold_0.8")
     return [
-        beats("Training improves the base policy", "sam_r1", BASE),
-        beats("Tiers beat every fixed threshold", "sam_r1", *thresholds),
-        beats("Token-level beats GRPO", "grpo_token_level", "grpo"),
-        beats("Clip-higher beats GRPO", "grpo_clip_higher", "grpo"),
-        beats("Both together beat each alone", "sam_r1", "grpo_token_level", "grpo_clip_higher"),
+        *(judge_beating(claim, *who, columns, comparisons) for claim, who in BEATING.items()),
         judge_collapse("Without the KL term training collapses", curves),
         judge_more_data("More training samples do not help", columns, comparisons),
     ]
@@ -69,15 +75,8 @@ def judge_claims(
 
 def pairs_of_claims() -> list[tuple[str, str]]:
     """The comparisons (run, baseline) that the claims need."""
-    return [
-        ("sam_r1", BASE),
-        *(("sam_r1", f"threshold_{t}") for t in ("0.5", "0.7", "0.8")),
-        ("grpo_token_level", "grpo"),
-        ("grpo_clip_higher", "grpo"),
-        ("sam_r1", "grpo_token_level"),
-        ("sam_r1", "grpo_clip_higher"),
-        ("sam_r1_3x", "sam_r1"),
-    ]
+    beating = [(run, rival) for run, rivals in BEATING.values() for rival in rivals]
+    return [*beating, (LARGER, SMALLER)]
 
 
 def judge_beating(
@@ -87,34 +86,30 @@ def judge_beating(
     by_rival = {rival: _differences(run, rival, columns, found) for rival in rivals}
     if lacking := [rival for rival, them in by_rival.items() if _seeds(them) < SEEDS]:
         return Verdict(claim, UNKNOWN, _lacking(run, lacking, by_rival))
-    every = [one for them in by_rival.values() for one in them]
-    signs = dict(zip(map(id, every), _signs(every), strict=True))
-    results = {rival: _result([signs[id(one)] for one in them]) for rival, them in by_rival.items()}
+    corrected = iter(_signs([one for them in by_rival.values() for one in them]))
+    signs = {rival: [next(corrected) for _ in them] for rival, them in by_rival.items()}
+    results = {rival: _result(them) for rival, them in signs.items()}
     if all(result > 0 for result in results.values()):
         verdict = SHOWS
     elif any(result < 0 for result in results.values()) and max(results.values()) <= 0:
         verdict = OPPOSITE
     else:
         verdict = NOT
-    why = "; ".join(
-        _sentence(run, rival, them, [signs[id(one)] for one in them])
-        for rival, them in by_rival.items()
-    )
+    why = "; ".join(_sentence(run, rival, them, signs[rival]) for rival, them in by_rival.items())
     return Verdict(claim, verdict, why)
 
 
 def judge_more_data(claim: str, columns: Sequence[Column], found: Comparisons) -> Verdict:
     """Whether three times the samples do not help, by the second rule."""
-    run, rival = "sam_r1_3x", "sam_r1"
-    them = _differences(run, rival, columns, found)
+    them = _differences(LARGER, SMALLER, columns, found)
     if _seeds(them) < SEEDS:
-        return Verdict(claim, UNKNOWN, _lacking(run, [rival], {rival: them}))
+        return Verdict(claim, UNKNOWN, _lacking(LARGER, [SMALLER], {SMALLER: them}))
     signs = _signs(them)
-    highest = max(one.row["ci_high"] for one in them)
+    highest = max(one["ci_high"] for one in them)
     without = SHOWS if highest < MARGIN else NOT
     verdict = OPPOSITE if _result(signs) > 0 else without
     why = (
-        f"{_sentence(run, rival, them, signs)}; the intervals allow a gain of up to "
+        f"{_sentence(LARGER, SMALLER, them, signs)}; the intervals allow a gain of up to "
         f"{percent(highest, signed=True)} points"
     )
     return Verdict(claim, verdict, why)
@@ -123,13 +118,13 @@ def judge_more_data(claim: str, columns: Sequence[Column], found: Comparisons) -
 def judge_collapse(claim: str, curves: pa.Table) -> Verdict:
     """Whether the long trainings without the KL term collapse and those with it do not."""
     collapsed: dict[str, list[bool]] = {}
-    for run in ("no_kl_3x", "sam_r1_3x"):
+    for run in (WITHOUT_KL, WITH_KL):
         rewards: dict[int, list[float]] = {}
         for row in curves.to_pylist():
             if row["run"] == run:
                 rewards.setdefault(row["seed"], []).append(row["reward_total"])
         if len(rewards) < SEEDS:
-            why = f"`{run}` has {len(rewards)} of {SEEDS} seeds"
+            why = f"`{run}` has {len(rewards)} of the {SEEDS} seeds that it takes"
             return Verdict(claim, UNKNOWN, why)
         shortest = min(map(len, rewards.values()))
         if shortest < COLLAPSE_STEPS:
@@ -159,21 +154,19 @@ def list_claims(verdicts: Sequence[Verdict]) -> str:
     return "\n".join([*lines, "", RULES])
 
 
-def _differences(
-    run: str, rival: str, columns: Sequence[Column], found: Comparisons
-) -> list[Difference]:
+def _differences(run: str, rival: str, columns: Sequence[Column], found: Comparisons) -> list[Row]:
     all_found = [found.find(run, rival, column) for column in columns]
     return [one for one in all_found if one is not None]
 
 
-def _seeds(differences: Sequence[Difference]) -> int:
-    return min((len(one.row["seeds"]) for one in differences), default=0)
+def _seeds(differences: Sequence[Row]) -> int:
+    return min((len(one["seeds"]) for one in differences), default=0)
 
 
-def _signs(differences: Sequence[Difference]) -> list[int]:
+def _signs(differences: Sequence[Row]) -> list[int]:
     """1 or -1 of each difference beyond noise, 0 of the others."""
     return [
-        0 if p > LEVEL else (1 if one.row["value"] > 0 else -1)
+        0 if p > LEVEL else (1 if one["value"] > 0 else -1)
         for one, p in zip(differences, correct(differences), strict=True)
     ]
 
@@ -183,14 +176,15 @@ def _result(signs: Sequence[int]) -> int:
     return max(signs) if min(signs) >= 0 else (min(signs) if max(signs) <= 0 else 0)
 
 
-def _lacking(run: str, rivals: Sequence[str], found: dict[str, list[Difference]]) -> str:
+def _lacking(run: str, rivals: Sequence[str], found: dict[str, list[Row]]) -> str:
     return "; ".join(
-        f"`{run}` and `{rival}` share {_seeds(found[rival])} of {SEEDS} seeds" for rival in rivals
+        f"`{run}` − `{rival}` has {_seeds(found[rival])} of the {SEEDS} seeds that it takes"
+        for rival in rivals
     )
 
 
-def _sentence(run: str, rival: str, them: Sequence[Difference], signs: Sequence[int]) -> str:
-    values = [one.row["value"] for one in them]
+def _sentence(run: str, rival: str, them: Sequence[Row], signs: Sequence[int]) -> str:
+    values = [one["value"] for one in them]
     lowest, highest = percent(min(values), signed=True), percent(max(values), signed=True)
     counts = (signs.count(1), "better"), (signs.count(-1), "worse")
     beyond = " and ".join(f"{count} {word}" for count, word in counts if count) or "none"

@@ -8,7 +8,6 @@ none of the marks of a table is noise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +24,13 @@ METHOD = "sam_r1"
 _PROTOCOL = "seg_zero"
 _UP, _DOWN = "▲", "▼"
 
-
-@dataclass(frozen=True)
-class Difference:
-    """The gain of `run` over `baseline` in one column of a table."""
-
-    run: str
-    baseline: str
-    column: Column
-    row: dict[str, Any]  # of COMPARISONS
-
-    @property
-    def p(self) -> float:
-        """Its probability, corrected for nothing."""
-        return float(self.row["p"])
+Row = dict[str, Any]  # one row of COMPARISONS
 
 
 class Comparisons:
     """The rows of several files of paired comparisons, looked up by run, baseline and column."""
 
-    def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, rows: Sequence[Row]) -> None:
         """Take rows of COMPARISONS; the later of two for the same figure is the one that counts."""
         names = ("run", "baseline", "benchmark", "metric", "protocol")
         self._rows = {tuple(row[name] for name in names): row for row in rows}
@@ -55,19 +41,17 @@ class Comparisons:
         paths = dict.fromkeys(files)
         return cls([row for path in paths for row in read_table(path, COMPARISONS).to_pylist()])
 
-    def find(self, run: str, baseline: str, column: Column) -> Difference | None:
+    def find(self, run: str, baseline: str, column: Column) -> Row | None:
         """The gain in a column under the main protocol, None where nobody compared."""
-        key = run, baseline, column.benchmark, column.metric, _PROTOCOL
-        row = self._rows.get(key)
-        return None if row is None else Difference(run, baseline, column, row)
+        return self._rows.get((run, baseline, column.benchmark, column.metric, _PROTOCOL))
 
 
-def correct(differences: Sequence[Difference]) -> list[float]:
+def correct(rows: Sequence[Row]) -> list[float]:
     """Holm's corrected p-values of differences that are looked at together, in their order."""
-    order = sorted(range(len(differences)), key=lambda i: differences[i].p)
-    corrected, highest = [1.0] * len(differences), 0.0
+    order = sorted(range(len(rows)), key=lambda i: rows[i]["p"])
+    corrected, highest = [1.0] * len(rows), 0.0
     for rank, i in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - rank) * differences[i].p))
+        highest = max(highest, min(1.0, (len(order) - rank) * rows[i]["p"]))
         corrected[i] = highest
     return corrected
 
@@ -97,57 +81,45 @@ def list_differences(
     """A row for each of `pairs` (name, run, baseline), corrected and marked together."""
     columns = list(columns)
     found = {
-        (run, baseline, place): difference
+        (run, baseline, place): row
         for _, run, baseline in pairs
         for place, column in enumerate(columns)
-        if (difference := comparisons.find(run, baseline, column)) is not None
+        if (row := comparisons.find(run, baseline, column)) is not None
     }
     if not found:
         return Addition()
     corrected = dict(zip(found, correct(list(found.values())), strict=True))
-    rows, records = [], []
+    lines, records = [], []
     for name, run, baseline in pairs:
-        cells, seeds = [], ()
-        for place in range(len(columns)):
-            difference = found.get((run, baseline, place))
-            cells.append(_cell(difference, corrected.get((run, baseline, place), 1.0)))
-            if difference is not None:
-                seeds = difference.row["seeds"]
-                records.append(_record(name, difference, corrected[run, baseline, place]))
-        rows.append([f"{name} − `{baseline}`", *cells, str(len(seeds)) if seeds else EMPTY])
+        keys = [(run, baseline, place) for place in range(len(columns))]
+        cells = [_cell(found[key], corrected[key]) if key in found else EMPTY for key in keys]
+        records += [_record(name, found[key], corrected[key]) for key in keys if key in found]
+        seeds = [len(found[key]["seeds"]) for key in keys if key in found]
+        count = str(min(seeds)) if seeds else EMPTY
+        lines.append([f"{name} − `{baseline}`", *cells, count])
     header = ["Difference, points", *(column.label for column in columns), "seeds"]
-    text = _explanation([one.row for one in found.values()])
-    return Addition((f"{text}\n", aligned_table(header, rows)), tuple(records))
+    text = _explanation(list(found.values()))
+    return Addition((f"{text}\n", aligned_table(header, lines)), tuple(records))
 
 
-def _cell(difference: Difference | None, corrected: float) -> str:
-    if difference is None:
-        return EMPTY
-    row = difference.row
+def _cell(row: Row, corrected: float) -> str:
     mark = "" if corrected > LEVEL else f" {_UP if row['value'] > 0 else _DOWN}"
     bounds = interval(row["ci_low"], row["ci_high"], signed=True)
     return f"**{percent(row['value'], signed=True)}** {bounds}{mark}"
 
 
-def _record(name: str, difference: Difference, corrected: float) -> Record:
-    row = difference.row
+def _record(name: str, row: Row, corrected: float) -> Record:
+    shared = ("run", "benchmark", "protocol", "ci_low", "ci_high", "sd_over_seeds", "seeds", "n")
     return {
-        "row": f"{name} − {difference.baseline}",
-        "run": difference.run,
-        "benchmark": row["benchmark"],
+        **{key: row[key] for key in shared},
+        "row": f"{name} − {row['baseline']}",
         "metric": f"{row['metric']}_difference",
-        "protocol": row["protocol"],
         "measured": row["value"],
-        "ci_low": row["ci_low"],
-        "ci_high": row["ci_high"],
-        "sd_over_seeds": row["sd_over_seeds"],
         "p_corrected": corrected,
-        "seeds": row["seeds"],
-        "n": row["n"],
     }
 
 
-def _explanation(rows: Sequence[dict[str, Any]]) -> str:
+def _explanation(rows: Sequence[Row]) -> str:
     several = any(len(row["seeds"]) > 1 for row in rows)
     one = any(len(row["seeds"]) == 1 for row in rows)
     count = "one difference" if len(rows) == 1 else f"these {len(rows)} differences"

@@ -86,10 +86,6 @@ class Measurements:
             image_bounds=of_images,
         )
 
-    def has(self, run: str, benchmark: str) -> bool:
-        """Whether there is any figure of `run` on `benchmark`."""
-        return any(key[:2] == (run, benchmark) for key in self._rows)
-
     def values(
         self, run: str, keys: Sequence[tuple[str, str, str]]
     ) -> dict[int, tuple[object, ...]]:

@@ -31,6 +31,7 @@ from samr1.tables.page import (
 from samr1.tables.published import Published, Table
 from samr1.tables.study_data import StudyData
 from samr1.tables.study_pages import Trained, curves_table, measured_rows, read_curves
+from samr1.train.batches import count_steps
 
 _ABLATIONS = ("table_4", "table_5")
 
@@ -125,7 +126,8 @@ def _measure(
     trained = []
     for run in study.runs:
         train = experiment.runs[run].train
-        trained.append(Trained(run, train.drawn_samples, train.planned_steps))
+        steps = count_steps(train.drawn_samples, train)
+        trained.append(Trained(run, train.drawn_samples, steps))
     columns = list(table.columns.values())
     pairs = [(f"`{run}`", run, baseline) for run, baseline in study.pairs]
     figures = measured_rows(trained, columns, data)

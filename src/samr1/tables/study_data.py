@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+from tqdm import tqdm
 
 from samr1.config import ScoreStage
 from samr1.errors import UserError
@@ -70,7 +71,7 @@ class StudyData:
 
         The base has no seeds, and is paired with each of the other's.
         """
-        for run, baseline in dict.fromkeys(pairs):
+        for run, baseline in tqdm(dict.fromkeys(pairs), desc="compare", unit="pair", disable=None):
             theirs = {
                 seed: self.base_seed if baseline == BASE else seed for seed in self.seeds(run)
             }
