@@ -58,7 +58,6 @@ def write_training(results: Path, run: str, seed: int, rewards: list[float]) -> 
     """Training metrics whose rewards are given step by step."""
     columns = {name: [0.1 * (seed + 1)] * len(rewards) for name in TRAINING_METRICS.names}
     columns |= {"step": list(range(len(rewards))), "reward_total": rewards}
-    columns |= {"kl": [len(run) / 100] * len(rewards)}  # no two runs are twins
     path = results / "training" / run / f"seed_{seed}.parquet"
     write_table(path, pa.table(columns, TRAINING_METRICS))
 

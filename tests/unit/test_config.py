@@ -148,6 +148,23 @@ def test_stages_are_read_back(tmp_path: Path) -> None:
 # file, path of the changed key, its value, and the sentence it ends in
 REFUSED = [
     (
+        *("studies.yaml", "sweep/runs", ["sam_r1", "sam_r1_9x"]),
+        "studies.yaml: sweep.runs: sam_r1_9x is no trained run of scale micro; add it to runs.yaml "
+        "or take it out here.",
+    ),
+    (
+        *("studies.yaml", "long/seeds", {"paper": [0]}),
+        "studies.yaml: long.seeds: has none for scale micro; add a list of them.",
+    ),
+    (
+        *("studies.yaml", "long/baseline", "sam_r1"),
+        'studies.yaml: long.baseline = "sam_r1": must be one of sam_r1_3x, no_kl_3x.',
+    ),
+    (
+        *("scales/micro.yaml", "checkpoint", "best"),
+        "scales/micro.yaml: checkpoint = \"best\": must be 'last'.",
+    ),
+    (
         *("scales/micro.yaml", "data/layout", "mirror"),
         'scales/micro.yaml: data.layout = "mirror": must be files where the world is drawn.',
     ),

@@ -166,7 +166,8 @@ def _write_readme(
         "## Which of the paper's claims show up here",
         claims,
         "## What is there",
-        state,
+        f"{state} Every comparison: "
+        f"{link_to(output / 'comparisons.parquet', output / 'README.md')}.",
         f"All of it is made of the files in `{data.folder.name}/`, and made again by\n\n"
         f"    python -m samr1.cli.collect_study --scale {setting.scale} --output <this folder>",
         aligned_table(["Run", "seeds asked for", "seeds there"], rows),
