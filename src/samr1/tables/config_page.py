@@ -15,6 +15,7 @@ from samr1.config_datasets import Dataset
 from samr1.config_errors import read_mapping
 from samr1.config_merge import Choice, ScaleConfig, read_scale
 from samr1.config_pretrain import PretrainConfig
+from samr1.config_studies import Studies
 
 _COMMAND = "python -m samr1.cli.document_config --output config/README.md"
 _HEAD = f"""\
@@ -63,6 +64,8 @@ def config_page(folder: Path) -> str:
         _table(RunConfig, runs, leave_out=_OF_THE_PROGRAM),
         "## A benchmark: a name in `benchmarks.yaml`\n",
         _table(Benchmark, {}),
+        "## The studies: `studies.yaml`\n",
+        _table(Studies, {"value": read_mapping(folder / "studies.yaml")}),
         "## A public data set: a name in `datasets.yaml`\n",
         _table(Dataset, {}),
         "## The cold start of the tiny models: `pretrain.yaml`\n",
