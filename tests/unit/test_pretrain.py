@@ -8,9 +8,8 @@ from PIL import Image
 
 from samr1.micro.policy_config import IMAGE_SIZE, build_image_processor, build_policy
 from samr1.micro.scenes import generator
-from samr1.micro.tokenizer import build_tokenizer
+from samr1.micro.tokenizer import TAUGHT, build_tokenizer
 from samr1.policy.answer import parse_answer
-from samr1.policy.prompt import DIALECTS
 from samr1.pretrain.batches import Encoder, collate, cut_patches
 from samr1.pretrain.examples import DIALECT_SHARES, draw_picture, make_example
 from samr1.pretrain.policy import position_ids, see
@@ -58,10 +57,10 @@ def test_labels_are_the_response_and_coordinates_are_found() -> None:
 
 
 def test_every_dialect_is_practised_well_formed() -> None:
-    assert set(DIALECT_SHARES) == set(DIALECTS)
+    assert set(DIALECT_SHARES) == set(TAUGHT)
     frame = (IMAGE_SIZE, IMAGE_SIZE)
     rng = generator("test", "dialects")
-    for dialect in DIALECTS:
+    for dialect in TAUGHT:
         for picture in PICTURES:
             response = make_example(rng, picture.scene, 0.6, dialect).response
             assert parse_answer(response, dialect, frame).status == "ok"
@@ -72,8 +71,8 @@ def test_every_dialect_is_practised_well_formed() -> None:
 def test_loose_boxes_hold_the_tight_one() -> None:
     rng = generator("test", "loose")
     for _ in range(50):
-        example = make_example(rng, PICTURES[1].scene, 0.6, "box_only")
-        box = parse_answer(example.response, "box_only", (IMAGE_SIZE, IMAGE_SIZE)).box
+        example = make_example(rng, PICTURES[1].scene, 0.6, "vlm_r1")
+        box = parse_answer(example.response, "vlm_r1", (IMAGE_SIZE, IMAGE_SIZE)).box
         assert box is not None
         x1, y1, x2, y2 = example.box
         assert box[0] <= x1 + 0.5 and box[1] <= y1 + 0.5

@@ -28,7 +28,8 @@ from samr1.evaluation.responses import Response, respond, whole_images
 from samr1.evaluation.stopwatch import Stopwatch
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.model import Policy
-from samr1.segmenter import Prompt, Segmenter
+from samr1.policy.prompt import FORMS, answer_frame
+from samr1.segmenter import Segmenter, answer_masks
 
 Item = TypeVar("Item")
 Mask = tuple[dict[str, Any], float]  # RLE at the original's size, and SAM's score
@@ -49,13 +50,14 @@ def predict(
 
     The policy sees the square images of `store`, the segmenter the originals below `root`. Boxes,
     points and masks are in pixels of the original; an answer that could not be read has a null mask
-    and says why in `status`. Raises UserError where an image is missing, is not the one that its
+    and says why in `status`. Of several objects box and points are the first one's, and the mask is
+    that of all. Raises UserError where an image is missing, is not the one that its
     sample describes, or was resized for another policy.
     """
     rows = samples.drop_columns(["mask", "ignore"]).to_pylist()
     _check_images(rows, store, root, stage)
     ids = [row["image_id"] for row in rows]
-    frame = (store.image_size, store.image_size)
+    frame = answer_frame(stage.dialect, store.image_size)
     predicted: dict[int, dict[str, Any]] = {}
     progress = tqdm(
         total=len(rows), desc="predict", unit="sample", disable=None if show_progress else True
@@ -67,6 +69,7 @@ def predict(
                     parse_answer(response.text, stage.dialect, frame),
                     frame,
                     (rows[i]["width"], rows[i]["height"]),
+                    whole_pixels=FORMS[stage.dialect].whole_pixels,
                 )
                 for i, response in batch.items()
             }
@@ -126,8 +129,7 @@ def segment(
     found: dict[int, Mask] = {}
     images = (_original(root, rows[members[0]]) for members in asked.values())
     for members, embedding in zip(asked.values(), segmenter.embed_each(images), strict=True):
-        prompts = [Prompt(answers[i].box, answers[i].points) for i in members]
-        masks, scores = segmenter.predict(embedding, prompts)
+        masks, scores = answer_masks(segmenter, embedding, [answers[i] for i in members])
         for i, mask, score in zip(members, masks.cpu().numpy(), scores.tolist(), strict=True):
             found[i] = dict(encode_mask(mask)), score
     return found

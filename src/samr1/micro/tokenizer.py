@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from samr1.micro.queries import ASK, think
 from samr1.micro.scenes import draw_scene, generator
-from samr1.policy.prompt import DIALECTS, SYSTEM_PROMPT, TEMPLATES
+from samr1.policy.prompt import SYSTEM_PROMPT, TEMPLATES, Dialect
 
 IMAGE_TOKEN = "<|image_pad|>"
 STOP_TOKEN = "<|im_end|>"
@@ -28,7 +28,17 @@ SPECIAL_TOKENS = (
 )
 _BPE_MERGED_SIZE = 640
 
-# The constant parts of well-formed answers, in every dialect.
+# The dialects that the tiny policy is taught; any other it reads too, in many tokens.
+TAUGHT: tuple[Dialect, ...] = (
+    "sam_r1",
+    "sam_r1_points",
+    "seg_zero",
+    "vision_reasoner",
+    "vlm_r1",
+    "qwen",
+)
+
+# The constant parts of well-formed answers in these.
 _ANSWER_PARTS = (
     "<think> ",
     " </think><answer>",
@@ -65,7 +75,7 @@ CHAT_TEMPLATE = (
 
 def _constant_parts() -> list[str]:
     parts = [f"system\n{SYSTEM_PROMPT}", "user\n", "assistant\n", "\n"]
-    for dialect in DIALECTS:
+    for dialect in TAUGHT:
         parts += TEMPLATES[dialect].format(query="\0").split("\0")
     parts += _ANSWER_PARTS
     parts += [str(number) for number in range(100)]

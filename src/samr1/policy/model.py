@@ -22,7 +22,7 @@ from samr1.files import whole_folder
 from samr1.hub import HubName, require
 from samr1.policy.attention import ATTENTION
 from samr1.policy.meta import read_policy_config
-from samr1.policy.prompt import SYSTEM_PROMPT, Dialect, build_prompt
+from samr1.policy.prompt import FORMS, Dialect, build_prompt
 from samr1.weights import safetensors_files
 
 # Tokens that stand for an image or a video, or open and close one. A response that held one would
@@ -197,7 +197,7 @@ def encode_question(policy: Policy, image: Image.Image, query: str, dialect: Dia
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, query: str, dialect: Dialect) -> list[int]:
     """The token ids of the whole chat before the response; the image is one token yet."""
     messages: list[dict[str, Any]] = [
-        {"role": "system", "content": SYSTEM_PROMPT},
+        {"role": "system", "content": FORMS[dialect].system},
         {
             "role": "user",
             "content": [

@@ -1,25 +1,38 @@
-"""Prompts and answers by dialect: what the policy is asked, and the form in which it answers.
+"""Dialects: what the policy is asked, the form of its answer, and the frame of its coordinates.
 
-A dialect is a prompt template and an answer grammar. Coordinates are absolute pixels of the image
-that the policy sees (`image_size`×`image_size`). `sam_r1` uses the keys that Qwen2.5-VL was trained
-on; `sam_r1_points` is its several-points form with values 0 and 1; `seg_zero` is Seg-Zero's own
-template, word for word; `vision_reasoner` VisionReasoner's; `box_only` asks for a box alone, as
-Visual-RFT and VLM-R1 do; `qwen` is the base model's own grounding answer, without a thought.
+`sam_r1` uses the keys that Qwen2.5-VL was trained on; `sam_r1_points` is its several-points form
+with values 0 and 1. The others are those of public checkpoints, so that these run unchanged, and
+their templates are word for word those of the public code: `seg_zero`, `vision_reasoner`,
+`visual_rft`, `vlm_r1` (with the question as its REC data put it), and `qwen`, the grounding prompt
+of Qwen2.5-VL's own examples, answered without a thought. How an answer is read is
+`samr1.policy.grammar`'s.
+
+The policy sees a square image in every dialect. So do Seg-Zero's and VisionReasoner's; the others'
+own code keeps the image's proportions (`docs/baselines.md`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, get_args
 
-Dialect = Literal["sam_r1", "sam_r1_points", "seg_zero", "vision_reasoner", "box_only", "qwen"]
+Dialect = Literal[
+    "sam_r1", "sam_r1_points", "seg_zero", "vision_reasoner", "visual_rft", "vlm_r1", "qwen"
+]
 DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
+# Without a point in the answer: the segmenter gets the box alone.
+BOX_ALONE: tuple[Dialect, ...] = ("visual_rft", "vlm_r1", "qwen")
+# With a list of objects for an answer: its mask is the union of theirs.
+LISTS: tuple[Dialect, ...] = ("vision_reasoner", "qwen")
 
 Box = tuple[float, float, float, float]  # xyxy
 Point = tuple[float, float, int]  # x, y, value (1 on the object, 0 off it)
+Frame = tuple[int, int]  # width, height that coordinates are relative to
 
-SYSTEM_PROMPT = "You are a helpful assistant."
+SYSTEM_PROMPT = "You are a helpful assistant."  # Qwen2.5-VL's chat template adds it by itself
+
 
 _TAGS = (
     "Output the thinking process in <think> </think> and final answer in <answer> </answer> tags."
@@ -63,7 +76,12 @@ TEMPLATES: dict[Dialect, str] = {
         '<answer>[{{"bbox_2d": [10,100,200,210], "point_2d": [30,110]}}, '
         '{{"bbox_2d": [225,296,706,786], "point_2d": [302,410]}}]</answer>'
     ),
-    "box_only": (
+    "visual_rft": (
+        "Output the bounding box in the image corresponding to the instruction: {query}. Output "
+        "the thinking process in <think> </think> and your grouding box. Following "
+        '"<think> thinking process </think>\n<answer>(x1,y1),(x2,y2)</answer>)" format.'
+    ),
+    "vlm_r1": (
         "Please provide the bounding box coordinate of the region this sentence describes: "
         "{query}. First output the thinking process in <think> </think> tags and then output the "
         "final answer in <answer> </answer> tags. Output the final answer in JSON format."
@@ -72,18 +90,64 @@ TEMPLATES: dict[Dialect, str] = {
 }
 
 
+@dataclass(frozen=True)
+class Form:
+    """What a dialect fixes beside its template and its answer's grammar."""
+
+    system: str = SYSTEM_PROMPT
+    """What stands before the user's turn."""
+    strip: str | None = None
+    """The question is lower-cased and these characters taken off its ends; None keeps it."""
+    relative: int | None = None
+    """Coordinates go from 0 to this along either side; None: pixels of the image it sees."""
+    whole_pixels: bool = False
+    """Whether its code rounds to whole pixels of the original before it prompts SAM."""
+
+
+FORMS: dict[Dialect, Form] = {
+    "sam_r1": Form(),
+    "sam_r1_points": Form(),
+    "seg_zero": Form(strip=".", whole_pixels=True),
+    "vision_reasoner": Form(strip='."?!', whole_pixels=True),
+    "visual_rft": Form(
+        system=(
+            "A conversation between User and Assistant. The user asks a question, and the "
+            "Assistant solves it. The assistant first thinks about the reasoning process in the "
+            "mind and then provides the user with the answer. The reasoning process and answer are "
+            "enclosed within <think> </think> and <answer> </answer> tags, respectively, i.e., "
+            "<think> reasoning process here </think><answer> answer here </answer>"
+        ),
+        relative=1000,
+    ),
+    "vlm_r1": Form(),
+    "qwen": Form(),
+}
+
+
 def build_prompt(dialect: Dialect, query: str) -> str:
     """The user's text for `query`; the image comes before it in the chat.
 
-    Seg-Zero lower-cases its question and strips the full stops; its dialect does the same.
+    Seg-Zero and VisionReasoner lower-case their questions and strip full stops (VisionReasoner
+    quotes, ? and ! too); their dialects do the same.
     """
-    if dialect == "seg_zero":
-        query = query.lower().strip(".")
+    form = FORMS[dialect]
+    if form.strip is not None:
+        query = query.lower().strip(form.strip)
     return TEMPLATES[dialect].format(query=query)
 
 
-def _numbers(values: Sequence[float]) -> str:
-    return ", ".join(str(round(value)) for value in values)
+def answer_frame(dialect: Dialect, image_size: int) -> Frame:
+    """The (width, height) of coordinates in the dialect's answers to an image of that side.
+
+    >>> answer_frame("seg_zero", 840), answer_frame("visual_rft", 840)
+    ((840, 840), (1000, 1000))
+    """
+    side = FORMS[dialect].relative or image_size
+    return side, side
+
+
+def _numbers(values: Sequence[float], comma: str = ", ") -> str:
+    return comma.join(str(round(value)) for value in values)
 
 
 def format_answer(
@@ -91,10 +155,10 @@ def format_answer(
 ) -> str:
     """A well-formed response: the thought and the answer in the dialect's own form.
 
-    `box` is xyxy and `points` (x, y, value), all in the policy's frame; coordinates are rounded.
+    `box` is xyxy and `points` (x, y, value), all in the dialect's frame; coordinates are rounded.
     `sam_r1` and `vision_reasoner` use the first point, `seg_zero` the first two (the first twice
-    where there is one), `box_only` and `qwen` none. Raises ValueError where one of these three has
-    no point.
+    where there is one), `visual_rft`, `vlm_r1` and `qwen` none. Raises ValueError where one of the
+    first three has no point.
     """
     bbox, label = f"[{_numbers(box)}]", json.dumps(label, ensure_ascii=False)
     if dialect == "qwen":
@@ -115,6 +179,8 @@ def format_answer(
         answer = f'{{"bbox": {bbox}, "points_1": {spots[0]}, "points_2": {second}}}'
     elif dialect == "vision_reasoner":
         answer = f'[{{"bbox_2d": {bbox}, "point_2d": {spots[0]}}}]'
-    else:  # box_only
+    elif dialect == "visual_rft":
+        answer = f"({_numbers(box[:2], ',')}),({_numbers(box[2:], ',')})"
+    else:  # vlm_r1
         answer = f'{{"bbox_2d": {bbox}}}'
     return f"<think> {think} </think><answer>{answer}</answer>"

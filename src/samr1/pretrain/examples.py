@@ -34,7 +34,7 @@ DIALECT_SHARES: dict[Dialect, float] = {
     "sam_r1_points": 0.15,
     "seg_zero": 0.1,
     "vision_reasoner": 0.1,
-    "box_only": 0.075,
+    "vlm_r1": 0.075,
     "qwen": 0.075,
 }
 CELL = PATCH * MERGE  # pixels a side that one visual token covers

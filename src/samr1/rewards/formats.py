@@ -8,19 +8,21 @@ in its length, and an answer longer than `MAX_ANSWER_CHARACTERS` fails unread.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
-from samr1.policy.answer import MAX_ANSWER_CHARACTERS, MAX_POINTS, finite_numbers
-from samr1.policy.prompt import Dialect
+from samr1.policy.answer import MAX_POINTS
+from samr1.policy.grammar import MAX_ANSWER_CHARACTERS, finite_numbers
+from samr1.policy.prompt import LISTS, Dialect, Frame
 
 REWARD = 1.0
 PENALTY = -1.0
 
-Frame = tuple[int, int]  # width, height
 Shape = dict[str, Callable[[Any, Frame], bool]]
 
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>")
+_CORNERS = re.compile(r"\((\d{1,9}), ?(\d{1,9})\), ?\((\d{1,9}), ?(\d{1,9})\)")
 
 
 def reasoning_format_reward(text: str) -> float:
@@ -49,10 +51,10 @@ def segmentation_format_reward(text: str, dialect: Dialect, frame: Frame = (840,
     """+1 if the answer holds exactly the box, point and label that the dialect prescribes, else −1.
 
     The answer is what stands between the only `<answer>` and the only `</answer>` (for `qwen`, the
-    whole response, a ```json block) and nothing but JSON. Keys are exactly the dialect's; numbers
-    are finite and no strings or booleans; the box has area and lies in the frame, as do the points
-    (0 ≤ x ≤ width, 0 ≤ y ≤ height); the label is not blank. `frame` is (width, height) in pixels of
-    the image the policy saw.
+    whole response, a ```json block) and nothing but JSON, or `(x1,y1),(x2,y2)` for `visual_rft`.
+    Keys are exactly the dialect's; numbers are finite and no strings or booleans; the box has area
+    and lies in the frame, as do the points (0 ≤ x ≤ width, 0 ≤ y ≤ height); the label is not blank.
+    `frame` is the (width, height) that coordinates are relative to.
 
     >>> answer = '{"bbox_2d": [10, 20, 30, 40], "point_2d": [20, 30], "label": "cup"}'
     >>> segmentation_format_reward(f"<think>left</think><answer>{answer}</answer>", "sam_r1")
@@ -64,7 +66,7 @@ def segmentation_format_reward(text: str, dialect: Dialect, frame: Frame = (840,
     if written is None or len(written) > MAX_ANSWER_CHARACTERS:
         return PENALTY
     try:
-        value = json.loads(written, object_pairs_hook=_without_duplicates)
+        value = _read_corners(written) if dialect == "visual_rft" else _read_json(written)
     except (ValueError, RecursionError):
         return PENALTY
     return REWARD if _conforms(value, dialect, frame) else PENALTY
@@ -83,6 +85,16 @@ def _fenced_answer(text: str) -> str | None:
     return text[len(opening) : -len(closing)] if fits else None
 
 
+def _read_json(written: str) -> Any:
+    return json.loads(written, object_pairs_hook=_without_duplicates)
+
+
+def _read_corners(written: str) -> Any:
+    """`(x1,y1),(x2,y2)` as the object that it stands for."""
+    corners = _CORNERS.fullmatch(written.strip())
+    return corners and {"bbox_2d": [int(number) for number in corners.groups()]}
+
+
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({key for key, _ in pairs}) != len(pairs):
         raise ValueError("a key occurs twice")
@@ -91,7 +103,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _conforms(value: Any, dialect: Dialect, frame: Frame) -> bool:
     """Whether decoded JSON is the dialect's answer, key by key."""
-    objects = value if dialect in _LISTS else [value]
+    objects = value if dialect in LISTS else [value]
     if not isinstance(objects, list) or not objects:
         return False
     return all(_has_exactly(item, _SHAPES[dialect], frame) for item in objects)
@@ -109,6 +121,11 @@ def _is_box(value: Any, frame: Frame) -> bool:
         return False
     x1, y1, x2, y2 = corners
     return 0 <= x1 < x2 <= frame[0] and 0 <= y1 < y2 <= frame[1]
+
+
+def _is_whole_box(value: Any, frame: Frame) -> bool:
+    # Its reading takes whole numbers only.
+    return _is_box(value, frame) and all(type(corner) is int for corner in value)
 
 
 def _is_point(value: Any, frame: Frame) -> bool:
@@ -135,7 +152,7 @@ _SHAPES: dict[Dialect, Shape] = {
     "sam_r1_points": {"bbox_2d": _is_box, "points": _is_points, "label": _is_label},
     "seg_zero": {"bbox": _is_box, "points_1": _is_point, "points_2": _is_point},
     "vision_reasoner": {"bbox_2d": _is_box, "point_2d": _is_point},
-    "box_only": {"bbox_2d": _is_box},
+    "visual_rft": {"bbox_2d": _is_box},
+    "vlm_r1": {"bbox_2d": _is_whole_box},
     "qwen": {"bbox_2d": _is_box, "label": _is_label},
 }
-_LISTS: tuple[Dialect, ...] = ("vision_reasoner", "qwen")

@@ -13,8 +13,9 @@ import torch
 from samr1.config import TrainStage
 from samr1.data.masks import Mask
 from samr1.policy.answer import Answer, parse_answer, to_original
+from samr1.policy.prompt import answer_frame
 from samr1.rewards import RewardParts, score_response
-from samr1.segmenter import Embedding, Prompt, Segmenter, mask_iou
+from samr1.segmenter import Embedding, Segmenter, answer_masks, mask_iou
 from samr1.train.batches import Batch, Sample
 
 
@@ -34,7 +35,7 @@ def judge_groups(
     stage: TrainStage,
 ) -> list[list[Judged]]:
     """Judge the G responses `texts[q]` to each sample of `batch`."""
-    frame = (stage.policy.image_size, stage.policy.image_size)
+    frame = answer_frame(stage.dialect, stage.policy.image_size)
     answers = [[parse_answer(text, stage.dialect, frame) for text in group] for group in texts]
     ious = group_ious(segmenter, batch, answers, frame)
     return [
@@ -98,8 +99,7 @@ def answer_ious(
         return ious
     size = (sample.width, sample.height)
     originals = [to_original(answers[index], frame, size) for index in readable]
-    prompts = [Prompt(box=answer.box, points=answer.points) for answer in originals]
-    masks, _ = segmenter.predict(embedding, prompts)
+    masks, _ = answer_masks(segmenter, embedding, originals)
     target = torch.from_numpy(truth).to(masks.device)
     for index, iou in zip(readable, mask_iou(masks, target).tolist(), strict=True):
         ious[index] = iou
