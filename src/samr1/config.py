@@ -204,7 +204,15 @@ class RunConfig(TrainStage):
     """False for a model that is evaluated as it is; its reward and training settings are unused."""
     scales: tuple[str, ...]
     """The scales at which the run exists."""
+    benchmarks: tuple[Name, ...] | None = None
+    """The benchmarks that an untrained run is evaluated on; null is all of them."""
     evaluation: EvaluationConfig
+
+    @model_validator(mode="after")
+    def _tables_need_trained_runs(self) -> RunConfig:
+        if self.benchmarks is not None and self.trained:
+            raise refusal("benchmarks", self.benchmarks, "must be left out where trained is true")
+        return self
 
     @model_validator(mode="after")
     def _points_need_their_dialect(self) -> RunConfig:

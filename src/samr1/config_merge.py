@@ -124,6 +124,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         name: parse_config(values, Benchmark, f"{benchmarks_file}: benchmark {name}")
         for name, values in read_mapping(benchmarks_file).items()
     }
+    _refuse_unknown_benchmarks(present, benchmarks, runs_file)
     return Experiment(
         scale=scale,
         data=settings.data,
@@ -145,6 +146,18 @@ def read_scale(path: Path) -> Mapping:
         return values
     below = path.with_name(f"{values.pop('extends')}.yaml")
     return merge(read_scale(below), values)
+
+
+def _refuse_unknown_benchmarks(
+    runs: dict[str, RunConfig], benchmarks: dict[str, Benchmark], runs_file: Path
+) -> None:
+    for run in runs.values():
+        for name in run.benchmarks or ():
+            if name not in benchmarks:
+                raise UserError(
+                    f"{runs_file}: run {run.name}: benchmarks = {show(name)}: there is no such "
+                    f"benchmark; there are {', '.join(benchmarks)}."
+                )
 
 
 def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:

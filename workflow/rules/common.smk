@@ -4,11 +4,13 @@ import sys
 from pathlib import Path
 
 from samr1.config import dump_stage, parse_config
+from samr1.config_baselines import check_baselines, detect_stage, load_baselines
 from samr1.config_datasets import load_datasets
 from samr1.config_merge import Choice, load_experiment
 from samr1.errors import UserError
 from samr1.hub import HubName, locate
 from samr1.signals import pass_on_warnings
+from samr1.tables.published import load_published, published_methods
 
 # The Snakemake of a cluster's job hears that its time is nearly up, and tells the processes below;
 # who has no answer to it, as the shell of the job, ignores it.
@@ -24,6 +26,16 @@ try:
     CHOICE = parse_config(dict(config), Choice, "config/config.yaml or --config")
     EXPERIMENT = load_experiment(Path(CHOICE.settings), CHOICE.scale)
     DATASETS = load_datasets(Path(CHOICE.settings, "datasets.yaml"))
+    PUBLISHED = f"{CHOICE.settings}/published.yaml"
+    BASELINES_FILE = f"{CHOICE.settings}/baselines.yaml"
+    BASELINES = load_baselines(Path(BASELINES_FILE), CHOICE.scale)
+    check_baselines(
+        Path(BASELINES_FILE),
+        BASELINES,
+        EXPERIMENT.runs,
+        EXPERIMENT.benchmarks,
+        published_methods(load_published(Path(PUBLISHED))),
+    )
 except UserError as error:
     sys.exit(f"error: {error}")
 
@@ -38,13 +50,14 @@ WORLD = f"{OUT}/world"
 DRAWN_WORLD = WORLD if EXPERIMENT.data.world else []
 MIRROR_IMAGES = f"{EXPERIMENT.data.root}/mirror_images"
 COUNTS = "--check-counts" if EXPERIMENT.data.check_counts else "--no-check-counts"
-PUBLISHED = f"{CHOICE.settings}/published.yaml"
 
-# The untrained models and the method itself are evaluated on every benchmark, the ablations on two.
+# The untrained models (where their `benchmarks` do not say fewer) and the method itself are evaluated
+# on every benchmark, the ablations on two.
 MAIN_RUNS = [name for name, run in RUNS.items() if not run.trained or name == "sam_r1"]
 TABLE_4_RUNS = ["threshold_0.5", "threshold_0.7", "threshold_0.8", "sam_r1"]
 TABLE_5_RUNS = ["grpo", "grpo_token_level", "grpo_clip_higher", "sam_r1"]
 FIGURE_4_RUNS = ["no_kl", "negative_points_any", "negative_points_inside"]
+TABLE_RUNS = "--runs " + " ".join(RUNS)
 TABLE_1_BENCHMARKS = ["reasonseg_val", "reasonseg_test"]
 TABLE_2_BENCHMARKS = ["refcoco_testa", "refcocop_testa", "refcocog_test"]
 TABLE_3_BENCHMARKS = ["lisa_grounding"]
@@ -71,12 +84,23 @@ def get_scores(kind, runs, benchmarks):
         for run in runs
         for seed in get_seeds(run)
         for benchmark in benchmarks
+        if benchmark in (RUNS[run].benchmarks or benchmarks)
     ]
 
 
 def get_metrics(runs, benchmarks):
     """The metrics of `runs` on `benchmarks`."""
     return get_scores("metrics", runs, benchmarks)
+
+
+def get_baseline_metrics(benchmarks):
+    """The metrics of other people's systems on `benchmarks`, as far as each answers them."""
+    return [
+        f"{OUT}/metrics/{name}/seed_{EXPERIMENT.seeds[0]}/{benchmark}.parquet"
+        for name, baseline in BASELINES.items()
+        for benchmark in benchmarks
+        if baseline.detector or benchmark in baseline.predictions
+    ]
 
 
 def get_comparisons(baseline, benchmarks):
@@ -317,7 +341,10 @@ def get_stage(wildcards):
     stage, *of_run = Path(wildcards.stage).parts
     if stage == "world":
         return dump_stage(EXPERIMENT.data.world)
-    run = RUNS[of_run[0]]
+    if stage == "detect":
+        name = of_run[0]
+        return dump_stage(detect_stage(name, BASELINES[name], RUNS["base"]))
+    run = RUNS[of_run[0]] if of_run[0] in RUNS else RUNS["base"]
     if stage == "train":
         seed = int(of_run[1].removeprefix("seed_"))
         return dump_stage(run.model_copy(update={"seed": seed}).train_stage())

@@ -81,6 +81,8 @@ rule score_benchmark:
         f"{OUT}/logs/score_benchmark/{{run}}/seed_{{seed}}/{{benchmark}}.log",
     benchmark:
         f"{OUT}/timings/jobs/score_benchmark/{{run}}/seed_{{seed}}/{{benchmark}}.tsv"
+    wildcard_constraints:
+        run=get_names([*RUNS, *BASELINES]),
     conda:
         ENVIRONMENT
     params:

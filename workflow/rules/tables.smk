@@ -4,6 +4,8 @@
 rule table_1:
     input:
         published=PUBLISHED,
+        systems=BASELINES_FILE,
+        baselines=get_baseline_metrics(TABLE_1_BENCHMARKS),
         metrics=get_metrics(MAIN_RUNS, TABLE_1_BENCHMARKS + ABLATION_BENCHMARKS),
         comparisons=get_comparisons("base", TABLE_1_BENCHMARKS + ABLATION_BENCHMARKS),
         code=get_code("tables", "table_options", "table_1"),
@@ -19,8 +21,10 @@ rule table_1:
     params:
         scale=CHOICE.scale,
         checkpoint=EXPERIMENT.checkpoint,
+        runs=TABLE_RUNS,
     shell:
-        "python -m samr1.cli.table_1 --metrics {input.metrics} --published {input.published} "
+        "python -m samr1.cli.table_1 --metrics {input.metrics} {input.baselines} "
+        "--published {input.published} {params.runs} --baselines {input.systems} "
         "--scale {params.scale} --checkpoint {params.checkpoint} "
         "--comparisons {input.comparisons} --output-parquet {output.parquet} "
         "--output-md {output.markdown} 2> {log}"
@@ -29,6 +33,8 @@ rule table_1:
 rule table_2:
     input:
         published=PUBLISHED,
+        systems=BASELINES_FILE,
+        baselines=get_baseline_metrics(TABLE_2_BENCHMARKS),
         metrics=get_metrics(MAIN_RUNS, TABLE_2_BENCHMARKS),
         training=get_training("samples", "sam_r1"),
         benchmarks=expand(f"{OUT}/samples/{{name}}.parquet", name=EXPERIMENT.benchmarks),
@@ -45,8 +51,10 @@ rule table_2:
     params:
         scale=CHOICE.scale,
         checkpoint=EXPERIMENT.checkpoint,
+        runs=TABLE_RUNS,
     shell:
-        "python -m samr1.cli.table_2 --metrics {input.metrics} --published {input.published} "
+        "python -m samr1.cli.table_2 --metrics {input.metrics} {input.baselines} "
+        "--published {input.published} {params.runs} --baselines {input.systems} "
         "--scale {params.scale} --checkpoint {params.checkpoint} "
         "--training-samples {input.training} "
         "--benchmark-samples {input.benchmarks} --output-parquet {output.parquet} "
@@ -56,6 +64,8 @@ rule table_2:
 rule table_3:
     input:
         published=PUBLISHED,
+        systems=BASELINES_FILE,
+        baselines=get_baseline_metrics(TABLE_3_BENCHMARKS),
         metrics=get_metrics(MAIN_RUNS, TABLE_3_BENCHMARKS),
         code=get_code("tables", "table_options", "table_3"),
     output:
@@ -70,9 +80,12 @@ rule table_3:
     params:
         scale=CHOICE.scale,
         checkpoint=EXPERIMENT.checkpoint,
+        runs=TABLE_RUNS,
     shell:
-        "python -m samr1.cli.table_3 --metrics {input.metrics} --published {input.published} "
-        "--scale {params.scale} --checkpoint {params.checkpoint} --output-parquet {output.parquet} "
+        "python -m samr1.cli.table_3 --metrics {input.metrics} {input.baselines} "
+        "--published {input.published} {params.runs} --baselines {input.systems} "
+        "--scale {params.scale} --checkpoint {params.checkpoint} "
+        "--output-parquet {output.parquet} "
         "--output-md {output.markdown} 2> {log}"
 
 

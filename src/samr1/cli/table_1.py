@@ -29,6 +29,7 @@ def main() -> None:
         inputs.setting,
         inputs.outputs,
         training_gain(inputs.measurements, arguments.comparisons),
+        inputs.measured,
     )
 
 

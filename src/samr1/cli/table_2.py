@@ -32,6 +32,7 @@ def main() -> None:
         inputs.setting,
         inputs.outputs,
         training_overlap(arguments.training_samples, arguments.benchmark_samples),
+        inputs.measured,
     )
 
 

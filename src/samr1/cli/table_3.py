@@ -19,6 +19,7 @@ def main() -> None:
         inputs.setting,
         inputs.outputs,
         Addition(),
+        inputs.measured,
     )
 
 

@@ -21,6 +21,7 @@ def main() -> None:
         inputs.setting,
         inputs.outputs,
         differences_from_method(inputs.table, Comparisons.read(arguments.comparisons)),
+        inputs.measured,
     )
 
 

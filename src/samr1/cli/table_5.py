@@ -32,6 +32,7 @@ def main() -> None:
         inputs.outputs,
         differences_from_method(inputs.table, Comparisons.read(arguments.comparisons))
         + clipping(inputs.table, arguments.training, inputs.measurements),
+        inputs.measured,
     )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from samr1.config_baselines import load_baselines
+from samr1.tables.layout import Measured
 from samr1.tables.measured import Measurements
 from samr1.tables.page import Outputs, Setting
 from samr1.tables.published import Scale, Table, load_published_table
@@ -20,6 +22,7 @@ class TableInputs:
     measurements: Measurements
     setting: Setting
     outputs: Outputs
+    measured: Measured
 
 
 def table_parser(name: str, description: str | None) -> argparse.ArgumentParser:
@@ -37,6 +40,14 @@ def table_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--checkpoint", choices=["last"], required=True, help="as the scale declares it"
     )
+    parser.add_argument(
+        "--runs",
+        nargs="+",
+        help="the runs that there are; the cells of others stay empty (default: all that it names)",
+    )
+    parser.add_argument(
+        "--baselines", type=Path, help="YAML of other people's systems (default: none)"
+    )
     parser.add_argument("--output-parquet", type=Path, required=True, help="the table as data")
     parser.add_argument("--output-md", type=Path, required=True, help="the table as Markdown")
     return parser
@@ -44,11 +55,16 @@ def table_parser(name: str, description: str | None) -> argparse.ArgumentParser:
 
 def read_inputs(name: str, arguments: argparse.Namespace) -> TableInputs:
     """Read what the shared options name, for table `name`."""
+    baselines = arguments.baselines
     return TableInputs(
         table=load_published_table(arguments.published, name),
         measurements=Measurements(arguments.metrics),
         setting=Setting(arguments.scale, arguments.checkpoint),
         outputs=Outputs(arguments.output_parquet, arguments.output_md),
+        measured=Measured(
+            runs=None if arguments.runs is None else tuple(arguments.runs),
+            baselines=load_baselines(baselines, arguments.scale) if baselines else {},
+        ),
     )
 
 

@@ -8,11 +8,12 @@ paper's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from samr1.config_baselines import Baseline
 from samr1.tables.measured import Figure, Measurements
 from samr1.tables.published import Scale, Table
 
@@ -63,15 +64,52 @@ class Line:
     published: Mapping[str, float]
     source: str | None
     run: str | None
+    partial: bool = False  # benchmarks that the run was not scored on are left empty
+
+    def figure(
+        self, measurements: Measurements, benchmark: str, protocol: str, metric: str
+    ) -> Figure | None:
+        """What its run measured, or None; raises UserError where it must have been measured."""
+        if self.run is None or (self.partial and not measurements.has(self.run, benchmark)):
+            return None
+        return measurements.get(self.run, benchmark, protocol, metric)
 
 
-def arrange_lines(table: Table, scale: Scale) -> list[Line]:
-    """The table's rows in order: the paper's, then the base policy, then runs of another scale."""
+@dataclass(frozen=True)
+class Measured:
+    """What there is to show besides the base policy.
+
+    `runs` are those that the configuration has; None is every one that a row names. `baselines` are
+    other people's systems, by name.
+    """
+
+    runs: tuple[str, ...] | None = None
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
+
+    def run_of(self, name: str | None) -> str | None:
+        """`name` where there is such a run."""
+        return name if self.runs is None or name in self.runs else None
+
+
+def arrange_lines(
+    table: Table, scale: Scale, measurements: Measurements, measured: Measured
+) -> list[Line]:
+    """The table's rows in order: the paper's, the base policy, runs of another scale, others'."""
     at_paper = scale == "paper"
-    lines = [
-        Line(row.method, row.figures, row.source, row.run if at_paper else None)
-        for row in table.rows
-    ]
+
+    def is_scored(run: str) -> bool:
+        return any(measurements.has(run, benchmark) for benchmark in table_benchmarks(table))
+
+    scored = {name: one for name, one in measured.baselines.items() if is_scored(name)}
+    lines: list[Line] = []
+    for row in table.rows:
+        run = measured.run_of(row.run) if at_paper and scale in row.scales else None
+        beside = next((name for name, one in scored.items() if row.method in one.method), None)
+        if at_paper and run is None and beside is not None:
+            name = label_baseline(row.method, scored.pop(beside))
+            lines.append(Line(name, row.figures, row.source, beside, partial=True))
+        else:
+            lines.append(Line(row.method, row.figures, row.source, run))
     name = "Base policy, no training" if at_paper else "Base micro policy, no training"
     lines.append(Line(name, {}, None, BASE))
     if not at_paper:
@@ -80,7 +118,20 @@ def arrange_lines(table: Table, scale: Scale) -> list[Line]:
             for row in table.rows
             if row.run and scale in row.scales
         ]
-    return lines
+    lines += [
+        Line(row.name, {}, None, row.run, partial=True)
+        for row in table.extra
+        if scale in row.scales and is_scored(row.run)
+    ]
+    return lines + [
+        Line(label_baseline(baseline.label, baseline), {}, None, name, partial=True)
+        for name, baseline in scored.items()
+    ]
+
+
+def label_baseline(name: str, baseline: Baseline) -> str:
+    """The name of a baseline's row, which says where they are not our own predictions."""
+    return f"{name} (measured from files)" if baseline.predictions else name
 
 
 def table_benchmarks(table: Table) -> list[str]:
@@ -109,9 +160,13 @@ def line_records(
                 }
                 if printed is not None:
                     record |= {"published": printed / 100, "published_source": line.source}
-                if line.run and column.metric:
-                    figure = measurements.get(line.run, column.benchmark, protocol, column.metric)
+                figure = column.metric and line.figure(
+                    measurements, column.benchmark, protocol, column.metric
+                )
+                if figure:
                     record |= {"protocol": protocol, **measured_fields(figure)}
+                elif printed is None:
+                    continue
                 records.append(record)
             if line.run:
                 records += _unparseable_records(name, table, line, protocol, measurements)
@@ -121,18 +176,22 @@ def line_records(
 def _unparseable_records(
     name: str, table: Table, line: Line, protocol: str, measurements: Measurements
 ) -> list[Record]:
-    run = line.run or ""
+    figures = {
+        benchmark: line.figure(measurements, benchmark, protocol, "unparseable")
+        for benchmark in table_benchmarks(table)
+    }
     return [
         {
             "table": name,
             "row": line.name,
-            "run": run,
+            "run": line.run,
             "benchmark": benchmark,
             "metric": "unparseable",
             "protocol": protocol,
-            **measured_fields(measurements.get(run, benchmark, protocol, "unparseable")),
+            **measured_fields(figure),
         }
-        for benchmark in table_benchmarks(table)
+        for benchmark, figure in figures.items()
+        if figure is not None
     ]
 
 

@@ -86,6 +86,10 @@ class Measurements:
             image_bounds=of_images,
         )
 
+    def has(self, run: str, benchmark: str) -> bool:
+        """Whether `run` was scored on `benchmark`."""
+        return any(key[:2] == (run, benchmark) for key in self._rows)
+
     def values(
         self, run: str, keys: Sequence[tuple[str, str, str]]
     ) -> dict[int, tuple[object, ...]]:

@@ -14,6 +14,7 @@ from samr1.tables.layout import (
     BENCHMARK_LABELS,
     TABLE,
     Line,
+    Measured,
     Record,
     arrange_lines,
     line_records,
@@ -101,10 +102,11 @@ def publish_table(
     setting: Setting,
     outputs: Outputs,
     addition: Addition,
+    measured: Measured,
 ) -> None:
     """Write table `name` to both outputs; raises UserError where a run lacks a figure."""
     scale = setting.scale
-    lines = arrange_lines(table, scale)
+    lines = arrange_lines(table, scale, measurements, measured)
     records = line_records(name, table, lines, measurements)
     rows = [*records, *({"table": name, **record} for record in addition.records)]
     page = "\n".join(
@@ -185,20 +187,19 @@ def _measured_cells(
     table: Table, line: Line, measurements: Measurements, protocol: str, several: bool
 ) -> list[str]:
     columns = [column for column in table.columns.values() if column.metric]
-    run = line.run
-    if run is None:
+    if line.run is None:
         return [EMPTY] * (len(columns) + 2 + several)
     cells = [
-        measured_cell(measurements.get(run, column.benchmark, protocol, column.metric or ""))
+        measured_cell(line.figure(measurements, column.benchmark, protocol, column.metric or ""))
         for column in columns
     ]
     failed = [
-        measurements.get(run, benchmark, protocol, "unparseable")
+        line.figure(measurements, benchmark, protocol, "unparseable")
         for benchmark in table_benchmarks(table)
     ]
-    unparseable = " / ".join(percent(figure.value) for figure in failed)
-    counts = " / ".join(str(figure.n) for figure in failed)
-    seeds = EMPTY if run == BASE else str(len(failed[0].seeds))
+    unparseable = " / ".join(percent(figure and figure.value) for figure in failed)
+    counts = " / ".join(str(figure.n) if figure else EMPTY for figure in failed)
+    seeds = EMPTY if line.run == BASE else str(len(_seeds(line, table, measurements)))
     return [*cells, unparseable, counts, *([seeds] if several else [])]
 
 
@@ -207,5 +208,8 @@ def _several(table: Table, lines: Sequence[Line], measurements: Measurements) ->
 
 
 def _seeds(line: Line, table: Table, measurements: Measurements) -> tuple[int, ...]:
-    benchmark = table_benchmarks(table)[0]
-    return measurements.get(line.run or "", benchmark, table.protocols[0], "unparseable").seeds
+    failed = (
+        line.figure(measurements, benchmark, table.protocols[0], "unparseable")
+        for benchmark in table_benchmarks(table)
+    )
+    return next((figure.seeds for figure in failed if figure), ())

@@ -36,6 +36,14 @@ class Row(_Frozen):
     scales: tuple[Scale, ...] = ("micro", "smoke", "paper")
 
 
+class Extra(_Frozen):
+    """A run that the paper has no row for, shown below the paper's rows."""
+
+    name: str
+    run: str
+    scales: tuple[Scale, ...]
+
+
 class Table(_Frozen):
     """One published table: its columns, rows and notes."""
 
@@ -43,6 +51,7 @@ class Table(_Frozen):
     protocols: tuple[Literal["seg_zero", "lisa", "rec"], ...]
     columns: dict[str, Column]
     rows: tuple[Row, ...]
+    extra: tuple[Extra, ...] = ()
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -73,6 +82,12 @@ def load_published(path: Path) -> Published:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{path}: {where}: {first['msg']}; correct this key.") from error
+
+
+def published_methods(published: Published) -> list[str]:
+    """The names of all rows of all tables, each once."""
+    rows = (row.method for table in published.tables.values() for row in table.rows)
+    return list(dict.fromkeys(rows))
 
 
 def load_published_table(path: Path, name: str) -> Table:

@@ -16,7 +16,7 @@ from samr1.tables.claims import judge_claims, list_claims, pairs_of_claims
 from samr1.tables.clipping import clipping
 from samr1.tables.collect import read_page
 from samr1.tables.differences import METHOD, Comparisons, list_differences, method_pairs
-from samr1.tables.layout import BASE, TABLE, Record, table_benchmarks
+from samr1.tables.layout import BASE, TABLE, Measured, Record, table_benchmarks
 from samr1.tables.markdown import aligned_table, link_to
 from samr1.tables.measured import Measurements
 from samr1.tables.page import (
@@ -111,7 +111,7 @@ def _write_ablation(
         addition += clipping(table, files, Measurements(data.metrics([BASE, *runs])))
     outputs = Outputs(output / f"{name}.parquet", output / f"{name}.md")
     measurements = Measurements(data.metrics([BASE, *runs]))
-    publish_table(name, table, measurements, setting, outputs, addition)
+    publish_table(name, table, measurements, setting, outputs, addition, Measured())
     return outputs.markdown
 
 

@@ -1,0 +1,42 @@
+"""Answer the questions of a benchmark as Grounded-SAM does: Grounding DINO's box, SAM 2's mask."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from samr1 import schemas
+from samr1.config import load_stage
+from samr1.config_baselines import DetectStage
+from samr1.detector import Detector
+from samr1.errors import run_command
+from samr1.evaluation.detect import detect_masks
+from samr1.files import read_table, write_table
+from samr1.segmenter import Segmenter
+
+
+def main() -> None:
+    """Parse, read, detect, segment, write."""
+    parser = argparse.ArgumentParser(
+        prog="python -m samr1.cli.predict_grounding_dino", description=__doc__
+    )
+    parser.add_argument("--config", type=Path, required=True, help="detect stage (YAML)")
+    parser.add_argument("--samples", type=Path, required=True, help="samples (Parquet)")
+    parser.add_argument("--root", type=Path, required=True, help="data root of the image paths")
+    parser.add_argument("--output", type=Path, required=True, help="predictions (Parquet) to write")
+    arguments = parser.parse_args()
+    stage = load_stage(arguments.config, DetectStage)
+    torch.set_num_threads(stage.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    samples = read_table(arguments.samples, schemas.SAMPLES)
+    detector = Detector.load(stage.detector.path, device)
+    sam = stage.segmenter
+    segmenter = Segmenter.load(sam.path, sam.image_size, device, sam.cache)
+    predictions = detect_masks(samples, arguments.root, detector, segmenter, stage.detector)
+    write_table(arguments.output, predictions, {"config": stage.model_dump_json()})
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,72 @@
+# Other people's systems, from files or by Grounding DINO: predictions like a run's, and scored like it.
+IMPORTED = [name for name, baseline in BASELINES.items() if baseline.predictions]
+DETECTORS = [name for name, baseline in BASELINES.items() if baseline.detector]
+
+
+def get_imported(wildcards):
+    """What a baseline's own code wrote for a benchmark."""
+    return BASELINES[wildcards.baseline].predictions[wildcards.benchmark]
+
+
+def get_needed(wildcards):
+    """What a benchmark is scored by."""
+    return "box" if "rec" in get_protocols(wildcards) else "mask"
+
+
+def get_detector(wildcards):
+    """The files of a Grounding DINO."""
+    return get_weights(BASELINES[wildcards.baseline].detector)
+
+
+rule import_predictions:
+    input:
+        samples=f"{OUT}/samples/{{benchmark}}.parquet",
+        predictions=get_imported,
+        code=[
+            "src/samr1/evaluation/imports.py",
+            "src/samr1/cli/import_predictions.py",
+        ],
+    output:
+        f"{OUT}/predictions/{{baseline}}/seed_{{seed}}/{{benchmark}}.parquet",
+    log:
+        f"{OUT}/logs/import_predictions/{{baseline}}/seed_{{seed}}/{{benchmark}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/import_predictions/{{baseline}}/seed_{{seed}}/{{benchmark}}.tsv"
+    wildcard_constraints:
+        baseline=get_names(IMPORTED),
+    conda:
+        ENVIRONMENT
+    params:
+        needed=get_needed,
+    shell:
+        "python -m samr1.cli.import_predictions --samples {input.samples} "
+        "--predictions {input.predictions:q} --needed {params.needed} --output {output} 2> {log}"
+
+
+rule predict_grounding_dino:
+    input:
+        config=f"{OUT}/config/detect/{{baseline}}.yaml",
+        detector=get_detector,
+        segmenter=get_weights(RUNS["base"].segmenter),
+        samples=f"{OUT}/samples/{{benchmark}}.parquet",
+        world=DRAWN_WORLD,
+    output:
+        f"{OUT}/predictions/{{baseline}}/seed_{{seed}}/{{benchmark}}.parquet",
+    log:
+        f"{OUT}/logs/predict_grounding_dino/{{baseline}}/seed_{{seed}}/{{benchmark}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/predict_grounding_dino/{{baseline}}/seed_{{seed}}/{{benchmark}}.tsv"
+    wildcard_constraints:
+        baseline=get_names(DETECTORS),
+    conda:
+        ENVIRONMENT
+    threads: RUNS["base"].threads
+    resources:
+        gpu=1 if EXPERIMENT.gpus else 0,
+    params:
+        root=get_root,
+        threads=RUNS["base"].threads,
+    shell:
+        "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_grounding_dino "
+        "--config {input.config} --samples {input.samples} --root {params.root} "
+        "--output {output} 2> {log}"
