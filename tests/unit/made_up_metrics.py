@@ -33,6 +33,8 @@ RUNS = (
     "grpo",
     "grpo_token_level",
     "grpo_clip_higher",
+    "seg_zero",
+    "visual_rft",
 )
 METRIC_NAMES = {
     "seg_zero": ("giou", "ciou", "unparseable"),

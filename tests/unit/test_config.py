@@ -61,8 +61,11 @@ def test_every_run_of_the_paper_is_there(scale: str) -> None:
         *("negative_points_any", "negative_points_inside"),
         *("sam_r1_0.3x", "sam_r1_3x", "no_kl_3x"),
     }
-    untrained = {"base", "qwen2.5vl_3b"} if scale == "paper" else {"base"}
-    assert set(runs) - trained == untrained
+    theirs = {"qwen2.5vl_3b", "qwen2.5vl_3b_plain", "seg_zero", "visual_rft", "vlm_r1"}
+    tiny = {
+        f"tiny_{one}" for one in ("seg_zero", "qwen", "vision_reasoner", "visual_rft", "vlm_r1")
+    }
+    assert set(runs) - trained == {"base", *(theirs if scale == "paper" else tiny)}
 
 
 def test_paper_scale_has_the_papers_constants() -> None:
@@ -163,6 +166,17 @@ REFUSED = [
     (
         *("scales/micro.yaml", "checkpoint", "best"),
         "scales/micro.yaml: checkpoint = \"best\": must be 'last'.",
+    ),
+    (
+        *("runs.yaml", "base/benchmarks", ["reasonseg"]),
+        'runs.yaml: run base: benchmarks = "reasonseg": there is no such benchmark; there are '
+        "reasonseg_val, reasonseg_test, refcoco_testa, refcocop_testa, refcocog_test, "
+        "lisa_grounding.",
+    ),
+    (
+        *("runs.yaml", "sam_r1/benchmarks", ["reasonseg_val"]),
+        'runs.yaml: run sam_r1: benchmarks = ["reasonseg_val"]: must be left out where trained is '
+        "true.",
     ),
     (
         *("scales/micro.yaml", "data/layout", "mirror"),

@@ -156,7 +156,7 @@ def test_weights_that_could_run_code_are_not_read(tmp_path: Path) -> None:
 
 def test_another_family_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "qwen3_vl"}')
-    with pytest.raises(UserError, match="type 'qwen3_vl'; only qwen2_5_vl"):
+    with pytest.raises(UserError, match="type 'qwen3_vl'; name one of type qwen2_5_vl or qwen2_vl"):
         read_policy_config(tmp_path)
 
 

@@ -129,7 +129,7 @@ def test_a_changed_evaluation_predicts_again_without_training(
         tmp_path, "scales/micro.yaml", "defaults", "evaluation", "batch_size", value=8
     )
     plan = planned(*options(finished, settings))
-    assert plan["predict_masks"] == 24
+    assert plan["predict_masks"] == 29
     assert not {"draw_world", "resize_images", "train_policy"} & set(plan)
 
 
@@ -175,7 +175,9 @@ def test_paper_scale_is_the_same_graph_in_shards_with_fetched_data(tmp_path: Pat
     paper = planned(*options(tmp_path / "results", settings, scale="paper"))
     micro = planned(*options(tmp_path / "results", settings, scale="micro"))
     assert set(micro) - set(paper) == {"draw_world"}
-    assert set(paper) - set(micro) == {"fetch_dataset", "gather_predictions"}
+    assert set(paper) - set(micro) == {
+        *("fetch_dataset", "gather_predictions", "predict_grounding_dino")
+    }
     assert paper["fetch_dataset"] == 5
     assert paper["train_policy"] == micro["train_policy"] == 10
     assert paper["predict_masks"] == 4 * paper["gather_predictions"]

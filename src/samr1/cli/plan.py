@@ -109,7 +109,7 @@ def _hours(
         everything += hours
     for name in dict.fromkeys(name for name, *_ in graph.predictions):
         run = experiment.runs[name]
-        job = describe_job(run.train_stage(), 1, True)
+        job = describe_job(run.train_stage(), 1, True, evaluated=True)
         hours, samples = 0.0, 0
         for benchmark, seeds in ((b, s) for n, b, s in graph.predictions if n == name):
             split = graph.splits[benchmark]

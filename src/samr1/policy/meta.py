@@ -11,7 +11,12 @@ from pathlib import Path
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+from transformers import (
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2VLConfig,
+    Qwen2VLForConditionalGeneration,
+)
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
 
@@ -19,13 +24,27 @@ from samr1.errors import UserError
 from samr1.hub import HubName, fetch_file, require
 from samr1.weights import Shape, Shapes, tensor_shapes
 
-MODEL_TYPE = "qwen2_5_vl"
+# The older family has the same language model and interface, and another vision tower: it is
+# evaluated and not trained.
+PolicyConfig = Qwen2_5_VLConfig | Qwen2VLConfig
+PolicyModel = Qwen2_5_VLForConditionalGeneration | Qwen2VLForConditionalGeneration
+CONFIGS: dict[str, type[PolicyConfig]] = {
+    "qwen2_5_vl": Qwen2_5_VLConfig,
+    "qwen2_vl": Qwen2VLConfig,
+}
 
 
-def read_policy_config(path: str | Path) -> Qwen2_5_VLConfig:
+def policy_class(config: PolicyConfig) -> type[PolicyModel]:
+    """The class of the model that `config` is of."""
+    if isinstance(config, Qwen2VLConfig):
+        return Qwen2VLForConditionalGeneration
+    return Qwen2_5_VLForConditionalGeneration
+
+
+def read_policy_config(path: str | Path) -> PolicyConfig:
     """The configuration of the policy at `path`: a folder, or a hub name with its revision.
 
-    Raises UserError where there is none, or it is of another family than Qwen2.5-VL.
+    Raises UserError where there is none, or it is of another family than Qwen2.5-VL and Qwen2-VL.
     """
     place = require(path)
     file = fetch_file(place, "config.json") if isinstance(place, HubName) else place / "config.json"
@@ -36,22 +55,29 @@ def read_policy_config(path: str | Path) -> Qwen2_5_VLConfig:
         kind = values.get("model_type")
     except (ValueError, AttributeError) as error:
         raise UserError(f"{file}: is no JSON object ({error}); get it again.") from error
-    if kind != MODEL_TYPE:
-        raise UserError(f"{path}: is a model of type {kind!r}; only {MODEL_TYPE} can be trained.")
+    if kind not in CONFIGS:
+        raise UserError(
+            f"{path}: is a model of type {kind!r}; name one of type {' or '.join(CONFIGS)}."
+        )
     try:
-        return Qwen2_5_VLConfig.from_dict(values)
+        return CONFIGS[kind].from_dict(values)
     except (TypeError, ValueError, KeyError, StrictDataclassError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{file}: is refused ({reason}); get the original again.") from error
 
 
-def build_on_meta(config: Qwen2_5_VLConfig) -> Qwen2_5_VLForConditionalGeneration:
+def build_on_meta(config: PolicyConfig) -> PolicyModel:
     """The model of `config` with shapes and no data."""
     with torch.device("meta"):
-        return Qwen2_5_VLForConditionalGeneration(config)
+        return policy_class(config)(config)  # type: ignore[arg-type]
 
 
-def needed_shapes(model: Qwen2_5_VLForConditionalGeneration) -> Shapes:
+def count_weights(config: PolicyConfig) -> int:
+    """The numbers of its model's weights, each once."""
+    return sum(weight.numel() for weight in build_on_meta(config).parameters())
+
+
+def needed_shapes(model: PolicyModel) -> Shapes:
     """The names and shapes that a checkpoint must bring, under the model's own names.
 
     Weights that are tied to another come with it.
@@ -60,7 +86,7 @@ def needed_shapes(model: Qwen2_5_VLForConditionalGeneration) -> Shapes:
     return {key: shape for key, shape in shapes.items() if key not in model.all_tied_weights_keys}
 
 
-def name_as_model(model: Qwen2_5_VLForConditionalGeneration, found: Mapping[str, Shape]) -> Shapes:
+def name_as_model(model: PolicyModel, found: Mapping[str, Shape]) -> Shapes:
     """A checkpoint's names as the model's, by the renamings that `from_pretrained` applies.
 
     The published checkpoints say `visual.…` and `model.layers.…` where the model has

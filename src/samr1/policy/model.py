@@ -21,7 +21,7 @@ from samr1.errors import UserError
 from samr1.files import whole_folder
 from samr1.hub import HubName, require
 from samr1.policy.attention import ATTENTION
-from samr1.policy.meta import read_policy_config
+from samr1.policy.meta import policy_class, read_policy_config
 from samr1.policy.prompt import FORMS, Dialect, build_prompt
 from samr1.weights import safetensors_files
 
@@ -71,6 +71,8 @@ def load_policy(
 ) -> Policy:
     """Load a Qwen2.5-VL of any size from a folder or a hub name, in evaluation mode.
 
+    A Qwen2-VL, which Visual-RFT trained, loads as well: it has the same interface.
+
     The weights are safetensors, mapped from the disk: where the checkpoint has `dtype` already the
     host's memory holds no copy of them, however many processes load it, and else one, in `dtype`.
     Code that comes with a checkpoint is never run.
@@ -84,7 +86,7 @@ def load_policy(
     if isinstance(place, Path):
         safetensors_files(place)
     try:
-        both: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+        both: Any = policy_class(config).from_pretrained(
             name,
             config=config,
             dtype=getattr(torch, dtype),

@@ -2,7 +2,8 @@
 
 `known/` holds what decides the sizes of the public Qwen2.5-VL checkpoints: the values of their
 config.json for 3B and 7B; for 32B those that give its published 33,452,718,336 weights; for 72B
-those of Table 1 of the technical report (arXiv 2502.13923), with the 7B's padded vocabulary.
+those of Table 1 of the technical report (arXiv 2502.13923), with the 7B's padded vocabulary. And
+Qwen2-VL-7B's, by its config.json.
 """
 
 from __future__ import annotations
@@ -15,9 +16,16 @@ from typing import Any
 from transformers import Qwen2_5_VLConfig
 
 from samr1.errors import UserError
-from samr1.policy.meta import read_policy_config
+from samr1.policy.meta import CONFIGS, PolicyConfig, read_policy_config
 
 KNOWN = Path(__file__).parent / "known"
+# Public checkpoints that were trained from one of these: their sizes are its own.
+_TRAINED_FROM = {
+    "seg-zero-7b": "qwen2.5-vl-7b-instruct",
+    "visionreasoner-7b": "qwen2.5-vl-7b-instruct",
+    "qwen2.5vl-3b-vlm-r1-rec-500steps": "qwen2.5-vl-3b-instruct",
+    "qwen2-vl-7b_visual_rft_lisa_iou_reward": "qwen2-vl-7b-instruct",
+}
 
 
 @dataclass(frozen=True)
@@ -34,15 +42,16 @@ class Parts:
         return self.vision + self.layers + self.embedding + self.head
 
 
-def find_policy_config(path: str) -> Qwen2_5_VLConfig:
+def find_policy_config(path: str) -> PolicyConfig:
     """The configuration of a local folder or, by its name on the hub, of a public checkpoint.
 
     Only a name that `known/` lacks is asked of the hub. Raises UserError where there is none.
     """
     name = path.partition("@")[0].rpartition("/")[2].lower()
-    file = KNOWN / f"{name}.json"
+    file = KNOWN / f"{_TRAINED_FROM.get(name, name)}.json"
     if file.is_file() and not Path(path).is_dir():
-        return Qwen2_5_VLConfig.from_dict(json.loads(file.read_text(encoding="utf-8")))
+        values = json.loads(file.read_text(encoding="utf-8"))
+        return CONFIGS[values["model_type"]].from_dict(values)
     try:
         return read_policy_config(path)
     except UserError as error:
@@ -54,13 +63,45 @@ def find_policy_config(path: str) -> Qwen2_5_VLConfig:
         ) from error
 
 
+def check_trainable(config: PolicyConfig, path: str) -> Qwen2_5_VLConfig:
+    """`config`, of the policy at `path`; raises UserError unless it is a Qwen2.5-VL's."""
+    if not isinstance(config, Qwen2_5_VLConfig):
+        raise UserError(f"{path}: is a {config.model_type}; only a qwen2_5_vl can be trained.")
+    return config
+
+
+def read_as_trainable(config: PolicyConfig) -> Qwen2_5_VLConfig:
+    """`config`, or for a Qwen2-VL the Qwen2.5-VL that takes about as long to answer.
+
+    Its vision layers are all of the kind that sees the whole image.
+    """
+    if isinstance(config, Qwen2_5_VLConfig):
+        return config
+    vision = vision_of(config)
+    return Qwen2_5_VLConfig(
+        text_config=text_of(config).to_dict() | {"model_type": "qwen2_5_vl_text"},
+        vision_config={
+            "depth": vision.depth,
+            "hidden_size": vision.embed_dim,
+            "intermediate_size": vision.embed_dim * vision.mlp_ratio,
+            "num_heads": vision.num_heads,
+            "out_hidden_size": vision.hidden_size,
+            "patch_size": vision.patch_size,
+            "temporal_patch_size": vision.temporal_patch_size,
+            "spatial_merge_size": vision.spatial_merge_size,
+            "fullatt_block_indexes": list(range(vision.depth)),
+        },
+        tie_word_embeddings=config.tie_word_embeddings,
+    )
+
+
 # Of any type, because the library says that each of their sizes may be of several.
-def text_of(config: Qwen2_5_VLConfig) -> Any:
+def text_of(config: PolicyConfig) -> Any:
     """The language model's part of a configuration."""
     return config.text_config
 
 
-def vision_of(config: Qwen2_5_VLConfig) -> Any:
+def vision_of(config: PolicyConfig) -> Any:
     """The vision tower's part of a configuration."""
     return config.vision_config
 

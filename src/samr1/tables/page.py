@@ -197,7 +197,7 @@ def _measured_cells(
         line.figure(measurements, benchmark, protocol, "unparseable")
         for benchmark in table_benchmarks(table)
     ]
-    unparseable = " / ".join(percent(figure and figure.value) for figure in failed)
+    unparseable = " / ".join(percent(figure.value if figure else None) for figure in failed)
     counts = " / ".join(str(figure.n) if figure else EMPTY for figure in failed)
     seeds = EMPTY if line.run == BASE else str(len(_seeds(line, table, measurements)))
     return [*cells, unparseable, counts, *([seeds] if several else [])]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samr1.config_merge import Experiment
+from samr1.policy.meta import count_weights
 from samr1.policy.parts import count_parts, find_policy_config
 from samr1.segmenter.size import find_segmenter_size
 from samr1.train.checkpoint import KEPT
@@ -128,7 +129,7 @@ def _hub(experiment: Experiment, graph: Graph) -> list[Line]:
     lines = []
     for path in sorted({run.policy.path for run in runs}):
         if not Path(path).exists():
-            numbers = count_parts(find_policy_config(path)).all
+            numbers = count_weights(find_policy_config(path))
             lines.append(Line(path.partition("@")[0], f"{numbers:,} × 2 B", numbers * 2))
     for path in sorted({run.segmenter.path for run in runs}):
         if not Path(path).exists():

@@ -51,9 +51,9 @@ class Graph:
 def describe_graph(experiment: Experiment, published: Path) -> Graph:
     """The graph of `experiment`; `published` says which run stands in which table.
 
-    The untrained models and `sam_r1` meet every benchmark, another run those of its own tables.
-    What stands in no table and is trained by `snakemake studies` alone is left out, as are seeds
-    beyond the scale's own.
+    `sam_r1` and the untrained models, where they do not say fewer, meet every benchmark, the others
+    those of their own tables. What stands in no table and is trained by `snakemake studies` alone
+    is left out, as are seeds beyond the scale's own.
     """
     runs, seeds = experiment.runs, len(experiment.seeds)
     tables = read_mapping(published)["tables"].values()
@@ -63,7 +63,7 @@ def describe_graph(experiment: Experiment, published: Path) -> Graph:
         (name, benchmark)
         for name, run in runs.items()
         if not run.trained or name == "sam_r1"
-        for benchmark in experiment.benchmarks
+        for benchmark in run.benchmarks or experiment.benchmarks
     }
     for table in tables:
         names = {row.get("run") for row in table["rows"]} & set(runs)

@@ -13,10 +13,12 @@ import torch
 from samr1.config import TrainStage
 from samr1.errors import UserError
 from samr1.policy.parts import (
+    check_trainable,
     count_adapter,
     count_image_tokens,
     count_parts,
     find_policy_config,
+    read_as_trainable,
 )
 from samr1.segmenter.size import find_segmenter_size
 from samr1.train.job import Job
@@ -35,13 +37,20 @@ class Change:
 
 
 def describe_job(
-    stage: TrainStage, processes: int, cuda: bool, adapter_rank: int | None = None
+    stage: TrainStage,
+    processes: int,
+    cuda: bool,
+    adapter_rank: int | None = None,
+    *,
+    evaluated: bool = False,
 ) -> Job:
     """What the memory of one of `processes` of a training depends on.
 
-    Raises UserError where the policy's configuration cannot be had.
+    Raises UserError where the policy's configuration cannot be had, or is none that can be trained
+    where it is not `evaluated` alone.
     """
-    config = find_policy_config(stage.policy.path)
+    found = find_policy_config(stage.policy.path)
+    config = read_as_trainable(found) if evaluated else check_trainable(found, stage.policy.path)
     parts = count_parts(config)
     train_vision = stage.policy.train_vision and adapter_rank is None
     trainable = parts.all - (0 if train_vision else parts.vision)
