@@ -8,7 +8,7 @@ of Qwen2.5-VL's own examples, answered without a thought. How an answer is read 
 `samr1.policy.grammar`'s.
 
 The policy sees a square image in every dialect. So do Seg-Zero's and VisionReasoner's; the others'
-own code keeps the image's proportions (`docs/baselines.md`).
+own code keeps the image's proportions (`config/baselines.md`).
 """
 
 from __future__ import annotations
