@@ -8,7 +8,7 @@ evaluation never retrains.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -47,7 +47,7 @@ class PolicyConfig(Frozen):
     dtype: Literal["float32", "bfloat16"]
     """Number format of the weights in the forward pass."""
     train_vision: bool
-    """Whether the vision tower is trained with the rest."""
+    """Whether the vision tower is trained with the rest; with `train.lora`, by adapters too."""
 
 
 class CacheConfig(Frozen):
@@ -93,6 +93,36 @@ def _one_distribution(value: float) -> float:
     return value
 
 
+# The linear layers of a Qwen2.5-VL, as `transformers` names them. Those of the MLPs have the same
+# names in the language model and in the vision tower.
+AttentionLayer = Literal["q_proj", "k_proj", "v_proj", "o_proj"]  # of the language model
+VisionLayer = Literal["qkv", "proj"]  # of the vision tower alone
+MlpLayer = Literal["gate_proj", "up_proj", "down_proj"]
+Layer = Literal[AttentionLayer, MlpLayer, VisionLayer]
+
+
+class LoraConfig(Frozen):
+    """Adapters that are trained in the place of the weights; without dropout.
+
+    The weights stay those of the reference, which is the same model, its adapters switched off. The
+    trained policy is written merged: whole weights in the policy's dtype, as without adapters.
+    """
+
+    rank: Positive
+    """Rank of each adapter's two matrices."""
+    alpha: Annotated[float, Field(gt=0)]
+    """An adapter's product counts alpha / rank times; often twice the rank."""
+    targets: Annotated[tuple[Layer, ...], Field(min_length=1)]
+    """Which linear layers have one; in the vision tower only with `policy.train_vision`."""
+
+    @model_validator(mode="after")
+    def _each_layer_once(self) -> LoraConfig:
+        for name in self.targets:
+            if self.targets.count(name) > 1:
+                raise refusal("targets", self.targets, f"must name {name} once")
+        return self
+
+
 class TrainConfig(Frozen):
     samples: Positive
     """Training questions that the scale draws, one sentence of each."""
@@ -136,6 +166,10 @@ class TrainConfig(Frozen):
     """Compute each layer's activations again in the backward pass instead of keeping them."""
     zero_stage: Literal[0, 1, 2, 3]
     """DeepSpeed's ZeRO stage."""
+    offload_optimizer: bool = False
+    """Keep AdamW's masters and moments in the host's memory and step there; with ZeRO 1 to 3."""
+    lora: LoraConfig | None = None
+    """Train adapters of low rank (LoRA) and leave the weights as they are; null trains these."""
     checkpoint_steps: Positive
     """Steps from one checkpoint to the next; after the last there always is one."""
 
@@ -148,6 +182,12 @@ class TrainConfig(Frozen):
     def _bounds_are_ordered(self) -> TrainConfig:
         if self.clip_high < self.clip_low:
             raise refusal("clip_high", self.clip_high, f"must be >= clip_low ({self.clip_low:g})")
+        return self
+
+    @model_validator(mode="after")
+    def _offloading_needs_zero(self) -> TrainConfig:
+        if self.offload_optimizer and not self.zero_stage:
+            raise refusal("offload_optimizer", True, "must be false with zero_stage 0; use 1 to 3")
         return self
 
 
@@ -184,6 +224,34 @@ class TrainStage(Frozen):
     segmenter: SegmenterConfig
     reward: RewardConfig
     train: TrainConfig
+
+    @model_validator(mode="after")
+    def _adapters_are_where_training_is(self) -> TrainStage:
+        if self.train.lora is None:
+            return self
+        targets = self.train.lora.targets
+        if self.policy.train_vision and not set(targets) & {
+            *get_args(VisionLayer),
+            *get_args(MlpLayer),
+        }:
+            raise refusal(
+                "policy.train_vision",
+                True,
+                "must be false, because train.lora.targets names no layer of the vision tower",
+            )
+        of_vision = [name for name in targets if name in get_args(VisionLayer)]
+        if of_vision and not self.policy.train_vision:
+            raise refusal(
+                "train.lora.targets",
+                targets,
+                f"must not name {of_vision[0]}, a layer of the vision tower, which "
+                "policy.train_vision: false leaves as it is",
+            )
+        if not set(targets) - set(of_vision):
+            raise refusal(
+                "train.lora.targets", targets, "must name a layer of the language model too"
+            )
+        return self
 
 
 class PredictStage(Frozen):

@@ -93,7 +93,7 @@ class OurStep:
         responses = rollout.groups[0].responses
         rewards = [[trivial_reward(response) for response in responses]]
         with _phase(seconds, "reference"):
-            reference = score_reference(self.reference, rollout, self.stage)
+            reference = score_reference(self.reference, self.engine, rollout, self.stage)
         with _phase(seconds, "update"):
             passes = plan_passes(self.engine, rollout, 1, True, self.stage)
             rates = [self.stage.train.learning_rate] * self.stage.train.updates_per_rollout

@@ -69,7 +69,7 @@ def record(steps: int) -> list[Recorded]:
 
 
 def train_on(
-    world: Path, steps: list[Recorded], zero_stage: int, processes: int
+    world: Path, steps: list[Recorded], zero_stage: int, processes: int, **train: Any
 ) -> tuple[dict[str, Tensor], Tensor]:
     """The weights after the steps, and each step's objective, KL and gradient norm [S, 3]."""
     output = world / f"recorded_{zero_stage}_{processes}.safetensors"
@@ -77,7 +77,7 @@ def train_on(
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     workers = [
-        fork(_train_part, world, steps, zero_stage, rank, processes, port, output)
+        fork(_train_part, world, steps, zero_stage, rank, processes, port, output, train)
         for rank in range(processes)
     ]
     for worker in workers:
@@ -95,13 +95,14 @@ def _train_part(
     processes: int,
     port: int,
     output: Path,
+    train: dict[str, Any],
 ) -> None:
     places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in places.items()})
     os.environ["MASTER_ADDR"] = "127.0.0.1"
     torch.set_num_threads(1)
     join_processes()
-    stage = make_stage(world, zero_stage=zero_stage, tokens_per_pass=60)
+    stage = make_stage(world, zero_stage=zero_stage, tokens_per_pass=60, **train)
     policy = load_policy(world / "policy")
     engine = Engine(policy, stage)
     measured = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samr1.config import RunConfig, parse_config
+from samr1.config import RunConfig, TrainStage, parse_config
 from samr1.config_errors import read_mapping
 from samr1.config_merge import Choice, Experiment, load_experiment
 from samr1.errors import UserError, run_command
@@ -19,7 +19,7 @@ from samr1.train.graph import Graph, describe_graph, only
 from samr1.train.hours import GPUS, SECONDS_TO_LOAD, Gpu, plan_evaluation, plan_step
 from samr1.train.job import Job
 from samr1.train.memory import plan_host, plan_memory
-from samr1.train.room import available_memory, describe_job, does_not_fit
+from samr1.train.room import available_memory, describe_job, does_not_fit, with_rank
 
 
 def main() -> None:
@@ -36,7 +36,12 @@ def main() -> None:
     parser.add_argument("--gpus", type=int, help="of a training job (default: the scale's)")
     parser.add_argument("--gpu", choices=GPUS, default="a100", help="(default: %(default)s)")
     parser.add_argument("--gpu-memory", type=float, metavar="GB", help="(default: the GPU's)")
-    parser.add_argument("--lora-rank", type=int, metavar="R", help="train adapters of this rank")
+    parser.add_argument(
+        "--lora-rank",
+        type=int,
+        metavar="R",
+        help="of train.lora, which it switches on (default: the run's)",
+    )
     arguments = parser.parse_args()
     for name in ("gpus", "gpu_memory", "lora_rank"):
         if (value := getattr(arguments, name)) is not None and value <= 0:
@@ -60,10 +65,8 @@ def _plan(
     if not cuda:
         room = available_memory() / processes
     jobs = {
-        name: describe_job(
-            experiment.runs[name].train_stage(), processes, cuda, arguments.lora_rank
-        )
-        for name in graph.trainings
+        name: describe_job(stage, processes, cuda)
+        for name, stage in _stages(experiment, graph, arguments.lora_rank).items()
     }
     name = max(jobs, key=lambda name: plan_memory(jobs[name]).needed)
     job = jobs[name]
@@ -82,6 +85,12 @@ def _plan(
         print(text, flush=True)
         raise UserError(_full(full[0], choice))
     return text
+
+
+def _stages(experiment: Experiment, graph: Graph, rank: int | None) -> dict[str, TrainStage]:
+    """The trainings, with adapters of `rank` where it is given."""
+    stages = {name: experiment.runs[name].train_stage() for name in graph.trainings}
+    return {name: with_rank(one, rank) if rank else one for name, one in stages.items()}
 
 
 def _full(place: Place, choice: Choice) -> str:

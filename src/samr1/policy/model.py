@@ -20,6 +20,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from samr1.errors import UserError
 from samr1.files import whole_folder
 from samr1.hub import HubName, require
+from samr1.policy.adapter import merged_weights
 from samr1.policy.attention import ATTENTION
 from samr1.policy.meta import policy_class, read_policy_config
 from samr1.policy.prompt import FORMS, Dialect, build_prompt
@@ -235,8 +236,11 @@ def _expand_image_token(ids: list[int], image_token_id: int, count: int) -> list
 
 
 def save_policy(policy: Policy, folder: Path) -> None:
-    """Write the policy as an ordinary `transformers` folder, whole or not at all."""
+    """Write the policy as an ordinary `transformers` folder, whole or not at all.
+
+    Adapters are merged into the weights.
+    """
     with whole_folder(folder) as temporary:
-        policy.model.save_pretrained(temporary)
+        policy.model.save_pretrained(temporary, state_dict=merged_weights(policy.model))
         policy.tokenizer.save_pretrained(temporary)
         policy.image_processor.save_pretrained(temporary)

@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from transformers import Qwen2_5_VLConfig
 
+from samr1.config import LoraConfig, MlpLayer
 from samr1.errors import UserError
 from samr1.policy.meta import CONFIGS, PolicyConfig, read_policy_config
 
@@ -137,15 +138,23 @@ def key_value_width(config: Qwen2_5_VLConfig) -> int:
     return int(text.num_key_value_heads * (text.hidden_size // text.num_attention_heads))
 
 
-def count_adapter(config: Qwen2_5_VLConfig, rank: int) -> int:
-    """The numbers of LoRA adapters of `rank` on every linear layer of the language model.
+def count_adapter(config: Qwen2_5_VLConfig, lora: LoraConfig, vision: bool) -> int:
+    """The numbers of the adapters of `lora`, those of the vision tower where `vision`.
 
     A layer of [in, out] gets in·r + r·out.
     """
-    text = text_of(config)
-    hidden, wide, cached = text.hidden_size, text.intermediate_size, key_value_width(config)
-    ends = 2 * (hidden + hidden) + 2 * (hidden + cached) + 3 * (hidden + wide)
-    return int(text.num_hidden_layers * rank * ends)
+    text, tower = text_of(config), vision_of(config)
+    hidden, cached = text.hidden_size, key_value_width(config)
+    attention = {"q_proj": hidden, "k_proj": cached, "v_proj": cached, "o_proj": hidden}
+    of_text = {name: hidden + out for name, out in attention.items()}
+    of_text |= dict.fromkeys(get_args(MlpLayer), hidden + text.intermediate_size)
+    wide = tower.hidden_size + tower.intermediate_size
+    of_tower = {"qkv": 4 * tower.hidden_size, "proj": 2 * tower.hidden_size}
+    of_tower |= dict.fromkeys(get_args(MlpLayer), wide)
+    ends = text.num_hidden_layers * sum(of_text.get(name, 0) for name in lora.targets)
+    if vision:
+        ends += tower.depth * sum(of_tower.get(name, 0) for name in lora.targets)
+    return int(lora.rank * ends)
 
 
 def count_patches(config: Qwen2_5_VLConfig, image_size: int) -> int:

@@ -29,7 +29,8 @@ def memory_page(name: str, job: Job, memory: Memory, room: float, host: list[Lin
     unit = "GPU" if job.cuda else "process"
     head = (
         f"Memory of a {unit}: training {name}, {job.processes} "
-        f"process{'es' * (job.processes > 1)}, ZeRO stage {job.zero_stage}, "
+        f"process{'es' * (job.processes > 1)}, ZeRO stage {job.zero_stage}"
+        f"{', optimiser offloaded' * job.offload}, {'adapters alone, ' * job.adapter}"
         f"{'' if job.gradient_checkpointing else 'no '}gradient checkpointing, "
         f"{job.questions} question{'s' * (job.questions > 1)} × {job.group_size} responses of up "
         f"to {job.response_tokens:,} tokens, {job.tokens_per_pass:,} tokens a pass"
@@ -54,7 +55,7 @@ def memory_page(name: str, job: Job, memory: Memory, room: float, host: list[Lin
             f"{head} (GB = 10⁹ bytes)",
             _table([("what", "arithmetic", "GB"), *rows]),
             fits,
-            "Memory of the host while the models are loaded",
+            "Memory of the host, at most while the models are loaded",
             _table([("what", "arithmetic", "GB"), *beside]),
         ]
     )

@@ -99,7 +99,7 @@ def _training(experiment: Experiment, graph: Graph, job: Job) -> list[Line]:
             times * job.trainable * 12,
         )
     ]
-    numbers = job.trainable if job.adapter else count_parts(job.policy).all
+    numbers = count_parts(job.policy).all  # adapters are merged
     policies = sum(graph.trainings.values())
     lines.append(
         Line(

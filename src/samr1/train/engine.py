@@ -19,10 +19,16 @@ from torch import Tensor, nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from samr1.config import TrainStage
+from samr1.policy.adapter import add_adapter
 from samr1.policy.model import Policy, Question
 from samr1.rollout.logprobs import ResponseLogprobs, response_logprobs
 from samr1.rollout.packing import Responses
 from samr1.train.state import load_optimizer_tensors, optimizer_tensors
+
+
+def _offloading() -> dict[str, Any]:
+    """What DeepSpeed is told to keep AdamW's states in the host's memory."""
+    return {"offload_optimizer": {"device": "cpu", "pin_memory": torch.cuda.is_available()}}
 
 
 class _Scorer(nn.Module):
@@ -109,17 +115,25 @@ class Engine:
     def __init__(self, policy: Policy, stage: TrainStage) -> None:
         """Wrap `policy`, which stays the same object: after a step its weights are the new ones.
 
+        With `stage.train.lora` it gets adapters, and only they are trained.
         Call `join_processes` first, and load the policy on the device that it returns.
         """
         config = stage.train
-        policy.model.model.visual.requires_grad_(stage.policy.train_vision)
+        if config.lora is None:
+            policy.model.model.visual.requires_grad_(stage.policy.train_vision)
+        else:
+            add_adapter(policy.model, config.lora, stage.policy.train_vision, stage.seed)
         self._scorer = _Scorer(policy, config.temperature, config.gradient_checkpointing)
         self._trainable = [weight for weight in policy.model.parameters() if weight.requires_grad]
         self._zero_stage = config.zero_stage
         self.rank, self.processes = dist.get_rank(), dist.get_world_size()
         self._norm = float("nan")
         optimizer = torch.optim.AdamW(
-            self._trainable, lr=config.learning_rate, weight_decay=config.weight_decay
+            self._trainable,
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            # On a CPU the plain kind goes through the states ten times a step.
+            fused=config.offload_optimizer,
         )
         own_norm = config.zero_stage == 0 and stage.policy.dtype == "float32"
         if own_norm:
@@ -132,7 +146,14 @@ class Engine:
             config={
                 "train_micro_batch_size_per_gpu": 1,
                 "managed_gradient_accumulation": False,
-                "zero_optimization": {"stage": config.zero_stage, "reduce_bucket_size": bucket},
+                "zero_optimization": {
+                    "stage": config.zero_stage,
+                    "reduce_bucket_size": bucket,
+                    **(_offloading() if config.offload_optimizer else {}),
+                },
+                # DeepSpeed's own AdamW for the host would be compiled for half a minute, on a
+                # machine that has a compiler; torch's is as exact and has the same states.
+                "zero_force_ds_cpu_optimizer": False,
                 "bf16": {"enabled": stage.policy.dtype == "bfloat16"},
                 "gradient_clipping": 0.0 if own_norm else config.max_grad_norm,
                 "steps_per_print": 2**31,

@@ -2,8 +2,9 @@
 
 Start it with `python -m samr1.cli.train_policy`. Section 3 of the paper, with the choices that it
 leaves open: the old log-probabilities are the first update's own; the reference is the initial
-policy; its KL is also measured where its coefficient is 0; every update takes all questions of the
-step, and questions weigh the same however they fall into passes and processes.
+policy (with adapters, the policy without them); its KL is also measured where its coefficient is 0;
+every update takes all questions of the step, and questions weigh the same however they fall into
+passes and processes.
 """
 
 from __future__ import annotations
@@ -174,9 +175,10 @@ def _keep(
     folder: Path, models: _Models, rows: list[Sample], images: ImageStore, stage: TrainStage
 ) -> Checkpoints:
     engine = models.engine
-    # The reference is the policy that training starts from.
+    # The reference is the policy that training starts from; with adapters, which are new as yet.
     weights = {"policy": models.reference.model, "segmenter": models.segmenter.model}
-    found = [digest_inputs(rows, images.path, **weights)] if engine.rank == 0 else []
+    with engine.whole_weights():
+        found = [digest_inputs(rows, images.path, **weights)] if engine.rank == 0 else []
     return Checkpoints(folder, engine, stage, engine.gather(found)[0])
 
 
@@ -210,8 +212,10 @@ def _load_models(stage: TrainStage) -> _Models:
     device = join_processes()
     check_room(stage, device, dist.get_world_size())
     policy = load_policy(stage.policy.path, stage.policy.dtype, device)
-    reference = load_policy(stage.policy.path, stage.policy.dtype, device)
-    reference.model.requires_grad_(False)
+    reference = policy  # its adapters switched off
+    if stage.train.lora is None:
+        reference = load_policy(stage.policy.path, stage.policy.dtype, device)
+        reference.model.requires_grad_(False)
     segmenter = Segmenter.load(
         stage.segmenter.path, stage.segmenter.image_size, device, stage.segmenter.cache
     )
@@ -231,7 +235,7 @@ def _step(
         judged = judge_groups(models.segmenter, batch, rollout.texts, stage)
         advantages = advantages_of(judged)
     with clock.phase("reference"):
-        reference = score_reference(models.reference, rollout, stage)
+        reference = score_reference(models.reference, engine, rollout, stage)
     with clock.phase("update"):
         passes = plan_passes(engine, rollout, batch.in_step, batch.counts, stage)
         rates = [rate] * stage.train.updates_per_rollout

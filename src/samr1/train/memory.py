@@ -75,11 +75,12 @@ def plan_memory(job: Job) -> Memory:
         "forward and backward": _gradients(job, passing=True) + _bucket(job) + backward(job),
         "optimiser step": _gradients(job, passing=False) + _step(job),
     }
-    return Memory(states(job), phases, job.cuda)
+    # Without a GPU the host's memory is the one that all of it comes from.
+    return Memory(states(job) + ([] if job.cuda else offloaded(job)), phases, job.cuda)
 
 
 def states(job: Job) -> list[Line]:
-    """Weights, master weights, moments, reference and segmenter."""
+    """Weights, master weights, moments, reference and segmenter, where they are not offloaded."""
     number, weights = job.number_bytes, count_parts(job.policy).all
     own, trained = _share(job), f"{job.trainable:,}"
     held = weights + job.trainable if job.adapter else weights
@@ -89,20 +90,46 @@ def states(job: Job) -> list[Line]:
     lines = [Line("policy weights", f"{held:,} × {number} B" + _by(split), held * number / split)]
     if not job.adapter:
         lines.append(Line("reference weights", f"{weights:,} × {number} B", weights * number))
-    if master:
+    if master and not job.offload:
         lines.append(Line("float32 master weights", f"{trained} × 4 B" + own[1], 4 * own[0]))
-    lines.append(Line("AdamW's two moments", f"{trained} × 8 B" + own[1], 8 * own[0]))
-    if job.zero_stage == 3:
+    if not job.offload:
+        lines.append(Line("AdamW's two moments", f"{trained} × 8 B" + own[1], 8 * own[0]))
+    if job.zero_stage == 3 and not job.offload:
         gradients = f"{trained} × {number} B" + own[1]
         lines.append(Line("gradients", gradients, number * own[0]))
+    if job.zero_stage == 3:
         lines.append(_bucket_line(job))
     sam = job.segmenter.weights
     lines.append(Line("segmenter weights", f"{sam // 4:,} × 4 B", sam))
     return lines
 
 
+def offloaded(job: Job) -> list[Line]:
+    """AdamW's states of one process in the host's memory, with what DeepSpeed keeps beside them.
+
+    Masters are copies even in float32. Gradients are summed there over an update's passes in the
+    weights' format, and once more in float32 for the step. Stages 1 and 2 also keep a buffer in the
+    weights' format, through which the new weights go to the GPU.
+    """
+    if not job.offload:
+        return []
+    number, (part, by) = job.number_bytes, _share(job)
+    sizes = {
+        "float32 master weights": 4,
+        "AdamW's two moments": 8,
+        "gradients, summed": number,
+        "gradients in float32": 4,
+    }
+    if job.zero_stage < 3:
+        sizes["weights on their way back"] = number
+    return [
+        Line(f"{what}, offloaded", f"{job.trainable:,} × {size} B{by}", part * size)
+        for what, size in sizes.items()
+    ]
+
+
 def plan_host(job: Job) -> list[Line]:
-    """The host's memory of one process: the most that is there while a model is loaded.
+    """The host's memory of one process with a GPU: while a model is loaded, and AdamW's states.
 
     Policy and reference are loaded one after the other and moved to the GPU.
     """
@@ -119,6 +146,7 @@ def plan_host(job: Job) -> list[Line]:
             f"3 × {(images + pixels) / 1e6:,.0f} MB",
             3 * (images + pixels),
         ),
+        *(offloaded(job) if job.cuda else []),
     ]
 
 
@@ -135,9 +163,10 @@ def _by(split: int) -> str:
 def _gradients(job: Job, passing: bool) -> list[Line]:
     """Gradients of an update, in the weights' format; stage 3's are states.
 
-    While a pass is `passing`, stage 2 holds its part of the sum of the earlier ones and of the new.
+    While a pass is `passing`, stage 2 holds its part of the sum of the earlier ones and of the new;
+    offloaded, it sends each away as it comes.
     """
-    if job.zero_stage == 3:
+    if job.zero_stage == 3 or (job.zero_stage == 2 and job.offload):
         return []
     number, split = job.number_bytes, job.processes if job.zero_stage == 2 else 1
     twice = passing and job.zero_stage == 2 and job.passes > 1
@@ -159,6 +188,8 @@ def _bucket_line(job: Job) -> Line:
 
 def _step(job: Job) -> list[Line]:
     """What the optimiser step needs beside states and gradients."""
+    if job.offload:
+        return []  # the host's
     number, (part, by) = job.number_bytes, _share(job)
     sizes = f"{job.trainable:,}{by}"
     if job.zero_stage == 3 and part > SUB_GROUP:

@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
-from samr1.config import TrainStage
+from samr1.config import AttentionLayer, LoraConfig, MlpLayer, TrainStage
 from samr1.errors import UserError
 from samr1.policy.parts import (
     check_trainable,
@@ -21,11 +21,11 @@ from samr1.policy.parts import (
     read_as_trainable,
 )
 from samr1.segmenter.size import find_segmenter_size
-from samr1.train.job import Job
-from samr1.train.memory import PROMPT_TEXT_TOKENS, Memory, plan_memory
+from samr1.train.job import Job, total
+from samr1.train.memory import PROMPT_TEXT_TOKENS, Memory, plan_host, plan_memory
 
-# The rank of the adapters that are tried; at 3B to 72B they are one to two hundredths of the model.
-_RANK = 64
+# The adapters that are tried; at 3B to 72B they are one to two hundredths of the model.
+_LORA = LoraConfig(rank=64, alpha=128, targets=(*get_args(AttentionLayer), *get_args(MlpLayer)))
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,19 @@ class Change:
     memory: Memory
 
 
+def with_rank(stage: TrainStage, rank: int) -> TrainStage:
+    """`stage` with adapters of `rank`: its own, or on all linear layers of the language model."""
+    if stage.train.lora is not None:
+        lora, policy = stage.train.lora, stage.policy
+    else:
+        lora, policy = _LORA, stage.policy.model_copy(update={"train_vision": False})
+    lora = lora.model_copy(update={"rank": rank})
+    train = stage.train.model_copy(update={"lora": lora})
+    return stage.model_copy(update={"policy": policy, "train": train})
+
+
 def describe_job(
-    stage: TrainStage,
-    processes: int,
-    cuda: bool,
-    adapter_rank: int | None = None,
-    *,
-    evaluated: bool = False,
+    stage: TrainStage, processes: int, cuda: bool, *, evaluated: bool = False
 ) -> Job:
     """What the memory of one of `processes` of a training depends on.
 
@@ -52,7 +58,7 @@ def describe_job(
     found = find_policy_config(stage.policy.path)
     config = read_as_trainable(found) if evaluated else check_trainable(found, stage.policy.path)
     parts = count_parts(config)
-    train_vision = stage.policy.train_vision and adapter_rank is None
+    train_vision, lora = stage.policy.train_vision, stage.train.lora
     trainable = parts.all - (0 if train_vision else parts.vision)
     return Job(
         policy=config,
@@ -60,11 +66,12 @@ def describe_job(
         segmenter_size=stage.segmenter.image_size,
         image_size=stage.policy.image_size,
         number_bytes=2 if stage.policy.dtype == "bfloat16" else 4,
-        trainable=count_adapter(config, adapter_rank) if adapter_rank else trainable,
-        adapter=adapter_rank is not None,
+        trainable=count_adapter(config, lora, train_vision) if lora else trainable,
+        adapter=lora is not None,
         train_vision=train_vision,
         processes=processes,
         zero_stage=stage.train.zero_stage,
+        offload=stage.train.offload_optimizer,
         gradient_checkpointing=stage.train.gradient_checkpointing,
         tokens_per_pass=stage.train.tokens_per_pass,
         group_size=stage.train.group_size,
@@ -78,7 +85,7 @@ def describe_job(
 def find_changes(job: Job, room: float, hardware: bool) -> list[Change]:
     """Changes that make `job` need no more than `room` bytes, the mildest first.
 
-    One setting, or where none is enough, two. With `hardware`, more GPUs and adapters count too.
+    One setting, or where none is enough, two. With `hardware`, more GPUs count too.
     """
     single = list(_changes(job, hardware))
     for several in (1, 2):
@@ -112,21 +119,32 @@ def _changes(job: Job, hardware: bool) -> Iterator[tuple[str, str, dict[str, Any
             yield name, f"{name}: {tokens}", {"tokens_per_pass": tokens}
     for stage in range(job.zero_stage + 1, 4):
         yield "train.zero_stage", f"train.zero_stage: {stage}", {"zero_stage": stage}
-    if job.train_vision:
+    if job.cuda and not job.offload:
+        words = "train.offload_optimizer: true"
+        if job.zero_stage:
+            yield "train.offload_optimizer", words, {"offload": True}
+        else:
+            name, words = "train.zero_stage", f"train.zero_stage: 1 with {words}"
+            yield name, words, {"offload": True, "zero_stage": 1}
+    if job.train_vision and not job.adapter:
         trainable = job.trainable - count_parts(job.policy).vision
-        name, changed = "policy.train_vision", {"train_vision": False, "trainable": trainable}
-        yield name, f"{name}: false", changed
+        name = "policy.train_vision"
+        yield name, f"{name}: false", {"train_vision": False, "trainable": trainable}
     for limit in _halves(job.response_tokens, 128):
         name = "train.max_response_tokens"
         yield name, f"{name}: {limit}", {"response_tokens": limit}
     for size in _halves(job.group_size, 2):
         yield "train.group_size", f"train.group_size: {size}", {"group_size": size}
+    if not job.adapter:
+        adapter = count_adapter(job.policy, _LORA, False)
+        words = f"train.lora of rank {_LORA.rank} with policy.train_vision: false"
+        yield (
+            "train.lora",
+            words,
+            {"adapter": True, "trainable": adapter, "train_vision": False},
+        )
     if not hardware:
         return
-    if not job.adapter:
-        adapter = count_adapter(job.policy, _RANK)
-        changed = {"adapter": True, "trainable": adapter, "train_vision": False}
-        yield "adapters", f"LoRA adapters of rank {_RANK} (--lora-rank {_RANK})", changed
     for times in (2, 4, 8):
         processes = times * job.processes
         questions = -(-job.questions // times)
@@ -144,8 +162,8 @@ def check_room(stage: TrainStage, device: torch.device, processes: int) -> None:
     """Refuse a training that does not fit into the memory of `device`, before a model is loaded.
 
     On a GPU it is compared with the whole memory, what fragmentation may take left out, and on a
-    CPU with what is available, shared by the `processes`. Raises UserError that names the setting
-    to change.
+    CPU with what is available, shared by the `processes`; what is offloaded from GPUs, with what is
+    available too. Raises UserError that names the setting to change.
     """
     job = describe_job(stage, processes, device.type == "cuda")
     memory = plan_memory(job)
@@ -157,6 +175,14 @@ def check_room(stage: TrainStage, device: torch.device, processes: int) -> None:
     needed = memory.tensors + sum(line.bytes for line in memory.allowances[:1])
     if needed > room:
         raise UserError(does_not_fit(stage.name, job, memory, needed, room, hardware=False))
+    if job.cuda and job.offload:
+        host, there = processes * total(plan_host(job)), available_memory()
+        if host > there:
+            raise UserError(
+                f"training {stage.name} with train.offload_optimizer needs {host / 1e9:.1f} GB of "
+                f"the host's memory and {there / 1e9:.1f} GB are available; set it to false, or "
+                "train adapters (train.lora)."
+            )
 
 
 def does_not_fit(

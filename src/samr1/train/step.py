@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,7 @@ from samr1.config import TrainStage
 from samr1.errors import UserError
 from samr1.grpo.advantage import group_advantages
 from samr1.grpo.objective import policy_objective
+from samr1.policy.adapter import adapter_off
 from samr1.policy.model import Policy, Question
 from samr1.rollout.inputs import encode_images
 from samr1.rollout.logprobs import ResponseLogprobs, response_logprobs_in_passes
@@ -37,7 +39,8 @@ class Rollout:
     """The questions of one process in one step, with their sampled groups.
 
     `texts` [Q][G] are the responses as text, special tokens left out. `image_features` are those of
-    the questions where the vision tower is frozen and they stay true; else None.
+    the questions where the vision tower is frozen, without adapters too, and they stay true for
+    every update and the reference; else None.
     """
 
     questions: list[Question]
@@ -84,17 +87,24 @@ def advantages_of(judged: Sequence[Sequence[Judged]]) -> Tensor:
     return group_advantages(torch.tensor(rewards, dtype=torch.float32))
 
 
-def score_reference(reference: Policy, rollout: Rollout, stage: TrainStage) -> Tensor:
-    """The reference's log-probabilities [Q, G, T] of the responses, once a step."""
-    return response_logprobs_in_passes(
-        reference.model,
-        rollout.questions,
-        rollout.responses,
-        temperature=stage.train.temperature,
-        blocked_token_ids=reference.blocked_token_ids,
-        tokens_per_pass=stage.train.tokens_per_pass,
-        image_features=rollout.image_features,
-    )
+def score_reference(
+    reference: Policy, engine: Engine, rollout: Rollout, stage: TrainStage
+) -> Tensor:
+    """The reference's log-probabilities [Q, G, T] of the responses, once a step.
+
+    With adapters `reference` is the policy itself, and they are switched off meanwhile.
+    """
+    whole = engine.whole_weights() if stage.train.lora else nullcontext()
+    with whole, adapter_off(reference.model):
+        return response_logprobs_in_passes(
+            reference.model,
+            rollout.questions,
+            rollout.responses,
+            temperature=stage.train.temperature,
+            blocked_token_ids=reference.blocked_token_ids,
+            tokens_per_pass=stage.train.tokens_per_pass,
+            image_features=rollout.image_features,
+        )
 
 
 @dataclass(frozen=True)

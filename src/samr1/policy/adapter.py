@@ -1,0 +1,102 @@
+"""Adapters of low rank (LoRA) in a policy: put in, switched off, merged into its weights.
+
+`peft` puts them into the model itself, which stays the `transformers` class that it was, so that
+rollout, packing and gradient checkpointing go through them without knowing. There is no dropout:
+the rollout and the update must mean one distribution.
+
+Adapters have the policy's own dtype, as all weights of a forward pass do. In bfloat16 DeepSpeed
+keeps their masters and moments in float32, where updates of 1e-6 add up; the product starts at 0,
+near which bfloat16 is as fine as anywhere. Adapters in float32 would turn every adapted layer's
+activations into float32, which is memory, and DeepSpeed refuses models of two dtypes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, get_args
+
+import torch
+from torch import Tensor, nn
+from transformers import Qwen2_5_VLForConditionalGeneration
+
+from samr1.config import LoraConfig, VisionLayer
+
+_BASE, _OWN = ".base_layer.", ".lora_"  # in the names of an adapted layer's weights
+
+
+def add_adapter(
+    model: Qwen2_5_VLForConditionalGeneration, config: LoraConfig, vision: bool, seed: int
+) -> None:
+    """Put adapters into `model` and let them alone have gradients.
+
+    Into the language model's layers that `config` names and, with `vision`, into those of the
+    vision tower's blocks. They change nothing yet: their product is 0. What is drawn depends on
+    `seed` alone.
+    """
+    import peft  # seconds, and most trainings have none
+
+    adapters = peft.LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,  # type: ignore[arg-type]
+        lora_dropout=0.0,
+        target_modules=adapted_layers(model, config, vision),
+    )
+    with torch.random.fork_rng(devices=[]):  # `peft` draws them on the CPU
+        torch.manual_seed(seed)
+        peft.inject_adapter_in_model(adapters, model)
+
+
+def adapted_layers(
+    model: Qwen2_5_VLForConditionalGeneration, config: LoraConfig, vision: bool
+) -> list[str]:
+    """The names in `model` of the linear layers that `config` names."""
+    parts = {"model.language_model.layers": set(config.targets) - set(get_args(VisionLayer))}
+    if vision:
+        parts["model.visual.blocks"] = set(config.targets)
+    return [
+        f"{part}.{name}"
+        for part, wanted in parts.items()
+        for name, layer in model.get_submodule(part).named_modules()
+        if isinstance(layer, nn.Linear) and name.rpartition(".")[2] in wanted
+    ]
+
+
+@contextmanager
+def adapter_off(model: Qwen2_5_VLForConditionalGeneration) -> Iterator[None]:
+    """While it is open, `model` is what it was before it got adapters, where it has some."""
+    layers = _layers(model)
+    for _, layer in layers:
+        layer.enable_adapters(False)
+    try:
+        yield
+    finally:
+        for _, layer in layers:
+            layer.enable_adapters(True)
+
+
+@torch.no_grad()
+def merged_weights(model: Qwen2_5_VLForConditionalGeneration) -> dict[str, Tensor]:
+    """The state dict of `model` as an ordinary one, each adapter's product added to its weight.
+
+    The sum is taken in float32 and rounded once, to the weight's dtype; what was adapted is on the
+    CPU, because a GPU that held the policy for training need not hold it twice.
+    """
+    state = {
+        name.replace(_BASE, "."): weight
+        for name, weight in model.state_dict().items()
+        if _OWN not in name
+    }
+    for name, layer in _layers(model):
+        (adapter,) = layer.active_adapters
+        down, up = layer.lora_A[adapter].weight.float(), layer.lora_B[adapter].weight.float()
+        weight = state[f"{name}.weight"]
+        whole = weight.float().addmm(up, down, alpha=layer.scaling[adapter])
+        state[f"{name}.weight"] = whole.to(weight.dtype).cpu()
+    return state
+
+
+def _layers(model: nn.Module) -> list[tuple[str, Any]]:
+    """The adapted layers of `model` with their names; none before `add_adapter`."""
+    named = model.named_modules()
+    return [(name, layer) for name, layer in named if hasattr(layer, "lora_A")]
