@@ -8,6 +8,7 @@ os.environ.setdefault("LOCAL_RANK", "0")
 os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
 import deepspeed.runtime.zero.muon.original_muon  # noqa: F401 (seconds, at the first engine)
+import peft  # noqa: F401
 import torch.utils.tensorboard  # noqa: F401
 import training_world  # noqa: F401
 

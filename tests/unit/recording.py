@@ -101,6 +101,16 @@ def _train_part(
     os.environ.update({name: str(value) for name, value in places.items()})
     os.environ["MASTER_ADDR"] = "127.0.0.1"
     torch.set_num_threads(1)
+    weights, measured = take_steps(world, steps, zero_stage, **train)
+    if rank == 0:
+        save_file({**weights, "measured": measured}, output)
+    torch.distributed.destroy_process_group()
+
+
+def take_steps(
+    world: Path, steps: list[Recorded], zero_stage: int, **train: Any
+) -> tuple[dict[str, Tensor], Tensor]:
+    """What `train_on` gives, by this process and those of its group."""
     join_processes()
     stage = make_stage(world, zero_stage=zero_stage, tokens_per_pass=60, **train)
     policy = load_policy(world / "policy")
@@ -109,10 +119,8 @@ def _train_part(
     for number, step in enumerate(steps):
         measured.append(_take(engine, policy, step, number + 1, stage))
     with engine.whole_weights():
-        if rank == 0:
-            weights = {name: one.clone() for name, one in policy.model.state_dict().items()}
-            save_file({**weights, "measured": torch.tensor(measured, dtype=torch.float64)}, output)
-    torch.distributed.destroy_process_group()
+        weights = {name: one.clone() for name, one in policy.model.state_dict().items()}
+    return weights, torch.tensor(measured, dtype=torch.float64)
 
 
 def _take(engine: Engine, policy: Policy, step: Recorded, number: int, stage: Any) -> list[float]:

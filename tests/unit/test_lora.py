@@ -9,7 +9,7 @@ import peft
 import pytest
 import torch
 from interrupting import Interruption, kept_steps, last_line, results_of, train
-from recording import apart, record, train_on
+from recording import apart, record, take_steps, train_on
 from test_engine import make_rollout
 from test_resume import start_engine, take_step
 from test_rollout import plain_logprobs
@@ -19,7 +19,7 @@ from training_world import make_stage, make_world
 from samr1.config import LoraConfig, TrainStage, parse_config
 from samr1.errors import UserError
 from samr1.files import read_table
-from samr1.policy.adapter import adapter_off, add_adapter
+from samr1.policy.adapter import adapter_off, add_adapter, merged_weights
 from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.rollout.logprobs import response_logprobs
 from samr1.train import loop
@@ -132,6 +132,25 @@ def test_switched_off_it_is_the_base_and_merged_it_is_the_adapted(
     assert trainable and all(".lora_" in name for name in trainable)
 
 
+def test_merging_says_what_rounding_takes(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = load_policy(world / "policy", "bfloat16")
+    add_adapter(policy.model, LoraConfig(**LORA), False, seed=0)
+    capsys.readouterr()
+    merged_weights(policy.model)
+    assert capsys.readouterr().err == ""  # nothing was changed, and nothing is lost
+    stir(policy)
+    weights = merged_weights(policy.model)
+    assert {weight.dtype for weight in weights.values()} == {torch.bfloat16}
+    assert capsys.readouterr().err == ""
+    with torch.no_grad():
+        for name, weight in policy.model.named_parameters():
+            if "lora_B" in name:
+                weight.mul_(1e-4)
+    merged_weights(policy.model)
+    said = capsys.readouterr().err
+    assert said.startswith("merged: of what the adapters change, rounding to torch.bfloat16 keeps")
+
+
 def test_what_is_drawn_depends_on_the_seed_alone(world: Path) -> None:
     def drawn(seed: int) -> Tensor:
         policy = load_policy(world / "policy")
@@ -241,19 +260,19 @@ def test_a_training_is_reproducible_and_goes_on_after_a_kill(world: Path, tmp_pa
 
 def test_processes_train_adapters_as_one(world: Path) -> None:
     steps = record(2)
-    plain = train_on(world, steps, 0, 1, lora=LORA)
+    plain = take_steps(world, steps, 0, lora=LORA)
     assert float(plain[1][:, 2].min()) > 0
-    for zero_stage in (2, 3):
-        parts = train_on(world, steps, zero_stage, 2, lora=LORA)
+    for zero_stage, offload in ((2, True), (3, False)):
+        parts = train_on(world, steps, zero_stage, 2, lora=LORA, offload_optimizer=offload)
         differences = apart(parts, plain)
         assert max(differences) < 1e-5, (zero_stage, differences)
 
 
 def test_an_offloaded_optimizer_takes_the_same_steps(world: Path) -> None:
     steps = record(2)
-    plain = train_on(world, steps, 0, 1)
-    for zero_stage, processes in ((1, 1), (2, 2), (3, 1)):
-        offloaded = train_on(world, steps, zero_stage, processes, offload_optimizer=True)
+    plain = take_steps(world, steps, 0)
+    for zero_stage in (1, 2, 3):
+        offloaded = take_steps(world, steps, zero_stage, offload_optimizer=True)
         differences = apart(offloaded, plain)
         assert max(differences) < 1e-5, (zero_stage, differences)
 

@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -18,8 +18,10 @@ from training_world import make_stage
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from samr1.cli import plan
+from samr1.config import Layer, LoraConfig
 from samr1.config_merge import load_experiment
 from samr1.errors import UserError, run_command
+from samr1.policy.adapter import adapted_layers
 from samr1.policy.model import encode_question
 from samr1.policy.parts import count_adapter, count_parts, find_policy_config
 from samr1.rollout import logprobs
@@ -30,8 +32,8 @@ from samr1.train.activations import LOGITS_AT_ONCE, kept_activations
 from samr1.train.engine import Engine, _Scorer, join_processes
 from samr1.train.graph import describe_graph
 from samr1.train.job import Job, total
-from samr1.train.memory import plan_memory, states
-from samr1.train.room import check_room, describe_job, find_changes
+from samr1.train.memory import plan_memory
+from samr1.train.room import check_room, describe_job, find_changes, with_rank
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,10 +60,18 @@ def test_parts_and_adapters_are_counted_as_the_models_have_them() -> None:
         parts = count_parts(config)
         assert parts.all == sum(weight.numel() for weight in model.parameters())
         assert parts.vision == sum(w.numel() for w in model.model.visual.parameters()) == visual
-        layers = model.model.language_model.layers.modules()
-        linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
-        adapters = sum(8 * (layer.in_features + layer.out_features) for layer in linear)
-        assert count_adapter(config, 8) == adapters
+        for targets, vision in (
+            (get_args(Layer), True),
+            (get_args(Layer), False),
+            (("q_proj", "v_proj", "down_proj"), False),
+            (("k_proj", "qkv", "up_proj"), True),
+        ):
+            lora = LoraConfig(rank=8, alpha=16, targets=targets)
+            linear: list[Any] = [
+                model.get_submodule(name) for name in adapted_layers(model, lora, vision)
+            ]
+            adapters = sum(8 * (layer.in_features + layer.out_features) for layer in linear)
+            assert count_adapter(config, lora, vision) == adapters
 
 
 def test_a_local_folder_wins_and_an_unreadable_one_is_named(tmp_path: Path) -> None:
@@ -97,6 +107,7 @@ def job_of(policy: Any, **changes: Any) -> Job:
         trainable=sum(weight.numel() for weight in policy.model.parameters()),
         adapter=False,
         train_vision=True,
+        offload=False,
         processes=1,
         zero_stage=0,
         gradient_checkpointing=False,
@@ -120,17 +131,23 @@ def live_bytes() -> int:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "zero_stage"),
-    [("float32", 0), ("float32", 2), *(("bfloat16", stage) for stage in range(4))],
+    ("dtype", "zero_stage", "offload"),
+    [
+        ("float32", 0, False),
+        ("float32", 2, False),
+        *(("bfloat16", stage, False) for stage in range(4)),
+        *(("bfloat16", stage, True) for stage in range(1, 4)),
+        ("float32", 3, True),
+    ],
 )
 def test_states_and_gradients_are_as_many_bytes_as_deepspeed_holds(
-    dtype: str, zero_stage: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    dtype: str, zero_stage: int, offload: bool, tmp_path: Path
 ) -> None:
     join_processes()
     before = live_bytes()
     policy = tiny_policy(hidden=128, layers=3)
     policy.model.to(getattr(torch, dtype))
-    stage = make_stage(tmp_path, zero_stage=zero_stage)
+    stage = make_stage(tmp_path, zero_stage=zero_stage, offload_optimizer=offload)
     stage = stage.model_copy(update={"policy": stage.policy.model_copy(update={"dtype": dtype})})
     engine = Engine(policy, stage)
     question = encode_question(policy, random_image(0), "a ball", "sam_r1")
@@ -141,15 +158,16 @@ def test_states_and_gradients_are_as_many_bytes_as_deepspeed_holds(
 
     add_gradients()
     engine.step(1e-3)
-    job = job_of(policy, zero_stage=zero_stage)
-    there = {line.what: line.bytes for line in states(job)}
+    job = job_of(policy, zero_stage=zero_stage, offload=offload)
+    there = {line.what: line.bytes for line in plan_memory(job).states}
     there.pop("reference weights")
     # Not there at all times.
     bucket = there.pop("reduction bucket", 0.0)
     assert live_bytes() - before - bucket == pytest.approx(sum(there.values()), rel=0.03)
     add_gradients()
     added = {line.what: line.bytes for line in plan_memory(job).phases["forward and backward"]}
-    bucket += added["reduction bucket"] if zero_stage == 1 else 0.0  # stage 2's is gone by now
+    if zero_stage == 1 and not offload:  # the others' are gone by now
+        bucket += added["reduction bucket"]
     there["new gradients"] = added.get("gradients", 0.0)
     assert live_bytes() - before - bucket == pytest.approx(sum(there.values()), rel=0.03)
 
@@ -192,7 +210,7 @@ def test_the_chunk_of_logits_is_the_one_that_is_planned() -> None:
 
 def paper_job(run: str, processes: int, rank: int | None = None) -> Job:
     stage = load_experiment(ROOT / "config", "paper").runs[run].train_stage()
-    return describe_job(stage, processes, True, rank)
+    return describe_job(with_rank(stage, rank) if rank else stage, processes, True)
 
 
 def test_the_paper_fits_its_machine_and_adapters_fit_one_of_48_gb() -> None:
@@ -206,7 +224,11 @@ def test_3b_does_not_fit_one_gpu_of_80_gb_and_what_makes_it_fit_is_named() -> No
     # Without any activation: weights, reference, masters and moments, then the step's float32.
     assert plan_memory(job).needed > 3_754_622_976 * (2 + 2 + 4 + 8 + 2 + 2 + 4 + 4)
     words = [change.words for change in find_changes(job, 80e9, hardware=True)]
-    assert words == ["LoRA adapters of rank 64 (--lora-rank 64)", "2 GPUs"]
+    assert words == [
+        "train.offload_optimizer: true",
+        "train.lora of rank 64 with policy.train_vision: false",
+        "2 GPUs",
+    ]
     assert plan_memory(replace(job, processes=2, questions=8)).needed <= 80e9
 
 
@@ -275,7 +297,7 @@ def test_a_plan_is_printed_with_its_arithmetic(
     assert "It does not fit." in printed.out
     assert printed.err.startswith("error: training qwen2.5vl_3b needs ")
     assert printed.err.count("\n") == 1
-    assert "--lora-rank 64" in printed.err
+    assert "train.lora of rank 64 with policy.train_vision: false" in printed.err
 
 
 def test_a_plan_refuses_what_is_no_choice(
