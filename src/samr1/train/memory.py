@@ -107,9 +107,9 @@ def states(job: Job) -> list[Line]:
 def offloaded(job: Job) -> list[Line]:
     """AdamW's states of one process in the host's memory, with what DeepSpeed keeps beside them.
 
-    Masters are copies even in float32. Gradients are summed there over an update's passes in the
-    weights' format, and once more in float32 for the step. Stages 1 and 2 also keep a buffer in the
-    weights' format, through which the new weights go to the GPU.
+    Masters are copies even in float32. Stages 2 and 3 sum the gradients of an update's passes
+    there, in the weights' format, and all have them in float32 for the step. Through a buffer in
+    the weights' format the new ones of stages 1 and 2 go to the GPU.
     """
     if not job.offload:
         return []
@@ -117,9 +117,10 @@ def offloaded(job: Job) -> list[Line]:
     sizes = {
         "float32 master weights": 4,
         "AdamW's two moments": 8,
-        "gradients, summed": number,
         "gradients in float32": 4,
     }
+    if job.zero_stage > 1:
+        sizes["gradients, summed"] = number
     if job.zero_stage < 3:
         sizes["weights on their way back"] = number
     return [
@@ -163,12 +164,16 @@ def _by(split: int) -> str:
 def _gradients(job: Job, passing: bool) -> list[Line]:
     """Gradients of an update, in the weights' format; stage 3's are states.
 
-    While a pass is `passing`, stage 2 holds its part of the sum of the earlier ones and of the new;
-    offloaded, it sends each away as it comes.
+    While a pass is `passing`, stage 2 holds its part of the sum of the earlier ones and of the new.
+    Offloaded, it sends each away as it comes, by way of a buffer for the largest.
     """
-    if job.zero_stage == 3 or (job.zero_stage == 2 and job.offload):
+    if job.zero_stage == 3:
         return []
     number, split = job.number_bytes, job.processes if job.zero_stage == 2 else 1
+    if job.zero_stage == 2 and job.offload:
+        largest = 0 if job.adapter else count_parts(job.policy).embedding
+        words = f"{largest:,} × {number} B × 2"
+        return [Line("the largest gradient on its way", words, 2 * largest * number)]
     twice = passing and job.zero_stage == 2 and job.passes > 1
     words = f"{job.trainable:,} × {number} B{_by(split)}" + " × 2 (summed and new)" * twice
     return [Line("gradients", words, (1 + twice) * job.trainable * number / split)]
