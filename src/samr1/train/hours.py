@@ -39,6 +39,8 @@ LONGEST_OVER_MEAN = 2.0  # decoding lasts as long as the step's longest response
 COMPUTE_SHARE = 0.35  # of the operations: forward and backward, plain torch kernels
 MEMORY_SHARE = 0.7  # of the bandwidth: weights read for every token, AdamW
 LINK_SHARE = 0.5  # of the link: gradients summed, weights gathered
+HOST_BANDWIDTH = 50e9  # bytes a second that AdamW reads and writes where it is offloaded
+HOST_LINK = 32e9  # bytes a second to or from the host, times the link's share: PCIe 4
 SECONDS_PER_LAYER = 0.8e-3  # a layer of one decoding step, launched kernel by kernel from Python
 SECONDS_PER_EMBEDDING = 0.12  # SAM 2 Large at 1024×1024 in float32, an image
 SECONDS_PER_MASK = 0.01  # a prompt, and its mask at the original's size
@@ -50,6 +52,8 @@ ASSUMPTIONS = [
     ("operations reached", f"{COMPUTE_SHARE:.0%}", "plain torch kernels; not measured here"),
     ("bandwidth reached", f"{MEMORY_SHARE:.0%}", "not measured here"),
     ("link reached", f"{LINK_SHARE:.0%}", "not measured here"),
+    ("host's memory", f"{HOST_BANDWIDTH / 1e9:g} GB/s", "AdamW where it is offloaded"),
+    ("host's link", f"{HOST_LINK / 1e9:g} GB/s", "PCIe 4; of which the link's share"),
     ("a layer, a decoding step", f"{SECONDS_PER_LAYER * 1e3:g} ms", "launched one by one"),
     ("SAM: an image", f"{SECONDS_PER_EMBEDDING:g} s", "Large, 1024×1024, float32"),
     ("SAM: a prompt", f"{SECONDS_PER_MASK:g} s", "mask at the original's size"),
@@ -108,17 +112,18 @@ def plan_step(job: Job, updates: int, gpu: Gpu) -> list[Phase]:
             job.questions * work.reference * passes * updates,
             gpu,
         ),
-        Phase(
-            "AdamW",
-            f"{adam / 1e9:,.0f} GB / {gpu.bandwidth * MEMORY_SHARE / 1e9:,.0f} GB/s",
-            adam / (gpu.bandwidth * MEMORY_SHARE),
-        ),
+        _moved("AdamW", adam, HOST_BANDWIDTH if job.offload else gpu.bandwidth * MEMORY_SHARE),
     ]
+    if job.offload:
+        offloaded = _offloaded_bytes(job) * updates
+        phases.append(_moved("to and from the host", offloaded, HOST_LINK * LINK_SHARE))
     if moved:
-        rate = gpu.link * LINK_SHARE
-        words = f"{moved / 1e9:,.0f} GB / {rate / 1e9:,.0f} GB/s"
-        phases.append(Phase("between the GPUs", words, moved / rate))
+        phases.append(_moved("between the GPUs", moved, gpu.link * LINK_SHARE))
     return phases
+
+
+def _moved(what: str, size: float, rate: float) -> Phase:
+    return Phase(what, f"{size / 1e9:,.0f} GB / {rate / 1e9:,.0f} GB/s", size / rate)
 
 
 def _prompt_forward(job: Job) -> float:
@@ -134,8 +139,7 @@ def _moved_bytes(job: Job) -> float:
     """
     if job.processes == 1:
         return 0.0
-    size = job.trainable * job.number_bytes
-    passes = -(-job.questions * _expected_row(job) // max(job.tokens_per_pass, 1))
+    size, passes = job.trainable * job.number_bytes, _expected_passes(job)
     if job.zero_stage == 0:
         return 2.0 * size
     if job.zero_stage == 1:
@@ -145,9 +149,20 @@ def _moved_bytes(job: Job) -> float:
     return float(passes * size + gathered)
 
 
-def _expected_row(job: Job) -> int:
+def _offloaded_bytes(job: Job) -> float:
+    """Bytes between a process and the host in one update.
+
+    The gradients go there in float32 and the weights come back; from stage 2 on the sum of the
+    gradients also comes and goes in every pass, and once more for the step.
+    """
+    sums = 2 * _expected_passes(job) + 1 if job.zero_stage > 1 else 0
+    return (4 + (1 + sums) * job.number_bytes) * job.trainable / job.processes
+
+
+def _expected_passes(job: Job) -> int:
     length = min(RESPONSE_TOKENS, job.response_tokens)
-    return job.prompt_tokens + job.group_size * (length - 1)
+    row = job.prompt_tokens + job.group_size * (length - 1)
+    return -(-job.questions * row // max(job.tokens_per_pass, 1))
 
 
 def plan_evaluation(job: Job, samples: int, images: int, batch_size: int, gpu: Gpu) -> float:
