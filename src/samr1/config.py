@@ -229,28 +229,17 @@ class TrainStage(Frozen):
     def _adapters_are_where_training_is(self) -> TrainStage:
         if self.train.lora is None:
             return self
-        targets = self.train.lora.targets
-        if self.policy.train_vision and not set(targets) & {
-            *get_args(VisionLayer),
-            *get_args(MlpLayer),
-        }:
-            raise refusal(
-                "policy.train_vision",
-                True,
-                "must be false, because train.lora.targets names no layer of the vision tower",
-            )
-        of_vision = [name for name in targets if name in get_args(VisionLayer)]
-        if of_vision and not self.policy.train_vision:
-            raise refusal(
-                "train.lora.targets",
-                targets,
-                f"must not name {of_vision[0]}, a layer of the vision tower, which "
-                "policy.train_vision: false leaves as it is",
-            )
-        if not set(targets) - set(of_vision):
-            raise refusal(
-                "train.lora.targets", targets, "must name a layer of the language model too"
-            )
+        key, targets = "train.lora.targets", self.train.lora.targets
+        of_tower = [name for name in targets if name in get_args(VisionLayer)]
+        if len(of_tower) == len(targets):
+            raise refusal(key, targets, "must name a layer of the language model too")
+        if self.policy.train_vision:
+            if not of_tower and not set(targets) & set(get_args(MlpLayer)):
+                allowed = f"must be false, because {key} names no layer of the vision tower"
+                raise refusal("policy.train_vision", True, allowed)
+        elif of_tower:
+            allowed = f"must not name {of_tower[0]}, a layer of the vision tower, which "
+            raise refusal(key, targets, f"{allowed}policy.train_vision: false leaves as it is")
         return self
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
@@ -32,7 +33,7 @@ from samr1.train.activations import LOGITS_AT_ONCE, kept_activations
 from samr1.train.engine import Engine, _Scorer, join_processes
 from samr1.train.graph import describe_graph
 from samr1.train.job import Job, total
-from samr1.train.memory import plan_memory
+from samr1.train.memory import plan_host, plan_memory
 from samr1.train.room import check_room, describe_job, find_changes, with_rank
 
 ROOT = Path(__file__).parents[2]
@@ -261,6 +262,27 @@ def test_training_is_refused_with_the_setting_to_change(monkeypatch: pytest.Monk
     monkeypatch.setattr(room, "available_memory", lambda: 1e9)
     with pytest.raises(UserError, match=r"there are 0\.5 GB"):
         check_room(stage, cpu, 2)
+
+
+def test_what_is_offloaded_is_the_hosts_and_must_fit_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = paper_job("sam_r1", 1)
+    there = replace(job, offload=True)
+    moved = total(plan_host(there)) - total(plan_host(job))
+    assert moved == job.trainable * (4 + 8 + 4 + 2 + 2)
+    assert plan_memory(job).needed - plan_memory(there).needed > job.trainable * (4 + 8)
+    gpu = SimpleNamespace(total_memory=plan_memory(there).needed)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: gpu)
+    stage = load_experiment(ROOT / "config", "paper").runs["sam_r1"].train_stage()
+    stage = stage.model_copy(
+        update={"train": stage.train.model_copy(update={"offload_optimizer": True})}
+    )
+    monkeypatch.setattr(room, "available_memory", lambda: 190e9)
+    check_room(stage, torch.device("cuda"), 1)
+    monkeypatch.setattr(room, "available_memory", lambda: 180e9)
+    with pytest.raises(UserError, match=r"needs 188\.4 GB of the host's memory and 180\.0 GB are"):
+        check_room(stage, torch.device("cuda"), 1)
 
 
 def test_the_graph_is_the_workflows() -> None:

@@ -5,9 +5,9 @@ rollout, packing and gradient checkpointing go through them without knowing. The
 the rollout and the update must mean one distribution.
 
 Adapters have the policy's own dtype, as all weights of a forward pass do. In bfloat16 DeepSpeed
-keeps their masters and moments in float32, where updates of 1e-6 add up; the product starts at 0,
-near which bfloat16 is as fine as anywhere. Adapters in float32 would turn every adapted layer's
-activations into float32, which is memory, and DeepSpeed refuses models of two dtypes.
+keeps their masters and moments in float32, so that updates of 1e-6 add up; the second matrix starts
+at 0, near which bfloat16's steps are as small as its values. Adapters in float32 would make float32
+of each adapted layer's inputs, which is memory, and DeepSpeed casts a model to one dtype anyway.
 """
 
 from __future__ import annotations

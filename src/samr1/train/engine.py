@@ -132,8 +132,8 @@ class Engine:
             self._trainable,
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
-            # On a CPU the plain kind goes through the states ten times a step.
-            fused=config.offload_optimizer,
+            # On a CPU, where it is no default, the plain kind goes through the states many times.
+            fused=config.offload_optimizer or None,
         )
         own_norm = config.zero_stage == 0 and stage.policy.dtype == "float32"
         if own_norm:

@@ -20,7 +20,7 @@ class Job:
     number_bytes: int  # of a weight in the forward pass: 2 or 4
     trainable: int  # numbers that are trained
     adapter: bool  # they are adapters; the weights below are frozen and serve as the reference
-    train_vision: bool  # itself or, with adapters, its own
+    train_vision: bool  # by itself, or by adapters of its own
     processes: int
     zero_stage: int
     offload: bool  # AdamW's states are the host's, and its step too

@@ -37,7 +37,7 @@ class Change:
 
 
 def with_rank(stage: TrainStage, rank: int) -> TrainStage:
-    """`stage` with adapters of `rank`: its own, or on all linear layers of the language model."""
+    """`stage` with adapters of `rank`: its own, or all of the language model and no others."""
     if stage.train.lora is not None:
         lora, policy = stage.train.lora, stage.policy
     else:
