@@ -17,8 +17,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-# Where Debian puts the daemons; not every user's path has it.
-PATH = os.pathsep.join([os.environ["PATH"], "/usr/sbin"])
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import debian_packages
+from debian_packages import PATH
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel")
 
 # SLURM believes what it is told of the node, and so takes the jobs of the profile as they are.
@@ -58,25 +61,7 @@ def install() -> str | None:
     """
     if os.geteuid() != 0:
         return "slurmd needs root"
-    missing = [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
-    if not missing:
-        return None
-    if shutil.which("apt-get") is None:
-        return f"{missing[0]} is missing, and there is no apt-get to install it"
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    packages = ["install", "-qq", "-y", "--no-install-recommends", "slurm-wlm", "munge"]
-    for command in (["update", "-qq"], packages):
-        done = subprocess.run(
-            ["apt-get", *command],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            return f"apt-get {command[0]} failed: {' '.join(done.stdout.split())[-200:]}"
-    return None
+    return debian_packages.install(PROGRAMS, ["slurm-wlm", "munge"])
 
 
 @contextmanager
