@@ -56,7 +56,8 @@ class CacheConfig(Frozen):
     folder: str
     """Where (relative to the repository)."""
     gigabytes: Annotated[float, Field(gt=0)]
-    """Bound on the size of all of them; those used longest ago are removed first."""
+    """Bound on the size of all of them; those used longest ago are removed first. Each process that
+    writes there may pass it by a sixty-fourth."""
 
 
 class SegmenterConfig(Frozen):

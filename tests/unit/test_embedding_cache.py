@@ -157,6 +157,34 @@ def test_what_was_used_longest_ago_is_removed_first(world: Path, tmp_path: Path)
     }
 
 
+def test_the_folder_is_listed_seldom_and_stays_within_the_bound(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(room: int, writes: int) -> tuple[int, int]:
+        """How often one of two processes lists a folder with room for so many; what it holds."""
+        config = CacheConfig(folder=str(tmp_path / str(room)), gigabytes=room * size / 1e9)
+        ours, theirs = (
+            EmbeddingCache(config, find_sam2(world / "segmenter"), torch.device("cpu"))
+            for _ in range(2)
+        )
+        listed = []
+        look = ours._keep_within_bound
+        monkeypatch.setattr(ours, "_keep_within_bound", lambda: listed.append(look()))
+        for number in range(writes):
+            cache = (ours, theirs)[number % 2]
+            cache.write(tmp_path / str(room) / f"embedding-{number}.safetensors", levels)
+        return len(listed), len(entries(tmp_path / str(room)))
+
+    levels = [torch.zeros(8, dtype=torch.bfloat16)]
+    place = tmp_path / "one.safetensors"
+    save_file({"level_0": levels[0]}, place)
+    size = place.stat().st_size
+    assert fill(room=2, writes=8) == (4, 2)
+    listed, held = fill(room=256, writes=600)
+    assert listed == 1 + 299 // 5  # the first of 300 writes, then each that makes it five
+    assert 256 < held <= 256 + 2 * 5
+
+
 @pytest.mark.parametrize("data", [b"", b"not an embedding at all", None])
 def test_a_file_that_cannot_be_read_is_named(
     world: Path, tmp_path: Path, data: bytes | None

@@ -33,6 +33,9 @@ _VERSION = 1
 _ENTRIES = "embedding-*.safetensors"
 _PARTS = ".embedding-*.part-*"
 _SECONDS_OF_A_DEAD_PART = 3600.0
+# A process lists the folder each time it has written this share of the bound, so that a write costs
+# the same however much is there; by so much each process may pass the bound.
+_SHARE_UNSEEN = 1 / 64
 
 
 class EmbeddingCache:
@@ -45,6 +48,7 @@ class EmbeddingCache:
         self._folder = Path(config.folder)
         self._bytes = int(config.gigabytes * 1e9)
         self._segmenter = _identity(segmenter, device)
+        self._unseen = float("inf")  # bytes written since the folder was listed
 
     def place(self, image: np.ndarray) -> Path:
         """The file of an RGB image, uint8 [h, w, 3]; it need not be there."""
@@ -80,9 +84,13 @@ class EmbeddingCache:
                 {f"level_{i}": level.cpu().contiguous() for i, level in enumerate(levels)},
                 temporary,
             )
-        self._keep_within_bound()
+            self._unseen += temporary.stat().st_size
+        if self._unseen > _SHARE_UNSEEN * self._bytes:
+            self._keep_within_bound()
+            self._unseen = 0
 
     def _keep_within_bound(self) -> None:
+        """List the folder, which other processes fill too, and remove what is too much."""
         files = []
         for place in self._folder.glob(_ENTRIES):
             with suppress(FileNotFoundError):  # other processes make room too
