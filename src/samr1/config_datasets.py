@@ -45,6 +45,8 @@ class Dataset(Frozen):
     """Files, and folders with something in them; where all are there, nothing is fetched."""
     files: tuple[Source, ...] = ()
     """What is downloaded otherwise."""
+    takes_bytes: Positive | None = None
+    """About what it takes on the disk once it is there; null where nobody has told it."""
     by_hand: str | None = None
     """What a person has to do, in words, where no program may or can."""
 

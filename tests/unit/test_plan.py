@@ -20,6 +20,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 
 from samr1.cli import plan
 from samr1.config import Layer, LoraConfig
+from samr1.config_datasets import load_datasets
 from samr1.config_merge import load_experiment
 from samr1.errors import UserError, run_command
 from samr1.policy.adapter import adapted_layers
@@ -30,6 +31,7 @@ from samr1.segmenter.build import build_sam2
 from samr1.segmenter.size import SegmenterSize, find_segmenter_size
 from samr1.train import room
 from samr1.train.activations import LOGITS_AT_ONCE, kept_activations
+from samr1.train.disk import plan_disk
 from samr1.train.engine import Engine, _Scorer, join_processes
 from samr1.train.graph import describe_graph
 from samr1.train.job import Job, total
@@ -292,6 +294,31 @@ def test_the_graph_is_the_workflows() -> None:
     assert len(graph.predictions) == 29  # as many as tests/workflow counts
     assert graph.splits["lisa_grounding"].samples == 520
     assert graph.splits["refcocog_test"].samples == 1040
+
+
+def test_data_sets_need_room_until_they_are_there(tmp_path: Path) -> None:
+    paper = load_experiment(ROOT / "config", "paper")
+    paper = replace(paper, data=paper.data.model_copy(update={"root": str(tmp_path)}))
+    graph = describe_graph(paper, ROOT / "config/published.yaml")
+    datasets = load_datasets(ROOT / "config/datasets.yaml")
+    job = describe_job(paper.runs["sam_r1"].train_stage(), 8, True)
+
+    def needed() -> dict[str, float]:
+        lines = [
+            line
+            for place in plan_disk(paper, datasets, graph, job, tmp_path)
+            for line in place.lines
+        ]
+        return {line.what.partition(":")[0]: line.bytes for line in lines if "archive" in line.what}
+
+    before = needed()
+    assert before.keys() == datasets.keys()
+    assert before["refcoco"] == 53_993_993 + 400_000_000
+    (tmp_path / "refcoco").mkdir()
+    for name in datasets["refcoco"].holds:
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "refcocog").mkdir()  # of which nothing is there
+    assert before.keys() - needed().keys() == {"refcoco"}
 
 
 def run_plan(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from samr1.config import RunConfig, TrainStage, parse_config
+from samr1.config_datasets import load_datasets
 from samr1.config_errors import read_mapping
 from samr1.config_merge import Choice, Experiment, load_experiment
 from samr1.errors import UserError, run_command
@@ -71,7 +72,8 @@ def _plan(
     name = max(jobs, key=lambda name: plan_memory(jobs[name]).needed)
     job = jobs[name]
     memory = plan_memory(job)
-    places = plan_disk(experiment, graph, job, Path(choice.results))
+    datasets = load_datasets(Path(choice.settings) / "datasets.yaml")
+    places = plan_disk(experiment, datasets, graph, job, Path(choice.results))
     pages = [memory_page(name, job, memory, room, plan_host(job)), disk_page(places)]
     if cuda:
         pages.append(time_page(_hours(experiment, graph, jobs, name, gpu)))

@@ -22,15 +22,15 @@ def fetch_dataset(
     Raises UserError where a person has to fetch it, a download fails or is not what it should be,
     or what is there already is only a part of the data set.
     """
-    if not _missing(dataset, root):
+    if not find_missing(dataset, root):
         return []
     if dataset.by_hand is not None:
-        raise UserError(f"{_missing(dataset, root)[0]}: missing or empty; {dataset.by_hand}")
+        raise UserError(f"{find_missing(dataset, root)[0]}: missing or empty; {dataset.by_hand}")
     # A link that leads nowhere is a person's too.
     wanted = [source for source in dataset.files if not os.path.lexists(root / source.to)]
     for source in wanted:
         _fetch(source, root, patience)
-    if missing := _missing(dataset, root):
+    if missing := find_missing(dataset, root):
         raise UserError(
             f"{missing[0]}: missing or empty, and a folder that is there is not fetched over; "
             "complete it, or move it away and start again."
@@ -38,7 +38,7 @@ def fetch_dataset(
     return [source.model_dump() for source in wanted]
 
 
-def _missing(dataset: Dataset, root: Path) -> list[Path]:
+def find_missing(dataset: Dataset, root: Path) -> list[Path]:
     """What `dataset` should hold and is not there; an empty folder holds nothing."""
     paths = [root / path for path in dataset.holds]
     return [

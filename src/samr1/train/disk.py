@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from samr1.config_datasets import Dataset
 from samr1.config_merge import Experiment
+from samr1.data.datasets import find_missing
 from samr1.policy.meta import count_weights
 from samr1.policy.parts import count_parts, find_policy_config
 from samr1.segmenter.size import find_segmenter_size
@@ -14,15 +17,6 @@ from samr1.train.checkpoint import KEPT
 from samr1.train.graph import Graph
 from samr1.train.job import Job, Line, total
 
-# folder below the data root -> what, bytes of the archive, bytes unpacked. COCO's zip holds JPEGs
-# and unpacks to its own size; the RefCOCO archives are text; ReasonSeg's are as found on its page.
-_DATA_SETS = {
-    "train2014": ("COCO train2014", 13_510_573_713, 13_600_000_000),
-    "refcoco": ("RefCOCO", 53_993_993, 400_000_000),
-    "refcoco+": ("RefCOCO+", 45_613_210, 400_000_000),
-    "refcocog": ("RefCOCOg", 56_712_951, 400_000_000),
-    "ReasonSeg": ("ReasonSeg (size assumed)", 2_000_000_000, 2_000_000_000),
-}
 _PNG_BYTES = 1e6 / 840**2  # of a resized pixel, as `data.resizing` finds it
 _PREDICTION_BYTES = 5_000  # of a sample: the response's text, and its mask
 _WRITTEN = 1  # the checkpoint under way, beside those kept
@@ -41,17 +35,24 @@ class Place:
         return total(self.lines)
 
 
-def plan_disk(experiment: Experiment, graph: Graph, job: Job, results: Path) -> list[Place]:
+def plan_disk(
+    experiment: Experiment,
+    datasets: Mapping[str, Dataset],
+    graph: Graph,
+    job: Job,
+    results: Path,
+) -> list[Place]:
     """What goes where, for one training at a time, as if nothing of the results were there yet.
 
-    `job` is of the run whose training is the largest. Places on one file system are one place.
+    `datasets` are those that can be fetched, and `job` is of the run whose training is the largest.
+    Places on one file system are one place.
     """
     written = [*_images(experiment, graph), *_training(experiment, graph, job)]
     hub = _hub(experiment, graph)
-    data = _data(experiment)
     places = [(results, written), (Path.home(), hub)]
     if experiment.data.root is not None:
-        places.append((Path(experiment.data.root), data))
+        root = Path(experiment.data.root)
+        places.append((root, _data(datasets, root)))
     by_device: dict[int, Place] = {}
     for folder, lines in places:
         there = _existing(folder)
@@ -70,17 +71,16 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _data(experiment: Experiment) -> list[Line]:
-    root = Path(experiment.data.root or ".")
-    return [
-        Line(
-            f"{what}: archive and files",
-            f"{archive / 1e9:.2f} + {files / 1e9:.2f} GB",
-            archive + files,
-        )
-        for folder, (what, archive, files) in _DATA_SETS.items()
-        if not (root / folder).exists()
-    ]
+def _data(datasets: Mapping[str, Dataset], root: Path) -> list[Line]:
+    """What the data sets that are not whole under `root` take, their archives beside the files."""
+    lines = []
+    for name, dataset in datasets.items():
+        if find_missing(dataset, root):
+            archives = sum(source.bytes or 0 for source in dataset.files)
+            files = dataset.takes_bytes or 0
+            words = f"{archives / 1e9:.2f} + {files / 1e9:.2f} GB"
+            lines.append(Line(f"{name}: archive and files", words, archives + files))
+    return lines
 
 
 def _images(experiment: Experiment, graph: Graph) -> list[Line]:

@@ -47,9 +47,7 @@ def with_rank(stage: TrainStage, rank: int) -> TrainStage:
     return stage.model_copy(update={"policy": policy, "train": train})
 
 
-def describe_job(
-    stage: TrainStage, processes: int, cuda: bool, *, evaluated: bool = False
-) -> Job:
+def describe_job(stage: TrainStage, processes: int, cuda: bool, *, evaluated: bool = False) -> Job:
     """What the memory of one of `processes` of a training depends on.
 
     Raises UserError where the policy's configuration cannot be had, or is none that can be trained
