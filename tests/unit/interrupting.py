@@ -7,11 +7,8 @@ the writing of a file.
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-import multiprocessing.process
 import os
 import signal
-import socket
 import sys
 import time
 from collections import Counter
@@ -20,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 import yaml
+from processes import find_port, fork, take_place
 from training_world import make_stage
 
 from samr1.cli import train_policy as command
@@ -44,18 +41,6 @@ PLACES: tuple[tuple[Any, str], ...] = (
     (loop, "save_policy"),
     (command, "write_table"),
 )
-
-
-def fork(work: Callable[..., None], *arguments: Any) -> multiprocessing.process.BaseProcess:
-    """A process that is starting `work`, forked from one that has imported all it needs."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["preloaded"])
-    with pytest.MonkeyPatch.context() as patch:
-        # Where the server, which starts with the first process, finds the modules of the tests.
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        process = context.Process(target=work, args=arguments)
-        process.start()
-    return process
 
 
 @dataclass(frozen=True)
@@ -88,9 +73,7 @@ def train(
     """
     output.mkdir(exist_ok=True)
     (output / "config.yaml").write_text(yaml.safe_dump(stage.model_dump(mode="json")))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = find_port()
     workers = [
         fork(_work, world, output, rank, processes, port, interruption, change)
         for rank in range(processes)
@@ -134,9 +117,7 @@ def _work(
     os.dup2(said, 2)
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
     if processes > 1:
-        places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "MASTER_PORT": port}
-        os.environ.update({name: str(value) for name, value in places.items()})
-        os.environ["MASTER_ADDR"] = "127.0.0.1"
+        take_place(rank, processes, port)
     torch.set_num_threads(1)
     seen: Counter[str] = Counter()
     names = (output / f"moments_{rank}").open("w", buffering=1)

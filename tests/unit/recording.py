@@ -8,14 +8,12 @@ many.
 
 from __future__ import annotations
 
-import os
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from interrupting import fork
+from processes import find_port, fork, take_place
 from safetensors.torch import load_file, save_file
 from tiny import random_image, tiny_policy
 from torch import Tensor
@@ -73,9 +71,7 @@ def train_on(
 ) -> tuple[dict[str, Tensor], Tensor]:
     """The weights after the steps, and each step's objective, KL and gradient norm [S, 3]."""
     output = world / f"recorded_{zero_stage}_{processes}.safetensors"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = find_port()
     workers = [
         fork(_train_part, world, steps, zero_stage, rank, processes, port, output, train)
         for rank in range(processes)
@@ -97,10 +93,7 @@ def _train_part(
     output: Path,
     train: dict[str, Any],
 ) -> None:
-    places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "MASTER_PORT": port}
-    os.environ.update({name: str(value) for name, value in places.items()})
-    os.environ["MASTER_ADDR"] = "127.0.0.1"
-    torch.set_num_threads(1)
+    take_place(rank, processes, port)
     weights, measured = take_steps(world, steps, zero_stage, **train)
     if rank == 0:
         save_file({**weights, "measured": measured}, output)
@@ -155,8 +148,11 @@ def apart(
 ) -> list[float]:
     """How far two trainings lie apart: of weights, losses, KL and norms, as shares of `other`'s.
 
-    Of the weights all together; of what was measured the largest of any step.
+    Of the weights all together. Of what was measured the largest of any step, as a share of that
+    step's value; of the losses, which may be next to 0, as a share of the largest.
     """
     ours, theirs = (torch.cat([w.flatten() for _, w in sorted(x[0].items())]) for x in (one, other))
-    measured = ((one[1] - other[1]).abs() / other[1].abs()).amax(0)
+    whole = other[1].abs()
+    whole[:, 0] = whole[:, 0].max()
+    measured = ((one[1] - other[1]).abs() / whole).amax(0)
     return [float((ours - theirs).norm() / theirs.norm()), *measured.tolist()]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import socket
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from processes import find_port, fork, take_place
 from test_rollout import plain_logprobs
 from tiny import random_image, tiny_policy
 from torch import Tensor, nn
@@ -165,10 +164,7 @@ def count_runs(policy: Policy) -> Counter[str]:
 
 def update_on_one_of_two(rank: int, port: int, world: Path) -> None:
     """What each of two processes does with its part of the questions; the first saves."""
-    places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
-    os.environ.update({name: str(value) for name, value in places.items()})
-    os.environ["MASTER_ADDR"] = "127.0.0.1"
-    torch.set_num_threads(1)
+    take_place(rank, 2, port)
     join_processes()
     stage = make_stage(world, tokens_per_pass=1, zero_stage=2)
     policy = load_policy(world / "policy")
@@ -186,10 +182,11 @@ def update_on_one_of_two(rank: int, port: int, world: Path) -> None:
 
 
 def test_two_processes_with_unequal_shares_train_as_one(world: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    torch.multiprocessing.spawn(update_on_one_of_two, args=(port, world), nprocs=2)
+    port = find_port()
+    workers = [fork(update_on_one_of_two, rank, port, world) for rank in range(2)]
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
     plain, _ = plain_update(world)
     assert distance(load_policy(world / "of_two"), plain, world) < 2e-3
 
