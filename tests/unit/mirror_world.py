@@ -14,7 +14,8 @@ from data_world import HEIGHT, WIDTH, save_image
 from PIL import Image
 from pycocotools import mask as coco
 
-from samr1.data import masks
+from samr1.data import masks, mirror
+from samr1.data.mirror_images import unpack_images
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 LISTS = pa.list_(pa.list_(pa.bool_()))
@@ -47,7 +48,7 @@ def row(root: Path, number: int = 1, **fields: Any) -> dict[str, Any]:
 def write_mirror(
     root: Path,
     rows: list[dict[str, Any]],
-    mirror: str = MIRROR,
+    name: str = MIRROR,
     mask_type: pa.DataType = LISTS,
     shards: int = 1,
     **types: pa.DataType,
@@ -56,7 +57,7 @@ def write_mirror(
     types = {"image": IMAGE, "mask": mask_type} | types
     columns = {name: pa.array([each[name] for each in rows], types.get(name)) for name in rows[0]}
     table = pa.table(columns)
-    folder = root / "mirrors" / mirror.replace("/", "--") / "data"
+    folder = root / "mirrors" / name.replace("/", "--") / "data"
     folder.mkdir(parents=True)
     size = -(-len(rows) // shards)
     paths = []
@@ -64,6 +65,16 @@ def write_mirror(
         paths.append(folder / f"test-{shard:05d}-of-{shards:05d}.parquet")
         pq.write_table(table.slice(shard * size, size), paths[-1], row_group_size=2)
     return paths
+
+
+def read_mirror(root: Path, rows: list[dict[str, Any]], **options: Any) -> pa.Table:
+    """Write `rows` as a mirror of RefCOCOg, unpack it and read it."""
+    types = {name: options.pop(name) for name in ("mask_type", "text") if name in options}
+    write_mirror(root, rows, **types)
+    policy = options.get("on_bad_sample", "stop")
+    unpack_images(root, MIRROR, policy)
+    arguments = {"dataset": "refcocog", "split": "test", "split_by": "umd"} | options
+    return mirror.read(root, mirror=MIRROR, **arguments)
 
 
 def refer_rows(root: Path, dataset: str, split_by: str, split: str) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +14,35 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from predict_world import (
+    QUESTIONS,
+    SIZES,
+    plain_response,
+    question_table,
+    save_pictures,
+    stage,
+    store_pictures,
+)
 from safetensors.torch import save_file
 from tiny import tiny_policy
 
 from samr1 import schemas
 from samr1.cli import predict_masks
 from samr1.config import PredictStage
-from samr1.data.masks import decode_mask, encode_mask
-from samr1.data.resizing import ImageStore, resize_images
+from samr1.data.masks import decode_mask
+from samr1.data.resizing import ImageStore
 from samr1.errors import UserError
 from samr1.evaluation import predict as module
 from samr1.evaluation import responses as responses_module
 from samr1.evaluation.predict import predict
-from samr1.evaluation.responses import Response, decoding_order, respond, whole_images
+from samr1.evaluation.responses import Response, respond
 from samr1.evaluation.stopwatch import Stopwatch
-from samr1.micro.segmenter_config import IMAGE_SIZE, SEGMENTER_CONFIG
-from samr1.policy.model import Policy, encode_question, save_policy
+from samr1.micro.segmenter_config import SEGMENTER_CONFIG
+from samr1.policy.model import Policy, save_policy
 from samr1.policy.prompt import format_answer
 from samr1.rollout.sample import sample_groups
 from samr1.segmenter import Prompt, Segmenter
 from samr1.segmenter.build import build_sam2
-
-SIDE = 28  # pixels of the policy's square
-SIZES = {"a": (61, 47), "b": (40, 52), "c": (33, 33)}  # width, height
-# More questions than images, and questions on one image apart.
-QUESTIONS = [("a", "the red ball"), ("b", "x"), ("a", "yes"), ("c", "a thing left of it")]
 
 
 @pytest.fixture(scope="module")
@@ -55,35 +58,7 @@ def segmenter() -> Segmenter:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-    for name, (width, height) in SIZES.items():
-        pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{name}.png")
-    return folder
-
-
-def question_table(questions: list[tuple[str, str]]) -> pa.Table:
-    rows = []
-    for i, (name, query) in enumerate(questions):
-        width, height = SIZES[name]
-        rows.append(
-            {
-                "sample_id": f"s{i}",
-                "dataset": "d",
-                "split": "val",
-                "image_id": name,
-                "image_path": f"{name}.png",
-                "width": width,
-                "height": height,
-                "query": query,
-                "sentence_index": 0,
-                "box": [0.0, 0.0, 1.0, 1.0],
-                "mask": encode_mask(np.ones((height, width))),
-                "ignore": None,
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+    return save_pictures(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
@@ -93,82 +68,7 @@ def samples() -> pa.Table:
 
 @pytest.fixture(scope="module")
 def store(samples: pa.Table, root: Path) -> ImageStore:
-    path = root / "images.parquet"
-    resize_images(samples, root, SIDE, path)
-    return ImageStore(path)
-
-
-def stage(batch_size: int = 3, segmenter: str = "none") -> PredictStage:
-    values: dict[str, Any] = {
-        "name": "run",
-        "dialect": "sam_r1",
-        "threads": 1,
-        "policy": {"path": "p", "image_size": SIDE, "dtype": "float32", "train_vision": False},
-        "segmenter": {"path": segmenter, "image_size": IMAGE_SIZE},
-        "evaluation": {"batch_size": batch_size, "max_response_tokens": 6},
-    }
-    return PredictStage(**values)
-
-
-def plain_response(policy: Policy, store: ImageStore, row: dict[str, Any]) -> Response:
-    """The twin: one question alone, its image encoded for it."""
-    question = encode_question(policy, store.get(row["image_id"]), row["query"], "sam_r1")
-    group = sample_groups(policy, [question], group_size=1, temperature=0.0, max_new_tokens=6)[0]
-    tokens = group.responses[0]
-    return Response(policy.tokenizer.decode(tokens, skip_special_tokens=True), len(tokens))
-
-
-def all_of(batches: list[dict[int, Response]]) -> list[Response]:
-    """The responses of all batches in the order of their questions, each of which is there once."""
-    found = {i: response for batch in batches for i, response in batch.items()}
-    assert len(found) == sum(map(len, batches))
-    return [found[i] for i in range(len(found))]
-
-
-@pytest.mark.parametrize("batch_size", [1, 2, 3, 9])
-def test_responses_equal_one_question_at_a_time(
-    policy: Policy, store: ImageStore, samples: pa.Table, batch_size: int
-) -> None:
-    rows = samples.to_pylist()
-    batches = list(respond(rows, store, policy, stage(batch_size)))
-    assert all(len(batch) == batch_size for batch in batches[:-1])
-    found = all_of(batches)
-    assert found == [plain_response(policy, store, row) for row in rows]
-    assert len({response.text for response in found}) > 1
-
-
-def test_each_image_is_encoded_once(
-    policy: Policy, store: ImageStore, samples: pa.Table, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    encoded = []
-    encode_images = responses_module.encode_images
-
-    def counting(model: Any, questions: Any) -> Any:
-        encoded.extend(questions)
-        return encode_images(model, questions)
-
-    monkeypatch.setattr(responses_module, "encode_images", counting)
-    # Batches of one: the image of two questions spans two batches.
-    assert len(list(respond(samples.to_pylist(), store, policy, stage(batch_size=1)))) == 4
-    assert len(encoded) == len(SIZES)
-
-
-def test_decoding_order_keeps_images_together() -> None:
-    images, lengths = ["a", "b", "a", "c", "b"], [5, 7, 3, 9, 7]
-    assert decoding_order(images, lengths) == [3, 1, 4, 0, 2]
-
-
-def test_an_image_in_two_batches_waits_for_its_last_question() -> None:
-    said = {i: Response(str(i), 1) for i in range(6)}
-    images = ["a", "a", "b", "b", "b", "c"]
-    for split in ([6], [3, 3], [1] * 6, [2, 1, 2, 1]):
-        rest = iter(said)
-        batches = [{i: said[i] for i in islice(rest, size)} for size in split]
-        whole = list(whole_images(batches, images))
-        assert all_of(whole) == list(said.values())
-        seen = [{images[i] for i in batch} for batch in whole]
-        assert sum(map(len, seen)) == 3
-        assert seen[-1] == {"c"}
+    return store_pictures(samples, root)
 
 
 def answer(box: tuple[float, float, float, float], x: float, y: float) -> str:
