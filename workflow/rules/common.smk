@@ -74,6 +74,11 @@ def get_names(names):
 
 def get_seeds(run):
     """The seeds of a run; an untrained one answers greedily and has nothing to repeat."""
+    if run not in RUNS:
+        sys.exit(
+            f"error: {CHOICE.settings}/runs.yaml: has no run {run} at scale {CHOICE.scale}, and "
+            "workflow/rules/common.smk asks for it; add the run, or remove it there."
+        )
     return EXPERIMENT.seeds if RUNS[run].trained else EXPERIMENT.seeds[:1]
 
 
