@@ -10,7 +10,7 @@ import copy
 import shutil
 from pathlib import Path
 
-from routes import ROOT
+from snakemake_calls import ROOT
 from transformers import Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 

@@ -1,67 +1,23 @@
-"""What the tests of the routes share: a world that is served, settings to read it, Snakemake."""
+"""What the tests of the routes share: a world to be served, settings to read it, and its run."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 import shutil
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import yaml
+from fetch_server import Folder
+from snakemake_calls import ROOT, Said, edit, snakemake
 
 from samr1 import schemas
 from samr1.config_merge import load_experiment, merge
 from samr1.files import read_table
 
-ROOT = Path(__file__).parents[2]
 SCALE = "paper"
 ARCHIVES = ("train2014", "refcoco", "refcoco+", "refcocog")  # as the public ones are called
-
-
-@dataclass
-class Server:
-    """A folder on loopback, and what it was asked for."""
-
-    folder: Path
-    address: str = ""
-    asked: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def serve(folder: Path) -> Iterator[Server]:
-    """Serve the files of `folder` until the block ends."""
-    told = Server(folder)
-
-    class Handler(SimpleHTTPRequestHandler):
-        def do_GET(self) -> None:
-            told.asked.append(self.path.removeprefix("/"))
-            super().do_GET()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder))
-    told.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.1,))
-    thread.start()
-    try:
-        yield told
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def pack_world(world: Path, folder: Path) -> None:
@@ -91,32 +47,18 @@ def write_settings(folder: Path, root: Path, **scale: Any) -> Path:
     return folder
 
 
-def edit(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Write what `change` makes of a settings file's mapping."""
-    values = change(yaml.safe_load(file.read_text(encoding="utf-8")))
-    file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
-
-
-def fetch_from(settings: Path, server: Server) -> None:
+def fetch_from(settings: Path, server: Folder) -> None:
     """Let the settings fetch the server's files, by their size and checksum."""
 
     def change(datasets: dict[str, Any]) -> dict[str, Any]:
         for name in ARCHIVES:
             (source,) = datasets[name]["files"]
-            data = (server.folder / f"{name}.zip").read_bytes()
+            data = (server.path / f"{name}.zip").read_bytes()
             source["url"] = f"{server.address}/{name}.zip"
             source["bytes"], source["sha256"] = len(data), hashlib.sha256(data).hexdigest()
         return datasets
 
     edit(settings / "datasets.yaml", change)
-
-
-def read_files(folder: Path) -> dict[str, bytes]:
-    """The bytes of every file below `folder`, by its path there; of a file, its own."""
-    if folder.is_file():
-        return {folder.name: folder.read_bytes()}
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 @dataclass(frozen=True)
@@ -148,33 +90,3 @@ class Run:
         path = self.path(f"metrics/{run}/seed_0/{benchmark}.parquet")
         rows = read_table(path, schemas.METRICS).to_pylist()
         return [row for row in rows if row["protocol"] == protocol]
-
-
-@dataclass(frozen=True)
-class Said:
-    """How a Snakemake ended, what it said, and how long it took (seconds)."""
-
-    code: int
-    text: str
-    seconds: float
-
-    @property
-    def jobs(self) -> int:
-        """How many jobs it finished."""
-        found = re.findall(r"^(\d+) of \d+ steps", self.text, re.MULTILINE)
-        return int(found[-1]) if found else 0
-
-
-def snakemake(*arguments: str) -> Said:
-    """Run Snakemake in the repository's root."""
-    begin = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return Said(done.returncode, done.stdout, time.perf_counter() - begin)

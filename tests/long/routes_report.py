@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from routes import ROOT
+from setting import machine
+from snakemake_calls import ROOT
 
 from samr1.files import whole_file
 from samr1.tables.markdown import aligned_table
-
-sys.path.insert(0, str(ROOT / "tests" / "bench"))
-
-from setting import machine
 
 RECORDS = ROOT / "results" / "long" / "routes"
 PAGE = ROOT / "results" / "reference" / "routes.md"

@@ -10,40 +10,32 @@ import math
 import re
 import shutil
 import statistics
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fetch_server import Folder, serve_folder
+from mirror_world import reasonseg_rows, refer_rows, write_mirror
 from routes import (
     ARCHIVES,
-    ROOT,
     SCALE,
     Run,
-    Said,
-    Server,
-    edit,
     fetch_from,
     pack_world,
-    read_files,
-    serve,
     smoke_models,
-    snakemake,
     write_settings,
 )
 from routes_report import forget, keep
+from snakemake_calls import ROOT, Said, edit, read_files, snakemake
 
 from samr1 import schemas
 from samr1.config_merge import load_experiment
 from samr1.data import reasonseg, refer
 from samr1.files import read_table
 from samr1.micro.world import draw_world
-
-sys.path.insert(0, str(ROOT / "tests" / "unit"))
-
-from mirror_world import reasonseg_rows, refer_rows, write_mirror
+from samr1.train.graph import describe_graph
 
 BENCHMARKS = load_experiment(ROOT / "config", SCALE).benchmarks
 MIRRORED = [name for name, one in BENCHMARKS.items() if one.mirror]
@@ -62,15 +54,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
     """The world's zip files on loopback."""
     folder = tmp_path_factory.mktemp("served")
     pack_world(world, folder)
-    with serve(folder) as told:
+    with serve_folder(folder) as told:
         yield told
 
 
-def make_run(folder: Path, server: Server, **data: Any) -> Run:
+def make_run(folder: Path, server: Folder, **data: Any) -> Run:
     """The paper's workflow with the tiny models, a short training and two shards."""
     settings = write_settings(
         folder / "config",
@@ -94,7 +86,7 @@ class Public:
 
 
 @pytest.fixture(scope="module")
-def public(world: Path, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Public:
+def public(world: Path, server: Folder, tmp_path_factory: pytest.TempPathFactory) -> Public:
     """The public files: fetched, ReasonSeg put in place, and everything made of them."""
     for name in ("1_public", "2_mirror"):  # of both that need it
         forget(name)
@@ -112,7 +104,7 @@ def public(world: Path, server: Server, tmp_path_factory: pytest.TempPathFactory
     return Public(run, fetched, asked, finished)
 
 
-def test_the_public_files_come_to_all_tables(public: Public, world: Path, server: Server) -> None:
+def test_the_public_files_come_to_all_tables(public: Public, world: Path, server: Folder) -> None:
     run = public.run
     assert public.fetched.code == 1, public.fetched.text[-5000:]
     assert re.search(r"ReasonSeg/\w+: missing or empty; download val\.zip", public.fetched.text)
@@ -173,7 +165,10 @@ def check_metrics(run: Run) -> int:
     """Every figure is of all questions of its benchmark; how many answers that were."""
     answers = 0
     files = sorted(run.path("metrics").glob("*/seed_0/*.parquet"))
-    assert len(files) == 3 * 6 + 6 * 2  # untrained and sam_r1 on all, the ablations on two
+    graph = describe_graph(load_experiment(run.settings, SCALE), run.settings / "published.yaml")
+    assert {(path.parts[-3], path.stem) for path in files} == {
+        (name, benchmark) for name, benchmark, _ in graph.predictions
+    }
     for path in files:
         count = len(run.read_samples(path.stem))
         answers += count
@@ -185,7 +180,7 @@ def check_metrics(run: Run) -> int:
 
 
 def test_the_mirrors_give_the_figures_of_the_files(
-    public: Public, world: Path, server: Server, tmp_path: Path
+    public: Public, world: Path, server: Folder, tmp_path: Path
 ) -> None:
     run = make_run(tmp_path, server, layout="mirror")
     # Two runs are enough; the third one's row of Table 1 goes with it.

@@ -1,12 +1,14 @@
-"""A real HTTP server on loopback that misbehaves as it is told to."""
+"""Real HTTP servers on loopback: of one file, misbehaving as it is told to, and of a folder."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass
@@ -68,12 +70,46 @@ def serve(body: bytes, **how: object) -> Iterator[Server]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told.url = f"http://127.0.0.1:{server.server_port}/file"
+    with _running(Handler) as address:
+        told.url = f"{address}/file"
+        yield told
+
+
+@dataclass
+class Folder:
+    """A folder that is served as it is, and the paths that were asked for."""
+
+    path: Path
+    address: str = ""
+    asked: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def serve_folder(path: Path) -> Iterator[Folder]:
+    """Serve the files of `path` until the block ends."""
+    told = Folder(path)
+
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told.asked.append(self.path.removeprefix("/"))
+            super().do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with _running(partial(Handler, directory=path)) as address:
+        told.address = address
+        yield told
+
+
+@contextmanager
+def _running(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server that answers by `handler`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield told
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

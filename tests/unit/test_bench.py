@@ -6,30 +6,27 @@ import re
 import sys
 from pathlib import Path
 
+import collect
+import measure_evaluation
+import measure_floor
+import measure_growth
+import measure_reward
+import measure_update
 import pyarrow.parquet as pq
 import pytest
 import torch
+from model import DIALECT, PATCH, QUERY, noise_image, save_model
+from ours import PHASES, load_endless
+from record import Figure, Record, alternate
+from setting import Setting
 from torch.utils.flop_counter import FlopCounterMode
+from worker import Worker
+
+from samr1.policy.model import encode_question
+from samr1.rollout.logprobs import response_logprobs
+from samr1.train.work import count_step, text_forward, vision_forward
 
 BENCH = Path(__file__).parents[1] / "bench"
-sys.path.insert(0, str(BENCH))
-
-import collect  # noqa: E402
-import measure_evaluation  # noqa: E402
-import measure_floor  # noqa: E402
-import measure_growth  # noqa: E402
-import measure_reward  # noqa: E402
-import measure_update  # noqa: E402
-from model import DIALECT, PATCH, QUERY, noise_image, save_model  # noqa: E402
-from ours import PHASES, load_endless  # noqa: E402
-from record import Figure, Record, alternate  # noqa: E402
-from setting import Setting  # noqa: E402
-from worker import Worker  # noqa: E402
-
-from samr1.policy.model import encode_question  # noqa: E402
-from samr1.rollout.logprobs import response_logprobs  # noqa: E402
-from samr1.train.work import count_step, text_forward, vision_forward  # noqa: E402
-
 TOY = Setting(
     image_size=56,
     group_size=2,

@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-import functools
 import io
-import os
 import re
 import shutil
-import subprocess
-import sys
-import threading
 import zipfile
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
+from fetch_server import serve_folder
 from PIL import Image
+from snakemake_calls import ROOT, edit, read_files, snakemake
 
-ROOT = Path(__file__).parents[2]
+from samr1.config_merge import merge
+
 SCALE = "smoke"
 # What two runs must agree on, byte for byte: everything but logs, timings and TensorBoard's events.
 RESULTS = (
     *("config", "samples", "images", "policies", "training"),
     *("predictions", "overlaps", "metrics"),
 )
-
-
-def snakemake(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake in the repository's root; stdout holds its messages too."""
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
 
 
 def options(results: Path, settings: Path | str = "config", scale: str = SCALE) -> list[str]:
@@ -56,30 +40,24 @@ def jobs(output: str) -> dict[str, int]:
 def planned(*arguments: str) -> dict[str, int]:
     """The jobs of a dry run."""
     done = snakemake(*arguments, "--dry-run", "--quiet", "rules")
-    assert done.returncode == 0, done.stdout
-    return {} if "Nothing to be done" in done.stdout else jobs(done.stdout)
+    assert done.code == 0, done.text
+    return {} if "Nothing to be done" in done.text else jobs(done.text)
 
 
 def changed_settings(folder: Path, file: str, *path: str, value: object) -> Path:
     """A copy of the settings with one value changed."""
     settings = folder / "config"
     shutil.copytree(ROOT / "config", settings)
-    document = yaml.safe_load((settings / file).read_text())
-    place = document
-    for part in path[:-1]:
-        place = place.setdefault(part, {})
-    place[path[-1]] = value
-    (settings / file).write_text(yaml.safe_dump(document))
+
+    def change(document: dict[str, Any]) -> dict[str, Any]:
+        place = document
+        for part in path[:-1]:
+            place = place.setdefault(part, {})
+        place[path[-1]] = value
+        return document
+
+    edit(settings / file, change)
     return settings
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    """The bytes of every file below `folder`, by its path there."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +65,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of a whole run."""
     results = tmp_path_factory.mktemp("finished") / "results"
     done = snakemake("--cores", "2", *options(results))
-    assert done.returncode == 0, done.stdout[-5000:]
+    assert done.code == 0, done.text[-5000:]
     return results
 
 
@@ -106,8 +84,8 @@ def test_every_trained_run_leaves_its_metrics_and_policy(finished: Path) -> None
 
 def test_a_second_run_does_nothing(finished: Path) -> None:
     done = snakemake("--cores", "2", *options(finished))
-    assert done.returncode == 0, done.stdout
-    assert "Nothing to be done" in done.stdout
+    assert done.code == 0, done.text
+    assert "Nothing to be done" in done.text
 
 
 def test_a_changed_benchmark_is_scored_again_without_training(
@@ -143,9 +121,9 @@ def test_a_changed_run_retrains_itself_alone(finished: Path, tmp_path: Path) -> 
 def test_two_runs_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
     metrics = f"{SCALE}/metrics/sam_r1/seed_0/reasonseg_test.parquet"
     done = snakemake(f"{tmp_path}/{metrics}", "--cores", "2", *options(tmp_path))
-    assert done.returncode == 0, done.stdout[-5000:]
+    assert done.code == 0, done.text[-5000:]
     for kind in RESULTS:
-        first, again = (files(folder / SCALE / kind) for folder in (finished, tmp_path))
+        first, again = (read_files(folder / SCALE / kind) for folder in (finished, tmp_path))
         assert again, f"{kind}: nothing was written"
         different = [name for name in again if again[name] != first[name]]
         assert not different, f"{kind}: {different} differ from one run to the next"
@@ -186,18 +164,16 @@ def test_paper_scale_is_the_same_graph_in_shards_with_fetched_data(tmp_path: Pat
 def test_data_that_is_there_is_indexed_without_fetching(finished: Path, tmp_path: Path) -> None:
     world = finished / SCALE / "world"
     settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(world))
-    scale = settings / "scales" / "paper.yaml"
-    values = yaml.safe_load(scale.read_text())
-    values["data"]["check_counts"] = False  # the drawn splits are smaller than the published ones
-    scale.write_text(yaml.safe_dump(values))
+    small = {"data": {"check_counts": False}}  # the drawn splits are smaller than the published
+    edit(settings / "scales/paper.yaml", lambda scale: merge(scale, small))
     samples = "samples/refcocog_test.parquet"
     target = tmp_path / "results/paper" / samples
     told = options(tmp_path / "results", settings, scale="paper")
-    before = files(world)
+    before = read_files(world)
     done = snakemake(str(target), "--cores", "2", *told)
-    assert done.returncode == 0, done.stdout[-5000:]
+    assert done.code == 0, done.text[-5000:]
     assert target.read_bytes() == (finished / SCALE / samples).read_bytes()
-    assert files(world) == before
+    assert read_files(world) == before
     # Looking again whether the data is there indexes nothing again.
     plan = planned(str(target), "--forcerun", "fetch_dataset", *told)
     assert plan == {"fetch_dataset": 2}
@@ -210,20 +186,14 @@ def test_data_that_lacks_is_fetched_once_and_alone(tmp_path: Path) -> None:
         archive.writestr("refcoco/instances.json", "{}")
         archive.writestr("refcoco/refs(unc).p", b"refs")
     settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(root))
-    sources = yaml.safe_load((settings / "datasets.yaml").read_text())
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=served)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/refcoco.zip"
-        file = {"url": url, "to": "refcoco", "unpack": True}
-        sources["refcoco"]["files"] = [file]
-        (settings / "datasets.yaml").write_text(yaml.safe_dump(sources))
+    with serve_folder(served) as server:
+        files = [{"url": f"{server.address}/refcoco.zip", "to": "refcoco", "unpack": True}]
+        edit(settings / "datasets.yaml", lambda all: merge(all, {"refcoco": {"files": files}}))
         target = [str(tmp_path / "results/paper/fetched/refcoco.json")]
         target += options(tmp_path / "results", settings, scale="paper")
         done = snakemake("--cores", "1", *target)
-        server.shutdown()
-    assert done.returncode == 0, done.stdout[-5000:]
-    assert files(root) == {
+    assert done.code == 0, done.text[-5000:]
+    assert read_files(root) == {
         "refcoco/instances.json": b"{}",
         "refcoco/refs(unc).p": b"refs",
     }
@@ -233,21 +203,17 @@ def test_data_that_lacks_is_fetched_once_and_alone(tmp_path: Path) -> None:
 
 def test_fetching_is_refused_where_the_world_is_drawn(tmp_path: Path) -> None:
     done = snakemake("fetch", "--dry-run", *options(tmp_path))
-    assert done.returncode == 1
-    assert (
-        f"scale={SCALE} draws its data and fetches none; add --config scale=paper." in done.stdout
-    )
+    assert done.code == 1
+    assert f"scale={SCALE} draws its data and fetches none; add --config scale=paper." in done.text
 
 
 @pytest.fixture
 def mirror_settings(tmp_path: Path) -> Path:
     """The paper's settings, with the benchmarks read from mirrors below a root that is empty."""
     settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "layout", value="mirror")
-    scale = settings / "scales" / "paper.yaml"
-    values = yaml.safe_load(scale.read_text())
     (tmp_path / "data").mkdir()
-    values["data"] |= {"root": str(tmp_path / "data"), "check_counts": False}
-    scale.write_text(yaml.safe_dump(values))
+    here = {"data": {"root": str(tmp_path / "data"), "check_counts": False}}
+    edit(settings / "scales/paper.yaml", lambda scale: merge(scale, here))
     return settings
 
 
@@ -278,7 +244,7 @@ def test_a_mirror_is_unpacked_and_indexed_once(mirror_settings: Path, tmp_path: 
     samples = f"{tmp_path}/results/paper/samples/reasonseg_val.parquet"
     command = [samples, "--cores", "1", *options(tmp_path / "results", mirror_settings, "paper")]
     done = snakemake(*command)
-    assert done.returncode == 0, done.stdout
+    assert done.code == 0, done.text
     (image_path,) = pq.read_table(samples)["image_path"].to_pylist()
     assert image_path == "mirror_images/Ricky06662--ReasonSeg_val/a.png"
     assert (tmp_path / "data" / image_path).read_bytes() == picture.getvalue()
@@ -288,16 +254,36 @@ def test_a_mirror_is_unpacked_and_indexed_once(mirror_settings: Path, tmp_path: 
 def test_a_bad_value_stops_the_workflow_with_one_sentence(tmp_path: Path) -> None:
     settings = changed_settings(tmp_path, "runs.yaml", "grpo", "train", "clip_high", value=0.1)
     done = snakemake("--cores", "2", *options(tmp_path / "results", settings))
-    assert done.returncode == 1
-    said = [line for line in done.stdout.splitlines() if line.startswith("error:")]
+    assert done.code == 1
+    said = [line for line in done.text.splitlines() if line.startswith("error:")]
     assert said == [
         f"error: {settings}/runs.yaml: run grpo: train.clip_high = 0.1: must be >= clip_low (0.2)."
     ]
-    assert "Traceback" not in done.stdout
+    assert "Traceback" not in done.text
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("run", "scale", "asks"),
+    [
+        ("qwen2.5vl_3b", "paper", "published.yaml: tables.table_1: the row 'Qwen2.5VL-3B+SAM2' is"),
+        ("no_kl", "micro", "runs.yaml: has no run no_kl at scale micro, and workflow/rules/common"),
+    ],
+)
+def test_a_run_that_something_asks_for_cannot_be_removed(
+    tmp_path: Path, run: str, scale: str, asks: str
+) -> None:
+    settings = tmp_path / "config"
+    shutil.copytree(ROOT / "config", settings)
+    edit(settings / "runs.yaml", lambda runs: {name: runs[name] for name in runs if name != run})
+    done = snakemake("--dry-run", *options(tmp_path / "results", settings, scale))
+    assert done.code == 1
+    (said,) = [line for line in done.text.splitlines() if line.startswith("error:")]
+    assert said.startswith(f"error: {settings}/{asks}")
+    assert "Traceback" not in done.text
 
 
 def test_an_unknown_configuration_key_is_refused(tmp_path: Path) -> None:
     done = snakemake("--dry-run", *options(tmp_path), "scal=paper")
-    assert done.returncode == 1
-    assert "scal: unknown key; the nearest allowed key is scale." in done.stdout
+    assert done.code == 1
+    assert "scal: unknown key; the nearest allowed key is scale." in done.text
