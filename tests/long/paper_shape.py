@@ -1,7 +1,7 @@
 """Models of the paper's shape and the micro world's size: 840 pixels, 900 visual tokens, SAM 1024.
 
-The shipped weights carry over, so that the answers have a form and a mask: the patches of 14 pixels
-see what patches of 7 saw at half the size, and nothing in SAM 2's weights knows the image's size.
+The shipped weights carry over: the patches of 14 pixels see what patches of 7 saw at half the size,
+and nothing in SAM 2's weights knows the image's size. What the policy answers means nothing.
 """
 
 from __future__ import annotations
