@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
 from interrupting import (
     Interruption,
@@ -25,6 +23,7 @@ from interrupting import (
     train,
 )
 from recording import Recorded, apart, record, train_on
+from setting import machine
 from tqdm import tqdm
 from training_world import make_world
 
@@ -105,18 +104,23 @@ def main() -> None:
         compared = compare_processes(world, record(RECORDED_STEPS))
         stops = stop_on_two_processes(world, folder)
         kills = kill_everywhere(world, folder)
-    output.write_text(PAGE.format(kills=kills, stops=stops, compared=compared), encoding="utf-8")
+    where = f"{datetime.now(UTC).date().isoformat()}, {machine(1).partition(';')[0]}"
+    page = PAGE.format(where=where, kills=kills, stops=stops, compared=compared)
+    output.write_text(page, encoding="utf-8")
 
 
 PAGE = """# Interrupted training, and training on several processes
 
-Made by `make test-long`, on CPU, with a policy of two layers and the real loop, engine and command.
+Made by `make test-long` with a policy of two layers and the real loop, engine and command.
+
+{where}.
 
 ## Killed at every moment
 
 A training of three steps with a checkpoint a step, killed (SIGKILL) at each of its moments once and
 then started again. Every one ended with the policy and the metrics, byte for byte, of the training
-that nothing interrupted, and left no checkpoint and no half-written file.
+that nothing interrupted, and left no checkpoint and no half-written file. A moment is before or
+after a call of the function named, or when half of a file's bytes are written.
 
 {kills}
 
