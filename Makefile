@@ -13,8 +13,9 @@ export PATH := $(BIN):$(PATH)
 tables: $(READY)
 	snakemake --cores all
 
+# On two cores, file by file, so that what a file's tests share is made once.
 test: $(READY)
-	OMP_NUM_THREADS=1 python -m pytest
+	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The workflow on a real SLURM, on this machine: as root, and apt-get installs it where it is missing.
 test-slurm: $(READY)
@@ -24,7 +25,7 @@ test-slurm: $(READY)
 # What takes the better part of an hour: every moment of a training interrupted, every ZeRO stage on 1, 2
 # and 4 processes, and the paper's routes on a small set. Writes results/reference/{resume,routes}.md.
 test-long: $(READY)
-	OMP_NUM_THREADS=1 PYTHONPATH=src python tests/long/check_resume.py --output results/reference/resume.md
+	OMP_NUM_THREADS=1 PYTHONPATH=src:tests/unit:tests/bench python tests/long/check_resume.py --output results/reference/resume.md
 	OMP_NUM_THREADS=1 python -m pytest tests/long
 
 lint: $(READY)
