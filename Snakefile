@@ -6,6 +6,9 @@
 configfile: "config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/config.smk"
 include: "workflow/rules/fetch.smk"
@@ -25,6 +28,7 @@ include: "workflow/rules/bench.smk"
 localrules:
     all,
     tables,
+    figures,
     ablations,
     studies,
     pretrain,
@@ -33,29 +37,40 @@ localrules:
     fetch,
 
 
-# Everything: the five tables, every benchmark of the main runs, the trainings of Figure 4, and a
-# picture.
-rule all:
-    default_target: True
-    input:
-        rules.collect_tables.output,
-        get_metrics(MAIN_RUNS, list(EXPERIMENT.benchmarks)),
-        get_trainings(FIGURE_4_RUNS),
-        rules.draw_examples.output,
-
-
-# The five tables and the page that holds them.
+# The five tables, for a browser too, and the page that holds them.
 rule tables:
     input:
         rules.collect_tables.output,
+        expand(rules.render_table.output, number=range(1, 6)),
 
 
-# Tables 4 and 5 and the three runs of Figure 4.
+# Every figure, and the runs that only figures show.
+rule figures:
+    input:
+        rules.figure_4.output,
+        expand(rules.draw_curves.output, curves=CURVES),
+        rules.draw_ablations.output,
+        rules.draw_histograms.output,
+        rules.draw_lengths.output,
+        rules.draw_examples.output,
+
+
+# Everything: the five tables, every benchmark of the main runs, and the figures. `snakemake --report
+# report.html` then makes one page of it.
+rule all:
+    default_target: True
+    input:
+        rules.tables.input,
+        get_metrics(MAIN_RUNS, list(EXPERIMENT.benchmarks)),
+        rules.figures.input,
+
+
+# Tables 4 and 5, Figure 4 and its three runs.
 rule ablations:
     input:
         rules.table_4.output,
         rules.table_5.output,
-        get_trainings(FIGURE_4_RUNS),
+        rules.figure_4.output,
 
 
 # Tables 4 and 5 over several seeds, the sweep of training samples and the long trainings

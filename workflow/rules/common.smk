@@ -45,6 +45,7 @@ ENVIRONMENT = "../../envs/cuda.yaml" if EXPERIMENT.gpus else "../../envs/cpu.yam
 RUNS = EXPERIMENT.runs
 OUT = f"{CHOICE.results}/{CHOICE.scale}"
 TABLES = f"{CHOICE.results}/tables"
+FIGURES = f"{OUT}/figures"
 WORLD = f"{OUT}/world"
 # What reads originals needs the drawn world; public data is there since its samples were indexed.
 DRAWN_WORLD = WORLD if EXPERIMENT.data.world else []
@@ -65,6 +66,12 @@ ABLATION_BENCHMARKS = ["reasonseg_test", "refcocog_test"]
 # Paired comparisons: a baseline, and the runs that are held against it.
 ABLATED_RUNS = [name for name in TABLE_4_RUNS + TABLE_5_RUNS if name != "sam_r1"]
 COMPARED = {"base": ["sam_r1"], "sam_r1": ABLATED_RUNS}
+# The runs whose training is drawn together, the method's own first: it has the first colour.
+CURVES = {
+    "table_4": ["sam_r1", *TABLE_4_RUNS],
+    "table_5": ["sam_r1", *TABLE_5_RUNS],
+    "figure_4": ["sam_r1", *FIGURE_4_RUNS],
+}
 
 
 def get_names(names):
@@ -114,10 +121,10 @@ def get_comparisons(baseline, benchmarks):
 
 
 def get_trainings(runs):
-    """The training metrics of `runs`, at all their seeds."""
+    """The training metrics of `runs`, each once, at all their seeds."""
     return [
         f"{OUT}/training/{run}/seed_{seed}.parquet"
-        for run in runs
+        for run in dict.fromkeys(runs)
         for seed in get_seeds(run)
     ]
 
@@ -168,6 +175,26 @@ def get_settings(wildcards):
 def get_results(wildcards):
     """The folder of the scale's results."""
     return OUT
+
+
+def get_curves(wildcards):
+    """The training metrics of the runs that are drawn together."""
+    return get_trainings(CURVES[wildcards.curves])
+
+
+def get_samples(benchmarks):
+    """The samples of `benchmarks`."""
+    return [f"{OUT}/samples/{benchmark}.parquet" for benchmark in benchmarks]
+
+
+def get_picture(rule, file, title, theme):
+    """A figure on a bright or dark ground, as the report shows it: there a switch turns them all."""
+    return report(
+        f"{FIGURES}/{file}{'_dark' if theme == 'dark' else ''}.png",
+        caption=f"../report/{rule}.rst",
+        category="Figures",
+        labels={"figure": title, "theme": theme},
+    )
 
 
 def get_source(samples):
@@ -361,4 +388,5 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"\d+",
     benchmark=get_names(EXPERIMENT.benchmarks),
+    curves=get_names(CURVES),
     samples=get_names(["pool", *EXPERIMENT.benchmarks]) + r"|training_\d+",

@@ -8,7 +8,12 @@ rule draw_examples:
         world=DRAWN_WORLD,
         code=get_code("figures", "draw_examples"),
     output:
-        f"{OUT}/figures/examples.png",
+        report(
+            f"{FIGURES}/examples.png",
+            caption="../report/draw_examples.rst",
+            category="Examples",
+            labels={"picture": "Questions before and after training"},
+        ),
     log:
         f"{OUT}/logs/draw_examples.log",
     benchmark:
@@ -21,3 +26,142 @@ rule draw_examples:
         "python -m samr1.cli.draw_examples --samples {input.samples} "
         "--predictions {input.predictions[0]} {input.predictions[1]} --runs base sam_r1 "
         "--root {params.root} --output {output} 2> {log}"
+
+
+rule figure_4:
+    input:
+        training=get_trainings(["sam_r1", "no_kl"]),
+        samples=get_samples(["refcocog_test"]),
+        any=get_scores("predictions", ["negative_points_any"], ["refcocog_test"]),
+        inside=get_scores("predictions", ["negative_points_inside"], ["refcocog_test"]),
+        code=get_code("figures", "figure_options", "figure_4"),
+    output:
+        pdf=f"{FIGURES}/figure_4.pdf",
+        png=get_picture(
+            "figure_4", "figure_4", "Figure 4: KL term and negative points", "bright"
+        ),
+        dark=get_picture(
+            "figure_4", "figure_4", "Figure 4: KL term and negative points", "dark"
+        ),
+    log:
+        f"{OUT}/logs/figure_4.log",
+    benchmark:
+        f"{OUT}/timings/jobs/figure_4.tsv"
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m samr1.cli.figure_4 --training {input.training} --samples {input.samples} "
+        "--any {input.any} --inside {input.inside} "
+        "--output-pdf {output.pdf} --output-png {output.png} "
+        "--output-png-dark {output.dark} 2> {log}"
+
+
+rule draw_curves:
+    input:
+        training=get_curves,
+        code=get_code("figures", "figure_options", "draw_curves"),
+    output:
+        pdf=f"{FIGURES}/curves_{{curves}}.pdf",
+        png=get_picture(
+            "draw_curves", "curves_{curves}", "Training curves: {curves}", "bright"
+        ),
+        dark=get_picture(
+            "draw_curves", "curves_{curves}", "Training curves: {curves}", "dark"
+        ),
+    log:
+        f"{OUT}/logs/draw_curves/{{curves}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/draw_curves/{{curves}}.tsv"
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m samr1.cli.draw_curves --training {input.training} "
+        "--output-pdf {output.pdf} --output-png {output.png} "
+        "--output-png-dark {output.dark} 2> {log}"
+
+
+rule draw_ablations:
+    input:
+        published=PUBLISHED,
+        metrics=get_metrics(["base", *TABLE_4_RUNS, *TABLE_5_RUNS], ABLATION_BENCHMARKS),
+        code=get_code("figures", "figure_options", "draw_ablations"),
+    output:
+        pdf=f"{FIGURES}/ablations.pdf",
+        png=get_picture(
+            "draw_ablations", "ablations", "Ablations: Tables 4 and 5", "bright"
+        ),
+        dark=get_picture(
+            "draw_ablations", "ablations", "Ablations: Tables 4 and 5", "dark"
+        ),
+    log:
+        f"{OUT}/logs/draw_ablations.log",
+    benchmark:
+        f"{OUT}/timings/jobs/draw_ablations.tsv"
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m samr1.cli.draw_ablations --metrics {input.metrics} "
+        "--published {input.published} "
+        "--output-pdf {output.pdf} --output-png {output.png} "
+        "--output-png-dark {output.dark} 2> {log}"
+
+
+rule draw_histograms:
+    input:
+        samples=get_samples(TABLE_1_BENCHMARKS + TABLE_2_BENCHMARKS),
+        predictions=get_scores(
+            "predictions", ["base", "sam_r1"], TABLE_1_BENCHMARKS + TABLE_2_BENCHMARKS
+        ),
+        code=get_code("figures", "figure_options", "draw_histograms"),
+    output:
+        pdf=f"{FIGURES}/histograms.pdf",
+        png=get_picture(
+            "draw_histograms",
+            "histograms",
+            "IoU against the tiers of the reward",
+            "bright",
+        ),
+        dark=get_picture(
+            "draw_histograms",
+            "histograms",
+            "IoU against the tiers of the reward",
+            "dark",
+        ),
+    log:
+        f"{OUT}/logs/draw_histograms.log",
+    benchmark:
+        f"{OUT}/timings/jobs/draw_histograms.tsv"
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m samr1.cli.draw_histograms --samples {input.samples} "
+        "--predictions {input.predictions} "
+        "--output-pdf {output.pdf} --output-png {output.png} "
+        "--output-png-dark {output.dark} 2> {log}"
+
+
+rule draw_lengths:
+    input:
+        training=get_trainings(run for runs in CURVES.values() for run in runs),
+        samples=get_samples(ABLATION_BENCHMARKS),
+        predictions=get_scores("predictions", ["base", "sam_r1"], ABLATION_BENCHMARKS),
+        code=get_code("figures", "figure_options", "draw_lengths"),
+    output:
+        pdf=f"{FIGURES}/lengths.pdf",
+        png=get_picture(
+            "draw_lengths", "lengths", "Lengths of responses and thoughts", "bright"
+        ),
+        dark=get_picture(
+            "draw_lengths", "lengths", "Lengths of responses and thoughts", "dark"
+        ),
+    log:
+        f"{OUT}/logs/draw_lengths.log",
+    benchmark:
+        f"{OUT}/timings/jobs/draw_lengths.tsv"
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m samr1.cli.draw_lengths --training {input.training} "
+        "--samples {input.samples} --predictions {input.predictions} "
+        "--output-pdf {output.pdf} --output-png {output.png} "
+        "--output-png-dark {output.dark} 2> {log}"

@@ -154,3 +154,24 @@ rule collect_tables:
         ENVIRONMENT
     shell:
         "python -m samr1.cli.collect_tables --tables {input.tables} --output {output} 2> {log}"
+
+
+rule render_table:
+    input:
+        table=f"{TABLES}/table_{{number}}.md",
+        code=get_code("tables", "render_table"),
+    output:
+        report(
+            f"{TABLES}/table_{{number}}.html",
+            caption="../report/render_table.rst",
+            category="Tables",
+            labels={"table": "Table {number}"},
+        ),
+    log:
+        f"{OUT}/logs/render_table/table_{{number}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/render_table/table_{{number}}.tsv"
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m samr1.cli.render_table --table {input.table} --output {output} 2> {log}"

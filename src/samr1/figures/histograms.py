@@ -1,0 +1,79 @@
+"""How the IoU of answers spreads over the tiers of the reward, before and after training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from samr1.evaluation.score import figures
+from samr1.figures.answers import Answers, Floats, draw_shares, mean_shares
+from samr1.figures.style import WIDTH, Outputs, Theme, write_figure
+from samr1.rewards.segmentation import TIERS
+
+EDGES: Floats = np.arange(21) / 20  # every bound of a tier is one of them
+
+
+def sample_ious(samples: pa.Table, predictions: pa.Table) -> Floats:
+    """The IoU of each sample's answer as the protocol `seg_zero` counts it: 0 where there is none."""
+    return figures(samples, predictions, "seg_zero")["giou"].numerator
+
+
+def draw_histograms(benchmarks: Sequence[Answers], outputs: Outputs) -> None:
+    """Draw a histogram of IoUs a benchmark, two runs in each; the tiers' bounds are lines.
+
+    Above a tier stands its reward, and the share of either run's answers in it. Raises UserError
+    unless every sample is answered once.
+    """
+    ious = [
+        {
+            run: [sample_ious(one.samples, table) for table in tables]
+            for run, tables in one.runs.items()
+        }
+        for one in benchmarks
+    ]
+    columns = 2
+    rows = -(-len(benchmarks) // columns)
+
+    def draw(figure: Figure, theme: Theme) -> None:
+        axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+        for axis, one, found in zip(axes, benchmarks, ious, strict=False):
+            draw_shares(axis, found, EDGES, theme)
+            _draw_tiers(axis, found, theme)
+            axis.set_title(f"{one.title} (n = {len(one.samples):,})")
+        for axis in axes[len(benchmarks) :]:
+            axis.set_axis_off()
+        figure.supxlabel("IoU of an answer's mask with the ground truth", fontsize=8)
+        figure.supylabel("Answers, %", fontsize=8)
+        handles, names = axes[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside upper left", ncols=2)
+
+    write_figure(outputs, (WIDTH, 0.6 + 1.9 * rows), draw)
+
+
+def _draw_tiers(axis: Axes, ious: Mapping[str, Sequence[Floats]], theme: Theme) -> None:
+    bounds = sorted(bound for bound, _ in TIERS)
+    for bound in bounds:
+        axis.axvline(bound, color=theme.ink, linewidth=0.7, linestyle=(0, (3, 2)))
+    edges = np.array([0.0, *bounds, 1.0])
+    shares = np.array([mean_shares(seeds, edges) for seeds in ious.values()])
+    rewards = [0.0, *sorted(reward for _, reward in TIERS)]
+    top = axis.get_ylim()[1]
+    for place, (reward, middle) in enumerate(zip(rewards, (edges[:-1] + edges[1:]) / 2, strict=True)):
+        said = " → ".join(f"{100 * share:.0f}" for share in shares[:, place])
+        words = ("reward ", " %") if place == 0 else ("", "")
+        axis.text(
+            middle,
+            1.04 * top,
+            f"{words[0]}{reward:.0f}\n{said}{words[1]}",
+            ha="center",
+            va="bottom",
+            fontsize=6.5,
+        )
+    axis.set_ylim(0, 1.28 * top)
+    axis.set_xlim(0, 1)
+    axis.set_xticks([0, *bounds, 1])
+    axis.grid(visible=False)

@@ -1,0 +1,137 @@
+"""The look that all figures share, and how a figure is written: for print, and for two screens.
+
+Colours are Okabe and Ito's, which colour-blind readers tell apart; whatever a colour says, a dash or
+a marker says too. A figure is drawn on white, as PDF for print and PNG for a screen, and once more
+on a dark ground.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from samr1.files import whole_file
+
+WIDTH = 7.0  # inches: the text of a page, both columns
+_DPI = 200
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of one ground; `lines` are told apart in this order."""
+
+    ground: str
+    ink: str
+    faint: str  # grids, frames, and what is there for comparison
+    lines: tuple[str, ...]
+
+    def line(self, index: int) -> dict[str, Any]:
+        """Colour, dash and marker of the `index`-th line, as keywords of `plot`."""
+        return {
+            "color": self.lines[index % len(self.lines)],
+            "linestyle": _DASHES[index % len(_DASHES)],
+            "marker": _MARKERS[index % len(_MARKERS)],
+        }
+
+
+_DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (8, 2)), (0, (2, 2)), "-")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+LIGHT = Theme(
+    ground="#FFFFFF",
+    ink="#000000",
+    faint="#8C8C8C",
+    lines=("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
+)
+DARK = Theme(
+    ground="#0D1117",
+    ink="#E6EDF3",
+    faint="#7D8590",
+    lines=("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00", "#E6EDF3"),
+)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where a figure goes: for print, and for a light and a dark screen."""
+
+    pdf: Path
+    png: Path
+    png_dark: Path
+
+
+def write_figure(
+    outputs: Outputs, size: tuple[float, float], draw: Callable[[Figure, Theme], None]
+) -> None:
+    """Draw a figure of `size` (inches) in both themes; the same figure is the same bytes."""
+    for theme, paths in ((LIGHT, (outputs.pdf, outputs.png)), (DARK, (outputs.png_dark,))):
+        with matplotlib.rc_context(_settings(theme)):
+            figure = Figure(figsize=size, layout="constrained")
+            draw(figure, theme)
+            for path in paths:
+                _save(figure, path)
+                figure.set_layout_engine("none")  # it stays as it was laid out, which is slow
+
+
+def _save(figure: Figure, path: Path) -> None:
+    # Without dates and the library's version in the file, the same picture is the same bytes.
+    empty: dict[str, dict[str, Any]] = {
+        "png": {"Software": None},
+        "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    }
+    kind = path.suffix.removeprefix(".")
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        figure.savefig(file, format=kind, dpi=_DPI, metadata=empty[kind])
+
+
+def _settings(theme: Theme) -> dict[str, Any]:
+    """Matplotlib's settings; everything else is as it comes, whatever a user's own file says."""
+    return matplotlib.rcParamsDefault | {
+        "font.size": 8,
+        "axes.titlesize": 8,
+        "axes.labelsize": 8,
+        "xtick.labelsize": 7,
+        "ytick.labelsize": 7,
+        "legend.fontsize": 7.5,
+        "legend.frameon": False,
+        "legend.handlelength": 3,
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.6,
+        "axes.edgecolor": theme.faint,
+        "axes.facecolor": theme.ground,
+        "axes.labelcolor": theme.ink,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": theme.faint,
+        "grid.alpha": 0.25,
+        "grid.linewidth": 0.5,
+        "figure.facecolor": theme.ground,
+        "savefig.facecolor": theme.ground,
+        "text.color": theme.ink,
+        "xtick.color": theme.faint,
+        "ytick.color": theme.faint,
+        "xtick.labelcolor": theme.ink,
+        "ytick.labelcolor": theme.ink,
+        "lines.linewidth": 1.4,
+        "lines.markersize": 3.5,
+        "pdf.fonttype": 42,  # fonts a reader can search
+    }
+
+
+def mark_every(count: int, index: int, lines: int) -> tuple[int, int]:
+    """`markevery` of the `index`-th of `lines` curves of `count` points: few, and not on others'."""
+    gap = max(count // 4, 1)
+    return (gap * index // max(lines, 1), gap)
+
+
+def letter_panels(axes: Sequence[Any], titles: Sequence[str]) -> None:
+    """Title the panels (a), (b), ..."""
+    for letter, axis, title in zip("abcdefghijkl", axes, titles, strict=False):
+        axis.set_title(f"({letter}) {title}")
