@@ -9,9 +9,10 @@ export PATH := $(BIN):$(PATH)
 .PHONY: tables test test-slurm test-long lint format lock install bench
 .DELETE_ON_ERROR:
 
-# The five tables, by training and evaluating every run at micro scale.
+# The five tables and the figures, by training and evaluating every run at micro scale, and one page of all.
 tables: $(READY)
 	snakemake --cores all
+	snakemake --report results/report.html
 
 # On two cores, file by file, so that what a file's tests share is made once.
 test: $(READY)

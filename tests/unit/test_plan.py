@@ -291,7 +291,7 @@ def test_the_graph_is_the_workflows() -> None:
     experiment = load_experiment(ROOT / "config", "micro")
     graph = describe_graph(experiment, ROOT / "config/published.yaml")
     assert len(graph.trainings) == 10
-    assert len(graph.predictions) == 29  # as many as tests/workflow counts
+    assert len(graph.predictions) == 31  # as many as tests/workflow counts
     assert graph.splits["lisa_grounding"].samples == 520
     assert graph.splits["refcocog_test"].samples == 1040
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 import zipfile
@@ -71,7 +72,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_all_five_tables_are_written(finished: Path) -> None:
     names = {path.name for path in (finished / "tables").iterdir()}
-    tables = {f"table_{n}.{kind}" for n in range(1, 6) for kind in ("parquet", "md")}
+    tables = {f"table_{n}.{kind}" for n in range(1, 6) for kind in ("parquet", "md", "html")}
     assert tables | {"README.md"} == names
 
 
@@ -80,6 +81,27 @@ def test_every_trained_run_leaves_its_metrics_and_policy(finished: Path) -> None
     policies = finished.glob(f"{SCALE}/policies/*/seed_0/model.safetensors")
     assert len(runs) == 10
     assert {path.parts[-3] for path in policies} == runs
+
+
+def test_the_report_shows_every_figure_table_and_picture_with_a_caption(
+    finished: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.html"
+    done = snakemake("--report", str(report), *options(finished))
+    assert done.code == 0, done.text
+    text = report.read_text(encoding="utf-8")
+    results, categories = (
+        json.JSONDecoder().raw_decode(text, text.index(name) + len(name))[0]
+        for name in ("var results = ", "var categories = ")
+    )
+    assert set(categories) == {"Examples", "Figures", "Tables"}
+    assert all(result["labels"] and result["caption"] for result in results.values())
+    drawn = {path.stem for path in (finished / SCALE / "figures").glob("*.png")}
+    shown = {Path(path).stem for path in results}
+    assert shown == drawn | {f"table_{number}" for number in range(1, 6)}
+    figures = {path.stem for path in (finished / SCALE / "figures").glob("*.pdf")}
+    assert drawn == figures | {f"{name}_dark" for name in figures} | {"examples"}
+    assert len(figures) == 7
 
 
 def test_a_second_run_does_nothing(finished: Path) -> None:
@@ -96,7 +118,8 @@ def test_a_changed_benchmark_is_scored_again_without_training(
     )
     plan = planned(*options(finished, settings))
     assert plan["index_refer"] == 1
-    assert plan["predict_masks"] == 8  # base, sam_r1, three of Table 4 and three of Table 5
+    # base, sam_r1, three of Table 4, three of Table 5 and two of Figure 4
+    assert plan["predict_masks"] == 10
     assert not {"draw_world", "sample_training", "train_policy"} & set(plan)
 
 
@@ -107,7 +130,7 @@ def test_a_changed_evaluation_predicts_again_without_training(
         tmp_path, "scales/micro.yaml", "defaults", "evaluation", "batch_size", value=8
     )
     plan = planned(*options(finished, settings))
-    assert plan["predict_masks"] == 29
+    assert plan["predict_masks"] == 31
     assert not {"draw_world", "resize_images", "train_policy"} & set(plan)
 
 
@@ -132,8 +155,9 @@ def test_two_runs_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
 def test_ablations_are_tables_4_and_5_and_the_runs_of_figure_4(tmp_path: Path) -> None:
     plan = planned("ablations", *options(tmp_path))
     assert plan["train_policy"] == 10
-    assert plan["predict_masks"] == 16  # the base and seven runs on two benchmarks
-    assert {"table_4", "table_5"} <= set(plan)
+    # The base and seven runs on two benchmarks, two point rewards' on one.
+    assert plan["predict_masks"] == 18
+    assert {"table_4", "table_5", "figure_4"} <= set(plan)
     assert not {"table_1", "table_2", "table_3"} & set(plan)
 
 

@@ -23,7 +23,11 @@ def main() -> None:
     )
     parser.add_argument("--samples", type=Path, required=True, help="a benchmark's samples")
     parser.add_argument(
-        "--any", type=Path, nargs="+", required=True, help="predictions for panel (b), a file a seed"
+        "--any",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="predictions for panel (b)",
     )
     parser.add_argument(
         "--inside", type=Path, nargs="+", required=True, help="predictions for panel (c)"

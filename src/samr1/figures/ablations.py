@@ -49,7 +49,9 @@ def measure_bars(table: Table, column: Column, measurements: Measurements) -> li
     bars = []
     for run, name in names.items():
         figure = measurements.get(run, *key)
-        low, high = (np.nan if bound is None else bound for bound in (figure.ci_low, figure.ci_high))
+        low, high = (
+            np.nan if bound is None else bound for bound in (figure.ci_low, figure.ci_high)
+        )
         own = measurements.values(run, [key]).values()
         bars.append(
             Bar(
@@ -122,7 +124,8 @@ def _draw_bars(axis: Axes, bars: Sequence[Bar], theme: Theme) -> None:
     ]
     if seeds:
         axis.scatter(
-            *zip(*seeds, strict=True),
+            [value for value, _ in seeds],
+            [height for _, height in seeds],
             s=9,
             label="a seed",
             color=theme.lines[1],

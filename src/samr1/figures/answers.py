@@ -83,7 +83,7 @@ def mean_shares(seeds: Sequence[Floats], edges: Floats) -> Floats:
 def draw_shares(
     axis: Axes, values: Mapping[str, Sequence[Floats]], edges: Floats, theme: Theme
 ) -> None:
-    """A histogram a run: the first as an outline, the second filled; in percent, a mean over seeds."""
+    """A histogram a run, in percent: the first an outline, the second filled; means over seeds."""
     for index, (run, seeds) in enumerate(values.items()):
         axis.stairs(
             100 * mean_shares(seeds, edges),

@@ -88,7 +88,7 @@ def mean_curve(seeds: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
 
 
 def plot_runs(axis: Axes, runs: Runs, column: str, theme: Theme) -> None:
-    """Draw `column` over steps: a run's mean over seeds, and thin its seeds where it has several."""
+    """Draw `column` over steps: each run's mean over seeds; several seeds are thin lines."""
     for index, (run, trainings) in enumerate(runs.items()):
         look = theme.line(index)
         seeds = [seed_curve(training, column) for training in trainings]

@@ -54,8 +54,14 @@ def draw_figure_4(
                 axis.set_title(f"{title}\n{value} points" if place == 0 else f"\n{value} points")
             axis = figure.add_subplot(grid[2, 2 * half : 2 * half + 2])
             _draw_shares(axis, pair, theme)
-        handles, names = figure.axes[-1].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=len(_PLACES))
+        shown = {
+            name: handle
+            for axis in figure.axes[-3:]  # a map and its bars say what both mean
+            for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(
+            shown.values(), shown.keys(), loc="outside lower center", ncols=4, handlelength=2
+        )
 
     write_figure(outputs, (WIDTH, 5.8), draw)
 
@@ -73,16 +79,18 @@ def _draw_map(axis: Axes, points: Points, look: int, theme: Theme) -> None:
     """The points on their own boxes; those farther away than the map stand at its edge."""
     shown = np.clip(points.position, *_REACH)
     axis.scatter(
-        *shown.T,
-        s=9,
+        shown[:, 0],
+        shown[:, 1],
+        s=7,
         marker="ox"[look],
         facecolors=theme.lines[look] if look else "none",
         edgecolors=None if look else theme.lines[look],
         linewidths=0.6,
-        alpha=0.6,
+        alpha=0.4,
         clip_on=False,
     )
-    axis.add_patch(Rectangle((0, 0), 1, 1, fill=False, ec=theme.ink, lw=1.2))
+    box = Rectangle((0, 0), 1, 1, fill=False, ec=theme.ink, lw=1.2, label="the answer's own box")
+    axis.add_patch(box)
     axis.set_xlim(*_REACH)
     axis.set_ylim(*reversed(_REACH))  # as in an image, y grows downwards
     axis.set_aspect("equal")

@@ -18,7 +18,7 @@ EDGES: Floats = np.arange(21) / 20  # every bound of a tier is one of them
 
 
 def sample_ious(samples: pa.Table, predictions: pa.Table) -> Floats:
-    """The IoU of each sample's answer as the protocol `seg_zero` counts it: 0 where there is none."""
+    """The IoU [N] of each sample's answer under the protocol `seg_zero`; 0 where there is none."""
     return figures(samples, predictions, "seg_zero")["giou"].numerator
 
 
@@ -62,7 +62,9 @@ def _draw_tiers(axis: Axes, ious: Mapping[str, Sequence[Floats]], theme: Theme) 
     shares = np.array([mean_shares(seeds, edges) for seeds in ious.values()])
     rewards = [0.0, *sorted(reward for _, reward in TIERS)]
     top = axis.get_ylim()[1]
-    for place, (reward, middle) in enumerate(zip(rewards, (edges[:-1] + edges[1:]) / 2, strict=True)):
+    for place, (reward, middle) in enumerate(
+        zip(rewards, (edges[:-1] + edges[1:]) / 2, strict=True)
+    ):
         said = " → ".join(f"{100 * share:.0f}" for share in shares[:, place])
         words = ("reward ", " %") if place == 0 else ("", "")
         axis.text(

@@ -1,4 +1,4 @@
-"""How long responses and thoughts are, over the steps of training and over a benchmark's answers."""
+"""How long responses and thoughts are, by step of training and by answer to benchmarks."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ def length_edges(values: Sequence[Floats]) -> Floats:
     return np.arange(low - 0.5, high + 0.5 + width, width)
 
 
-def draw_lengths(
-    training: Sequence[Path], benchmarks: Sequence[Answers], outputs: Outputs
-) -> None:
+def draw_lengths(training: Sequence[Path], benchmarks: Sequence[Answers], outputs: Outputs) -> None:
     """Draw lengths by step, the first run of the files `training` before the others, and by answer.
 
     Raises UserError where a file is not of training metrics.

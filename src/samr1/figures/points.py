@@ -1,4 +1,4 @@
-"""Where an answer's points fall: on the object, on the background, inside its own box or outside."""
+"""Where an answer's points fall: on the object or the background, inside its own box or not."""
 
 from __future__ import annotations
 

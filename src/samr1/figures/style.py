@@ -1,19 +1,19 @@
 """The look that all figures share, and how a figure is written: for print, and for two screens.
 
-Colours are Okabe and Ito's, which colour-blind readers tell apart; whatever a colour says, a dash or
-a marker says too. A figure is drawn on white, as PDF for print and PNG for a screen, and once more
-on a dark ground.
+Colours are Okabe and Ito's, which colour-blind readers tell apart; whatever a colour says, a dash,
+a marker or a hatch says too. A figure is drawn on white, as PDF for print and PNG for a screen, and
+once more on a dark ground.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.style import context
 
 from samr1.files import whole_file
 
@@ -35,7 +35,7 @@ class Theme:
         return {
             "color": self.lines[index % len(self.lines)],
             "linestyle": _DASHES[index % len(_DASHES)],
-            "marker": _MARKERS[index % len(_MARKERS)],
+            "marker": _MARKERS[(index + index // len(_DASHES)) % len(_MARKERS)],
         }
 
 
@@ -70,7 +70,7 @@ def write_figure(
 ) -> None:
     """Draw a figure of `size` (inches) in both themes; the same figure is the same bytes."""
     for theme, paths in ((LIGHT, (outputs.pdf, outputs.png)), (DARK, (outputs.png_dark,))):
-        with matplotlib.rc_context(_settings(theme)):
+        with context(_settings(theme), after_reset=True):  # whatever a user's own file says
             figure = Figure(figsize=size, layout="constrained")
             draw(figure, theme)
             for path in paths:
@@ -90,8 +90,8 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 def _settings(theme: Theme) -> dict[str, Any]:
-    """Matplotlib's settings; everything else is as it comes, whatever a user's own file says."""
-    return matplotlib.rcParamsDefault | {
+    """What differs from Matplotlib's own settings."""
+    return {
         "font.size": 8,
         "axes.titlesize": 8,
         "axes.labelsize": 8,
@@ -126,12 +126,6 @@ def _settings(theme: Theme) -> dict[str, Any]:
 
 
 def mark_every(count: int, index: int, lines: int) -> tuple[int, int]:
-    """`markevery` of the `index`-th of `lines` curves of `count` points: few, and not on others'."""
+    """`markevery` of one of several curves of `count` points: few markers, and not on others'."""
     gap = max(count // 4, 1)
     return (gap * index // max(lines, 1), gap)
-
-
-def letter_panels(axes: Sequence[Any], titles: Sequence[str]) -> None:
-    """Title the panels (a), (b), ..."""
-    for letter, axis, title in zip("abcdefghijkl", axes, titles, strict=False):
-        axis.set_title(f"({letter}) {title}")

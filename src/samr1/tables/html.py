@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from pathlib import Path
 
 from markdown import Markdown
@@ -17,14 +18,14 @@ _PAGE = """<!doctype html>
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
 <style>
-body {{ font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem; color: CanvasText; background: Canvas; }}
+body {{ font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem; }}
 h2 {{ font-size: 1.25rem; }}
 blockquote {{ margin: 0; padding: 0.2rem 1rem; border-left: 4px solid #D55E00; }}
 p, blockquote {{ max-width: 50rem; }}
 div {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: 0.3rem 0.5rem; border-bottom: 1px solid #8C8C8C66; white-space: nowrap; }}
-th {{ text-align: left; vertical-align: bottom; white-space: normal; border-bottom-color: currentColor; }}
+th {{ text-align: left; vertical-align: bottom; white-space: normal; border-color: currentColor; }}
 </style>
 {body}
 </html>
@@ -47,4 +48,4 @@ def render_table(page: Path, output: Path) -> None:
     body = body.replace("<table>", "<div><table>").replace("</table>", "</table></div>")
     title = next((line.lstrip("# ") for line in text.splitlines() if line.startswith("#")), "")
     with whole_file(output) as temporary:
-        temporary.write_text(_PAGE.format(title=title, body=body), encoding="utf-8")
+        temporary.write_text(_PAGE.format(title=escape(title), body=body), encoding="utf-8")

@@ -52,8 +52,9 @@ def describe_graph(experiment: Experiment, published: Path) -> Graph:
     """The graph of `experiment`; `published` says which run stands in which table.
 
     `sam_r1` and the untrained models, where they do not say fewer, meet every benchmark, the others
-    those of their own tables. What stands in no table and is trained by `snakemake studies` alone
-    is left out, as are seeds beyond the scale's own.
+    those of their own tables, and the point rewards' runs the one on which Figure 4 shows their
+    points. What stands in no table and is trained by `snakemake studies` alone is left out, as are
+    seeds beyond the scale's own.
     """
     runs, seeds = experiment.runs, len(experiment.seeds)
     tables = read_mapping(published)["tables"].values()
@@ -69,6 +70,12 @@ def describe_graph(experiment: Experiment, published: Path) -> Graph:
         names = {row.get("run") for row in table["rows"]} & set(runs)
         benchmarks = {column["benchmark"] for column in table["columns"].values()}
         asked |= {(name, one) for name in names for one in benchmarks & set(experiment.benchmarks)}
+    asked |= {
+        (name, benchmark)
+        for name, run in runs.items()
+        if run.reward.negative_points != "none"
+        for benchmark in {"refcocog_test"} & set(experiment.benchmarks)
+    }
     return Graph(
         trainings={name: seeds for name, run in runs.items() if run.trained and name not in beyond},
         predictions=[
