@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from samr1.errors import UserError
 from samr1.figures.style import WIDTH, Outputs, Theme, mark_every, write_figure
@@ -99,10 +99,10 @@ def plot_runs(axis: Axes, runs: Runs, column: str, theme: Theme) -> None:
         axis.plot(
             steps, mean, label=run, markevery=mark_every(len(steps), index, len(runs)), **look
         )
-    axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
     axis.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     if PANELS[column].endswith("%"):
-        axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+        axis.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")
 
 
 def draw_curves(files: Sequence[Path], outputs: Outputs) -> None:
