@@ -48,7 +48,7 @@ rule tables:
 rule figures:
     input:
         rules.figure_4.output,
-        expand(rules.draw_curves.output, curves=CURVES),
+        expand(rules.draw_curves.output, curves=["table_4", "table_5", "figure_4"]),
         rules.draw_ablations.output,
         rules.draw_histograms.output,
         rules.draw_lengths.output,

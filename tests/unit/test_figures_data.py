@@ -78,8 +78,15 @@ def test_points_are_placed_on_the_answers_own_box() -> None:
 
 
 def test_no_point_has_no_shares() -> None:
-    none = locate_points(samples(2), [predictions([answer(None), answer((0, 0, 9, 9))])], 0)
+    flat = answer((5, 5, 5, 9), [(5, 5, 0)])
+    none = locate_points(samples(2), [predictions([answer(None), flat])], 0)
     assert none.position.shape == (0, 2) and np.isnan(none.shares()).all()
+
+
+def test_a_point_that_is_nowhere_is_refused() -> None:
+    table = predictions([answer((0, 0, 9, 9), [(float("nan"), 5, 0)])])
+    with pytest.raises(UserError, match=r"sample 's0': the point .* is not two finite numbers"):
+        locate_points(samples(1), [table], 0)
 
 
 def test_bins_are_the_tiers_of_the_reward() -> None:

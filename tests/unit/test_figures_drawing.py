@@ -69,7 +69,7 @@ def test_figure_4_is_refused_whole_where_a_sample_has_no_answer(
     write_table(table, samples(4))
     training = write_training(tmp_path, "sam_r1", 0, kl=[1.0])
     options = ["--training", training, "--samples", table, "--any", answers, "--inside", answers]
-    with pytest.raises(UserError, match="1 of 4 samples have no answer"):
+    with pytest.raises(UserError, match=r"seed_0/bench.parquet: 1 of 4 samples have no answer"):
         draw(figure_4, tmp_path, *options)
     assert not list(tmp_path.glob("*figure_4*"))
 

@@ -112,7 +112,8 @@ rule draw_histograms:
         predictions=get_scores(
             "predictions", ["base", "sam_r1"], TABLE_1_BENCHMARKS + TABLE_2_BENCHMARKS
         ),
-        code=get_code("figures", "figure_options", "draw_histograms"),
+        code=get_code("figures", "figure_options", "draw_histograms")
+        + get_code("evaluation"),
     output:
         pdf=f"{FIGURES}/histograms.pdf",
         png=get_picture(
@@ -142,7 +143,7 @@ rule draw_histograms:
 
 rule draw_lengths:
     input:
-        training=get_trainings(run for runs in CURVES.values() for run in runs),
+        training=get_trainings(["sam_r1", *TABLE_4_RUNS, *TABLE_5_RUNS, *FIGURE_4_RUNS]),
         samples=get_samples(ABLATION_BENCHMARKS),
         predictions=get_scores("predictions", ["base", "sam_r1"], ABLATION_BENCHMARKS),
         code=get_code("figures", "figure_options", "draw_lengths"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from samr1 import schemas
 from samr1.cli.figure_options import figure_parser, read_outputs
 from samr1.errors import run_command
+from samr1.figures.answers import read_predictions
 from samr1.figures.figure_4 import draw_figure_4
 from samr1.files import read_table
 
@@ -33,11 +34,12 @@ def main() -> None:
         "--inside", type=Path, nargs="+", required=True, help="predictions for panel (c)"
     )
     arguments = parser.parse_args()
+    samples = read_table(arguments.samples, schemas.SAMPLES)
     draw_figure_4(
         arguments.training,
-        read_table(arguments.samples, schemas.SAMPLES),
-        [read_table(path, schemas.PREDICTIONS) for path in arguments.any],
-        [read_table(path, schemas.PREDICTIONS) for path in arguments.inside],
+        samples,
+        [read_predictions(path, samples) for path in arguments.any],
+        [read_predictions(path, samples) for path in arguments.inside],
         read_outputs(arguments),
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 
 from samr1 import schemas
 from samr1.errors import UserError
+from samr1.evaluation.answers import answers_in_order
 from samr1.figures.style import Theme
 from samr1.files import read_table
 from samr1.tables.layout import BENCHMARK_LABELS
@@ -38,14 +40,15 @@ def read_answers(samples: Sequence[Path], predictions: Sequence[Path]) -> list[A
     """Read the predictions on each file of samples, .../{run}/seed_{seed}/{samples' name}.
 
     Runs keep the order of the files. Raises UserError where a file is missing or not what it
-    should be, and where two runs are not there for every benchmark.
+    should be, where a sample is not answered, and where a benchmark lacks one of two runs.
     """
     names = list(dict.fromkeys(path.parent.parent.name for path in predictions))
     found = []
     for file in samples:
+        table = read_table(file, schemas.SAMPLES)
         runs = {
             run: [
-                read_table(path, schemas.PREDICTIONS)
+                read_predictions(path, table)
                 for path in predictions
                 if path.name == file.name and path.parent.parent.name == run
             ]
@@ -58,8 +61,28 @@ def read_answers(samples: Sequence[Path], predictions: Sequence[Path]) -> list[A
                 f"{file}: {what} among the predictions; give two runs' answers to every benchmark, "
                 f".../{{run}}/seed_{{seed}}/{file.name}."
             )
-        found.append(Answers(file.stem, read_table(file, schemas.SAMPLES), runs))
+        found.append(Answers(file.stem, table, runs))
     return found
+
+
+def read_predictions(path: Path, samples: pa.Table) -> pa.Table:
+    """Read predictions on `samples`, of `schemas.PREDICTIONS`.
+
+    Raises UserError unless the file answers every sample once and nothing else.
+    """
+    table = read_table(path, schemas.PREDICTIONS)
+    with said_of(str(path)):
+        answers_in_order(samples, table, "box")
+    return table
+
+
+@contextmanager
+def said_of(whose: str) -> Iterator[None]:
+    """Put in front of a UserError whose answers it is about."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{whose}: {error}") from error
 
 
 def count_bins(values: Floats, edges: Floats) -> Floats:

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from samr1.figures.answers import said_of
 from samr1.figures.curves import Runs, plot_runs, read_runs
 from samr1.figures.points import Points, locate_points
 from samr1.figures.style import WIDTH, Outputs, Theme, write_figure
@@ -36,13 +37,13 @@ def draw_figure_4(
 
     Panel (a) shows the training metrics `training` of whatever runs, in their order; (b) and (c)
     the answers `any_where` and `inside` of the two point rewards' runs to `samples`, a table a
-    seed. Raises UserError where a file is not of training metrics, or a sample is not answered.
+    seed. Raises UserError where a file is not of training metrics, or an answer is broken.
     """
     runs = read_runs(training)
-    points = [
-        [locate_points(samples, tables, value) for value in (1, 0)]
-        for tables in (any_where, inside)
-    ]
+    points = []
+    for title, tables in zip(_REWARDS, (any_where, inside), strict=True):
+        with said_of(title):
+            points.append([locate_points(samples, tables, value) for value in (1, 0)])
 
     def draw(figure: Figure, theme: Theme) -> None:
         grid = figure.add_gridspec(3, 4, height_ratios=(1.0, 1.1, 0.4))

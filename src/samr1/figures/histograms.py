@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from samr1.evaluation.score import figures
-from samr1.figures.answers import Answers, Floats, draw_shares, mean_shares
+from samr1.figures.answers import Answers, Floats, draw_shares, mean_shares, said_of
 from samr1.figures.style import WIDTH, Outputs, Theme, write_figure
 from samr1.rewards.segmentation import TIERS
 
@@ -22,19 +22,22 @@ def sample_ious(samples: pa.Table, predictions: pa.Table) -> Floats:
     return figures(samples, predictions, "seg_zero")["giou"].numerator
 
 
+def benchmark_ious(answers: Answers) -> dict[str, list[Floats]]:
+    """`sample_ious` of every run, an array a seed; a UserError says whose mask is broken."""
+    found: dict[str, list[Floats]] = {}
+    for run, tables in answers.runs.items():
+        with said_of(f"run {run!r} on {answers.title}"):
+            found[run] = [sample_ious(answers.samples, table) for table in tables]
+    return found
+
+
 def draw_histograms(benchmarks: Sequence[Answers], outputs: Outputs) -> None:
     """Draw a histogram of IoUs a benchmark, two runs in each; the tiers' bounds are lines.
 
     Above a tier stands its reward, and the share of either run's answers in it. Raises UserError
-    unless every sample is answered once.
+    where a mask is broken.
     """
-    ious = [
-        {
-            run: [sample_ious(one.samples, table) for table in tables]
-            for run, tables in one.runs.items()
-        }
-        for one in benchmarks
-    ]
+    ious = [benchmark_ious(one) for one in benchmarks]
     columns = 2
     rows = -(-len(benchmarks) // columns)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from samr1.data.masks import decode_mask
+from samr1.errors import UserError
 from samr1.evaluation.answers import answers_in_order, read_box
 
 Floats = npt.NDArray[np.float64]
@@ -47,7 +50,7 @@ def locate_points(samples: pa.Table, predictions: Sequence[pa.Table], value: int
 
     Tables are of `schemas.SAMPLES` and `schemas.PREDICTIONS`, a table a seed; boxes and points are
     in pixels of the original. Answers without a box have no points. Raises UserError unless every
-    sample is answered once by each table.
+    sample is answered once by each table, with finite numbers.
     """
     positions: list[tuple[float, float]] = []
     in_box: list[bool] = []
@@ -62,10 +65,12 @@ def locate_points(samples: pa.Table, predictions: Sequence[pa.Table], value: int
             if boxes[i] is None:
                 continue
             x1, y1, x2, y2 = read_box(sample["sample_id"], "predicted", boxes[i])
+            if x1 >= x2 or y1 >= y2:
+                continue  # nothing lies on a box without area, which the parser takes for none
             for point in points[i] or []:
                 if point["value"] != value:
                     continue
-                x, y = point["x"], point["y"]
+                x, y = _read_point(sample["sample_id"], point)
                 positions.append(((x - x1) / (x2 - x1), (y - y1) / (y2 - y1)))
                 in_box.append(x1 <= x <= x2 and y1 <= y <= y2)
                 on_object.append(_is_on(truth, x, y))
@@ -74,6 +79,15 @@ def locate_points(samples: pa.Table, predictions: Sequence[pa.Table], value: int
         np.array(in_box, dtype=bool),
         np.array(on_object, dtype=bool),
     )
+
+
+def _read_point(sample_id: str, point: Mapping[str, Any]) -> tuple[float, float]:
+    x, y = point["x"], point["y"]
+    if x is None or y is None or not (math.isfinite(x) and math.isfinite(y)):
+        raise UserError(
+            f"sample {sample_id!r}: the point {point} is not two finite numbers; leave it out."
+        )
+    return x, y
 
 
 def _is_on(mask: Flags, x: float, y: float) -> bool:
