@@ -73,7 +73,7 @@ def _draw_runs(axes: Sequence[Axes], runs: Runs, theme: Theme) -> None:
         plot_runs(axis, runs, column, theme)
         axis.set_title(title)
         axis.set_xlabel("Step")
-    axes[0].legend(loc="lower right")
+    axes[0].legend(loc="best")
 
 
 def _draw_map(axis: Axes, points: Points, look: int, theme: Theme) -> None:
@@ -97,8 +97,9 @@ def _draw_map(axis: Axes, points: Points, look: int, theme: Theme) -> None:
     axis.set_aspect("equal")
     axis.set_xticks([0, 1])
     axis.set_yticks([0, 1])
-    inside = f"{100 * points.in_box.mean():.0f} % in the box" if len(points.in_box) else "none"
-    axis.set_xlabel(f"n = {len(points.in_box):,}, {inside}", fontsize=7)
+    count = len(points.in_box)
+    said = f"n = {count:,}, {100 * points.in_box.mean():.0f} % in the box" if count else "no points"
+    axis.set_xlabel(said, fontsize=7)
 
 
 def _draw_shares(axis: Axes, pair: Sequence[Points], theme: Theme) -> None:
