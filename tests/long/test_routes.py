@@ -112,8 +112,10 @@ def test_the_public_files_come_to_all_tables(public: Public, world: Path, server
     assert server.asked == public.asked
     assert read_files(run.root) == read_files(world)
 
-    check_tables(run, ["README.md", *table_files(TABLES)])
-    assert run.path("figures/examples.png").is_file()
+    pages = [f"{table}.html" for table in TABLES]
+    check_tables(run, ["README.md", *table_files(TABLES), *pages])
+    for figure in ("examples", "figure_4", "histograms"):
+        assert run.path(f"figures/{figure}.png").is_file()
     check_samples(run, world)
     answers = check_metrics(run)
 
