@@ -61,6 +61,13 @@ def changed_settings(folder: Path, file: str, *path: str, value: object) -> Path
     return settings
 
 
+def embedded(report: str, name: str) -> Any:
+    """A variable of a report's page."""
+    start = re.search(rf'<script id="{name}">\s*var {name} = ', report)
+    assert start, f"the report has no {name}"
+    return json.JSONDecoder().raw_decode(report, start.end())[0]
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of a whole run."""
@@ -90,15 +97,12 @@ def test_the_report_shows_every_figure_table_and_picture_with_a_caption(
     done = snakemake("--report", str(report), *options(finished))
     assert done.code == 0, done.text
     text = report.read_text(encoding="utf-8")
-    results, categories = (
-        json.JSONDecoder().raw_decode(text, text.index(name) + len(name))[0]
-        for name in ("var results = ", "var categories = ")
-    )
-    assert set(categories) == {"Examples", "Figures", "Tables"}
+    results, categories = (embedded(text, name) for name in ("results", "categories"))
+    assert {"Examples", "Figures", "Tables"} <= set(categories)
     assert all(result["labels"] and result["caption"] for result in results.values())
     drawn = {path.stem for path in (finished / SCALE / "figures").glob("*.png")}
     shown = {Path(path).stem for path in results}
-    assert shown == drawn | {f"table_{number}" for number in range(1, 6)}
+    assert drawn | {f"table_{number}" for number in range(1, 6)} <= shown
     figures = {path.stem for path in (finished / SCALE / "figures").glob("*.pdf")}
     assert drawn == figures | {f"{name}_dark" for name in figures} | {"examples"}
     assert len(figures) == 7
