@@ -74,16 +74,17 @@ def test_figure_4_is_refused_whole_where_a_sample_has_no_answer(
     assert not list(tmp_path.glob("*figure_4*"))
 
 
-def test_curves_leave_out_what_is_never_measured(
+def test_curves_leave_out_the_point_reward_where_none_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[Figure] = []
     monkeypatch.setattr(style, "_save", lambda figure, path: drawn.append(figure))
-    zero = {"reward_points": [0.0, 0.0], "clip_fraction_high": [0.0, float("nan")]}
+    zero = {"reward_points": [0.0, float("nan")], "clip_fraction_high": [0.0, 0.0]}
     draw(draw_curves, tmp_path, "--training", write_training(tmp_path, "sam_r1", 0, **zero))
     titles = {axis.get_title(loc="left") for axis in drawn[0].axes if axis.axison}
     assert "Point reward" not in titles
     assert {"Reward", "Tokens clipped high, %", "Thought, words"} <= titles and len(titles) == 14
+    assert "Micro world (scale smoke)" in drawn[0].texts[0].get_text()
 
 
 def test_several_seeds_are_thin_lines_below_their_mean(tmp_path: Path) -> None:

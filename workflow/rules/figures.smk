@@ -49,10 +49,12 @@ rule figure_4:
         f"{OUT}/timings/jobs/figure_4.tsv"
     conda:
         ENVIRONMENT
+    params:
+        scale=CHOICE.scale,
     shell:
         "python -m samr1.cli.figure_4 --training {input.training} --samples {input.samples} "
         "--any {input.any} --inside {input.inside} "
-        "--output-pdf {output.pdf} --output-png {output.png} "
+        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
@@ -74,9 +76,11 @@ rule draw_curves:
         f"{OUT}/timings/jobs/draw_curves/{{curves}}.tsv"
     conda:
         ENVIRONMENT
+    params:
+        scale=CHOICE.scale,
     shell:
         "python -m samr1.cli.draw_curves --training {input.training} "
-        "--output-pdf {output.pdf} --output-png {output.png} "
+        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
@@ -99,10 +103,12 @@ rule draw_ablations:
         f"{OUT}/timings/jobs/draw_ablations.tsv"
     conda:
         ENVIRONMENT
+    params:
+        scale=CHOICE.scale,
     shell:
         "python -m samr1.cli.draw_ablations --metrics {input.metrics} "
         "--published {input.published} "
-        "--output-pdf {output.pdf} --output-png {output.png} "
+        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
@@ -134,10 +140,12 @@ rule draw_histograms:
         f"{OUT}/timings/jobs/draw_histograms.tsv"
     conda:
         ENVIRONMENT
+    params:
+        scale=CHOICE.scale,
     shell:
         "python -m samr1.cli.draw_histograms --samples {input.samples} "
         "--predictions {input.predictions} "
-        "--output-pdf {output.pdf} --output-png {output.png} "
+        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
@@ -161,8 +169,10 @@ rule draw_lengths:
         f"{OUT}/timings/jobs/draw_lengths.tsv"
     conda:
         ENVIRONMENT
+    params:
+        scale=CHOICE.scale,
     shell:
         "python -m samr1.cli.draw_lengths --training {input.training} "
         "--samples {input.samples} --predictions {input.predictions} "
-        "--output-pdf {output.pdf} --output-png {output.png} "
+        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"

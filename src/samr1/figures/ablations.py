@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from samr1.figures.style import WIDTH, Outputs, Theme, write_figure
+from samr1.figures.style import WIDTH, Outputs, Theme, add_legend, write_figure
 from samr1.tables.layout import BASE
 from samr1.tables.measured import Measurements
 from samr1.tables.published import Column, Table
@@ -88,7 +88,7 @@ def draw_ablations(
             axis.set_title(title)
             axis.set_xlim(0, 1.03 * farthest)
         handles, names = axes[-1, -1].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=len(names))
+        add_legend(figure, dict(zip(names, handles, strict=True)))
 
     write_figure(outputs, (WIDTH, 0.4 + 1.35 * rows), draw)
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from samr1.errors import UserError
-from samr1.figures.style import WIDTH, Outputs, Theme, mark_every, write_figure
+from samr1.figures.style import WIDTH, Outputs, Theme, add_legend, mark_every, write_figure
 from samr1.tables.clipping import Training, read_training
 
 Floats = npt.NDArray[np.float64]
@@ -35,6 +35,7 @@ PANELS = {
     "response_length": "Response, tokens",
     "think_length": "Thought, words",
 }
+_POINTS = "reward_points"
 _COLUMNS = 4
 
 Runs = dict[str, list[Training]]  # run -> its seeds; the first run is drawn in the first colour
@@ -108,11 +109,11 @@ def plot_runs(axis: Axes, runs: Runs, column: str, theme: Theme) -> None:
 def draw_curves(files: Sequence[Path], outputs: Outputs) -> None:
     """Draw the training metrics `files` of a few runs, a panel a quantity.
 
-    A quantity that is 0 in every step of every run, as the point reward mostly is, has no panel.
-    Raises UserError where a file is not of training metrics.
+    The point reward has no panel where no run is given any. Raises UserError where a file is not of
+    training metrics.
     """
     runs = read_runs(files)
-    panels = [column for column in PANELS if not _is_zero(runs, column)]
+    panels = [column for column in PANELS if column != _POINTS or _has_points(runs)]
     rows = -(-len(panels) // _COLUMNS)
 
     def draw(figure: Figure, theme: Theme) -> None:
@@ -122,14 +123,14 @@ def draw_curves(files: Sequence[Path], outputs: Outputs) -> None:
             axis.set_title(PANELS[column])
         for axis in axes[len(panels) :]:
             axis.set_axis_off()
-        figure.supxlabel("Step", fontsize=8)
-        handles, names = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside upper left", ncols=len(runs))
+        for axis in axes[: len(panels)][-_COLUMNS:]:
+            axis.set_xlabel("Step")
+        handles, names = axes[0].get_legend_handles_labels()
+        add_legend(figure, dict(zip(names, handles, strict=True)))
 
     write_figure(outputs, (WIDTH, 0.4 + 1.5 * rows), draw)
 
 
-def _is_zero(runs: Runs, column: str) -> bool:
-    return all(
-        not np.any(seed_curve(training, column)[1]) for seeds in runs.values() for training in seeds
-    )
+def _has_points(runs: Runs) -> bool:
+    given = [seed_curve(training, _POINTS)[1] for seeds in runs.values() for training in seeds]
+    return any(np.nan_to_num(rewards).any() for rewards in given)

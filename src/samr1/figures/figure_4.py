@@ -18,7 +18,7 @@ from matplotlib.patches import Rectangle
 from samr1.figures.answers import said_of
 from samr1.figures.curves import Runs, plot_runs, read_runs
 from samr1.figures.points import Points, locate_points
-from samr1.figures.style import WIDTH, Outputs, Theme, write_figure
+from samr1.figures.style import WIDTH, Outputs, Theme, add_legend, write_figure
 
 _REACH = (-1.25, 2.25)  # what a map shows, in the box's own width and height
 _REWARDS = ("(b) Reward for both values", "(c) Both, inside the box")
@@ -46,7 +46,7 @@ def draw_figure_4(
             points.append([locate_points(samples, tables, value) for value in (1, 0)])
 
     def draw(figure: Figure, theme: Theme) -> None:
-        grid = figure.add_gridspec(3, 4, height_ratios=(1.0, 1.1, 0.4))
+        grid = figure.add_gridspec(3, 4, height_ratios=(1.0, 1.15, 0.4))
         _draw_runs([figure.add_subplot(grid[0, :2]), figure.add_subplot(grid[0, 2:])], runs, theme)
         for half, (title, pair) in enumerate(zip(_REWARDS, points, strict=True)):
             for place, (value, found) in enumerate(zip(_VALUES, pair, strict=True)):
@@ -60,11 +60,9 @@ def draw_figure_4(
             for axis in figure.axes[-3:]  # a map and its bars say what both mean
             for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)
         }
-        figure.legend(
-            shown.values(), shown.keys(), loc="outside lower center", ncols=4, handlelength=2
-        )
+        add_legend(figure, shown)
 
-    write_figure(outputs, (WIDTH, 5.8), draw)
+    write_figure(outputs, (WIDTH, 6.0), draw)
 
 
 def _draw_runs(axes: Sequence[Axes], runs: Runs, theme: Theme) -> None:
@@ -98,7 +96,7 @@ def _draw_map(axis: Axes, points: Points, look: int, theme: Theme) -> None:
     axis.set_xticks([0, 1])
     axis.set_yticks([0, 1])
     count = len(points.in_box)
-    said = f"n = {count:,}, {100 * points.in_box.mean():.0f} % in the box" if count else "no points"
+    said = f"{100 * points.in_box.mean():.0f} % in the box\nn = {count:,}" if count else "no points"
     axis.set_xlabel(said, fontsize=7)
 
 

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 from samr1.evaluation.score import figures
 from samr1.figures.answers import Answers, Floats, draw_shares, mean_shares, said_of
-from samr1.figures.style import WIDTH, Outputs, Theme, write_figure
+from samr1.figures.style import WIDTH, Outputs, Theme, add_legend, write_figure
 from samr1.rewards.segmentation import TIERS
 
+_COLUMNS = 2
 EDGES: Floats = np.arange(21) / 20  # every bound of a tier is one of them
 
 
@@ -38,21 +39,22 @@ def draw_histograms(benchmarks: Sequence[Answers], outputs: Outputs) -> None:
     where a mask is broken.
     """
     ious = [benchmark_ious(one) for one in benchmarks]
-    columns = 2
-    rows = -(-len(benchmarks) // columns)
+    rows = -(-len(benchmarks) // _COLUMNS)
 
     def draw(figure: Figure, theme: Theme) -> None:
-        axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+        axes = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)
         for axis, one, found in zip(axes, benchmarks, ious, strict=False):
             draw_shares(axis, found, EDGES, theme)
             _draw_tiers(axis, found, theme)
             axis.set_title(f"{one.title} (n = {len(one.samples):,})")
         for axis in axes[len(benchmarks) :]:
             axis.set_axis_off()
-        figure.supxlabel("IoU of an answer's mask with the ground truth", fontsize=8)
-        figure.supylabel("Answers, %", fontsize=8)
+        for axis in axes[: len(benchmarks)][-_COLUMNS:]:
+            axis.set_xlabel("IoU of an answer's mask with the ground truth")
+        for axis in axes[::_COLUMNS]:
+            axis.set_ylabel("Answers, %")
         handles, names = axes[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside upper left", ncols=2)
+        add_legend(figure, dict(zip(names, handles, strict=True)))
 
     write_figure(outputs, (WIDTH, 0.6 + 1.9 * rows), draw)
 

@@ -7,18 +7,23 @@ once more on a dark ground.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.style import context
 
 from samr1.files import whole_file
+from samr1.tables.published import Scale
 
 WIDTH = 7.0  # inches: the text of a page, both columns
 _DPI = 200
+_NOTE = "Micro world (scale {scale}): not comparable with published figures."
+_NOTE_HEIGHT = 0.14  # inches
 
 
 @dataclass(frozen=True)
@@ -58,24 +63,38 @@ DARK = Theme(
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a figure goes: for print, and for a light and a dark screen."""
+    """Where a figure goes: for print, and for a light and a dark screen; and what it is of."""
 
     pdf: Path
     png: Path
     png_dark: Path
+    scale: Scale
 
 
 def write_figure(
     outputs: Outputs, size: tuple[float, float], draw: Callable[[Figure, Theme], None]
 ) -> None:
-    """Draw a figure of `size` (inches) in both themes; the same figure is the same bytes."""
+    """Draw a figure of `size` (inches) in both themes; the same figure is the same bytes.
+
+    What is not of the paper's scale says so at its head.
+    """
+    note = "" if outputs.scale == "paper" else _NOTE.format(scale=outputs.scale)
+    head = _NOTE_HEIGHT / size[1] if note else 0.0
     for theme, paths in ((LIGHT, (outputs.pdf, outputs.png)), (DARK, (outputs.png_dark,))):
         with context(_settings(theme), after_reset=True):  # whatever a user's own file says
-            figure = Figure(figsize=size, layout="constrained")
+            layout = ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - head))
+            figure = Figure(figsize=size, layout=layout)
             draw(figure, theme)
+            figure.text(0.995, 0.998, note, ha="right", va="top", fontsize=6, color=theme.faint)
             for path in paths:
                 _save(figure, path)
                 figure.set_layout_engine("none")  # it stays as it was laid out, which is slow
+
+
+def add_legend(figure: Figure, handles: Mapping[str, Artist]) -> None:
+    """A legend (name -> what it names) below all panels."""
+    names = list(handles)
+    figure.legend(list(handles.values()), names, loc="outside lower center", ncols=len(names))
 
 
 def _save(figure: Figure, path: Path) -> None:
