@@ -30,6 +30,7 @@ localrules:
     tables,
     figures,
     ablations,
+    figure_3,
     studies,
     pretrain,
     bench,
@@ -53,6 +54,7 @@ rule figures:
         rules.draw_histograms.output,
         rules.draw_lengths.output,
         rules.draw_examples.output,
+        rules.draw_gallery.output,
 
 
 # Everything: the five tables, every benchmark of the main runs, and the figures. `snakemake --report
@@ -78,6 +80,12 @@ rule ablations:
 rule studies:
     input:
         rules.collect_study.output,
+
+
+# Figure 3, the gallery: every question with the answers of the runs, on one page.
+rule figure_3:
+    input:
+        rules.draw_gallery.output,
 
 
 # The public data sets that the scale reads, and nothing else.

@@ -13,13 +13,14 @@ from PIL import Image
 
 from samr1.config_data import WorldConfig
 from samr1.data import reasonseg, refer
+from samr1.data.masks import box_iou
 from samr1.errors import UserError
 from samr1.micro.policy_config import IMAGE_SIZE, build_image_processor, build_policy
 from samr1.micro.queries import ASK, think
 from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 from samr1.micro.segmenter_config import SEGMENTER_CONFIG
 from samr1.micro.tokenizer import build_tokenizer
-from samr1.micro.world import draw_world
+from samr1.micro.world import draw_again, draw_world
 from samr1.policy.prompt import DIALECTS, build_prompt, format_answer
 from samr1.segmenter.build import build_sam2
 
@@ -55,6 +56,26 @@ def test_world_is_the_same_to_the_byte(world: Path, tmp_path: Path) -> None:
     other = SIZES.model_copy(update={"seed": 4})
     draw_world(other, tmp_path / "other")
     assert digest(tmp_path / "other") != digest(world)
+
+
+def test_its_images_are_known_again(world: Path) -> None:
+    samples = [
+        *refer.read(world, "refcocog", "umd", "test").to_pylist(),
+        *refer.read(world, "refcoco", "unc", "testA").to_pylist(),
+        *reasonseg.read(world, "test").to_pylist(),
+    ]
+    scenes = draw_again([sample["image_id"] for sample in samples], SIZES.seed)
+    for sample in samples:
+        scene = scenes[sample["image_id"]]
+        assert (scene.width, scene.height) == (sample["width"], sample["height"])
+        if sample["box"] != [0, 0, 0, 0]:
+            assert max(box_iou(thing.box, sample["box"]) for thing in scene.things) > 0.45
+
+
+@pytest.mark.parametrize("image_id", ["reasonseg/test/a", "999999", "9" * 40, "²"])
+def test_what_it_never_drew_is_refused(image_id: str) -> None:
+    with pytest.raises(UserError, match="none of the drawn world"):
+        draw_again([image_id], SIZES.seed)
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,38 @@ def get_picture(rule, file, title, theme):
     )
 
 
+def get_gallery():
+    """What the gallery shows, at the first seed: (benchmark, run, predictions), the method first.
+
+    A run is there where the tables have it.
+    """
+    ablations = [*TABLE_4_RUNS, *TABLE_5_RUNS]
+    return [
+        (benchmark, run, path)
+        for benchmark in EXPERIMENT.benchmarks
+        for run in dict.fromkeys(["sam_r1", *MAIN_RUNS, *ablations])
+        if run in MAIN_RUNS or benchmark in ABLATION_BENCHMARKS
+        for path in get_scores("predictions", [run], [benchmark])[:1]
+    ]
+
+
+def get_gallery_options(wildcards):
+    """The same as options of its command."""
+    samples = [
+        f"--samples {name} {OUT}/samples/{name}.parquet"
+        for name in EXPERIMENT.benchmarks
+    ]
+    return " ".join(
+        [*samples, *(f"--predictions {' '.join(one)}" for one in get_gallery())]
+    )
+
+
+def get_world_seed(wildcards):
+    """The seed by which the drawn world says what it drew; public data says nothing."""
+    world = EXPERIMENT.data.world
+    return f"--world-seed {world.seed}" if world else ""
+
+
 def get_source(samples):
     """What a table of samples is read from: a benchmark's split, or the training pool's."""
     pool = samples == "pool"

@@ -176,3 +176,36 @@ rule draw_lengths:
         "--samples {input.samples} --predictions {input.predictions} "
         "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
+
+
+rule draw_gallery:
+    input:
+        kinds=f"{CHOICE.settings}/kinds.yaml",
+        samples=expand(f"{OUT}/samples/{{name}}.parquet", name=EXPERIMENT.benchmarks),
+        predictions=[path for _, _, path in get_gallery()],
+        world=DRAWN_WORLD,
+        code=[
+            *get_files("src/samr1/figures/gallery"),
+            "src/samr1/cli/draw_gallery.py",
+        ],
+    output:
+        report(
+            f"{OUT}/figures/gallery.html",
+            caption="../report/figure_3.rst",
+            category="Figures",
+            labels={"figure": "Figure 3: questions and answers", "theme": "bright"},
+        ),
+    log:
+        f"{OUT}/logs/draw_gallery.log",
+    benchmark:
+        f"{OUT}/timings/jobs/draw_gallery.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        root=get_root,
+        scale=CHOICE.scale,
+        shown=get_gallery_options,
+        world=get_world_seed,
+    shell:
+        "python -m samr1.cli.draw_gallery {params.shown} --root {params.root} "
+        "--scale {params.scale} --kinds {input.kinds} {params.world} --output {output} 2> {log}"

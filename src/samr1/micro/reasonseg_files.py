@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +19,11 @@ _EMPTY = (137, 311)  # images of the test split without a polygon: the official 
 Corners = list[tuple[float, float]]
 
 
-def write_reasonseg_split(folder: Path, split: str, count: int, seed: int) -> None:
-    """Write `count` images of one split, each with one thing asked about."""
+def write_reasonseg_split(folder: Path, split: str, size: int, seed: int) -> None:
+    """Write `size` images of one split, each with one thing asked about."""
     folder.mkdir(parents=True)
-    index = 0
-    bar = tqdm(total=count, desc=f"drawing ReasonSeg {split}", unit="image", disable=None)
-    written = 0
-    while written < count:
-        rng = generator("world", seed, "reasonseg", split, index)
-        index += 1
-        scene = draw_scene(rng)
-        questions = _ask(rng, scene)
-        if not questions:
-            continue
+    bar = tqdm(total=size, desc=f"drawing ReasonSeg {split}", unit="image", disable=None)
+    for written, (rng, scene, questions) in enumerate(islice(_asked(split, seed), size)):
         name = f"{written:06d}"
         shapes = _shapes(rng, scene, questions[0].target)
         if split == "test" and written in _EMPTY:
@@ -41,9 +35,23 @@ def write_reasonseg_split(folder: Path, split: str, count: int, seed: int) -> No
         }
         (folder / f"{name}.jpg").write_bytes(encode_jpeg(render(scene)))
         (folder / f"{name}.json").write_text(json.dumps(annotation), encoding="utf-8")
-        written += 1
         bar.update()
     bar.close()
+
+
+def draw_reasonseg_scenes(split: str, seed: int) -> Iterator[Scene]:
+    """The scenes of a split's images in the order of their names, without end."""
+    return (scene for _, scene, _ in _asked(split, seed))
+
+
+def _asked(split: str, seed: int) -> Iterator[tuple[np.random.Generator, Scene, list[Question]]]:
+    """The scenes about which something can be asked, each with its generator and questions."""
+    for index in count():
+        rng = generator("world", seed, "reasonseg", split, index)
+        scene = draw_scene(rng)
+        questions = _ask(rng, scene)
+        if questions:
+            yield rng, scene, questions
 
 
 def _ask(rng: np.random.Generator, scene: Scene) -> list[Question]:

@@ -11,16 +11,19 @@ training images of RefCOCOg. Everything depends on the configuration alone, to t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from samr1.config_data import WorldConfig
+from samr1.errors import UserError
 from samr1.files import whole_folder
 from samr1.micro.queries import ASK, Question
-from samr1.micro.reasonseg_files import write_reasonseg_split
+from samr1.micro.reasonseg_files import draw_reasonseg_scenes, write_reasonseg_split
 from samr1.micro.refer_files import Ref, ReferSet
 from samr1.micro.scenes import Scene, draw_scene, encode_jpeg, generator, render
 
@@ -40,6 +43,8 @@ _POOLS = {
     "coco_testA": 600_000,
     "coco_testB": 700_000,
 }
+_POOL_SIZE = 100_000
+_POOL_AT = {first // _POOL_SIZE: pool for pool, first in _POOLS.items()}
 
 
 def draw_world(config: WorldConfig, root: Path) -> None:
@@ -70,12 +75,34 @@ def draw_world(config: WorldConfig, root: Path) -> None:
 
 
 def _scenes(pool: str, seed: int) -> Iterator[tuple[int, Scene]]:
-    """Image ids and scenes of a pool, without end."""
-    for index in range(1_000_000):
+    """Image ids and scenes of a pool, in order."""
+    for index in range(_POOL_SIZE):
         key = (pool, index)
         if pool == "coco_testA" and index % _SHARED_EVERY == 0:
             key = ("cocog_train", index)
         yield _POOLS[key[0]] + index, draw_scene(generator("world", seed, *key))
+
+
+def draw_again(image_ids: Iterable[str], seed: int) -> dict[str, Scene]:
+    """The scene that each image of the world shows, by `image_id` as in `schemas.SAMPLES`.
+
+    Raises UserError where the world of this seed has no such image.
+    """
+    scenes: dict[str, Scene] = {}
+    reasonseg: dict[str, list[int]] = {}
+    for image_id in dict.fromkeys(image_ids):
+        if found := re.fullmatch(r"reasonseg/(\w+)/([0-9]{6})", image_id):
+            reasonseg.setdefault(found[1], []).append(int(found[2]))
+        elif re.fullmatch(r"[1-7][0-9]{5}", image_id):
+            pool, index = divmod(int(image_id), _POOL_SIZE)
+            scenes[image_id] = draw_scene(generator("world", seed, _POOL_AT[pool], index))
+        else:
+            raise UserError(f"image {image_id!r} is none of the drawn world; give no world's seed.")
+    for split, numbers in reasonseg.items():
+        wanted = set(numbers)
+        drawn = islice(draw_reasonseg_scenes(split, seed), max(wanted) + 1)
+        scenes |= {f"reasonseg/{split}/{i:06d}": s for i, s in enumerate(drawn) if i in wanted}
+    return scenes
 
 
 def _write_set(folder: Path, refer_set: ReferSet, sizes: dict[str, int], seed: int) -> None:
