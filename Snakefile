@@ -82,9 +82,10 @@ rule studies:
         rules.collect_study.output,
 
 
-# Figure 3, the gallery: every question with the answers of the runs, on one page.
+# Figure 3: every question with the answers of the runs, on one page, and a picture of five.
 rule figure_3:
     input:
+        rules.draw_examples.output,
         rules.draw_gallery.output,
 
 

@@ -83,6 +83,15 @@ def test_all_five_tables_are_written(finished: Path) -> None:
     assert tables | {"README.md"} == names
 
 
+def test_the_gallery_shows_every_benchmark(finished: Path) -> None:
+    page = (finished / SCALE / "figures" / "gallery.html").read_text(encoding="utf-8")
+    meta = json.loads(page.split('id="meta">')[1].split("</script>")[0])
+    runs = {benchmark["name"]: benchmark["runs"] for benchmark in meta["benchmarks"]}
+    assert len(runs) == 6
+    assert runs["refcoco_testa"] == ["sam_r1", "base", "tiny_vision_reasoner"]
+    assert len(runs["refcocog_test"]) == 8
+
+
 def test_every_trained_run_leaves_its_metrics_and_policy(finished: Path) -> None:
     runs = {path.parent.name for path in finished.glob(f"{SCALE}/training/*/seed_0.parquet")}
     policies = finished.glob(f"{SCALE}/policies/*/seed_0/model.safetensors")

@@ -38,13 +38,18 @@ TITLES: dict[Kind, str] = {
 }
 # How a sample comes to be of a kind, where no person has said it.
 RULES: dict[Kind, str] = {
-    "several": "In the drawn world: another thing has the shape of the one asked about.",
+    "several": (
+        "Another thing has the shape of the one asked about. Known of the drawn world; elsewhere "
+        "only where a person has said so."
+    ),
     "part": "Only where a person has said so: the drawn world has no parts.",
     "distractors": (
-        "In the drawn world: a thing of another shape has the colour of the one asked about."
+        "A thing of another shape has the colour of the one asked about. Known of the drawn world; "
+        "elsewhere only where a person has said so."
     ),
     "boundaries": (
-        f"The ground truth's largest piece fills less than {MOST_SOLID:.0%} of its convex hull."
+        f"The largest piece of the ground truth fills less than {MOST_SOLID:.0%} of its convex "
+        "hull, or a person has said so."
     ),
 }
 

@@ -50,7 +50,9 @@ class CardList {
   }
 
   // Paper shows what is there: the first batches, whatever part of the list is in the window.
-  fillForPrint(batches) {
-    for (const batch of [...this.root.children].slice(0, batches)) this.fill(batch);
+  fillForPrint(count) {
+    for (const batch of [...this.root.children].slice(0, count)) this.fill(batch);
+    const more = this.rows.length > count * BATCH;
+    this.root.dataset.printed = more ? `Printed are the first ${count * BATCH} of them.` : "";
   }
 }

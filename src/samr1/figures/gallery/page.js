@@ -6,8 +6,15 @@ let view = null;
 
 // What the filters are when nothing is filtered.
 const UNFILTERED = {
-  ...{ text: "", kind: "", order: "" },
-  ...{ outcome0: "", from0: "0", to0: "1", outcome1: "", from1: "0", to1: "1" },
+  text: "",
+  kind: "",
+  outcome0: "",
+  from0: "0",
+  to0: "1",
+  outcome1: "",
+  from1: "0",
+  to1: "1",
+  order: "",
 };
 const LAYERS = ["mask", "box", "truth"];
 let wanted = {}; // what an address asks for, until the options that it names are there
@@ -156,11 +163,10 @@ function openAddress() {
 
 function explain() {
   const { scale } = meta;
-  const note =
-    "Figures of the micro world are not comparable with published ones. ".repeat(scale !== "paper");
+  const note = scale === "paper" ? "" : "Figures of the micro world are not comparable with published ones. ";
   document.getElementById("note").textContent =
-    `Scale ${scale}. ${note}Every picture shows the answer’s mask, box and points over the image, and the ` +
-    "ground truth as a dotted line; below it stand the run’s thought and what it named.";
+    `Scale ${scale}. ${note}Over each image: the answer’s mask in green, its box and points in orange, and the ` +
+    "ground truth as a line of white dots; below it the run’s thought and what it named.";
   const entries = [...meta.outcomes.map(({ key, title, rule }) => [`${SYMBOLS[key]} ${title}`, rule])];
   entries.push(...meta.kinds.map(({ title, rule }) => [title, rule]));
   entries.push([
