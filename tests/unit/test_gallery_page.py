@@ -22,7 +22,15 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from samr1.figures.gallery.kinds import Kind
 from samr1.figures.gallery.page import Shown, write_gallery
 
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 MANY = 400
 
 
@@ -91,7 +99,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, path: Path) -> Iterat
 
 def ids(page: Page) -> list[str]:
     """The ids of the listed questions, of those that are near the window."""
-    page.locator("#all").scroll_into_view_if_needed()
+    page.locator("#all").evaluate("section => section.scrollIntoView()")
     page.locator("#list .card").first.wait_for()
     return page.locator("#list .id").all_text_contents()
 

@@ -116,6 +116,7 @@ function buildCard(view, row) {
     enlarge.textContent = card.classList.toggle("large") ? "Make small" : "Enlarge";
   });
   const kinds = questions.kinds[row].map((kind) => make("span", "kind", meta.kinds[kind].title));
+  if (!questions.truth[row]) kinds.push(make("span", "kind", "Empty ground truth"));
   const card = make(
     "article",
     "card",
