@@ -93,7 +93,6 @@ def _blocks(benchmarks: Sequence[Shown], root: Path, scale: str) -> Iterator[tup
 def _meta(benchmarks: Sequence[Shown], scale: str) -> dict[str, Any]:
     return {
         "scale": scale,
-        "goodIou": records.GOOD_IOU,
         "imagesABlock": _IMAGES_A_BLOCK,
         "benchmarks": [
             {
