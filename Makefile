@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/.installed
-LOCKS := envs/install.sh envs/torch-cpu.txt envs/cpu.lock.txt envs/sam2.lock.txt
+LOCKS := envs/install.sh envs/link_project.sh envs/torch-cpu.txt envs/cpu.lock.txt envs/sam2.lock.txt
 
 export PATH := $(BIN):$(PATH)
 .PHONY: tables test test-slurm test-long lint format lock install bench

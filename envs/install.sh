@@ -11,5 +11,4 @@ pip install --require-hashes --no-deps --requirement "$here/cpu.lock.txt"
 SAM2_BUILD_CUDA=0 pip install --require-hashes --no-deps --no-build-isolation \
     --requirement "$here/sam2.lock.txt"
 
-# The project itself, in place.
-dirname "$here" | sed 's|$|/src|' > "$("$python" -c 'import site; print(site.getsitepackages()[0])')/samr1.pth"
+bash "$here/link_project.sh" "$python"

@@ -79,6 +79,20 @@ def fetch_file(place: HubName, file: str) -> Path:
         raise _unreachable(place, error) from error
 
 
+def fetch_file_if_there(place: HubName, file: str) -> Path | None:
+    """One file of the repository as `fetch_file` has it; None where the repository lacks it."""
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    try:
+        return fetch_file(place, file)
+    except UserError as error:
+        # Without a network the library says that it has no such entry, which is no answer.
+        missing = isinstance(error.__cause__, EntryNotFoundError)
+        if missing and not isinstance(error.__cause__, LocalEntryNotFoundError):
+            return None
+        raise
+
+
 def fetch_folder(place: HubName, patterns: list[str]) -> Path:
     """The repository's files that match `patterns`, cached or downloaded, as one folder."""
     from huggingface_hub import snapshot_download

@@ -1,11 +1,13 @@
 """Images as they lie on disk: checked against their annotations and decoded to RGB.
 
-EXIF rotation is never applied: the annotations of all data sets count pixels of the raw raster.
+EXIF rotation is not applied to those of a data set, whose annotations count pixels of the raw
+raster; a person's picture is taken as it is seen (`load_picture`).
 """
 
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from samr1.errors import UserError
 
@@ -37,25 +39,38 @@ _SUFFIXES = {
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 _THIRTY_TWO_BITS = ("I", "F")
 
+# What EXIF's orientation, 2 to 8, says is to be done.
+_TURNS: dict[object, Image.Transpose] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
 # MAX_PIXELS says the same, as an error. Once and not around each opening: the filters are the
 # whole process's, and images are read in several threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 @contextmanager
-def _open(path: Path | str, data: bytes | None = None) -> Iterator[Image.Image]:
+def _open(
+    path: Path | str, data: bytes | None = None, max_pixels: int = MAX_PIXELS
+) -> Iterator[Image.Image]:
     """Open `path`, or `data` that is called so; every way in which this fails is one UserError."""
     if data is None and not Path(path).is_file():
         raise UserError(f"{path}: no such image; put it there or correct the data root.")
     try:
         source = path if data is None else io.BytesIO(data)
         with Image.open(source, formats=_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
+            if image.width * image.height > max_pixels:
                 raise Image.DecompressionBombError
             yield image
     except Image.DecompressionBombError as error:
         raise UserError(
-            f"{path}: the image has more than {MAX_PIXELS:,} pixels; replace it by a smaller one."
+            f"{path}: the image has more than {max_pixels:,} pixels; replace it by a smaller one."
         ) from error
     except UnidentifiedImageError as error:
         raise UserError(f"{path}: not an image that can be read; fetch it again.") from error
@@ -109,12 +124,47 @@ def load_rgb(path: Path) -> npt.NDArray[np.uint8]:
     where the file is missing, broken, truncated, too large, or has 32 bits a channel.
     """
     with _open(path) as image:
-        if image.mode in _THIRTY_TWO_BITS:
-            raise UserError(f"{path}: 32-bit images (mode {image.mode}) have no RGB; convert it.")
-        if image.mode in _SIXTEEN_BITS:
-            grey = (np.asarray(image) >> 8).astype(np.uint8)
-            return np.repeat(grey[:, :, None], 3, axis=2)
-        return np.array(image.convert("RGB"))
+        return np.array(_to_rgb(image, path))
+
+
+def load_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
+    """Decode a person's picture as it is seen, uint8 [h, w, 3], from the content of its file.
+
+    `name` is what it is called in errors. Raises UserError as `load_rgb` does.
+    """
+    with _open(name, data, max_pixels) as image:
+        return as_seen(image, name)
+
+
+def as_seen(image: Image.Image, name: str) -> npt.NDArray[np.uint8]:
+    """An opened picture as viewers show it, uint8 [h, w, 3].
+
+    EXIF rotation is applied, transparency shown on white, and of an animation the first picture
+    taken. Raises UserError, which calls it `name`, where it has 32 bits a channel.
+    """
+    if image.has_transparency_data:
+        ground = Image.new("RGBA", image.size, "white")
+        seen = Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
+    else:
+        seen = _to_rgb(image, name)
+    turn = _TURNS.get(_orientation(image))
+    return np.array(seen if turn is None else seen.transpose(turn))
+
+
+def _orientation(image: Image.Image) -> object:
+    """What the EXIF data say; 1, upright, where they cannot be read, as viewers take it."""
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except (SyntaxError, ValueError, TypeError, struct.error):
+        return 1
+
+
+def _to_rgb(image: Image.Image, name: Path | str) -> Image.Image:
+    if image.mode in _THIRTY_TWO_BITS:
+        raise UserError(f"{name}: 32-bit images (mode {image.mode}) have no RGB; convert it.")
+    if image.mode in _SIXTEEN_BITS:
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image.convert("RGB")
 
 
 def load_original(path: Path, width: int, height: int, sample_id: str) -> npt.NDArray[np.uint8]:

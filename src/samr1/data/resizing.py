@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
@@ -72,15 +74,19 @@ def _groups(
 def _resize(image: dict[str, Any], root: Path, image_size: int) -> dict[str, Any]:
     width, height = image["width"], image["height"]
     pixels = load_original(root / image["image_path"], width, height, image["sample_id"])
-    resized = Image.fromarray(pixels).resize((image_size, image_size), Image.Resampling.BILINEAR)
     buffer = io.BytesIO()
-    resized.save(buffer, format="PNG", compress_level=1)
+    to_square(pixels, image_size).save(buffer, format="PNG", compress_level=1)
     return {
         "image_id": image["image_id"],
         "width": width,
         "height": height,
         "resized": buffer.getvalue(),
     }
+
+
+def to_square(pixels: npt.NDArray[np.uint8], image_size: int) -> Image.Image:
+    """An RGB image, uint8 [h, w, 3], as the policy sees it: `image_size`×`image_size`."""
+    return Image.fromarray(pixels).resize((image_size, image_size), Image.Resampling.BILINEAR)
 
 
 class ImageStore:

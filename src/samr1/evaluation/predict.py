@@ -6,8 +6,9 @@ made when the last of them has its response. On a GPU the next batch is decoded 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from samr1.data.images import load_original
 from samr1.data.masks import encode_mask
 from samr1.data.resizing import ImageStore
 from samr1.errors import UserError
-from samr1.evaluation.responses import Response, respond, whole_images
+from samr1.evaluation.responses import Pictures, Response, respond, whole_images
 from samr1.evaluation.stopwatch import Stopwatch
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.model import Policy
@@ -33,6 +34,7 @@ from samr1.segmenter import Segmenter, answer_masks
 
 Item = TypeVar("Item")
 Mask = tuple[dict[str, Any], float]  # RLE at the original's size, and SAM's score
+Read = Callable[[dict[str, Any]], npt.NDArray[np.uint8]]  # a row's original image, RGB [h, w, 3]
 
 
 def predict(
@@ -56,13 +58,37 @@ def predict(
     """
     rows = samples.drop_columns(["mask", "ignore"]).to_pylist()
     _check_images(rows, store, root, stage)
-    ids = [row["image_id"] for row in rows]
-    frame = answer_frame(stage.dialect, store.image_size)
     predicted: dict[int, dict[str, Any]] = {}
     progress = tqdm(
         total=len(rows), desc="predict", unit="sample", disable=None if show_progress else True
     )
-    with _beside(segmenter.device, respond(rows, store, policy, stage)) as batches:
+    read = partial(_original, root)
+    with closing(answer_rows(rows, store, read, policy, segmenter, stage, watch)) as batches:
+        for batch in batches:
+            predicted |= batch
+            progress.update(len(batch))
+    progress.close()
+    in_order = [predicted[i] for i in range(len(rows))]
+    return pa.Table.from_pylist(in_order, schema=schemas.PREDICTIONS)
+
+
+def answer_rows(
+    rows: Sequence[dict[str, Any]],
+    pictures: Pictures,
+    read: Read,
+    policy: Policy,
+    segmenter: Segmenter,
+    stage: PredictStage,
+    watch: Stopwatch,
+) -> Generator[dict[int, dict[str, Any]], None, None]:
+    """Rows of `schemas.PREDICTIONS` for `rows` of samples, by index, batch after batch.
+
+    The policy sees `pictures`, the segmenter the original that `read` gives of a row. A row needs
+    its `sample_id`, `image_id`, `image_path`, `width`, `height` and `query`.
+    """
+    ids = [row["image_id"] for row in rows]
+    frame = answer_frame(stage.dialect, stage.policy.image_size)
+    with _beside(segmenter.device, respond(rows, pictures, policy, stage)) as batches:
         for batch in whole_images(watch.waiting("generate", batches), ids):
             answers = {
                 i: to_original(
@@ -74,13 +100,11 @@ def predict(
                 for i, response in batch.items()
             }
             with watch.phase("segment"):
-                masks = segment(rows, answers, root, segmenter)
-            for i, response in batch.items():
-                predicted[i] = _prediction(rows[i]["sample_id"], response, answers[i], masks.get(i))
-            progress.update(len(batch))
-    progress.close()
-    in_order = [predicted[i] for i in range(len(rows))]
-    return pa.Table.from_pylist(in_order, schema=schemas.PREDICTIONS)
+                masks = segment(rows, answers, read, segmenter)
+            yield {
+                i: _prediction(rows[i]["sample_id"], response, answers[i], masks.get(i))
+                for i, response in batch.items()
+            }
 
 
 def overlaps(device: torch.device) -> bool:
@@ -114,20 +138,20 @@ def _beside(
 def segment(
     rows: Sequence[dict[str, Any]],
     answers: Mapping[int, Answer],
-    root: Path,
+    read: Read,
     segmenter: Segmenter,
 ) -> dict[int, Mask]:
     """The mask (RLE at the original's size) and SAM's score of every answer that has a box.
 
-    By index of the row; `answers` are in pixels of the original. Each image is read and embedded
-    once.
+    By index of the row; `answers` are in pixels of the original, which `read` gives of a row. Each
+    image is read and embedded once.
     """
     asked: dict[str, list[int]] = {}  # image_path -> its answers
     for i, answer in answers.items():
         if answer.box is not None:
             asked.setdefault(rows[i]["image_path"], []).append(i)
     found: dict[int, Mask] = {}
-    images = (_original(root, rows[members[0]]) for members in asked.values())
+    images = (read(rows[members[0]]) for members in asked.values())
     for members, embedding in zip(asked.values(), segmenter.embed_each(images), strict=True):
         masks, scores = answer_masks(segmenter, embedding, [answers[i] for i in members])
         for i, mask, score in zip(members, masks.cpu().numpy(), scores.tolist(), strict=True):

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from samr1.config import PredictStage
-from samr1.data.resizing import ImageStore
 from samr1.policy.model import Policy, encode_question
 from samr1.rollout.inputs import encode_images
 from samr1.rollout.sample import sample_groups
+
+
+class Pictures(Protocol):
+    """Images as the policy sees them, by `image_id`; an `ImageStore` is one."""
+
+    def get(self, image_id: str) -> Image.Image:
+        """The RGB image, `image_size`×`image_size`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Response:
 
 
 def respond(
-    rows: Sequence[dict[str, Any]], store: ImageStore, policy: Policy, stage: PredictStage
+    rows: Sequence[dict[str, Any]], store: Pictures, policy: Policy, stage: PredictStage
 ) -> Generator[dict[int, Response], None, None]:
     """The policy's greedy responses to the rows of samples, by index, batch after batch.
 

@@ -6,6 +6,7 @@ needs torchvision. Frames: the policy sees an image that is already `image_size`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -235,12 +236,14 @@ def _expand_image_token(ids: list[int], image_token_id: int, count: int) -> list
     return ids[:first] + [image_token_id] * count + ids[first + 1 :]
 
 
-def save_policy(policy: Policy, folder: Path) -> None:
+def save_policy(policy: Policy, folder: Path, beside: Mapping[str, str] | None = None) -> None:
     """Write the policy as an ordinary `transformers` folder, whole or not at all.
 
-    Adapters are merged into the weights.
+    Adapters are merged into the weights. `beside` are texts that lie there too, by file name.
     """
     with whole_folder(folder) as temporary:
         policy.model.save_pretrained(temporary, state_dict=merged_weights(policy.model))
         policy.tokenizer.save_pretrained(temporary)
         policy.image_processor.save_pretrained(temporary)
+        for name, text in (beside or {}).items():
+            (temporary / name).write_text(text, encoding="utf-8")

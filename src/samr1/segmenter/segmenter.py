@@ -36,6 +36,9 @@ BOX_LABELS = (2, 3)  # the prompt encoder's labels of a box's first and second c
 # Images in one forward pass: more gain little, and at 1024×1024 each takes 1 GB.
 EMBEDDED_TOGETHER = 4
 
+# Pixels of the masks that are brought to the image's size at once: 0.5 GB in float32.
+RESIZED_PIXELS = 2**27
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -83,11 +86,11 @@ class Segmenter:
     def load(
         cls,
         path: str | Path,
-        image_size: int,
+        image_size: int | None = None,
         device: str | torch.device = "cpu",
         cache: CacheConfig | None = None,
     ) -> Segmenter:
-        """The segmenter at `path`, whose square input has `image_size` pixels a side.
+        """The segmenter at `path`, whose square input has `image_size` pixels a side, if given.
 
         `path` is a folder, one of Meta's .pt files or its hub name (`samr1.segmenter.files`).
         `cache` keeps its embeddings on disk, rounded to bfloat16.
@@ -97,7 +100,7 @@ class Segmenter:
         """
         files = find_sam2(path)
         model = load_sam2(files)
-        if model.image_size != image_size:
+        if image_size is not None and model.image_size != image_size:
             raise UserError(
                 f"{path}: the segmenter's input is {model.image_size} pixels a side, not "
                 f"{image_size}; set segmenter.image_size to {model.image_size}."
@@ -172,16 +175,18 @@ class Segmenter:
         height, width = embedding.height, embedding.width
         masks = torch.zeros(len(prompts), height, width, dtype=torch.bool, device=self.device)
         scores = torch.zeros(len(prompts), device=self.device)
+        together = max(1, RESIZED_PIXELS // (height * width))
         by_length: defaultdict[int, list[int]] = defaultdict(list)
         for i, prompt in enumerate(prompts):
             by_length[len(prompt.points) + (2 if prompt.box is not None else 0)].append(i)
         for members in by_length.values():
             logits, best = self._decode(embedding, [prompts[i] for i in members])
             rows = torch.tensor(members, device=self.device)
-            full = F.interpolate(
-                logits[:, None], (height, width), mode="bilinear", align_corners=False
-            )
-            masks[rows] = full[:, 0] > 0
+            for some, part in zip(rows.split(together), logits.split(together), strict=True):
+                full = F.interpolate(
+                    part[:, None], (height, width), mode="bilinear", align_corners=False
+                )
+                masks[some] = full[:, 0] > 0
             scores[rows] = best
         return masks, scores
 

@@ -1,0 +1,70 @@
+"""What `samr1`'s commands have in common: which models are asked, and how."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from samr1.policy.prompt import DIALECTS
+
+if TYPE_CHECKING:
+    from samr1.use.model import Samr1
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--policy`, `--segmenter`, `--dialect` and `--image-size`."""
+    parser.add_argument(
+        "--policy",
+        default="micro",
+        metavar="MODEL",
+        help="folder of a policy, or owner/name@commit on the model hub (default: micro, "
+        "the tiny one that is shipped, which knows drawn scenes alone)",
+    )
+    parser.add_argument(
+        "--segmenter",
+        metavar="MODEL",
+        help="folder of a SAM 2, one of Meta's .pt files, a hub name, or micro (default: the one "
+        "that the policy was trained with)",
+    )
+    parser.add_argument(
+        "--dialect",
+        choices=DIALECTS,
+        help="how the policy is asked and answers (default: as its samr1.json says, or sam_r1)",
+    )
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        metavar="PIXELS",
+        help="side of the square that the policy sees (default: as its samr1.json says, or 840)",
+    )
+
+
+def load_model(arguments: argparse.Namespace) -> tuple[Samr1, str]:
+    """The models that were asked for, and a line that says which they are."""
+    # Not before: --help and a wrong usage do not wait for torch.
+    from transformers.utils import logging
+
+    from samr1.policy.recipe import read_recipe
+    from samr1.use.model import find_recipe, load_samr1
+
+    logging.disable_progress_bar()
+    model = load_samr1(
+        arguments.policy,
+        arguments.segmenter,
+        dialect=arguments.dialect,
+        image_size=arguments.image_size,
+    )
+    recipe = find_recipe(arguments.policy, arguments.dialect, arguments.image_size)
+    who = (
+        f"policy {arguments.policy}, segmenter {arguments.segmenter or recipe.segmenter}, dialect "
+        f"{recipe.dialect}, {recipe.image_size} pixels, {recipe.dtype}, at most "
+        f"{recipe.max_response_tokens} tokens"
+    )
+    if read_recipe(arguments.policy) is None:
+        print(
+            f"note: {arguments.policy} does not say how it is asked (samr1.json), so the paper's "
+            f"settings serve: {who}.",
+            file=sys.stderr,
+        )
+    return model, who
