@@ -153,7 +153,7 @@ def test_training_twice_gives_the_same_bytes(
     for name in ("a", "b"):
         run_command_line(world, tmp_path / name, monkeypatch)
     names = ["metrics.parquet", *(f"policy/{p.name}" for p in (tmp_path / "a/policy").iterdir())]
-    assert "policy/model.safetensors" in names
+    assert {"policy/model.safetensors", "policy/README.md", "policy/samr1.json"} < set(names)
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     rows = read_table(tmp_path / "a" / "metrics.parquet", TRAINING_METRICS).to_pylist()

@@ -17,6 +17,7 @@ from samr1.config import TrainStage, dump_stage, load_stage
 from samr1.data.resizing import ImageStore
 from samr1.errors import run_command
 from samr1.files import read_table, remove_parts, write_table
+from samr1.train.card import files_beside
 from samr1.train.launch import end_with_launcher, is_started, launch
 from samr1.train.loop import train_policy
 
@@ -60,7 +61,8 @@ def main() -> None:
         arguments.tensorboard,
         arguments.checkpoints,
     )
-    trained.save_policy(arguments.output_policy)
+    beside = files_beside(stage, samples, arguments.root, trained.metrics)
+    trained.save_policy(arguments.output_policy, beside)
     if trained.writes:
         metadata = {"config": dump_stage(stage)}
         write_table(arguments.output_metrics, trained.metrics, metadata)

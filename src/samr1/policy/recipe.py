@@ -73,7 +73,7 @@ def recipe_of(stage: TrainStage) -> Recipe:
         image_size=stage.policy.image_size,
         dtype=stage.policy.dtype,
         max_response_tokens=stage.train.max_response_tokens,
-        segmenter=MICRO if _is_shipped(segmenter, "segmenter") else segmenter,
+        segmenter=MICRO if is_shipped(segmenter, "segmenter") else segmenter,
     )
 
 
@@ -88,7 +88,7 @@ def read_recipe(policy: str | Path) -> Recipe | None:
     Raises UserError where it cannot be read, or holds what no recipe may.
     """
     path = resolve(policy, "policy")
-    if _is_shipped(path, "policy"):
+    if is_shipped(path, "policy"):
         return MICRO_RECIPE
     place = require(path)
     file = fetch_file_if_there(place, FILE) if isinstance(place, HubName) else place / FILE
@@ -105,5 +105,6 @@ def read_recipe(policy: str | Path) -> Recipe | None:
     return parse_config(values, Recipe, str(file))
 
 
-def _is_shipped(path: str, model: Model) -> bool:
+def is_shipped(path: str, model: Model) -> bool:
+    """Whether `path` is the folder of the tiny `model` that is shipped."""
     return Path(path).resolve() == _shipped(model).resolve()

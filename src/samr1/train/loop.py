@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import islice
@@ -77,11 +77,14 @@ class Trained:
     def writes(self) -> bool:
         return self.engine.rank == 0
 
-    def save_policy(self, folder: Path) -> None:
-        """Write the policy as a `transformers` folder; all processes take part, one writes."""
+    def save_policy(self, folder: Path, beside: Mapping[str, str] | None = None) -> None:
+        """Write the policy as a `transformers` folder; all processes take part, one writes.
+
+        `beside` are texts that lie there too, by file name.
+        """
         with self.engine.whole_weights():
             if self.writes:
-                save_policy(self.policy, folder)
+                save_policy(self.policy, folder, beside)
 
     def remove_checkpoints(self) -> None:
         """Remove them, once all that is left of the training is written; together."""
