@@ -29,7 +29,7 @@ from samr1.data.resizing import to_square
 from samr1.errors import UserError
 from samr1.evaluation.predict import answer_rows
 from samr1.evaluation.stopwatch import Stopwatch
-from samr1.hub import HubName, require
+from samr1.hub import HubName, locate
 from samr1.policy.model import Policy, load_policy
 from samr1.policy.prompt import Box, Dialect, Point
 from samr1.policy.recipe import DEFAULT_RECIPE, FILE, MICRO, Recipe, read_recipe, resolve
@@ -226,7 +226,11 @@ def _find_segmenter(given: str | Path | None, recipe: Recipe, policy: str | Path
     if given is not None:
         return resolve(given, "segmenter")
     path = resolve(recipe.segmenter, "segmenter")
-    if not isinstance(require(path), HubName) and not Path(path).exists():
+    try:
+        there = isinstance(locate(path), HubName) or Path(path).exists()
+    except ValueError:  # a path that is not here and would be a hub name, had it a commit
+        there = False
+    if not there:
         raise UserError(
             f"{policy}: was trained with the segmenter {path}, says its {FILE}, which is not here; "
             "name a segmenter."
