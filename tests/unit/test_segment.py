@@ -212,6 +212,8 @@ def test_the_command_answers_all_that_it_can(
             assert overlay.size == image.size
             x1, y1, x2, y2 = written["box"]
             assert 0 <= x1 < x2 <= image.width and 0 <= y1 < y2 <= image.height
+    assert run(monkeypatch, *command[:-1], "b.jpg") == 1
+    assert "error: --output b.jpg: is no folder that can be made" in capsys.readouterr().err
     assert run(monkeypatch, *command) == 1
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == files
 

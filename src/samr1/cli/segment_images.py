@@ -64,6 +64,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _run(arguments: argparse.Namespace) -> None:
     places, questions = _split(arguments)
     asked = gather_questions(places, questions)
+    _make_folder(arguments.output)
     model, who = load_model(arguments)
     from samr1.use.asking import (
         Failed,
@@ -84,6 +85,18 @@ def _run(arguments: argparse.Namespace) -> None:
             progress.update()
     if failed:
         raise UserError(f"{failed} of {len(asked)} pictures could not be asked about.")
+
+
+def _make_folder(path: Path) -> None:
+    """Find out before the models are loaded that nothing can be written."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"--output {path}: is no folder that can be made ({error.strerror}); name another."
+        ) from error
+    if not os.access(path, os.W_OK):
+        raise UserError(f"--output {path}: cannot be written into; name another folder.")
 
 
 def _split(arguments: argparse.Namespace) -> tuple[list[Path], list[str]]:

@@ -40,7 +40,7 @@ def name_answer(source: Source, question: str) -> str:
     """The beginning of the names of an answer's files.
 
     >>> name_answer(Source("../a/my cat.jpg", b"", "micro"), "the cat's tail?")
-    'my_cat.the_cat_s_tail.8b3ff55ea5'
+    'my_cat.the_cat_s_tail.abc858f738'
     """
     parts = [source.image, hashlib.sha256(source.content).hexdigest(), source.asked, question]
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
