@@ -65,12 +65,11 @@ def _run(arguments: argparse.Namespace) -> None:
     places, questions = _split(arguments)
     asked = gather_questions(places, questions)
     _make_folder(arguments.output)
-    model, who = load_model(arguments)
-    from samr1.use.asking import (
-        Failed,
-        ask_all,
-    )  # with torch, for whose import --help does not wait
+    # Not before: --help and a wrong usage do not wait for torch.
+    from samr1.use.answers import describe_answer
+    from samr1.use.asking import Failed, ask_all
 
+    model, who = load_model(arguments)
     failed = 0
     total = sum(len(one.questions) for one in asked)
     with tqdm(total=total, desc="segment", unit="question", disable=None) as progress:
@@ -80,8 +79,12 @@ def _run(arguments: argparse.Namespace) -> None:
                 tqdm.write(f"error: {done.reason}", file=sys.stderr)
                 progress.update(done.questions)
                 continue
-            line = {key: done.answer[key] for key in done.answer if key not in ("mask", "asked")}
-            tqdm.write(json.dumps(line | {"file": str(done.file)}), file=sys.stdout)
+            line = {
+                "image": str(done.image),
+                **describe_answer(done.answer),
+                "file": str(done.file),
+            }
+            tqdm.write(json.dumps(line), file=sys.stdout)
             progress.update()
     if failed:
         raise UserError(f"{failed} of {len(asked)} pictures could not be asked about.")

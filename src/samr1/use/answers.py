@@ -51,14 +51,12 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]+", "_", text).strip("_")[:40] or "x"
 
 
-def describe_answer(answer: Segmented, source: Source) -> dict[str, Any]:
-    """All of an answer as JSON: numbers in pixels, the mask as COCO RLE (null where there is none).
+def describe_answer(answer: Segmented) -> dict[str, Any]:
+    """An answer as JSON, but for its mask; numbers are in pixels.
 
     `box` is xyxy; a point's `value` is 1 on the object and 0 off it.
     """
-    rle = None if answer.mask is None else encode_mask(answer.mask)
     return {
-        "image": source.image,
         "question": answer.question,
         "status": answer.status,
         "think": answer.think,
@@ -66,16 +64,20 @@ def describe_answer(answer: Segmented, source: Source) -> dict[str, Any]:
         "box": answer.box,
         "points": [{"x": x, "y": y, "value": value} for x, y, value in answer.points],
         "sam_score": answer.sam_score,
-        "mask": rle and {"size": rle["size"], "counts": rle["counts"].decode("ascii")},
         "response": answer.text,
-        "asked": source.asked,
     }
 
 
-def write_answer(
-    described: dict[str, Any], answer: Segmented, pixels: Pixels, source: Source, folder: Path
-) -> Path:
-    """Write an answer's files into `folder`; returns the JSON, which holds `described`.
+def _encode(mask: Mask | None) -> dict[str, Any] | None:
+    """A mask as COCO RLE in JSON; null where there is none."""
+    if mask is None:
+        return None
+    rle = encode_mask(mask)
+    return {"size": rle["size"], "counts": rle["counts"].decode("ascii")}
+
+
+def write_answer(answer: Segmented, pixels: Pixels, source: Source, folder: Path) -> Path:
+    """Write an answer's files into `folder`; returns the JSON.
 
     Without a mask there is the JSON alone, which says why in `status`. Raises UserError where the
     disk is full or read-only.
@@ -88,8 +90,14 @@ def write_answer(
         ):
             with whole_file(folder / f"{name}.{kind}.png") as temporary:
                 image.save(temporary, format="PNG")
+    whole = {
+        "image": source.image,
+        **describe_answer(answer),
+        "mask": _encode(answer.mask),
+        "asked": source.asked,
+    }
     with whole_file(folder / f"{name}.json") as temporary:
-        text = json.dumps(described, ensure_ascii=False, allow_nan=False, indent=1)
+        text = json.dumps(whole, ensure_ascii=False, allow_nan=False, indent=1)
         temporary.write_bytes(f"{text}\n".encode("utf-8", "replace"))
     return folder / f"{name}.json"
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from samr1.data.images import load_picture
 from samr1.errors import UserError
-from samr1.use.answers import Source, describe_answer, write_answer
-from samr1.use.model import BATCH_SIZE, Pixels, Samr1, read_bytes
+from samr1.use.answers import Source, write_answer
+from samr1.use.model import BATCH_SIZE, Pixels, Samr1, Segmented, read_bytes
 from samr1.use.questions import Asked
 
 
 @dataclass(frozen=True)
 class Written:
-    """One answer as `describe_answer` has it, and the JSON file that holds it."""
+    """One answer, the picture that it is about, and the JSON file that holds it."""
 
-    answer: dict[str, Any]
+    image: Path
+    answer: Segmented
     file: Path
 
 
@@ -66,6 +66,5 @@ def _answer(model: Samr1, reading: Sequence[_Read], who: str, output: Path) -> I
     for read, of_picture in zip(reading, answers, strict=True):
         source = Source(str(read.asked.image), read.content, who)
         for answer in of_picture:
-            described = describe_answer(answer, source)
-            file = write_answer(described, answer, read.pixels, source, output)
-            yield Written(described, file)
+            file = write_answer(answer, read.pixels, source, output)
+            yield Written(read.asked.image, answer, file)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import ipaddress
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -29,7 +31,7 @@ from starlette.types import ASGIApp
 
 from samr1.data.images import load_picture
 from samr1.errors import UserError
-from samr1.use.answers import paint_mask
+from samr1.use.answers import describe_answer, paint_mask
 from samr1.use.guard import Guard
 from samr1.use.model import Samr1
 from samr1.use.questions import check_question
@@ -154,14 +156,7 @@ def _answer(model: Samr1, content: bytes, question: str, max_pixels: int) -> dic
     pixels = load_picture(content, "the picture", max_pixels)
     answer = model.segment(pixels, [question])[0]
     return {
-        "question": answer.question,
-        "status": answer.status,
-        "think": answer.think,
-        "label": answer.label,
-        "box": answer.box,
-        "points": [{"x": x, "y": y, "value": value} for x, y, value in answer.points],
-        "sam_score": answer.sam_score,
-        "response": answer.text,
+        **describe_answer(answer),
         "width": pixels.shape[1],
         "height": pixels.shape[0],
         "area": 0 if answer.mask is None else int(answer.mask.sum()),
@@ -212,6 +207,8 @@ def serve(model: Samr1, who: str, host: str, listening: socket.socket) -> None:
         timeout_graceful_shutdown=5,
     )
     address = f"[{host}]" if ":" in host else host
+    if not ipaddress.ip_address(listening.getsockname()[0]).is_loopback:
+        print("note: not this machine alone, but whoever can reach it can ask.", file=sys.stderr)
     print(f"http://{address}:{listening.getsockname()[1]}/ (Ctrl-C ends it)", flush=True)
     with suppress(KeyboardInterrupt):  # its own signal again, after all is closed
         uvicorn.Server(config).run(sockets=[listening])
