@@ -31,7 +31,7 @@ from samr1.use.serving import PAGE, Limits, build_app, listen
 QUESTION = "the blue triangle that is left of the red circle"
 PICTURE = (PAGE / "example.jpg").read_bytes()
 LIMITS = Limits(bytes=100_000, pixels=40_000, waiting=2, upload_seconds=0.5)
-CHROMIUM = [
+ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -66,9 +66,15 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium() -> str:
+    """The path of Debian's browser."""
+    return "/usr/bin/chromium"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -250,9 +256,9 @@ DROP = """([content, name, type]) => {
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
 def test_a_picture_dropped_on_the_page_is_asked_about(
-    port: int, chromium: Browser, tmp_path: Path, width: int, scheme: Any
+    port: int, browser: Browser, tmp_path: Path, width: int, scheme: Any
 ) -> None:
-    page = chromium.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page.set_default_timeout(20_000)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
