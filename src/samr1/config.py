@@ -267,7 +267,7 @@ class RunConfig(TrainStage):
     evaluation: EvaluationConfig
 
     @model_validator(mode="after")
-    def _tables_need_trained_runs(self) -> RunConfig:
+    def _benchmarks_are_for_untrained_runs(self) -> RunConfig:
         if self.benchmarks is not None and self.trained:
             raise refusal("benchmarks", self.benchmarks, "must be left out where trained is true")
         return self

@@ -1,21 +1,4 @@
 # Other people's systems, from files or by Grounding DINO: predictions like a run's, and scored like it.
-IMPORTED = [name for name, baseline in BASELINES.items() if baseline.predictions]
-DETECTORS = [name for name, baseline in BASELINES.items() if baseline.detector]
-
-
-def get_imported(wildcards):
-    """What a baseline's own code wrote for a benchmark."""
-    return BASELINES[wildcards.baseline].predictions[wildcards.benchmark]
-
-
-def get_needed(wildcards):
-    """What a benchmark is scored by."""
-    return "box" if "rec" in get_protocols(wildcards) else "mask"
-
-
-def get_detector(wildcards):
-    """The files of a Grounding DINO."""
-    return get_weights(BASELINES[wildcards.baseline].detector)
 
 
 rule import_predictions:

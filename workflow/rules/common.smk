@@ -58,6 +58,8 @@ MAIN_RUNS = [name for name, run in RUNS.items() if not run.trained or name == "s
 TABLE_4_RUNS = ["threshold_0.5", "threshold_0.7", "threshold_0.8", "sam_r1"]
 TABLE_5_RUNS = ["grpo", "grpo_token_level", "grpo_clip_higher", "sam_r1"]
 FIGURE_4_RUNS = ["no_kl", "negative_points_any", "negative_points_inside"]
+IMPORTED = [name for name, one in BASELINES.items() if one.predictions]
+DETECTORS = [name for name, one in BASELINES.items() if one.detector]
 TABLE_RUNS = "--runs " + " ".join(RUNS)
 TABLE_1_BENCHMARKS = ["reasonseg_val", "reasonseg_test"]
 TABLE_2_BENCHMARKS = ["refcoco_testa", "refcocop_testa", "refcocog_test"]
@@ -113,6 +115,21 @@ def get_baseline_metrics(benchmarks):
         for benchmark in benchmarks
         if baseline.detector or benchmark in baseline.predictions
     ]
+
+
+def get_imported(wildcards):
+    """What a baseline's own code wrote for a benchmark."""
+    return BASELINES[wildcards.baseline].predictions[wildcards.benchmark]
+
+
+def get_needed(wildcards):
+    """What a benchmark is scored by."""
+    return "box" if "rec" in get_protocols(wildcards) else "mask"
+
+
+def get_detector(wildcards):
+    """The files of a Grounding DINO."""
+    return get_weights(BASELINES[wildcards.baseline].detector)
 
 
 def get_comparisons(baseline, benchmarks):

@@ -35,7 +35,7 @@ def detect_masks(
     if not rows:
         raise UserError("there are no samples to predict; index the benchmark again.")
     predicted: dict[str, Row] = {}
-    with tqdm(total=len(rows), desc="detect", unit="sample") as progress:
+    with tqdm(total=len(rows), desc="detect", unit="sample", disable=None) as progress:
         for batch in deal_batches(rows, config.batch_size):
             for row in _detect_batch(batch, root, detector, segmenter, config.box_threshold):
                 predicted[row["sample_id"]] = row

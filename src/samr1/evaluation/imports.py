@@ -55,8 +55,8 @@ def import_predictions(path: Path, samples: pa.Table, needed: str) -> pa.Table:
             ".parquet; put it there or correct the path."
         )
     found = []
-    progress = tqdm(zip(rows, answers, strict=True), "import", len(rows), unit="sample")
-    for row, (mask, box) in progress:
+    pairs = zip(rows, answers, strict=True)
+    for row, (mask, box) in tqdm(pairs, "import", len(rows), unit="sample", disable=None):
         found.append(_prediction(row["sample_id"], mask, box))
     if all(one[needed] is None for one in found):
         raise UserError(f"{path}: gives no {needed}, and this benchmark is scored by it.")
