@@ -8,6 +8,18 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from playwright.sync_api import Browser, sync_playwright
+
+# What a machine without a screen and without a way out needs.
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -20,13 +32,16 @@ def torch_as_it_was() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
-    """The path of Debian's browser; without one the test is skipped, but fails where CI has one.
+def browser() -> Iterator[Browser]:
+    """Debian's browser, without a window; where there is none the test is skipped.
 
-    CI says so by TESTS_NEED=chromium.
+    It fails instead where CI has one and says so by TESTS_NEED=chromium.
     """
     path = shutil.which("chromium")
     if path is None:
         give_up = pytest.fail if os.environ.get("TESTS_NEED") == "chromium" else pytest.skip
         give_up("there is no chromium to show the page: apt-get install chromium")
-    return path
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        yield browser
+        browser.close()

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import uvicorn
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from starlette.datastructures import Headers
 
 from samr1.errors import UserError
@@ -31,15 +31,6 @@ from samr1.use.serving import PAGE, Limits, build_app, listen
 QUESTION = "the blue triangle that is left of the red circle"
 PICTURE = (PAGE / "example.jpg").read_bytes()
 LIMITS = Limits(bytes=100_000, pixels=40_000, waiting=2, upload_seconds=0.5)
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @contextmanager
@@ -63,20 +54,6 @@ def served(model: Any) -> Iterator[int]:
 def port() -> Iterator[int]:
     with served(load_samr1()) as number:
         yield number
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    """The path of Debian's browser."""
-    return "/usr/bin/chromium"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def ask(

@@ -10,10 +10,11 @@ from figure_world import answer, predictions, samples, write_training
 from made_up_metrics import PUBLISHED, metric_rows, write_metrics
 
 from samr1.errors import UserError
+from samr1.evaluation.score import sample_ious
 from samr1.figures.ablations import measure_bars
 from samr1.figures.answers import count_bins, mean_shares, read_answers
 from samr1.figures.curves import mean_curve, read_runs, seed_curve
-from samr1.figures.histograms import EDGES, sample_ious
+from samr1.figures.histograms import EDGES
 from samr1.figures.lengths import answer_lengths, length_edges
 from samr1.figures.points import locate_points
 from samr1.files import write_table
@@ -102,7 +103,7 @@ def test_bins_are_the_tiers_of_the_reward() -> None:
 
 def test_an_answers_iou_is_0_where_it_could_not_be_read() -> None:
     answers = [answer((10, 10, 30, 20)), answer((10, 10, 20, 20)), answer(None)]
-    assert sample_ious(samples(3), predictions(answers)).tolist() == [1.0, 0.5, 0.0]
+    assert sample_ious(samples(3), predictions(answers), "seg_zero").tolist() == [1.0, 0.5, 0.0]
 
 
 def test_lengths_of_answers_and_the_bins_that_hold_them() -> None:

@@ -17,20 +17,11 @@ from gallery_world import (
     sample,
     samples_table,
 )
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from samr1.figures.gallery.kinds import Kind
 from samr1.figures.gallery.page import Shown, write_gallery
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 MANY = 400
 
 
@@ -65,14 +56,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     write_gallery(root / "gallery.html", benchmarks, root, "micro")
     return root / "gallery.html"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=["wide"])

@@ -134,6 +134,12 @@ def figures(overlaps: pa.Table) -> dict[str, Ratio]:
     }
 
 
+def sample_ious(samples: pa.Table, predictions: pa.Table, protocol: Protocol) -> Floats:
+    """The IoU [N] of each sample's answer, a mask's or under `rec` a box's; raises as `score`."""
+    found = figures(measure_overlaps(samples, predictions, protocol))
+    return found["box_iou" if protocol == "rec" else "giou"].numerator
+
+
 def _column(overlaps: pa.Table, name: str) -> Floats:
     return overlaps[name].to_numpy().astype(np.float64)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from samr1.evaluation.score import figures
+from samr1.evaluation.score import sample_ious
 from samr1.figures.answers import Answers, Floats, draw_shares, mean_shares, said_of
 from samr1.figures.style import WIDTH, Outputs, Theme, add_legend, write_figure
 from samr1.rewards.segmentation import TIERS
@@ -18,17 +17,12 @@ _COLUMNS = 2
 EDGES: Floats = np.arange(21) / 20  # every bound of a tier is one of them
 
 
-def sample_ious(samples: pa.Table, predictions: pa.Table) -> Floats:
-    """The IoU [N] of each sample's answer under the protocol `seg_zero`; 0 where there is none."""
-    return figures(samples, predictions, "seg_zero")["giou"].numerator
-
-
 def benchmark_ious(answers: Answers) -> dict[str, list[Floats]]:
-    """`sample_ious` of every run, an array a seed; a UserError says whose mask is broken."""
+    """IoUs of every run, an array [N] a seed; a UserError says whose mask is broken."""
     found: dict[str, list[Floats]] = {}
     for run, tables in answers.runs.items():
         with said_of(f"run {run!r} on {answers.title}"):
-            found[run] = [sample_ious(answers.samples, table) for table in tables]
+            found[run] = [sample_ious(answers.samples, table, "seg_zero") for table in tables]
     return found
 
 

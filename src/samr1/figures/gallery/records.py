@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from samr1.data.masks import Mask, decode_mask
 from samr1.evaluation.bootstrap import Floats
-from samr1.evaluation.score import figures
+from samr1.evaluation.score import sample_ious
 from samr1.figures.gallery.drawing import frame_size, outline, to_frame
 
 Columns = dict[str, list[Any]]
@@ -65,8 +65,8 @@ def measure_of(samples: pa.Table) -> Measure:
 def ious(samples: pa.Table, predictions: pa.Table) -> Ious:
     """The IoU of every sample as the tables have it; UserError as `evaluation.score.score`."""
     return Ious(
-        mask=figures(samples, predictions, "seg_zero")["giou"].numerator,
-        box=figures(samples, predictions, "rec")["box_iou"].numerator,
+        mask=sample_ious(samples, predictions, "seg_zero"),
+        box=sample_ious(samples, predictions, "rec"),
     )
 
 
