@@ -10,6 +10,7 @@ from figure_world import answer, predictions, samples, write_training
 from made_up_metrics import PUBLISHED, metric_rows, write_metrics
 
 from samr1.errors import UserError
+from samr1.evaluation.bootstrap import interval_over_seeds
 from samr1.evaluation.score import sample_ious
 from samr1.figures.ablations import measure_bars
 from samr1.figures.answers import count_bins, mean_shares, read_answers
@@ -149,8 +150,10 @@ def test_bars_are_the_tables_figures_with_every_seed(tmp_path: Path) -> None:
         ["Threshold 0.5", "Threshold 0.7", "Threshold 0.8", "Tiered"],
     )
     assert base.seeds == pytest.approx((51,)) and bars[-1].seeds == pytest.approx((51, 61))
-    assert (bars[-1].value, bars[-1].below, bars[-1].above) == pytest.approx((56, 1, 1))
-    assert bars[-1].farthest == pytest.approx(61)
+    low, high = interval_over_seeds([0.51, 0.61], [(0.5, 0.52), (0.6, 0.62)])
+    reach = (100 * (0.56 - low), 100 * (high - 0.56))
+    assert (bars[-1].value, bars[-1].below, bars[-1].above) == pytest.approx((56, *reach))
+    assert bars[-1].farthest == pytest.approx(100 * high)
 
 
 def test_a_bar_may_have_no_interval_but_never_no_figure(tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ class Bar:
 def measure_bars(table: Table, column: Column, measurements: Measurements) -> list[Bar]:
     """The bars of a column of `table`: the base policy's, then its runs' in their order.
 
-    Figures are of the table's first protocol. Over several seeds the interval is a single run's, as
-    in the table. Raises UserError where a run has no such figure.
+    Figures are of the table's first protocol, and their intervals the table's: over images, and
+    over seeds where there are several. Raises UserError where a run has no such figure.
     """
     names = {BASE: "Base, no training"}
     names |= {row.run: row.measured_as or row.method for row in table.rows if row.run}
@@ -110,7 +110,7 @@ def _draw_bars(axis: Axes, bars: Sequence[Bar], theme: Theme) -> None:
         [bar.value for bar in bars],
         places,
         xerr=[[bar.below for bar in bars], [bar.above for bar in bars]],
-        label="95 % interval over images",
+        label="95 % interval",
         color=theme.ink,
         linestyle="none",
         linewidth=1,
