@@ -17,6 +17,8 @@ from samr1.config_merge import load_experiment, merge
 from samr1.files import read_table
 
 SCALE = "paper"
+# Runs whose weights are on the model hub alone; without them their rows are not measured.
+THEIRS = ("qwen2.5vl_3b_plain", "seg_zero", "visual_rft", "vlm_r1")
 ARCHIVES = ("train2014", "refcoco", "refcoco+", "refcocog")  # as the public ones are called
 
 
@@ -44,7 +46,14 @@ def write_settings(folder: Path, root: Path, **scale: Any) -> Path:
         "gpus": 0,
     }
     edit(folder / "scales" / f"{SCALE}.yaml", lambda paper: merge(merge(paper, here), scale))
+    edit(folder / "runs.yaml", lambda runs: without(runs, *THEIRS))
+    edit(folder / "baselines.yaml", lambda _: {})
     return folder
+
+
+def without(mapping: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """`mapping` less `keys`."""
+    return {name: value for name, value in mapping.items() if name not in keys}
 
 
 def fetch_from(settings: Path, server: Folder) -> None:

@@ -184,6 +184,23 @@ def test_studies_add_seeds_sweep_and_long_runs_to_what_is_done(finished: Path) -
     assert plan["collect_study"] == 1 and "table_4" not in plan
 
 
+def test_an_invented_systems_files_are_imported_scored_and_shown(tmp_path: Path) -> None:
+    masks, boxes = tmp_path / "masks", tmp_path / "boxes.json"
+    masks.mkdir()
+    boxes.write_text("[]")
+    invented = {
+        "label": "Invented",
+        "scales": [SCALE],
+        "predictions": {"refcoco_testa": str(masks), "lisa_grounding": str(boxes)},
+    }
+    settings = changed_settings(tmp_path, "baselines.yaml", "invented", value=invented)
+    with_it = planned(*options(tmp_path / "results", settings))
+    without = planned(*options(tmp_path / "results"))
+    assert with_it["import_predictions"] == 2  # Tables 2 and 3
+    assert with_it["score_benchmark"] == without["score_benchmark"] + 2
+    assert with_it["predict_masks"] == without["predict_masks"]
+
+
 def test_paper_scale_is_the_same_graph_in_shards_with_fetched_data(tmp_path: Path) -> None:
     root = tmp_path / "data"  # not there yet, and not made by planning
     settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(root))
