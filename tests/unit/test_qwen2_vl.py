@@ -9,8 +9,17 @@ import torch
 from tiny import random_image, tiny_policy
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
+from samr1.checks import run_steps
+from samr1.config import PolicyConfig
 from samr1.errors import UserError
-from samr1.policy.meta import count_weights, read_policy_config
+from samr1.policy.check import check_policy
+from samr1.policy.meta import (
+    build_on_meta,
+    count_weights,
+    name_as_model,
+    needed_shapes,
+    read_policy_config,
+)
 from samr1.policy.model import Policy, assemble_policy, encode_question, load_policy, save_policy
 from samr1.policy.parts import check_trainable, find_policy_config, read_as_trainable
 from samr1.rollout.sample import sample_groups
@@ -70,6 +79,23 @@ def test_it_answers_as_the_library_lets_it_answer(tmp_path: Path) -> None:
             suppress_tokens=list(policy.blocked_token_ids),
         )
         assert group.responses[0] == expected[0, ids.shape[1] :].tolist()
+
+
+def test_it_passes_the_checks_before_a_run(tmp_path: Path) -> None:
+    save_policy(tiny_qwen2_vl(), tmp_path)
+    config = PolicyConfig(path=str(tmp_path), image_size=56, dtype="float32", train_vision=False)
+    checks = run_steps(check_policy(config, "visual_rft", "cpu"))
+    assert [one.name for one in checks if one.passed][-1] == "policy: forward pass"
+    # In the published checkpoint's own names, as the library renames them.
+    model = build_on_meta(find_policy_config(CHECKPOINT))
+    published = {
+        "visual.patch_embed.proj.weight": (1280, 3, 2, 14, 14),
+        "model.layers.0.self_attn.q_proj.bias": (3584,),
+        "lm_head.weight": (152064, 3584),
+    }
+    needed = needed_shapes(model)
+    for name, shape in name_as_model(model, published).items():
+        assert needed[name] == shape
 
 
 def test_it_is_planned_and_not_trained(tmp_path: Path) -> None:
