@@ -98,7 +98,6 @@ def to_original(
     """
 
     def scale(value: float, axis: int) -> float:
-        # As one factor, so that the same number comes out whether or not it is rounded.
         scaled = value * (size[axis] / frame[axis])
         return float(math.floor(scaled + 0.5)) if whole_pixels else scaled
 

@@ -26,22 +26,22 @@ from samr1.weights import Shape, Shapes, tensor_shapes
 
 # The older family has the same language model and interface, and another vision tower: it is
 # evaluated and not trained.
-PolicyConfig = Qwen2_5_VLConfig | Qwen2VLConfig
-PolicyModel = Qwen2_5_VLForConditionalGeneration | Qwen2VLForConditionalGeneration
-CONFIGS: dict[str, type[PolicyConfig]] = {
+QwenConfig = Qwen2_5_VLConfig | Qwen2VLConfig
+QwenModel = Qwen2_5_VLForConditionalGeneration | Qwen2VLForConditionalGeneration
+CONFIGS: dict[str, type[QwenConfig]] = {
     "qwen2_5_vl": Qwen2_5_VLConfig,
     "qwen2_vl": Qwen2VLConfig,
 }
 
 
-def policy_class(config: PolicyConfig) -> type[PolicyModel]:
+def policy_class(config: QwenConfig) -> type[QwenModel]:
     """The class of the model that `config` is of."""
     if isinstance(config, Qwen2VLConfig):
         return Qwen2VLForConditionalGeneration
     return Qwen2_5_VLForConditionalGeneration
 
 
-def read_policy_config(path: str | Path) -> PolicyConfig:
+def read_policy_config(path: str | Path) -> QwenConfig:
     """The configuration of the policy at `path`: a folder, or a hub name with its revision.
 
     Raises UserError where there is none, or it is of another family than Qwen2.5-VL and Qwen2-VL.
@@ -66,18 +66,18 @@ def read_policy_config(path: str | Path) -> PolicyConfig:
         raise UserError(f"{file}: is refused ({reason}); get the original again.") from error
 
 
-def build_on_meta(config: PolicyConfig) -> PolicyModel:
+def build_on_meta(config: QwenConfig) -> QwenModel:
     """The model of `config` with shapes and no data."""
     with torch.device("meta"):
         return policy_class(config)(config)  # type: ignore[arg-type]
 
 
-def count_weights(config: PolicyConfig) -> int:
+def count_weights(config: QwenConfig) -> int:
     """The numbers of its model's weights, each once."""
     return sum(weight.numel() for weight in build_on_meta(config).parameters())
 
 
-def needed_shapes(model: PolicyModel) -> Shapes:
+def needed_shapes(model: QwenModel) -> Shapes:
     """The names and shapes that a checkpoint must bring, under the model's own names.
 
     Weights that are tied to another come with it.
@@ -86,7 +86,7 @@ def needed_shapes(model: PolicyModel) -> Shapes:
     return {key: shape for key, shape in shapes.items() if key not in model.all_tied_weights_keys}
 
 
-def name_as_model(model: PolicyModel, found: Mapping[str, Shape]) -> Shapes:
+def name_as_model(model: QwenModel, found: Mapping[str, Shape]) -> Shapes:
     """A checkpoint's names as the model's, by the renamings that `from_pretrained` applies.
 
     The published checkpoints say `visual.…` and `model.layers.…` where the model has

@@ -2,8 +2,8 @@
 
 `known/` holds what decides the sizes of the public Qwen2.5-VL checkpoints: the values of their
 config.json for 3B and 7B; for 32B those that give its published 33,452,718,336 weights; for 72B
-those of Table 1 of the technical report (arXiv 2502.13923), with the 7B's padded vocabulary. And
-Qwen2-VL-7B's, by its config.json.
+those of Table 1 of the technical report (arXiv 2502.13923), with the 7B's padded vocabulary; and
+for Qwen2-VL-7B those that give its published 8,291,375,616.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from transformers import Qwen2_5_VLConfig
 
 from samr1.config import LoraConfig, MlpLayer
 from samr1.errors import UserError
-from samr1.policy.meta import CONFIGS, PolicyConfig, read_policy_config
+from samr1.policy.meta import CONFIGS, QwenConfig, read_policy_config
 
 KNOWN = Path(__file__).parent / "known"
 # Public checkpoints that were trained from one of these: their sizes are its own.
@@ -43,7 +43,7 @@ class Parts:
         return self.vision + self.layers + self.embedding + self.head
 
 
-def find_policy_config(path: str) -> PolicyConfig:
+def find_policy_config(path: str) -> QwenConfig:
     """The configuration of a local folder or, by its name on the hub, of a public checkpoint.
 
     Only a name that `known/` lacks is asked of the hub. Raises UserError where there is none.
@@ -64,14 +64,14 @@ def find_policy_config(path: str) -> PolicyConfig:
         ) from error
 
 
-def check_trainable(config: PolicyConfig, path: str) -> Qwen2_5_VLConfig:
+def check_trainable(config: QwenConfig, path: str) -> Qwen2_5_VLConfig:
     """`config`, of the policy at `path`; raises UserError unless it is a Qwen2.5-VL's."""
     if not isinstance(config, Qwen2_5_VLConfig):
         raise UserError(f"{path}: is a {config.model_type}; only a qwen2_5_vl can be trained.")
     return config
 
 
-def read_as_trainable(config: PolicyConfig) -> Qwen2_5_VLConfig:
+def read_as_trainable(config: QwenConfig) -> Qwen2_5_VLConfig:
     """`config`, or for a Qwen2-VL the Qwen2.5-VL that takes about as long to answer.
 
     Its vision layers are all of the kind that sees the whole image.
@@ -97,12 +97,12 @@ def read_as_trainable(config: PolicyConfig) -> Qwen2_5_VLConfig:
 
 
 # Of any type, because the library says that each of their sizes may be of several.
-def text_of(config: PolicyConfig) -> Any:
+def text_of(config: QwenConfig) -> Any:
     """The language model's part of a configuration."""
     return config.text_config
 
 
-def vision_of(config: PolicyConfig) -> Any:
+def vision_of(config: QwenConfig) -> Any:
     """The vision tower's part of a configuration."""
     return config.vision_config
 
