@@ -11,6 +11,7 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 import torch
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 from tiny import tiny_policy
 
@@ -180,6 +181,24 @@ def test_a_hub_that_cannot_be_reached_is_one_sentence(monkeypatch: pytest.Monkey
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     with pytest.raises(UserError, match=r"cannot be had from the model hub \(no route\); correct"):
         hub.fetch_file(HubName("owner/name", REVISION), "config.json")
+
+
+def test_what_a_repository_lacks_is_told_from_a_hub_that_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails_with(error: Exception) -> None:
+        def download(*_: object, **__: object) -> str:
+            raise error
+
+        monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+
+    place = HubName("owner/name", REVISION)
+    fails_with(EntryNotFoundError("404"))
+    assert hub.fetch_file_if_there(place, "samr1.json") is None
+    for error in (LocalEntryNotFoundError("offline"), ConnectionError("no route")):
+        fails_with(error)
+        with pytest.raises(UserError, match="cannot be had from the model hub"):
+            hub.fetch_file_if_there(place, "samr1.json")
 
 
 def test_a_hub_name_needs_its_commit_and_a_local_path_does_not(tmp_path: Path) -> None:

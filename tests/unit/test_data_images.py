@@ -117,3 +117,32 @@ def test_a_picture_that_claims_to_be_huge_is_refused_unread(tmp_path: Path, side
     for use in (images.check_image, images.load_rgb):
         with pytest.raises(UserError, match=r"bomb\.png: the image has more than 90,000,000"):
             use(path)
+
+
+def content_of(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    content = io.BytesIO()
+    image.save(content, format=kind, **options)
+    return content.getvalue()
+
+
+def test_a_picture_is_taken_as_it_is_seen() -> None:
+    exif = Image.Exif()
+    wide = Image.new("RGB", (40, 20), (250, 0, 0))
+    wide.paste((0, 0, 250), (0, 0, 20, 20))  # blue on the left
+    for turn, shape in ((1, (20, 40, 3)), (6, (40, 20, 3)), (3, (20, 40, 3))):
+        exif[0x0112] = turn
+        for kind in ("JPEG", "TIFF", "PNG"):
+            pixels = images.load_picture(content_of(wide, kind, exif=exif), "picture")
+            assert pixels.shape == shape, kind
+            blue_first = {1: True, 6: True, 3: False}[turn]
+            assert (pixels[5, 5, 2] > 200) == blue_first, (kind, turn)
+    broken = content_of(wide, "JPEG", exif=b"Exif\0\0not a table of tags")
+    assert images.load_picture(broken, "picture").shape == (20, 40, 3)
+    clear = Image.new("RGBA", (3, 3), (9, 9, 9, 0))
+    assert images.load_picture(content_of(clear), "picture").min() == 255
+    deep = Image.fromarray(np.full((3, 3), 200 * 256, np.uint16))
+    assert images.load_picture(content_of(deep), "picture")[0, 0].tolist() == [200] * 3
+    with pytest.raises(UserError, match="more than 799 pixels"):
+        images.load_picture(content_of(wide), "picture", 799)
+    with pytest.raises(UserError, match="picture: not an image"):
+        images.load_picture(b"<svg/>", "picture")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import shutil
@@ -13,14 +12,12 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import numpy as np
 import pyarrow as pa
 import pytest
-from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from PIL import Image
 
-from samr1 import __main__, hub, schemas
+from samr1 import __main__, schemas
 from samr1.data.images import load_picture
 from samr1.data.masks import decode_mask, encode_mask
 from samr1.data.resizing import ImageStore, resize_images
@@ -28,7 +25,6 @@ from samr1.errors import UserError
 from samr1.evaluation import responses
 from samr1.evaluation.predict import predict
 from samr1.evaluation.stopwatch import Stopwatch
-from samr1.hub import HubName
 from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 from samr1.policy.recipe import MICRO_RECIPE, resolve, write_recipe
 from samr1.segmenter import Prompt, segmenter
@@ -121,35 +117,6 @@ def test_a_picture_may_be_a_file_a_pil_image_or_pixels(model: Samr1, asked: list
     assert model.segment(path, []) == []
     with pytest.raises(UserError, match=r"float64 \[4, 4\] cannot be asked about"):
         model.segment(np.zeros((4, 4)), [question])  # type: ignore[arg-type]
-
-
-def content_of(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    content = io.BytesIO()
-    image.save(content, format=kind, **options)
-    return content.getvalue()
-
-
-def test_a_picture_is_taken_as_it_is_seen() -> None:
-    exif = Image.Exif()
-    wide = Image.new("RGB", (40, 20), (250, 0, 0))
-    wide.paste((0, 0, 250), (0, 0, 20, 20))  # blue on the left
-    for turn, shape in ((1, (20, 40, 3)), (6, (40, 20, 3)), (3, (20, 40, 3))):
-        exif[0x0112] = turn
-        for kind in ("JPEG", "TIFF", "PNG"):
-            pixels = load_picture(content_of(wide, kind, exif=exif), "picture")
-            assert pixels.shape == shape, kind
-            blue_first = {1: True, 6: True, 3: False}[turn]
-            assert (pixels[5, 5, 2] > 200) == blue_first, (kind, turn)
-    broken = content_of(wide, "JPEG", exif=b"Exif\0\0not a table of tags")
-    assert load_picture(broken, "picture").shape == (20, 40, 3)
-    clear = Image.new("RGBA", (3, 3), (9, 9, 9, 0))
-    assert load_picture(content_of(clear), "picture").min() == 255
-    deep = Image.fromarray(np.full((3, 3), 200 * 256, np.uint16))
-    assert load_picture(content_of(deep), "picture")[0, 0].tolist() == [200] * 3
-    with pytest.raises(UserError, match="more than 799 pixels"):
-        load_picture(content_of(wide), "picture", 799)
-    with pytest.raises(UserError, match="picture: not an image"):
-        load_picture(b"<svg/>", "picture")
 
 
 def test_masks_are_the_same_however_many_are_resized_at_once(
@@ -338,24 +305,6 @@ def test_a_policy_without_a_recipe_is_asked_as_the_papers_and_that_is_said(
     (tmp_path / "policy" / "samr1.json").write_text(write_recipe(recipe))
     assert run(monkeypatch, *common) == 1
     assert "trained with the segmenter checkpoints/sam2_hiera_large.pt" in capsys.readouterr().err
-
-
-def test_what_a_repository_lacks_is_told_from_a_hub_that_is_away(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fails_with(error: Exception) -> None:
-        def download(*_: object, **__: object) -> str:
-            raise error
-
-        monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-
-    place = HubName("owner/name", "0" * 40)
-    fails_with(EntryNotFoundError("404"))
-    assert hub.fetch_file_if_there(place, "samr1.json") is None
-    for error in (LocalEntryNotFoundError("offline"), ConnectionError("no route")):
-        fails_with(error)
-        with pytest.raises(UserError, match="cannot be had from the model hub"):
-            hub.fetch_file_if_there(place, "samr1.json")
 
 
 def test_the_installed_command_runs_from_anywhere(tmp_path: Path) -> None:
