@@ -10,6 +10,9 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/common_data.smk"
+include: "workflow/rules/common_evaluate.smk"
+include: "workflow/rules/common_figures.smk"
 include: "workflow/rules/config.smk"
 include: "workflow/rules/fetch.smk"
 include: "workflow/rules/data.smk"

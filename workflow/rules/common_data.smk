@@ -1,0 +1,103 @@
+# The helpers of the rules that read and prepare data: which set, which split, which files.
+def get_training(kind, run):
+    """The drawn training questions of a run (`samples`), or their `images`; equal draws are one."""
+    return f"{OUT}/{kind}/training_{RUNS[run].train.drawn_samples}.parquet"
+
+
+def get_training_samples(wildcards):
+    """The training questions of a run."""
+    return get_training("samples", wildcards.run)
+
+
+def get_training_images(wildcards):
+    """The resized images of a run's training questions."""
+    return get_training("images", wildcards.run)
+
+
+def get_samples(benchmarks):
+    """The samples of `benchmarks`."""
+    return [f"{OUT}/samples/{benchmark}.parquet" for benchmark in benchmarks]
+
+
+def get_source(samples):
+    """What a table of samples is read from: a benchmark's split, or the training pool's."""
+    pool = samples == "pool"
+    return EXPERIMENT.data.training if pool else EXPERIMENT.benchmarks[samples]
+
+
+def get_mirror(samples):
+    """The mirror that a table of samples is read from; None where it is read from the files."""
+    return get_source(samples).mirror if EXPERIMENT.data.layout == "mirror" else None
+
+
+def get_indexed(*datasets):
+    """The tables of samples that are read from the files of `datasets`."""
+    return [
+        name
+        for name in ("pool", *EXPERIMENT.benchmarks)
+        if get_source(name).dataset in datasets and not get_mirror(name)
+    ]
+
+
+def get_root(wildcards):
+    """The data root: the drawn world, or the folder of the public data sets."""
+    return EXPERIMENT.data.root or WORLD
+
+
+def get_fetched(samples):
+    """The records of the fetched data sets that `samples` are read from."""
+    if get_mirror(samples):
+        return []  # a person puts mirrors where they are to be
+    dataset = get_source(samples).dataset
+    refer = dataset.startswith("refcoco")
+    own = "reasonseg" if dataset == "lisa_grounding" else dataset  # the same files
+    names = [own, "train2014"] if refer else [own]
+    return [f"{OUT}/fetched/{name}.json" for name in names]
+
+
+def get_data(wildcards):
+    """What is there before samples are indexed: the drawn world, or the fetched data sets."""
+    # Data is never "new" because somebody looked again whether it is there.
+    return DRAWN_WORLD or [ancient(path) for path in get_fetched(wildcards.samples)]
+
+
+def get_all_fetched(wildcards):
+    """The records of all data sets that the training pool and the benchmarks are read from."""
+    if EXPERIMENT.data.world:
+        raise WorkflowError(
+            f"scale={CHOICE.scale} draws its data and fetches none; add --config scale=paper."
+        )
+    return sorted(
+        {path for one in ["pool", *EXPERIMENT.benchmarks] for path in get_fetched(one)}
+    )
+
+
+def get_refer_options(wildcards):
+    """What to read of a RefCOCO set: a benchmark's split, or all sentences of the training pool."""
+    one = get_source(wildcards.samples)
+    sentences = "all" if wildcards.samples == "pool" else one.sentences
+    return (
+        f"--dataset {one.dataset} --split-by {one.split_by} --split {one.split} "
+        f"--sentences {sentences}"
+    )
+
+
+def get_mirror_options(wildcards):
+    """Which mirror to read, and what it holds."""
+    one = get_source(wildcards.samples)
+    if one.dataset == "reasonseg":
+        held = f"--dataset {one.dataset} --split {one.split}"
+    else:
+        held = get_refer_options(wildcards)
+    return f"--mirror {one.mirror} {held}"
+
+
+def get_mirror_images(wildcards):
+    """The unpacked images of a mirror."""
+    owner, name = Path(get_mirror(wildcards.samples)).parts
+    return f"{MIRROR_IMAGES}/{owner}--{name}"
+
+
+def get_split(wildcards):
+    """The split of a benchmark."""
+    return EXPERIMENT.benchmarks[wildcards.samples].split
