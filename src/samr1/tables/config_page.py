@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from samr1.config import RunConfig
+from samr1.config_baselines import Baseline
 from samr1.config_data import Benchmark
 from samr1.config_datasets import Dataset
 from samr1.config_errors import read_mapping
@@ -66,6 +67,8 @@ def config_page(folder: Path) -> str:
         _table(Benchmark, {}),
         "## The studies: `studies.yaml`\n",
         _table(Studies, {"value": read_mapping(folder / "studies.yaml")}),
+        "## Somebody else's system: a name in `baselines.yaml`\n",
+        _table(Baseline, {}),
         "## A public data set: a name in `datasets.yaml`\n",
         _table(Dataset, {}),
         "## The cold start of the tiny models: `pretrain.yaml`\n",

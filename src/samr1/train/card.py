@@ -14,7 +14,7 @@ from huggingface_hub import ModelCardData
 
 from samr1.config import RewardConfig, TrainStage
 from samr1.hub import HubName, require
-from samr1.policy.prompt import SYSTEM_PROMPT, TEMPLATES
+from samr1.policy.prompt import FORMS, TEMPLATES
 from samr1.policy.recipe import FILE, MICRO, is_shipped, recipe_of, write_recipe
 
 # The licences under which the bases are published, as their cards say.
@@ -165,7 +165,7 @@ def _training(stage: TrainStage) -> str:
         "clipping": f"1 − {train.clip_low:g} to 1 + {train.clip_high:g}",
         "weight of the KL term": f"{train.kl_coef:g}",
         "temperature": f"{train.temperature:g}",
-        "vision tower": "trained" if stage.policy.train_vision else "frozen",
+        **_what_learns(stage),
         "number format": stage.policy.dtype,
         "image": f"{stage.policy.image_size}×{stage.policy.image_size} pixels",
         "prompt and answer": f"dialect `{stage.dialect}`",
@@ -173,6 +173,17 @@ def _training(stage: TrainStage) -> str:
     }
     lines = [f"| {name} | {value} |" for name, value in rows.items()]
     return "\n".join(["| setting | value |", "|---|---|", *lines])
+
+
+def _what_learns(stage: TrainStage) -> dict[str, str]:
+    lora, vision = stage.train.lora, stage.policy.train_vision
+    if lora is None:
+        return {"vision tower": "trained" if vision else "frozen"}
+    where = ", ".join(f"`{layer}`" for layer in lora.targets)
+    return {
+        "trained": f"adapters of rank {lora.rank} (alpha {lora.alpha:g}) on {where}, merged here",
+        "vision tower": "adapters too" if vision else "frozen",
+    }
 
 
 def _segmenter(stage: TrainStage) -> str:
@@ -194,13 +205,15 @@ def _metrics(metrics: pa.Table) -> str:
 
 
 def _usage(stage: TrainStage) -> str:
+    form = FORMS[stage.dialect]
     code = _TRANSFORMERS.format(
         size=stage.policy.image_size,
         prompt=repr(TEMPLATES[stage.dialect]),
-        system=repr(SYSTEM_PROMPT),
-        query='question.lower().strip(".")' if stage.dialect == "seg_zero" else "question",
+        system=repr(form.system),
+        query="question" if form.strip is None else f"question.lower().strip({form.strip!r})",
         limit=stage.train.max_response_tokens,
     )
+    frame = f"on 0 to {form.relative} of either side" if form.relative else "in pixels"
     return (
         "With samr1, from the folder that holds this page (`samr1.json` beside it says how the "
         "policy is asked):\n\n"
@@ -208,7 +221,7 @@ def _usage(stage: TrainStage) -> str:
         "or in Python, with masks:\n\n"
         "    from samr1.use.model import load_samr1\n\n"
         '    answers = load_samr1(".").segment("picture.png", ["the red circle"])\n\n'
-        "With `transformers` alone; boxes and points are then in pixels of the square, and there "
+        f"With `transformers` alone; boxes and points are then {frame} of the square, and there "
         f"is no mask:\n\n```python\n{code}```"
     )
 
