@@ -92,7 +92,7 @@ def public(world: Path, server: Folder, tmp_path_factory: pytest.TempPathFactory
     for name in ("1_public", "2_mirror"):  # of both that need it
         forget(name)
     run = make_run(tmp_path_factory.mktemp("public"), server)
-    small = {"policy": {"path": smoke_models()["policy"]["path"]}}
+    small = {"policy": {"path": smoke_models(QUESTIONS)["policy"]["path"]}}
     edit(
         run.settings / "runs.yaml",
         lambda runs: runs | {"qwen2.5vl_3b": runs["qwen2.5vl_3b"] | small},
