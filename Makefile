@@ -23,11 +23,14 @@ test-slurm: $(READY)
 	python tests/slurm/slurm_cluster.py
 	OMP_NUM_THREADS=1 python -m pytest tests/slurm
 
-# What takes the better part of an hour: every moment of a training interrupted, every ZeRO stage on 1, 2
-# and 4 processes, and the paper's routes on a small set. Writes results/reference/{resume,routes}.md.
+# What takes an hour: every moment of a training interrupted, every ZeRO stage on 1, 2 and 4 processes,
+# the paper's routes on a small set, and the workflow on SLURM (as root). Writes
+# results/reference/{resume,routes,slurm}.md.
 test-long: $(READY)
 	OMP_NUM_THREADS=1 PYTHONPATH=src:tests/unit:tests/bench python tests/long/check_resume.py --output results/reference/resume.md
 	OMP_NUM_THREADS=1 python -m pytest tests/long
+	python tests/slurm/slurm_cluster.py
+	PYTHONPATH=src:tests:tests/bench python tests/slurm/check_whole.py --output results/reference/slurm.md
 
 lint: $(READY)
 	ruff check src tests

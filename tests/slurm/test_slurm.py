@@ -9,17 +9,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from slurm_cluster import slurm_cluster
+from through_slurm import ROOT, slurm_jobs, start, through_slurm, wait_for
 
-ROOT = Path(__file__).parents[2]
 TRAINING = "training/sam_r1/seed_0.parquet"
 SHARD = "predictions/base/seed_0/reasonseg_val/2-of-2.parquet"
 STEPS = 6  # enough to be stopped in twice
@@ -47,43 +45,6 @@ def options(tmp_path: Path) -> list[str]:
     values["defaults"]["train"]["steps"] = STEPS
     scale.write_text(yaml.safe_dump(values))
     return ["--config", "scale=smoke", f"results={tmp_path}", f"settings={settings}"]
-
-
-def start(environment: dict[str, str], log: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start Snakemake in the repository's root, with what it says in `log`."""
-    with log.open("wb") as stream:
-        return subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *arguments],
-            cwd=ROOT,
-            env=environment,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        )
-
-
-def through_slurm(tmp_path: Path) -> list[str]:
-    """The profile as it is, asking often."""
-    return [
-        *("--workflow-profile", "workflow/profiles/slurm", "--slurm-status-command", "squeue"),
-        *("--slurm-init-seconds-before-status-checks", "1"),
-        *("--seconds-between-status-checks", "1", "--latency-wait", "5"),
-        *("--slurm-logdir", str(tmp_path / "slurm_logs")),
-    ]
-
-
-def wait_for(
-    what: Callable[[], object], snakemake: subprocess.Popen[bytes], log: Path, seconds: float
-) -> None:
-    """Return when `what` holds; fail where Snakemake ended before, or it takes too long."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert snakemake.poll() is None and time.monotonic() < end, log.read_text()[-5000:]
-        time.sleep(0.1)
-
-
-def slurm_jobs(log: Path, rule: str) -> list[str]:
-    """The SLURM jobs that a Snakemake submitted for one rule, in order."""
-    return re.findall(rf"SLURM jobid (\d+) \(log: \S*/rule_{rule}/", log.read_text())
 
 
 def test_a_stopped_training_goes_on_where_it_was(
