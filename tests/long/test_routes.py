@@ -167,11 +167,16 @@ def check_samples(run: Run, world: Path) -> None:
 def check_metrics(run: Run) -> int:
     """Every figure is of all questions of its benchmark; how many answers that were."""
     answers = 0
+    experiment = load_experiment(run.settings, SCALE)
+    graph = describe_graph(experiment, run.settings / "published.yaml")
+    predicted = {(name, benchmark) for name, benchmark, _ in graph.predictions}
+    found = run.path("predictions").glob("*/seed_0/*.parquet")
+    assert {(path.parts[-3], path.stem) for path in found} == predicted
+    # The point rewards' answers are drawn in Figure 4 and stand in no table.
+    drawn = {name for name, one in experiment.runs.items() if one.reward.negative_points != "none"}
     files = sorted(run.path("metrics").glob("*/seed_0/*.parquet"))
-    graph = describe_graph(load_experiment(run.settings, SCALE), run.settings / "published.yaml")
-    assert {(path.parts[-3], path.stem) for path in files} == {
-        (name, benchmark) for name, benchmark, _ in graph.predictions
-    }
+    scored = {(name, benchmark) for name, benchmark in predicted if name not in drawn}
+    assert {(path.parts[-3], path.stem) for path in files} == scored
     for path in files:
         count = len(run.read_samples(path.stem))
         answers += count
