@@ -22,7 +22,7 @@ from typing import Any
 from setting import machine
 from slurm_cluster import slurm_cluster
 from snakemake_calls import ROOT, edit, read_files
-from through_slurm import slurm_jobs, start, through_slurm, wait_for
+from through_slurm import start, through_slurm, wait_for
 
 from samr1.files import whole_file
 from samr1.tables.markdown import aligned_table
@@ -83,10 +83,9 @@ def run_through_slurm(folder: Path, environment: Mapping[str, str]) -> tuple[flo
 
 
 def _training_job(log: Path) -> str:
-    """The SLURM job that trains `sam_r1` now: the newest whose log is below its name."""
-    pattern = r"SLURM jobid (\d+) \(log: \S*/rule_train_policy/(?:run=)?sam_r1\S*seed"
-    found = re.findall(pattern, log.read_text()) or slurm_jobs(log, "train_policy")
-    return str(found[-1])
+    """The SLURM job that trains `sam_r1` now: the newest whose log is in the folder of its name."""
+    pattern = r"SLURM jobid (\d+) \(log: \S*/rule_train_policy/sam_r1_0/"
+    return str(re.findall(pattern, log.read_text())[-1])
 
 
 def compare(one: Path, other: Path) -> list[list[str]]:
