@@ -91,23 +91,23 @@ def get_seeds(run):
     return EXPERIMENT.seeds if RUNS[run].trained else EXPERIMENT.seeds[:1]
 
 
-def get_scores(kind, runs, benchmarks):
+def get_scores(kind, runs, benchmarks, seeds_of=get_seeds):
     """The files of one kind for `runs` on `benchmarks`, at all their seeds."""
     return [
         f"{OUT}/{kind}/{run}/seed_{seed}/{benchmark}.parquet"
         for run in runs
-        for seed in get_seeds(run)
+        for seed in seeds_of(run)
         for benchmark in benchmarks
         if benchmark in (RUNS[run].benchmarks or benchmarks)
     ]
 
 
-def get_trainings(runs):
+def get_trainings(runs, seeds_of=get_seeds):
     """The training metrics of `runs`, each once, at all their seeds."""
     return [
         f"{OUT}/training/{run}/seed_{seed}.parquet"
         for run in dict.fromkeys(runs)
-        for seed in get_seeds(run)
+        for seed in seeds_of(run)
     ]
 
 

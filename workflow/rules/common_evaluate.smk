@@ -40,21 +40,13 @@ def get_study(kind):
         "base": get_seeds("base"),
         **EXPERIMENT.studies.seeds(EXPERIMENT.scale),
     }
-    return [
-        f"{OUT}/{kind}/{run}/seed_{seed}/{benchmark}.parquet"
-        for run in seeds
-        for seed in seeds[run]
-        for benchmark in ABLATION_BENCHMARKS
-    ]
+    return get_scores(kind, seeds, ABLATION_BENCHMARKS, seeds.__getitem__)
 
 
 def get_study_trainings():
     """The training metrics of the studies' runs, at the studies' seeds."""
-    return [
-        f"{OUT}/training/{run}/seed_{seed}.parquet"
-        for run, seeds in EXPERIMENT.studies.seeds(EXPERIMENT.scale).items()
-        for seed in seeds
-    ]
+    seeds = EXPERIMENT.studies.seeds(EXPERIMENT.scale)
+    return get_trainings(seeds, seeds.__getitem__)
 
 
 def get_settings(wildcards):
