@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,12 +16,11 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from setting import machine
 from slurm_cluster import slurm_cluster
-from snakemake_calls import ROOT, edit, read_files
-from through_slurm import start, through_slurm, wait_for
+from snakemake_calls import read_files
+from through_slurm import start, through_slurm, wait_for, write_options
 
 from samr1.files import whole_file
 from samr1.tables.markdown import aligned_table
@@ -37,22 +35,8 @@ KINDS = (
     "overlaps",
     "metrics",
 )
-STEPS = 6  # of a training: enough to be stopped in twice
 LIMIT = 3600  # seconds for all of it
 AT_ONCE = "4"  # jobs: the node claims more cores than this machine has
-
-
-def write_options(folder: Path) -> list[str]:
-    """The smoke scale with trainings of `STEPS` steps and two shards; results go to `folder`."""
-    settings = folder / "config"
-    shutil.copytree(ROOT / "config", settings)
-
-    def longer(scale: dict[str, Any]) -> dict[str, Any]:
-        scale["defaults"]["train"]["steps"] = STEPS
-        return scale | {"evaluation_shards": 2}
-
-    edit(settings / "scales" / "smoke.yaml", longer)
-    return ["--config", "scale=smoke", f"results={folder}", f"settings={settings}"]
 
 
 def run_here(folder: Path) -> float:

@@ -7,20 +7,17 @@ it side by side, and the training is stopped in its middle.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from slurm_cluster import slurm_cluster
-from through_slurm import ROOT, slurm_jobs, start, through_slurm, wait_for
+from through_slurm import STEPS, slurm_jobs, start, through_slurm, wait_for, write_options
 
 TRAINING = "training/sam_r1/seed_0.parquet"
 SHARD = "predictions/base/seed_0/reasonseg_val/2-of-2.parquet"
-STEPS = 6  # enough to be stopped in twice
 CHEAP = (
     "images/training_12.parquet",
     "images/reasonseg_val.parquet",
@@ -37,14 +34,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 @pytest.fixture
 def options(tmp_path: Path) -> list[str]:
-    """The smoke workflow with two shards; its results are below tmp_path."""
-    settings = tmp_path / "config"
-    shutil.copytree(ROOT / "config", settings)
-    scale = settings / "scales" / "smoke.yaml"
-    values = yaml.safe_load(scale.read_text()) | {"evaluation_shards": 2}
-    values["defaults"]["train"]["steps"] = STEPS
-    scale.write_text(yaml.safe_dump(values))
-    return ["--config", "scale=smoke", f"results={tmp_path}", f"settings={settings}"]
+    return write_options(tmp_path)
 
 
 def test_a_stopped_training_goes_on_where_it_was(

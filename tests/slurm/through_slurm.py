@@ -1,15 +1,32 @@
-"""Snakemake on the test's SLURM: started, watched, and asked for its jobs."""
+"""Snakemake on the test's SLURM: its settings, started, watched, and asked for its jobs."""
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from snakemake_calls import ROOT, edit
+
+STEPS = 6  # of a training: enough to be stopped in twice
+
+
+def write_options(folder: Path) -> list[str]:
+    """The smoke scale with trainings of `STEPS` steps and two shards; results go to `folder`."""
+    settings = folder / "config"
+    shutil.copytree(ROOT / "config", settings)
+
+    def longer(scale: dict[str, Any]) -> dict[str, Any]:
+        scale["defaults"]["train"]["steps"] = STEPS
+        return scale | {"evaluation_shards": 2}
+
+    edit(settings / "scales" / "smoke.yaml", longer)
+    return ["--config", "scale=smoke", f"results={folder}", f"settings={settings}"]
 
 
 def start(environment: dict[str, str], log: Path, *arguments: str) -> subprocess.Popen[bytes]:
