@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 from PIL import Image
 
 from samr1 import schemas
@@ -14,9 +16,11 @@ from samr1.config import PredictStage
 from samr1.data.masks import encode_mask
 from samr1.data.resizing import ImageStore, resize_images
 from samr1.evaluation.responses import Response
-from samr1.micro.segmenter_config import IMAGE_SIZE
+from samr1.micro.segmenter_config import IMAGE_SIZE, SEGMENTER_CONFIG
 from samr1.policy.model import Policy, encode_question
 from samr1.rollout.sample import sample_groups
+from samr1.segmenter import Segmenter
+from samr1.segmenter.build import build_sam2
 
 SIDE = 28  # pixels of the policy's square
 SIZES = {"a": (61, 47), "b": (40, 52), "c": (33, 33)}  # width, height
@@ -24,10 +28,16 @@ SIZES = {"a": (61, 47), "b": (40, 52), "c": (33, 33)}  # width, height
 QUESTIONS = [("a", "the red ball"), ("b", "x"), ("a", "yes"), ("c", "a thing left of it")]
 
 
-def save_pictures(folder: Path) -> Path:
-    """Write the pictures, of noise, into `folder`."""
+def random_segmenter() -> Segmenter:
+    """The micro SAM 2 with random weights."""
+    torch.manual_seed(0)
+    return Segmenter(build_sam2(SEGMENTER_CONFIG))
+
+
+def save_pictures(folder: Path, sizes: Mapping[str, tuple[int, int]] = SIZES) -> Path:
+    """Write pictures of noise into `folder`, by name and (width, height)."""
     rng = np.random.default_rng(0)
-    for name, (width, height) in SIZES.items():
+    for name, (width, height) in sizes.items():
         pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{name}.png")
     return folder

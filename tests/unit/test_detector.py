@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from PIL import Image
+from predict_world import random_segmenter, save_pictures
 from safetensors.torch import load_file, save_file
 from tiny_detector import save_detector, tiny_detector
 
@@ -24,9 +24,7 @@ from samr1.data.masks import decode_mask, encode_mask
 from samr1.detector import Detector, best_boxes
 from samr1.errors import UserError
 from samr1.evaluation.detect import deal_batches, detect_masks
-from samr1.micro.segmenter_config import SEGMENTER_CONFIG
 from samr1.segmenter import Prompt, Segmenter
-from samr1.segmenter.build import build_sam2
 
 SIZES = {"a": (61, 47), "b": (40, 52), "c": (61, 47)}  # width, height
 QUESTIONS = [("a", "The red ball"), ("b", "x"), ("a", "it."), ("c", "a thing left of it")]
@@ -39,18 +37,12 @@ def detector() -> Detector:
 
 @pytest.fixture(scope="module")
 def segmenter() -> Segmenter:
-    torch.manual_seed(0)
-    return Segmenter(build_sam2(SEGMENTER_CONFIG))
+    return random_segmenter()
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-    for name, (width, height) in SIZES.items():
-        pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{name}.png")
-    return folder
+    return save_pictures(tmp_path_factory.mktemp("data"), SIZES)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 import yaml
 from PIL import Image
 from predict_world import (
@@ -19,6 +18,7 @@ from predict_world import (
     SIZES,
     plain_response,
     question_table,
+    random_segmenter,
     save_pictures,
     stage,
     store_pictures,
@@ -42,7 +42,6 @@ from samr1.policy.model import Policy, save_policy
 from samr1.policy.prompt import format_answer
 from samr1.rollout.sample import sample_groups
 from samr1.segmenter import Prompt, Segmenter
-from samr1.segmenter.build import build_sam2
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +51,7 @@ def policy() -> Policy:
 
 @pytest.fixture(scope="module")
 def segmenter() -> Segmenter:
-    torch.manual_seed(0)
-    return Segmenter(build_sam2(SEGMENTER_CONFIG))
+    return random_segmenter()
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 from PIL import Image
+from predict_world import random_segmenter
 
 from samr1 import schemas
 from samr1.config import PredictStage
@@ -20,11 +20,10 @@ from samr1.evaluation import predict as module
 from samr1.evaluation.predict import predict
 from samr1.evaluation.responses import Response
 from samr1.evaluation.stopwatch import Stopwatch
-from samr1.micro.segmenter_config import IMAGE_SIZE, SEGMENTER_CONFIG
+from samr1.micro.segmenter_config import IMAGE_SIZE
 from samr1.policy.model import Policy
 from samr1.policy.prompt import Dialect
 from samr1.segmenter import Prompt, Segmenter
-from samr1.segmenter.build import build_sam2
 
 SIDE = 28  # pixels of the policy's square
 WIDTH, HEIGHT = 70, 42  # of the original: 2.5 and 1.5 of its pixels to one of the policy's
@@ -67,8 +66,7 @@ SAID: dict[Dialect, tuple[str, list[Prompt]]] = {
 
 @pytest.fixture(scope="module")
 def segmenter() -> Segmenter:
-    torch.manual_seed(0)
-    return Segmenter(build_sam2(SEGMENTER_CONFIG))
+    return random_segmenter()
 
 
 @pytest.fixture(scope="module")
