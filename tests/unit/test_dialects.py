@@ -97,7 +97,7 @@ def test_every_dialect_comes_back_to_the_pixels_of_the_original(dialect: Dialect
     side = frame[0]
     box, middle = (side / 4, side / 4, 3 * side / 4, 3 * side / 4), (side / 2, side / 2, 1)
     text = format_answer(dialect, "it is left", box, [middle, middle], "cup")
-    scaled = to_original(parse_answer(text, dialect, frame), frame, (640, 480))
+    scaled = to_original(parse_answer(text, dialect, frame), frame, (640, 480), dialect)
     assert scaled.box == pytest.approx((160, 120, 480, 360))
     points = [value for x, y, _ in scaled.points for value in (x, y)]
     assert points == pytest.approx([] if dialect in BOX_ALONE else [320, 240] * (len(points) // 2))
@@ -108,7 +108,7 @@ def test_whole_pixels_are_the_nearest_halves_up() -> None:
     # As Seg-Zero's and VisionReasoner's code has them; in the other dialects nothing is rounded.
     assert {one for one in DIALECTS if FORMS[one].whole_pixels} == {"seg_zero", "vision_reasoner"}
     answer = Answer((1, 1, 3, 3), ((2, 1, 1),), None, None, "ok")
-    scaled = to_original(answer, (2, 2), (3, 5), whole_pixels=True)
+    scaled = to_original(answer, (2, 2), (3, 5), "seg_zero")
     assert scaled.box == (2, 3, 5, 8) and scaled.points == ((3, 3, 1),)
     assert to_original(answer, (2, 2), (3, 5)).box == (1.5, 2.5, 4.5, 7.5)
 

@@ -17,9 +17,11 @@ from samr1.data.masks import decode_mask, mask_iou
 from samr1.data.resizing import ImageStore
 from samr1.errors import UserError
 from samr1.files import read_table
-from samr1.policy.answer import parse_answer, to_original
+from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.model import load_policy
-from samr1.segmenter import Prompt, Segmenter
+from samr1.policy.prompt import DIALECTS, FORMS, Dialect, answer_frame, format_answer
+from samr1.segmenter import Prompt, Segmenter, answer_masks
+from samr1.train import reward
 from samr1.train.batches import count_steps, draw_batches, learning_rate
 from samr1.train.loop import train_policy
 from samr1.train.metrics import TRAINING_METRICS
@@ -95,6 +97,33 @@ def test_rewards_in_one_batch_equal_one_image_and_one_prompt_at_a_time(world: Pa
         assert group[3].parts.segmentation_format == -1.0
         assert group[3].parts.reasoning_format == 1.0
     assert len(seen) > 4
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_segmenter_is_asked_in_training_as_in_evaluation(
+    world: Path, dialect: Dialect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In every dialect: where coordinates are relative, or rounded to pixels of the original, too.
+    stage = make_stage(world).model_copy(update={"dialect": dialect})
+    segmenter = Segmenter.load(stage.segmenter.path, 128)
+    batch = batch_of(world, stage)
+    frame = answer_frame(dialect, SIDE)
+    box = (frame[0] / 7, frame[0] / 7, frame[0] / 2, frame[0] / 2)
+    spot = (frame[0] / 3, frame[0] / 4, 1)
+    text = format_answer(dialect, "it is left", box, [spot, spot], "ball")
+    read = parse_answer(text, dialect, frame)
+    asked: list[Answer] = []
+
+    def answer_masks_and_note(*given: Any) -> Any:
+        asked.extend(given[2])
+        return answer_masks(*given)
+
+    monkeypatch.setattr(reward, "answer_masks", answer_masks_and_note)
+    judge_groups(segmenter, batch, [[text]] * 5, stage)
+    sizes = {(sample.width, sample.height) for sample in batch.samples}
+    assert set(asked) == {to_original(read, frame, size, dialect) for size in sizes}
+    whole = [all(float(edge).is_integer() for edge in one.box or ()) for one in asked]
+    assert all(whole) if FORMS[dialect].whole_pixels else not any(whole)
 
 
 def test_an_image_is_embedded_once_a_step_and_a_few_together(

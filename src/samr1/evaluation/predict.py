@@ -29,7 +29,7 @@ from samr1.evaluation.responses import Pictures, Response, respond, whole_images
 from samr1.evaluation.stopwatch import Stopwatch
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.model import Policy
-from samr1.policy.prompt import FORMS, answer_frame
+from samr1.policy.prompt import answer_frame
 from samr1.segmenter import Segmenter, answer_masks
 
 Item = TypeVar("Item")
@@ -95,7 +95,7 @@ def answer_rows(
                     parse_answer(response.text, stage.dialect, frame),
                     frame,
                     (rows[i]["width"], rows[i]["height"]),
-                    whole_pixels=FORMS[stage.dialect].whole_pixels,
+                    stage.dialect,
                 )
                 for i, response in batch.items()
             }

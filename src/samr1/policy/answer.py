@@ -19,7 +19,7 @@ from samr1.policy.grammar import (
     finite_numbers,
     read_objects,
 )
-from samr1.policy.prompt import BOX_ALONE, LISTS, Box, Dialect, Frame, Point
+from samr1.policy.prompt import BOX_ALONE, FORMS, LISTS, Box, Dialect, Frame, Point
 
 Status = Literal["ok", "no_answer", "bad_json", "missing_box", "bad_numbers", "empty_box"]
 
@@ -81,13 +81,13 @@ def parse_answer(text: str, dialect: Dialect = "sam_r1", frame: Frame = (840, 84
 
 
 def to_original(
-    answer: Answer, frame: Frame, size: tuple[int, int], *, whole_pixels: bool = False
+    answer: Answer, frame: Frame, size: tuple[int, int], dialect: Dialect = "sam_r1"
 ) -> Answer:
     """The answer with boxes and points scaled from its frame to the original image.
 
     `frame` and `size` are (width, height); where answers are relative, on 0–1000 of either side,
-    the frame is (1000, 1000), for `parse_answer` as well. Coordinates are not rounded, or with
-    `whole_pixels` to the nearest pixel, halves up.
+    the frame is (1000, 1000), for `parse_answer` as well. Coordinates are not rounded, except in
+    dialects of whole pixels (`prompt.Form`): there to the nearest, halves up.
 
     >>> small = Answer((0.0, 42.0, 84.0, 84.0), ((42.0, 42.0, 1),), None, None, "ok")
     >>> to_original(small, (84, 84), (640, 480)).box
@@ -99,7 +99,7 @@ def to_original(
 
     def scale(value: float, axis: int) -> float:
         scaled = value * (size[axis] / frame[axis])
-        return float(math.floor(scaled + 0.5)) if whole_pixels else scaled
+        return float(math.floor(scaled + 0.5)) if FORMS[dialect].whole_pixels else scaled
 
     def scale_box(box: Box) -> Box:
         return scale(box[0], 0), scale(box[1], 1), scale(box[2], 0), scale(box[3], 1)

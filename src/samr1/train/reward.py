@@ -16,7 +16,7 @@ from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.prompt import answer_frame
 from samr1.rewards import RewardParts, score_response
 from samr1.segmenter import Embedding, Segmenter, answer_masks, mask_iou
-from samr1.train.batches import Batch, Sample
+from samr1.train.batches import Batch
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,11 @@ def judge_groups(
     """Judge the G responses `texts[q]` to each sample of `batch`."""
     frame = answer_frame(stage.dialect, stage.policy.image_size)
     answers = [[parse_answer(text, stage.dialect, frame) for text in group] for group in texts]
-    ious = group_ious(segmenter, batch, answers, frame)
+    scaled = [
+        [to_original(one, frame, (sample.width, sample.height), stage.dialect) for one in group]
+        for sample, group in zip(batch.samples, answers, strict=True)
+    ]
+    ious = group_ious(segmenter, batch, scaled)
     return [
         [
             Judged(answer, iou, _reward(text, iou, frame, stage))
@@ -63,9 +67,8 @@ def group_ious(
     segmenter: Segmenter,
     batch: Batch,
     answers: Sequence[Sequence[Answer]],
-    frame: tuple[int, int],
 ) -> list[list[float]]:
-    """`answer_ious` of the answers [Q][G] to the samples of `batch`.
+    """`answer_ious` of the answers [Q][G], in pixels of the originals, to the samples of `batch`.
 
     Images are embedded a few at a time, and each once, whatever the number of its questions.
     """
@@ -76,30 +79,26 @@ def group_ious(
     originals = [batch.originals[image_id] for image_id in asked]
     for members, embedding in zip(asked.values(), segmenter.embed_each(originals), strict=True):
         for i in members:
-            sample, truth = batch.samples[i], batch.truths[i]
-            ious[i] = answer_ious(segmenter, embedding, sample, truth, answers[i], frame)
+            ious[i] = answer_ious(segmenter, embedding, batch.truths[i], answers[i])
     return [ious[i] for i in range(len(answers))]
 
 
 def answer_ious(
     segmenter: Segmenter,
     embedding: Embedding,
-    sample: Sample,
     truth: Mask,
     answers: Sequence[Answer],
-    frame: tuple[int, int],
 ) -> list[float]:
     """The IoU of each answer's SAM mask with `truth` (bool [h, w]), at the original resolution.
 
-    An answer without a box gets 0; the others go to the segmenter together.
+    The answers are in pixels of the original. One without a box gets 0; the others go to the
+    segmenter together.
     """
     readable = [index for index, answer in enumerate(answers) if answer.box is not None]
     ious = [0.0] * len(answers)
     if not readable:
         return ious
-    size = (sample.width, sample.height)
-    originals = [to_original(answers[index], frame, size) for index in readable]
-    masks, _ = answer_masks(segmenter, embedding, originals)
+    masks, _ = answer_masks(segmenter, embedding, [answers[index] for index in readable])
     target = torch.from_numpy(truth).to(masks.device)
     for index, iou in zip(readable, mask_iou(masks, target).tolist(), strict=True):
         ious[index] = iou
