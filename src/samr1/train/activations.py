@@ -1,7 +1,7 @@
 """What a forward and backward pass keeps, as sums of products of sizes.
 
 Read off `transformers`' Qwen2.5-VL and `rollout.logprobs`, and held to the tensors that autograd
-saves (`tests/unit/test_plan.py`).
+saves (`tests/unit/test_memory.py`).
 """
 
 from __future__ import annotations
