@@ -99,7 +99,7 @@ def main() -> None:
         log = (there / "snakemake.log").read_text()
         rules = re.findall(r"SLURM jobid \d+ \(log: \S*/rule_(\w+)/", log)
         said = re.findall(r"error: (SIGUSR1 stopped the training after step \d+ of \d+)", log)
-        states = re.findall(r"SLURM-job '(\d+)' failed, SLURM status is: '(\w+)'", log)
+        states = dict(re.findall(r"SLURM-job '(\d+)' failed, SLURM status is: '(\w+)'", log))
         files = compare(here, there)
     submitted = [[rule, str(count)] for rule, count in sorted(Counter(rules).items())]
     page = PAGE.format(
@@ -107,10 +107,10 @@ def main() -> None:
         at_once=AT_ONCE,
         seconds=f"{seconds:.0f}",
         through=f"{through:.0f}",
-        rules=aligned_table(["rule", "SLURM jobs"], [*submitted, ["all", str(len(rules))]]),
-        warned=" and ".join(said),
-        ended=", ".join(f"job {job} {state}" for job, state in states if job in ended),
-        files=aligned_table(["kind", "files, the same bytes"], files),
+        rules=aligned_table(["rule", "SLURM jobs"], [*submitted, ["all", str(len(rules))]]).strip(),
+        warned=f"{states[ended[0]]}: {', '.join(said)}",
+        cancelled=states[ended[1]],
+        files=aligned_table(["kind", "files, the same bytes"], files).strip(),
     )
     with whole_file(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -129,8 +129,8 @@ Without SLURM it took {seconds} s, through it {through} s.
 {rules}
 
 One training was ended twice in its middle and started again by itself: by `scancel --signal=USR1`,
-which is the warning before a time limit ({warned}), and by a plain `scancel` ({ended}). At the end
-both runs had the same files:
+which is the warning before a time limit ({warned}), and by a plain
+`scancel` ({cancelled}). At the end both runs had the same files:
 
 {files}
 """
