@@ -20,7 +20,7 @@ from samr1.figures.curves import Runs, plot_runs, read_runs
 from samr1.figures.points import Points, locate_points
 from samr1.figures.style import WIDTH, Outputs, Theme, add_legend, write_figure
 
-_REACH = (-1.25, 2.25)  # what a map shows, in the box's own width and height
+_REACH = (-0.75, 1.75)  # what a map shows, in the box's own width and height
 _REWARDS = ("(b) Reward for both values", "(c) Both, inside the box")
 _VALUES = ("positive", "negative")
 _PLACES = ("on the object", "background, in the box", "background, outside the box")
