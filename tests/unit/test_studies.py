@@ -73,6 +73,8 @@ def test_a_part_of_a_study_is_packed_and_told(tmp_path: Path) -> None:
     assert "Threshold 0.5 − `sam_r1`" not in seeds
     assert not (output / "data" / "metrics" / "threshold_0.5").exists()
     assert "Training improves the base policy: **shows**" in page
+    assert "](ablations.png)" in page and (output / "ablations.pdf").is_file()
+    assert "](long.png)" not in page and not list(output.glob("long*.p[nd][gf]"))
     assert "Tiers beat every fixed threshold: **cannot be said yet**" in page
     # From the packed files alone it is the same, byte for byte.
     before = files(output)
@@ -182,3 +184,4 @@ def test_long_trainings_show_reward_and_kl_by_step(tmp_path: Path) -> None:
     rows = [line.split("|")[1:] for line in page.splitlines() if line.startswith(("| 1–2", "| 23"))]
     assert [row[1].strip() for row in rows] == ["2.50 ± 0.71", "4.00 ± 0.00"]
     assert pq.read_table(output / "curves.parquet").num_rows == 48
+    assert "](long.png)" in page and (output / "long.pdf").is_file()

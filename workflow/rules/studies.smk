@@ -10,7 +10,7 @@ rule collect_study:
         metrics=get_study("metrics"),
         overlaps=get_study("overlaps"),
         training=get_study_trainings(),
-        code=get_code("tables", "collect_study"),
+        code=[*get_code("tables"), *get_code("figures", "collect_study")],
     output:
         directory(STUDIES),
     log:

@@ -1,7 +1,7 @@
-"""Pack the studies' data and make their tables, whole or as far as they are.
+"""Pack the studies' data and make their tables and pictures, whole or as far as they are.
 
 With --results, what a scale's results have of the runs and seeds of config/studies.yaml is copied
-into OUTPUT/data first; without it the tables are made again of what is there.
+into OUTPUT/data first; without it both are made again of what is there.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from samr1.config_merge import load_experiment
 from samr1.errors import run_command
+from samr1.figures.studies import draw_studies
 from samr1.tables.page import Setting
 from samr1.tables.published import load_published
 from samr1.tables.studies import find_study_data, write_studies
@@ -23,7 +24,9 @@ def main() -> None:
     parser.add_argument("--settings", type=Path, default=Path("config"), help="folder (config)")
     parser.add_argument("--scale", default="micro", help="micro, paper or smoke (micro)")
     parser.add_argument("--results", type=Path, help="a scale's results, such as results/micro")
-    parser.add_argument("--output", type=Path, required=True, help="folder of data and tables")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder of data, tables and pictures"
+    )
     arguments = parser.parse_args()
     experiment = load_experiment(arguments.settings, arguments.scale)
     published = load_published(arguments.settings / "published.yaml")
@@ -32,6 +35,7 @@ def main() -> None:
         pack_study(arguments.results, data)
     setting = Setting(arguments.scale, experiment.checkpoint)
     write_studies(data, experiment, published, setting, arguments.output)
+    draw_studies(data, experiment, published, setting.scale, arguments.output)
 
 
 if __name__ == "__main__":

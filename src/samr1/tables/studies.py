@@ -33,12 +33,12 @@ from samr1.tables.study_data import StudyData
 from samr1.tables.study_pages import Trained, curves_table, measured_rows, read_curves
 from samr1.train.batches import count_steps
 
-_ABLATIONS = ("table_4", "table_5")
+ABLATIONS = ("table_4", "table_5")
 
 
 def find_study_data(folder: Path, experiment: Experiment, published: Published) -> StudyData:
     """The data of the studies in `folder`, on the benchmarks of Tables 4 and 5."""
-    benchmarks = [one for name in _ABLATIONS for one in table_benchmarks(published.tables[name])]
+    benchmarks = [one for name in ABLATIONS for one in table_benchmarks(published.tables[name])]
     asked = experiment.studies.seeds(experiment.scale)
     return StudyData(folder, tuple(dict.fromkeys(benchmarks)), asked, experiment.seeds[0])
 
@@ -48,7 +48,8 @@ def write_studies(
 ) -> None:
     """Write the studies' tables, comparisons and page to the folder `output`.
 
-    What is not there yet has empty cells. Raises UserError where the base's figures are missing.
+    The page shows the pictures that `samr1.figures.studies` draws there. What is not there yet has
+    empty cells. Raises UserError where the base's figures are missing.
     """
     if not data.seeds(BASE):
         raise UserError(
@@ -60,7 +61,7 @@ def write_studies(
     comparisons = Comparisons(compared.to_pylist())
     write_table(output / "comparisons.parquet", compared)
     pages = [
-        _write_ablation(name, data, comparisons, published, setting, output) for name in _ABLATIONS
+        _write_ablation(name, data, comparisons, published, setting, output) for name in ABLATIONS
     ]
     columns = published.tables["table_4"]
     sweep = _measure(studies.sweep, data, comparisons, experiment, columns)
@@ -77,12 +78,15 @@ def write_studies(
         _write_page("long", "Three times the steps, with and without KL", long, setting, output)
     )
     verdicts = judge_claims(list(columns.columns.values()), comparisons, curves)
-    _write_readme(data, pages, list_claims(verdicts), setting, output)
+    pictures = ["![Tables 4 and 5, a dot a seed](ablations.png)"]
+    if curves.num_rows:
+        pictures.append("![Three times the steps, a thin line a seed](long.png)")
+    _write_readme(data, pages, [list_claims(verdicts), *pictures], setting, output)
 
 
 def _compare(data: StudyData, experiment: Experiment, published: Published) -> pa.Table:
     studies = experiment.studies
-    ablations = [method_pairs(published.tables[name]) for name in _ABLATIONS]
+    ablations = [method_pairs(published.tables[name]) for name in ABLATIONS]
     pairs = [(run, baseline) for table in ablations for _, run, baseline in table]
     pairs += [pair for study in (studies.sweep, studies.long) for pair in study.pairs]
     pairs += pairs_of_claims()
@@ -98,13 +102,8 @@ def _write_ablation(
     setting: Setting,
     output: Path,
 ) -> Path:
-    whole = published.tables[name]
-    rows = [
-        row if data.seeds(row.run or "") else row.model_copy(update={"run": None})
-        for row in whole.rows
-    ]
-    table = whole.model_copy(update={"rows": tuple(rows)})
-    runs = [row.run for row in rows if row.run]
+    table = ablation_there(published.tables[name], data)
+    runs = [row.run for row in table.rows if row.run]
     addition = list_differences(table.columns.values(), method_pairs(table), comparisons)
     if name == "table_5" and runs:
         files = [data.training(run, seed) for run in runs for seed in data.seeds(run)]
@@ -113,6 +112,15 @@ def _write_ablation(
     measurements = Measurements(data.metrics([BASE, *runs]))
     publish_table(name, table, measurements, setting, outputs, addition, Measured())
     return outputs.markdown
+
+
+def ablation_there(table: Table, data: StudyData) -> Table:
+    """The table without the runs of which no seed is there; what is published of them stays."""
+    rows = [
+        row if data.seeds(row.run or "") else row.model_copy(update={"run": None})
+        for row in table.rows
+    ]
+    return table.model_copy(update={"rows": tuple(rows)})
 
 
 def _measure(
@@ -148,7 +156,7 @@ def _write_page(name: str, title: str, content: Addition, setting: Setting, outp
 
 
 def _write_readme(
-    data: StudyData, pages: Sequence[Path], claims: str, setting: Setting, output: Path
+    data: StudyData, pages: Sequence[Path], claims: Sequence[str], setting: Setting, output: Path
 ) -> None:
     rows = [[f"`{run}`", _list(seeds), _list(data.seeds(run))] for run, seeds in data.asked.items()]
     there = sum(len(data.seeds(run)) for run in data.asked)
@@ -164,7 +172,7 @@ def _write_readme(
     blocks = [
         "# Studies",
         "## Which of the paper's claims show up here",
-        claims,
+        *claims,
         "## What is there",
         f"{state} Every comparison: "
         f"{link_to(output / 'comparisons.parquet', output / 'README.md')}.",
