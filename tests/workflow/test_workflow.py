@@ -109,6 +109,7 @@ def test_the_report_shows_every_figure_table_and_picture_with_a_caption(
     results, categories = (embedded(text, name) for name in ("results", "categories"))
     assert {"Examples", "Figures", "Tables"} <= set(categories)
     assert all(result["labels"] and result["caption"] for result in results.values())
+    assert any("Training curves: Table 4" in str(one["labels"]) for one in results.values())
     drawn = {path.stem for path in (finished / SCALE / "figures").glob("*.png")}
     shown = {Path(path).stem for path in results}
     assert drawn | {f"table_{number}" for number in range(1, 6)} <= shown

@@ -5,12 +5,23 @@ def get_curves(wildcards):
 
 
 def get_picture(rule, file, title, theme):
-    """A figure on a bright or dark ground, as the report shows it: there a switch turns them all."""
+    """A figure on a bright or dark ground, as the report shows it: there a switch turns them all.
+
+    A wildcard's value in the title is written as words: `table_4` as Table 4.
+    """
+
+    def get_labels(wildcards):
+        words = {
+            name: value.replace("_", " ").capitalize()
+            for name, value in wildcards.items()
+        }
+        return {"figure": title.format(**words), "theme": theme}
+
     return report(
         f"{FIGURES}/{file}{'_dark' if theme == 'dark' else ''}.png",
         caption=f"../report/{rule}.rst",
         category="Figures",
-        labels={"figure": title, "theme": theme},
+        labels=get_labels,
     )
 
 
