@@ -99,6 +99,17 @@ def test_several_seeds_are_thin_lines_below_their_mean(tmp_path: Path) -> None:
     assert axis.get_legend_handles_labels()[1] == ["a", "b"]
 
 
+def test_a_step_far_above_all_others_does_not_flatten_them(tmp_path: Path) -> None:
+    usual = [0.1, float("nan")] + 98 * [0.2]
+    axes = [Figure().add_subplot() for _ in range(2)]
+    for name, axis, kl in zip("ab", axes, (usual, [*usual, 1730.0]), strict=True):
+        plot_runs(axis, read_runs([write_training(tmp_path, name, 0, kl=kl)]), "kl", LIGHT)
+    assert [text.get_text() for text in axes[0].texts] == []
+    assert [text.get_text() for text in axes[1].texts] == ["cut off: up to 1,730.0"]
+    low, high = axes[1].get_ylim()
+    assert 0 < low < 0.1 and high == pytest.approx(0.4)
+
+
 def test_ablations_histograms_and_lengths_are_drawn(
     tmp_path: Path, points: tuple[Path, Path]
 ) -> None:

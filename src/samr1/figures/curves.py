@@ -88,11 +88,28 @@ def mean_curve(seeds: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
     return steps, np.divide(total, count, out=np.full(len(steps), np.nan), where=count > 0)
 
 
+def find_top(values: Floats) -> float | None:
+    """Where an axis should end that a few far values would stretch; None where there are none.
+
+    A mean over sampled tokens, as the KL estimate is, can be a thousandfold in a single step.
+
+    >>> find_top(np.array([0.25] * 99 + [1700.0])), find_top(np.array([0.25, 0.5, 1.0]))
+    (0.5, None)
+    """
+    usual = float(np.quantile(values, 0.98)) if len(values) else 0.0
+    return 2 * usual if 0 < 4 * usual < values.max() else None
+
+
 def plot_runs(axis: Axes, runs: Runs, column: str, theme: Theme) -> None:
-    """Draw `column` over steps: each run's mean over seeds; several seeds are thin lines."""
+    """Draw `column` over steps: each run's mean over seeds; several seeds are thin lines.
+
+    A few values far above all others are cut off, and how far they go is written there.
+    """
+    found: list[Floats] = []
     for index, (run, trainings) in enumerate(runs.items()):
         look = theme.line(index)
         seeds = [seed_curve(training, column) for training in trainings]
+        found += [values for _, values in seeds]
         if len(seeds) > 1:
             for steps, values in seeds:
                 axis.plot(steps, values, color=look["color"], linewidth=0.5, alpha=0.35)
@@ -100,6 +117,14 @@ def plot_runs(axis: Axes, runs: Runs, column: str, theme: Theme) -> None:
         axis.plot(
             steps, mean, label=run, markevery=mark_every(len(steps), index, len(runs)), **look
         )
+    values = np.concatenate(found)
+    values = values[~np.isnan(values)]
+    top = find_top(values)
+    if top is not None:
+        low = float(values.min())
+        axis.set_ylim(low - 0.05 * (top - low), top)
+        said = f"cut off: up to {values.max():,.1f}"
+        axis.text(0.98, 0.98, said, transform=axis.transAxes, ha="right", va="top", fontsize=6)
     axis.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
     axis.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     if PANELS[column].endswith("%"):

@@ -70,7 +70,9 @@ def write_studies(
     write_table(output / "curves.parquet", curves)
     text = (
         "Reward, IoU and KL of the trainings, means over spans of steps ± standard deviation over "
-        f"seeds; every step: {link_to(output / 'curves.parquet', output / 'long.md')}:\n"
+        f"seeds; every step: {link_to(output / 'curves.parquet', output / 'long.md')}. KL is "
+        "estimated from the sampled tokens and heavy-tailed: one token that the base expects and "
+        "the policy all but excludes lifts a span by itself:\n"
     )
     long = _measure(studies.long, data, comparisons, experiment, columns)
     long += Addition((text, curves_table(curves)))
