@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -109,6 +110,7 @@ def slurm_cluster(folder: Path) -> Iterator[dict[str, str]]:
             yield environment
         finally:  # a job outlives slurmd
             _end_jobs(environment)
+            _end_orphans(configuration)
 
 
 @contextmanager
@@ -155,6 +157,19 @@ def _end_jobs(environment: dict[str, str]) -> None:
         if not left.stdout:
             return
         time.sleep(0.2)
+
+
+def _end_orphans(configuration: Path) -> None:
+    """Kill what a cancelled job left: without its parent a process is out of linuxproc's sight."""
+    conf = f"SLURM_CONF={configuration}".encode()
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            names = environ.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if conf in names and any(name.startswith(b"SLURM_JOB_ID=") for name in names):
+            with suppress(ProcessLookupError):
+                os.kill(int(environ.parent.name), signal.SIGKILL)
 
 
 def _free_ports(count: int) -> list[int]:
