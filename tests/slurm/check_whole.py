@@ -20,7 +20,7 @@ from pathlib import Path
 from setting import machine
 from slurm_cluster import slurm_cluster
 from snakemake_calls import read_files
-from through_slurm import start, through_slurm, wait_for, write_options
+from through_slurm import slurm_jobs, start, through_slurm, wait_for, write_options
 
 from samr1.files import whole_file
 from samr1.tables.markdown import aligned_table
@@ -58,18 +58,12 @@ def run_through_slurm(folder: Path, environment: Mapping[str, str]) -> tuple[flo
     # The warning ahead of a time limit first, then an end without one.
     for cancel in (["scancel", "--signal=USR1"], ["scancel"]):
         wait_for(lambda: list(events.glob("events*")), snakemake, log, LIMIT)
-        ended.append(_training_job(log))
+        ended.append(slurm_jobs(log, "train_policy", "sam_r1_0/")[-1])
         subprocess.run([*cancel, ended[-1]], env=dict(environment), check=True)
         wait_for(lambda: not events.exists(), snakemake, log, 600)
     if snakemake.wait(LIMIT):
         sys.exit(log.read_text()[-5000:])
     return time.perf_counter() - begin, ended
-
-
-def _training_job(log: Path) -> str:
-    """The SLURM job that trains `sam_r1` now: the newest whose log is in the folder of its name."""
-    pattern = r"SLURM jobid (\d+) \(log: \S*/rule_train_policy/sam_r1_0/"
-    return str(re.findall(pattern, log.read_text())[-1])
 
 
 def compare(one: Path, other: Path) -> list[list[str]]:

@@ -61,6 +61,7 @@ def wait_for(
         time.sleep(0.1)
 
 
-def slurm_jobs(log: Path, rule: str) -> list[str]:
-    """The SLURM jobs that a Snakemake submitted for one rule, in order."""
-    return re.findall(rf"SLURM jobid (\d+) \(log: \S*/rule_{rule}/", log.read_text())
+def slurm_jobs(log: Path, rule: str, wildcards: str = "") -> list[str]:
+    """The SLURM jobs that a Snakemake submitted for one rule (and its `wildcards`), in order."""
+    pattern = rf"SLURM jobid (\d+) \(log: \S*/rule_{rule}/{wildcards}"
+    return re.findall(pattern, log.read_text())

@@ -87,8 +87,7 @@ def draw_ablations(
             _draw_bars(axis, bars, theme)
             axis.set_title(title)
             axis.set_xlim(0, 1.03 * farthest)
-        handles, names = axes[-1, -1].get_legend_handles_labels()
-        add_legend(figure, dict(zip(names, handles, strict=True)))
+        add_legend(figure, axes[-1, -1])
 
     write_figure(outputs, (WIDTH, 0.4 + 1.35 * rows), draw)
 

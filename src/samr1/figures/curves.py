@@ -150,8 +150,7 @@ def draw_curves(files: Sequence[Path], outputs: Outputs) -> None:
             axis.set_axis_off()
         for axis in axes[: len(panels)][-_COLUMNS:]:
             axis.set_xlabel("Step")
-        handles, names = axes[0].get_legend_handles_labels()
-        add_legend(figure, dict(zip(names, handles, strict=True)))
+        add_legend(figure, axes[0])
 
     write_figure(outputs, (WIDTH, 0.4 + 1.5 * rows), draw)
 

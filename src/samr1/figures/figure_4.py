@@ -55,12 +55,7 @@ def draw_figure_4(
                 axis.set_title(f"{title}\n{value} points" if place == 0 else f"\n{value} points")
             axis = figure.add_subplot(grid[2, 2 * half : 2 * half + 2])
             _draw_shares(axis, pair, theme)
-        shown = {
-            name: handle
-            for axis in figure.axes[-3:]  # a map and its bars say what both mean
-            for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)
-        }
-        add_legend(figure, shown)
+        add_legend(figure, *figure.axes[-3:])  # a map and its bars say what both mean
 
     write_figure(outputs, (WIDTH, 6.0), draw)
 

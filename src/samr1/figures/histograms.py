@@ -47,8 +47,7 @@ def draw_histograms(benchmarks: Sequence[Answers], outputs: Outputs) -> None:
             axis.set_xlabel("IoU of an answer's mask with the ground truth")
         for axis in axes[::_COLUMNS]:
             axis.set_ylabel("Answers, %")
-        handles, names = axes[0].get_legend_handles_labels()
-        add_legend(figure, dict(zip(names, handles, strict=True)))
+        add_legend(figure, axes[0])
 
     write_figure(outputs, (WIDTH, 0.6 + 1.9 * rows), draw)
 

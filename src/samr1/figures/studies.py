@@ -53,7 +53,6 @@ def _draw_long(runs: Runs, outputs: Outputs) -> None:
             plot_runs(axis, runs, column, theme)
             axis.set_title(PANELS[column])
             axis.set_xlabel("Step")
-        handles, names = axes[0].get_legend_handles_labels()
-        add_legend(figure, dict(zip(names, handles, strict=True)))
+        add_legend(figure, axes[0])
 
     write_figure(outputs, (WIDTH, 2.4), draw)

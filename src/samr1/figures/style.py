@@ -7,12 +7,12 @@ once more on a dark ground.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.style import context
@@ -91,10 +91,14 @@ def write_figure(
                 figure.set_layout_engine("none")  # it stays as it was laid out, which is slow
 
 
-def add_legend(figure: Figure, handles: Mapping[str, Artist]) -> None:
-    """A legend (name -> what it names) below all panels."""
-    names = list(handles)
-    figure.legend(list(handles.values()), names, loc="outside lower center", ncols=len(names))
+def add_legend(figure: Figure, *axes: Axes) -> None:
+    """A legend below all panels, of what is labelled in `axes`, each name once."""
+    shown = {
+        name: handle
+        for axis in axes
+        for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(list(shown.values()), list(shown), loc="outside lower center", ncols=len(shown))
 
 
 def _save(figure: Figure, path: Path) -> None:
