@@ -26,7 +26,7 @@ PANELS = {
     "reward_points": "Point reward",
     "iou": "IoU",
     "share_parsed": "With a box, %",
-    "share_no_spread": "Groups without spread, %",
+    "frac_reward_zero_std": "Zero-std groups, %",
     "kl": "KL, nats a token",
     "entropy": "Entropy, nats a token",
     "grad_norm": "Gradient norm",
