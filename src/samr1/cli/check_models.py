@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from itertools import chain
 from pathlib import Path
 
 import torch
 from transformers.utils import logging
 
 from samr1.config.schema import PredictStage, load_stage
-from samr1.core.checks import run_steps, write_page
-from samr1.core.errors import UserError, run_command
+from samr1.core.errors import run_command
 from samr1.core.files import atomic_file
 from samr1.policy.check import check_policy
+from samr1.report.tables.markdown import aligned_table
 from samr1.segmenter.check import check_segmenter
 
 
@@ -27,13 +28,14 @@ def main() -> None:
     stage = load_stage(arguments.config, PredictStage)
     torch.set_num_threads(stage.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    checks = run_steps(check_policy(stage.policy, stage.dialect, device))
-    checks += run_steps(check_segmenter(stage.segmenter, device))
-    page = write_page(f"{stage.policy.path} and {stage.segmenter.path}", checks)
-    print(page, file=sys.stderr)
-    failed = [one for one in checks if not one.passed]
-    if failed:
-        raise UserError(f"{failed[0].name}: {failed[0].found}")
+    checks = []
+    for name, found in chain(
+        check_policy(stage.policy, stage.dialect, device), check_segmenter(stage.segmenter, device)
+    ):
+        print(f"{name}: {found}", file=sys.stderr)
+        checks.append([name, found])
+    title = f"# {stage.policy.path} and {stage.segmenter.path}"
+    page = f"{title}\n\n{aligned_table(['check', 'found'], checks)}"
     with atomic_file(arguments.output) as temporary:
         temporary.write_text(page, encoding="utf-8")
 

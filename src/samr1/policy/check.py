@@ -11,7 +11,6 @@ from torch import Tensor
 
 from samr1.config.names import Dialect
 from samr1.config.schema import PolicyConfig
-from samr1.core.checks import Step
 from samr1.core.errors import UserError
 from samr1.core.hub import HubName, fetch_folder, require
 from samr1.core.weights import find_mismatch, safetensors_files, safetensors_shapes
@@ -30,79 +29,59 @@ PATTERNS = ["*.json", "*.jinja", "*.txt", "*.safetensors"]
 CROP = 56  # pixels a side of the image of the forward pass: a few patches of any Qwen2.5-VL
 
 
-def check_policy(config: PolicyConfig, dialect: Dialect, device: str) -> Iterator[Step]:
-    """The steps from "is it there" to a forward pass on `device`.
+def check_policy(config: PolicyConfig, dialect: Dialect, device: str) -> Iterator[tuple[str, str]]:
+    """What was looked at and what was found, from "is it there" to a forward pass on `device`.
 
-    A hub name is downloaded by the first of them, once, before many processes ask for it.
+    A hub name is downloaded first, once, before many processes ask for it. Raises UserError where
+    something does not hold, which ends the looking: the rest needs it.
     """
-    folders: list[Path] = []
+    place = require(config.path)
+    folder = fetch_folder(place, PATTERNS) if isinstance(place, HubName) else place
+    files = safetensors_files(folder)
+    size = sum(file.stat().st_size for file in files)
+    yield "policy: files", f"weights of {size / 1e9:.3f} GB, files: {len(files)}, in {folder}"
 
-    def files() -> str:
-        place = require(config.path)
-        folder = fetch_folder(place, PATTERNS) if isinstance(place, HubName) else place
-        weights = safetensors_files(folder)
-        folders.append(folder)
-        size = sum(file.stat().st_size for file in weights)
-        return f"weights of {size / 1e9:.3f} GB, files: {len(weights)}, in {folder}"
+    model = build_on_meta(read_policy_config(folder))
+    count = sum(weight.numel() for weight in model.parameters())
+    visual = sum(weight.numel() for weight in model.model.visual.parameters())
+    yield "policy: configuration", f"{count:,} parameters, {visual:,} of them visual"
 
-    yield "policy: files", files
-    yield from _look(folders[0], config, dialect, device)
+    shapes = safetensors_shapes(files)
+    if mismatch := find_mismatch(needed_shapes(model), name_as_model(model, shapes)):
+        raise UserError(f"{folder}: the weights do not fit: {mismatch}; get it again.")
+    yield "policy: weights", f"{len(shapes)} names and shapes as the model has them"
 
+    tokenizer, processor = load_processors(folder)
+    image_token = known_tokens(tokenizer, str(folder))["<|image_pad|>"]
+    if not tokenizer.chat_template:
+        raise UserError(f"{folder}: its tokenizer has no chat template; get all its files.")
+    ids = encode_prompt(tokenizer, "ball", dialect)
+    if ids.count(image_token) != 1:
+        raise UserError(
+            f"{folder}: its chat template writes {ids.count(image_token)} image tokens for one "
+            "image; use a Qwen2.5-VL's."
+        )
+    found = f"{len(tokenizer)} tokens; a prompt of {len(ids)} with its image as one"
+    yield "policy: tokenizer", found
 
-def _look(folder: Path, config: PolicyConfig, dialect: Dialect, device: str) -> Iterator[Step]:
-    def architecture() -> str:
-        model = build_on_meta(read_policy_config(folder))
-        count = sum(weight.numel() for weight in model.parameters())
-        visual = sum(weight.numel() for weight in model.model.visual.parameters())
-        return f"{count:,} parameters, {visual:,} of them visual"
+    _, grid = encode_image(processor, Image.new("RGB", (config.image_size, config.image_size)))
+    _, rows, columns = grid[0].tolist()
+    yield "policy: image size", f"{config.image_size} pixels a side are {rows}×{columns} patches"
 
-    def weights() -> str:
-        model = build_on_meta(read_policy_config(folder))
-        found = safetensors_shapes(safetensors_files(folder))
-        mismatch = find_mismatch(needed_shapes(model), name_as_model(model, found))
-        if mismatch:
-            raise UserError(f"{folder}: the weights do not fit: {mismatch}; get it again.")
-        return f"{len(found)} names and shapes as the model has them"
-
-    def tokenizer() -> str:
-        loaded, _ = load_processors(folder)
-        image_token = known_tokens(loaded, str(folder))["<|image_pad|>"]
-        if not loaded.chat_template:
-            raise UserError(f"{folder}: its tokenizer has no chat template; get all its files.")
-        ids = encode_prompt(loaded, "ball", dialect)
-        if ids.count(image_token) != 1:
-            raise UserError(
-                f"{folder}: its chat template writes {ids.count(image_token)} image tokens for one "
-                "image; use a Qwen2.5-VL's."
-            )
-        return f"{len(loaded)} tokens; a prompt of {len(ids)} with its image as one"
-
-    def image() -> str:
-        _, processor = load_processors(folder)
-        _, grid = encode_image(processor, Image.new("RGB", (config.image_size, config.image_size)))
-        _, rows, columns = grid[0].tolist()
-        return f"{config.image_size} pixels a side are {rows}×{columns} patches"
-
-    def forward() -> str:
-        try:
-            tokens, logits = _answer(folder, config, dialect, device)
-        except torch.OutOfMemoryError as error:
-            raise UserError(
-                f"{folder}: does not fit into the memory of one device ({device}) in "
-                f"{config.dtype}; name a smaller policy."
-            ) from error
-        if not bool(logits.isfinite().all()):
-            raise UserError(
-                f"{folder}: answers with numbers that are not finite in {config.dtype}; get the "
-                "weights again."
-            )
-        return f"{tokens} tokens and an image, in {config.dtype} on {device}: finite"
-
-    yield "policy: configuration", architecture
-    yield "policy: weights", weights
-    yield "policy: tokenizer", tokenizer
-    yield "policy: image size", image
-    yield "policy: forward pass", forward
+    try:
+        tokens, logits = _answer(folder, config, dialect, device)
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"{folder}: does not fit into the memory of one device ({device}) in "
+            f"{config.dtype}; name a smaller policy."
+        ) from error
+    if not bool(logits.isfinite().all()):
+        raise UserError(
+            f"{folder}: answers with numbers that are not finite in {config.dtype}; get the "
+            "weights again."
+        )
+    found = f"{tokens} tokens and an image, in {config.dtype} on {device}: finite"
+    yield "policy: forward pass", found
 
 
 def _answer(
