@@ -20,9 +20,9 @@ from matplotlib.patches import Rectangle
 from samr1.core.files import atomic_file
 from samr1.data.images import load_rgb
 from samr1.data.masks import decode_mask, mask_iou
+from samr1.data.painting import paint_mask
 
-# Okabe-Ito colours, which colour-blind readers tell apart.
-_MASK, _BOX, _TRUTH = (0.0, 0.62, 0.45), "#E69F00", "#FFFFFF"
+_BOX, _TRUTH = "#E69F00", "#FFFFFF"
 
 
 def draw_examples(
@@ -71,7 +71,7 @@ def _draw(axis: Axes, sample: dict[str, Any], answer: dict[str, Any], root: Path
     if answer["mask"] is not None:
         mask = decode_mask(answer["mask"])
         iou = mask_iou(mask, truth)
-        axis.imshow(np.dstack([*(np.full(mask.shape, c) for c in _MASK), 0.6 * mask]))
+        axis.imshow(paint_mask(mask).convert("RGBA"))
     if answer["box"] is not None:
         x1, y1, x2, y2 = answer["box"]
         axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=_BOX, lw=2))
