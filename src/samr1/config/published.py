@@ -24,9 +24,9 @@ class Column(Frozen):
     """A pair of columns: what the paper printed, and what a run here measured."""
 
     label: str
-    """Its heading."""
+    """The heading of the pair, after "paper" and "measured"."""
     benchmark: Name
-    """A benchmark of benchmarks.yaml."""
+    """The benchmark (of benchmarks.yaml) whose figures they are."""
     metric: str | None
     """As metrics.parquet names it; null where the paper does not say, and nothing is measured."""
 
@@ -35,7 +35,7 @@ class Row(Frozen):
     """One method of a published table."""
 
     method: str
-    """Its name, as printed."""
+    """The method's name, as printed."""
     figures: dict[str, float]
     """What the paper printed, in percent, by column."""
     source: str
@@ -50,7 +50,7 @@ class Extra(Frozen):
     """A run that the paper has no row for, below the paper's rows."""
 
     name: str
-    """Its row's."""
+    """The name of its row."""
     run: Name
     """It has no row where runs.yaml lacks it; benchmarks that it was not scored on stay empty."""
 
@@ -59,15 +59,15 @@ class Table(Frozen):
     """One published table, and what it says below its rows."""
 
     title: str
-    """Its heading."""
+    """The heading."""
     protocols: tuple[Literal["seg_zero", "lisa", "rec"], ...]
     """How figures are scored: the first fills the main columns, the others a table below."""
     columns: dict[str, Column]
-    """By a key of their own."""
+    """The columns, by a key that rows use."""
     rows: tuple[Row, ...]
-    """The paper's."""
+    """The paper's rows."""
     extra: tuple[Extra, ...] = ()
-    """Ours."""
+    """Rows of our own below them."""
     notes: tuple[str, ...] = ()
     """Paragraphs of Markdown below the rows."""
     gain_on: tuple[Name, ...] = ()
@@ -112,9 +112,9 @@ class Examples(Frozen):
     """A few questions, with the answers of some runs below each other."""
 
     runs: Runs
-    """From above to below."""
+    """The runs, from above to below."""
     benchmark: Name
-    """The one whose questions they are."""
+    """The benchmark whose questions are shown."""
 
     @property
     def benchmarks(self) -> tuple[str, ...]:
@@ -126,9 +126,9 @@ class Answers(Frozen):
     """A histogram a benchmark, of two runs' answers."""
 
     runs: Annotated[tuple[Name, ...], Field(min_length=2, max_length=2)]
-    """The first is what the second is compared with."""
+    """Two runs: the second is drawn over the first."""
     benchmarks: Benchmarks
-    """A panel each."""
+    """The benchmarks, a panel each."""
 
 
 class Figure4(Frozen):
@@ -141,7 +141,7 @@ class Figure4(Frozen):
     inside: Name
     """(c): the run whose negative points are rewarded inside the box alone."""
     benchmark: Name
-    """The one whose answers show their points."""
+    """The benchmark whose answers show where points fall."""
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -160,7 +160,7 @@ class Figures(Frozen):
     examples: Examples
     """Questions before and after training."""
     histograms: Answers
-    """IoU against the tiers of the reward."""
+    """IoU against the tiers of the reward, a histogram a benchmark."""
     lengths: Answers
     """Lengths of responses and thoughts."""
     figure_4: Figure4
@@ -171,18 +171,18 @@ class Beating(Frozen):
     """A claim that one run is better than others."""
 
     claim: str
-    """In words."""
+    """The claim in words."""
     run: Name
-    """The better one."""
+    """The run that is said to be better."""
     rivals: Runs
-    """Those that it is said to beat."""
+    """The runs that it is said to beat."""
 
 
 class MoreData(Frozen):
     """The claim that more training samples do not help."""
 
     claim: str
-    """In words."""
+    """The claim in words."""
     larger: Name
     """The run of more samples."""
     smaller: Name
@@ -193,22 +193,22 @@ class Collapse(Frozen):
     """The claim that training collapses without the KL term."""
 
     claim: str
-    """In words."""
+    """The claim in words."""
     without_kl: Name
     """The long training without it."""
     with_kl: Name
-    """The same with it."""
+    """The same training with it."""
 
 
 class Claims(Frozen):
     """What the paper claims, and the runs of the studies that would show it."""
 
     beating: tuple[Beating, ...]
-    """That a run beats others."""
+    """Claims that a run beats others."""
     collapse: Collapse
-    """That training collapses without the KL term."""
+    """The claim that training collapses without the KL term."""
     more_data: MoreData
-    """That more samples do not help."""
+    """The claim that more samples do not help."""
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -227,11 +227,11 @@ class Published(Frozen):
     """The paper's tables, figures and claims."""
 
     paper: str
-    """Its title."""
+    """The paper's title."""
     tables: dict[Name, Table]
-    """By name, `table_1` to `table_5`."""
+    """The tables by name; each is a target of the workflow."""
     figures: Figures
-    """Which runs and benchmarks the figures show."""
+    """The figures, with what they show."""
     claims: Claims
     """What the studies judge."""
 

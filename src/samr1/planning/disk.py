@@ -53,7 +53,7 @@ def plan_disk(
         *_images(experiment, trainings),
         *_results(experiment, trainings, evaluations, job),
     ]
-    hub = _hub(experiment, {run for run, *_ in (*trainings, *evaluations)})
+    hub = _hub(experiment, {*(one.run for one in trainings), *(one.run for one in evaluations)})
     places = [(results, written), (Path.home(), hub)]
     if experiment.data.root is not None:
         root = Path(experiment.data.root)
