@@ -52,7 +52,7 @@ rule tables:
 rule figures:
     input:
         rules.figure_4.output,
-        expand(rules.draw_curves.output, curves=["table_4", "table_5", "figure_4"]),
+        expand(rules.draw_curves.output, curves=CURVES),
         rules.draw_ablations.output,
         rules.draw_histograms.output,
         rules.draw_lengths.output,
@@ -66,7 +66,7 @@ rule all:
     default_target: True
     input:
         rules.tables.input,
-        get_metrics(MAIN_RUNS, list(EXPERIMENT.benchmarks)),
+        get_evaluated("metrics", jobs.evaluate_main(EXPERIMENT)),
         rules.figures.input,
 
 

@@ -115,7 +115,18 @@ def test_ablations_histograms_and_lengths_are_drawn(
 ) -> None:
     rows = [row for run in RUNS for seed in (0, 1) for row in metric_rows(run, 0.5, seed)]
     metrics = write_metrics(tmp_path, rows)
-    check_written(draw(draw_ablations, tmp_path, "--metrics", metrics, "--published", PUBLISHED))
+    check_written(
+        draw(
+            draw_ablations,
+            tmp_path,
+            "--metrics",
+            metrics,
+            "--published",
+            PUBLISHED,
+            "--runs",
+            *RUNS,
+        )
+    )
     table, answers = points
     base = tmp_path / "base" / "seed_0" / "bench.parquet"
     write_table(base, predictions([answer((10, 10, 20, 20)), answer(None), answer(None)]))

@@ -17,9 +17,9 @@ from made_up_metrics import (
 )
 
 from samr1.cli import collect_tables, table_1, table_3, table_4
+from samr1.config.published import load_published
 from samr1.core.errors import UserError
 from samr1.report.tables.markdown import aligned_table, percent
-from samr1.report.tables.published import load_published, load_published_table
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def test_published_figures_are_the_papers() -> None:
 def test_a_figure_without_a_column_is_named(tmp_path: Path) -> None:
     path = tmp_path / "published.yaml"
     path.write_text(PUBLISHED.read_text().replace("{unstated: 63.8}", "{untold: 63.8}"))
-    with pytest.raises(UserError, match=r"published.yaml: tables.table_3: .*'untold'"):
-        load_published_table(path, "table_3")
+    with pytest.raises(UserError, match=r"published.yaml: tables.table_3.rows = .*untold"):
+        load_published(path)
 
 
 def test_micro_page_warns_first_and_keeps_the_papers_row_apart(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from samr1.config.merge import load_experiment
 from samr1.core.files import write_table
 from samr1.core.schemas import COMPARISONS, METRICS
 from samr1.report.tables.layout import TABLE
@@ -116,6 +117,9 @@ def make(
     name = module.__name__.rpartition(".")[2]
     parquet, page = folder / f"{name}.parquet", folder / f"{name}.md"
     arguments = ["--metrics", *map(str, metrics), "--published", str(PUBLISHED), "--scale", scale]
+    if "--runs" not in more:
+        runs = load_experiment(PUBLISHED.parent, scale).runs
+        arguments += ["--runs", *(run for run in RUNS if run in runs)]
     arguments += ["--checkpoint", "last"]
     if name in ("table_4", "table_5"):
         arguments += ["--comparisons", str(write_comparisons(folder))]

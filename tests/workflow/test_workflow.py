@@ -323,7 +323,7 @@ def test_a_run_that_the_workflow_asks_for_cannot_be_removed(tmp_path: Path) -> N
     done = snakemake("--dry-run", *options(tmp_path / "results", settings))
     assert done.code == 1
     (said,) = [line for line in done.text.splitlines() if line.startswith("error:")]
-    assert "runs.yaml: has no run no_kl at scale smoke, and workflow/rules/common" in said
+    assert "published.yaml: figures.figure_4: there is no run no_kl at this scale; add it" in said
     assert "Traceback" not in done.text
 
 

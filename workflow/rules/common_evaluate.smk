@@ -1,11 +1,12 @@
 # The helpers of the rules that answer, score and compare: which files, of which runs and seeds.
-def get_metrics(runs, benchmarks):
-    """The metrics of `runs` on `benchmarks`."""
-    return get_scores("metrics", runs, benchmarks)
+def get_table_metrics(name):
+    """The metrics that a table shows."""
+    return get_evaluated("metrics", jobs.evaluate_table(EXPERIMENT, name))
 
 
-def get_baseline_metrics(benchmarks):
-    """The metrics of other people's systems on `benchmarks`, as far as each answers them."""
+def get_baseline_metrics(name):
+    """The metrics of other people's systems in a table, as far as each answers its benchmarks."""
+    benchmarks = EXPERIMENT.published.tables[name].benchmarks
     return [
         f"{OUT}/metrics/{name}/seed_{EXPERIMENT.seeds[0]}/{benchmark}.parquet"
         for name, baseline in BASELINES.items()
@@ -29,24 +30,26 @@ def get_detector(wildcards):
     return get_weights(BASELINES[wildcards.baseline].detector)
 
 
-def get_comparisons(baseline, benchmarks):
-    """The paired comparisons with `baseline` on `benchmarks`, of all runs in one file each."""
-    return [f"{OUT}/comparisons/{baseline}/{name}.parquet" for name in benchmarks]
+def get_comparisons(name):
+    """The paired comparisons that a table shows, of all runs in one file each."""
+    return [
+        f"{OUT}/comparisons/{baseline}/{benchmark}.parquet"
+        for baseline, benchmark in jobs.compare_table(EXPERIMENT, name)
+    ]
 
 
 def get_study(kind):
     """The files of one kind that the studies need, at the studies' seeds."""
-    seeds = {
-        "base": get_seeds("base"),
-        **EXPERIMENT.studies.seeds(EXPERIMENT.scale),
-    }
-    return get_scores(kind, seeds, ABLATION_BENCHMARKS, seeds.__getitem__)
+    seeds = {BASE: SEEDS[BASE], **jobs.find_study_seeds(EXPERIMENT)}
+    tables = EXPERIMENT.published.ablations.values()
+    benchmarks = [benchmark for table in tables for benchmark in table.benchmarks]
+    return get_evaluated(kind, jobs.evaluate(EXPERIMENT, seeds, benchmarks, seeds))
 
 
 def get_study_trainings():
     """The training metrics of the studies' runs, at the studies' seeds."""
-    seeds = EXPERIMENT.studies.seeds(EXPERIMENT.scale)
-    return get_trainings(seeds, seeds.__getitem__)
+    seeds = jobs.find_study_seeds(EXPERIMENT)
+    return get_trainings(seeds, seeds)
 
 
 def get_config_dir(wildcards):
@@ -81,7 +84,11 @@ def get_protocols(wildcards):
 
 def get_compared(wildcards):
     """The overlaps of the runs that are compared with a baseline, at all their seeds."""
-    return get_scores("overlaps", COMPARED[wildcards.baseline], [wildcards.benchmark])
+    return get_scores(
+        "overlaps",
+        COMPARISONS[wildcards.baseline, wildcards.benchmark],
+        [wildcards.benchmark],
+    )
 
 
 def get_baseline(wildcards):

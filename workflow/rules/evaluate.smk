@@ -107,7 +107,7 @@ rule compare_runs:
     benchmark:
         f"{OUT}/timings/jobs/compare_runs/{{baseline}}/{{benchmark}}.tsv"
     wildcard_constraints:
-        baseline=get_names(COMPARED),
+        baseline=get_names({baseline for baseline, _ in COMPARISONS}),
     conda:
         ENVIRONMENT
     shell:

@@ -3,8 +3,8 @@
 
 rule draw_examples:
     input:
-        samples=f"{OUT}/samples/refcocog_test.parquet",
-        predictions=get_scores("predictions", ["base", "sam_r1"], ["refcocog_test"]),
+        samples=get_samples(SHOWN.examples.benchmarks),
+        predictions=get_evaluated("predictions", get_examples()),
         world=DRAWN_WORLD,
         code=get_code("report/figures", "draw_examples"),
     output:
@@ -22,18 +22,19 @@ rule draw_examples:
         ENVIRONMENT
     params:
         root=get_root,
+        runs=SHOWN.examples.runs,
     shell:
         "python -m samr1.cli.draw_examples --samples {input.samples} "
-        "--predictions {input.predictions[0]} {input.predictions[1]} --runs base sam_r1 "
+        "--predictions {input.predictions} --runs {params.runs} "
         "--root {params.root} --output {output} 2> {log}"
 
 
 rule figure_4:
     input:
-        training=get_trainings(["sam_r1", "no_kl"]),
-        samples=get_samples(["refcocog_test"]),
-        any=get_scores("predictions", ["negative_points_any"], ["refcocog_test"]),
-        inside=get_scores("predictions", ["negative_points_inside"], ["refcocog_test"]),
+        training=get_trainings(SHOWN.figure_4.kl),
+        samples=get_samples(SHOWN.figure_4.benchmarks),
+        any=get_shown(SHOWN.figure_4, [SHOWN.figure_4.any]),
+        inside=get_shown(SHOWN.figure_4, [SHOWN.figure_4.inside]),
         code=get_code("report/figures", "figure_options", "figure_4"),
     output:
         pdf=f"{FIGURES}/figure_4.pdf",
@@ -87,7 +88,11 @@ rule draw_curves:
 rule draw_ablations:
     input:
         published=PUBLISHED,
-        metrics=get_metrics(["base", *TABLE_4_RUNS, *TABLE_5_RUNS], ABLATION_BENCHMARKS),
+        metrics=[
+            path
+            for name in EXPERIMENT.published.ablations
+            for path in get_table_metrics(name)
+        ],
         code=get_code("report/figures", "figure_options", "draw_ablations"),
     output:
         pdf=f"{FIGURES}/ablations.pdf",
@@ -105,19 +110,18 @@ rule draw_ablations:
         ENVIRONMENT
     params:
         scale=WORKFLOW.scale,
+        runs=TABLE_RUNS,
     shell:
         "python -m samr1.cli.draw_ablations --metrics {input.metrics} "
-        "--published {input.published} "
+        "--published {input.published} {params.runs} "
         "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
 rule draw_histograms:
     input:
-        samples=get_samples(TABLE_1_BENCHMARKS + TABLE_2_BENCHMARKS),
-        predictions=get_scores(
-            "predictions", ["base", "sam_r1"], TABLE_1_BENCHMARKS + TABLE_2_BENCHMARKS
-        ),
+        samples=get_samples(SHOWN.histograms.benchmarks),
+        predictions=get_shown(SHOWN.histograms, SHOWN.histograms.runs),
         code=get_code("report/figures", "figure_options", "draw_histograms")
         + get_code("evaluation"),
     output:
@@ -151,9 +155,9 @@ rule draw_histograms:
 
 rule draw_lengths:
     input:
-        training=get_trainings(["sam_r1", *TABLE_4_RUNS, *TABLE_5_RUNS, *FIGURE_4_RUNS]),
-        samples=get_samples(ABLATION_BENCHMARKS),
-        predictions=get_scores("predictions", ["base", "sam_r1"], ABLATION_BENCHMARKS),
+        training=get_trainings([run for runs in CURVES.values() for run in runs]),
+        samples=get_samples(SHOWN.lengths.benchmarks),
+        predictions=get_shown(SHOWN.lengths, SHOWN.lengths.runs),
         code=get_code("report/figures", "figure_options", "draw_lengths"),
     output:
         pdf=f"{FIGURES}/lengths.pdf",

@@ -5,9 +5,9 @@ rule table_1:
     input:
         published=PUBLISHED,
         systems=BASELINES_FILE,
-        baselines=get_baseline_metrics(TABLE_1_BENCHMARKS),
-        metrics=get_metrics(MAIN_RUNS, TABLE_1_BENCHMARKS + ABLATION_BENCHMARKS),
-        comparisons=get_comparisons("base", TABLE_1_BENCHMARKS + ABLATION_BENCHMARKS),
+        baselines=get_baseline_metrics("table_1"),
+        metrics=get_table_metrics("table_1"),
+        comparisons=get_comparisons("table_1"),
         code=get_code("report/tables", "table_options", "table_1"),
     output:
         parquet=f"{TABLES}/table_1.parquet",
@@ -34,9 +34,9 @@ rule table_2:
     input:
         published=PUBLISHED,
         systems=BASELINES_FILE,
-        baselines=get_baseline_metrics(TABLE_2_BENCHMARKS),
-        metrics=get_metrics(MAIN_RUNS, TABLE_2_BENCHMARKS),
-        training=get_training("samples", "sam_r1"),
+        baselines=get_baseline_metrics("table_2"),
+        metrics=get_table_metrics("table_2"),
+        training=get_training("samples", METHOD),
         benchmarks=expand(f"{OUT}/samples/{{name}}.parquet", name=EXPERIMENT.benchmarks),
         code=get_code("report/tables", "table_options", "table_2"),
     output:
@@ -65,8 +65,8 @@ rule table_3:
     input:
         published=PUBLISHED,
         systems=BASELINES_FILE,
-        baselines=get_baseline_metrics(TABLE_3_BENCHMARKS),
-        metrics=get_metrics(MAIN_RUNS, TABLE_3_BENCHMARKS),
+        baselines=get_baseline_metrics("table_3"),
+        metrics=get_table_metrics("table_3"),
         code=get_code("report/tables", "table_options", "table_3"),
     output:
         parquet=f"{TABLES}/table_3.parquet",
@@ -92,8 +92,8 @@ rule table_3:
 rule table_4:
     input:
         published=PUBLISHED,
-        metrics=get_metrics(["base", *TABLE_4_RUNS], ABLATION_BENCHMARKS),
-        comparisons=get_comparisons("sam_r1", ABLATION_BENCHMARKS),
+        metrics=get_table_metrics("table_4"),
+        comparisons=get_comparisons("table_4"),
         code=get_code("report/tables", "table_options", "table_4"),
     output:
         parquet=f"{TABLES}/table_4.parquet",
@@ -107,8 +107,10 @@ rule table_4:
     params:
         scale=WORKFLOW.scale,
         checkpoint=EXPERIMENT.checkpoint,
+        runs=TABLE_RUNS,
     shell:
         "python -m samr1.cli.table_4 --metrics {input.metrics} --published {input.published} "
+        "{params.runs} "
         "--scale {params.scale} --checkpoint {params.checkpoint} "
         "--comparisons {input.comparisons} --output-parquet {output.parquet} "
         "--output-md {output.markdown} 2> {log}"
@@ -117,9 +119,9 @@ rule table_4:
 rule table_5:
     input:
         published=PUBLISHED,
-        metrics=get_metrics(["base", *TABLE_5_RUNS], ABLATION_BENCHMARKS),
-        comparisons=get_comparisons("sam_r1", ABLATION_BENCHMARKS),
-        training=get_trainings(TABLE_5_RUNS),
+        metrics=get_table_metrics("table_5"),
+        comparisons=get_comparisons("table_5"),
+        training=get_trainings(CURVES["table_5"]),
         code=get_code("report/tables", "table_options", "table_5"),
     output:
         parquet=f"{TABLES}/table_5.parquet",
@@ -133,8 +135,10 @@ rule table_5:
     params:
         scale=WORKFLOW.scale,
         checkpoint=EXPERIMENT.checkpoint,
+        runs=TABLE_RUNS,
     shell:
         "python -m samr1.cli.table_5 --metrics {input.metrics} --published {input.published} "
+        "{params.runs} "
         "--scale {params.scale} --checkpoint {params.checkpoint} "
         "--comparisons {input.comparisons} --training {input.training} --output-parquet {output.parquet} "
         "--output-md {output.markdown} 2> {log}"

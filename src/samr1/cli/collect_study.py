@@ -15,7 +15,6 @@ from samr1.report.studies.figures import draw_studies
 from samr1.report.studies.studies import find_study_data, write_studies
 from samr1.report.studies.study_data import pack_study
 from samr1.report.tables.page import Setting
-from samr1.report.tables.published import load_published
 
 
 def main() -> None:
@@ -29,13 +28,12 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     experiment = load_experiment(arguments.config_dir, arguments.scale)
-    published = load_published(arguments.config_dir / "published.yaml")
-    data = find_study_data(arguments.output / "data", experiment, published)
+    data = find_study_data(arguments.output / "data", experiment)
     if arguments.results is not None:
         pack_study(arguments.results, data)
     setting = Setting(arguments.scale, experiment.checkpoint)
-    write_studies(data, experiment, published, setting, arguments.output)
-    draw_studies(data, experiment, published, setting.scale, arguments.output)
+    write_studies(data, experiment, setting, arguments.output)
+    draw_studies(data, experiment, arguments.output)
 
 
 if __name__ == "__main__":

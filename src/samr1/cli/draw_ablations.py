@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from samr1.cli.figure_options import figure_parser, read_outputs
+from samr1.config.published import load_published
 from samr1.core.errors import run_command
 from samr1.report.figures.ablations import draw_ablations
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.published import load_published_table
 
 
 def main() -> None:
@@ -20,10 +20,13 @@ def main() -> None:
     parser.add_argument(
         "--published", type=Path, required=True, help="YAML that names the tables' runs and columns"
     )
+    parser.add_argument(
+        "--runs", nargs="+", required=True, help="those of the tables' runs that there are"
+    )
     arguments = parser.parse_args()
     tables = {
-        f"Table {number}": load_published_table(arguments.published, f"table_{number}")
-        for number in (4, 5)
+        name.replace("_", " ").capitalize(): table.only(arguments.runs)
+        for name, table in load_published(arguments.published).ablations.items()
     }
     draw_ablations(tables, Measurements(arguments.metrics), read_outputs(arguments))
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import get_args
 
 from samr1.report.figures.style import Outputs
-from samr1.report.tables.published import Scale
 
 
 def figure_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     """A parser for the command `name`, with the outputs of every figure."""
     parser = argparse.ArgumentParser(prog=f"python -m samr1.cli.{name}", description=description)
-    parser.add_argument(
-        "--scale", choices=get_args(Scale), required=True, help="the scale that the runs are of"
-    )
+    parser.add_argument("--scale", required=True, help="the scale that the runs are of")
     parser.add_argument("--output-pdf", type=Path, required=True, help="the figure for print")
     parser.add_argument("--output-png", type=Path, required=True, help="for a light screen")
     parser.add_argument("--output-png-dark", type=Path, required=True, help="for a dark screen")

@@ -28,7 +28,7 @@ def main() -> None:
         inputs.measurements,
         inputs.setting,
         inputs.outputs,
-        training_gain(inputs.measurements, arguments.comparisons),
+        training_gain(inputs.table.gain_on, inputs.measurements, arguments.comparisons),
         inputs.measured,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from samr1.cli.table_options import add_comparisons, read_inputs, table_parser
 from samr1.core.errors import run_command
-from samr1.report.tables.differences import Comparisons, differences_from_method
+from samr1.report.tables.differences import Comparisons, table_differences
 from samr1.report.tables.page import publish_table
 
 
@@ -20,7 +20,7 @@ def main() -> None:
         inputs.measurements,
         inputs.setting,
         inputs.outputs,
-        differences_from_method(inputs.table, Comparisons.read(arguments.comparisons)),
+        table_differences(inputs.table, Comparisons.read(arguments.comparisons)),
         inputs.measured,
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from samr1.cli.table_options import add_comparisons, read_inputs, table_parser
 from samr1.core.errors import run_command
 from samr1.report.tables.clipping import clipping
-from samr1.report.tables.differences import Comparisons, differences_from_method
+from samr1.report.tables.differences import Comparisons, table_differences
 from samr1.report.tables.page import publish_table
 
 
@@ -30,7 +30,7 @@ def main() -> None:
         inputs.measurements,
         inputs.setting,
         inputs.outputs,
-        differences_from_method(inputs.table, Comparisons.read(arguments.comparisons))
+        table_differences(inputs.table, Comparisons.read(arguments.comparisons))
         + clipping(inputs.table, arguments.training, inputs.measurements),
         inputs.measured,
     )

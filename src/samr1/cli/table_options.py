@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 from samr1.config.baselines import load_baselines
+from samr1.config.published import Table, load_published
 from samr1.report.tables.layout import Measured
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.page import Outputs, Setting
-from samr1.report.tables.published import Scale, Table, load_published_table
 
 
 @dataclass(frozen=True)
@@ -34,16 +33,15 @@ def table_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--published", type=Path, required=True, help="YAML of the paper's figures, with sources"
     )
-    parser.add_argument(
-        "--scale", choices=get_args(Scale), required=True, help="the scale that the runs are of"
-    )
+    parser.add_argument("--scale", required=True, help="the scale that the runs are of")
     parser.add_argument(
         "--checkpoint", choices=["last"], required=True, help="as the scale declares it"
     )
     parser.add_argument(
         "--runs",
         nargs="+",
-        help="the runs that there are; the cells of others stay empty (default: all that it names)",
+        required=True,
+        help="the runs that there are; the cells of others stay empty",
     )
     parser.add_argument(
         "--baselines", type=Path, help="YAML of other people's systems (default: none)"
@@ -57,14 +55,11 @@ def read_inputs(name: str, arguments: argparse.Namespace) -> TableInputs:
     """Read what the shared options name, for table `name`."""
     baselines = arguments.baselines
     return TableInputs(
-        table=load_published_table(arguments.published, name),
+        table=load_published(arguments.published).tables[name].only(arguments.runs),
         measurements=Measurements(arguments.metrics),
         setting=Setting(arguments.scale, arguments.checkpoint),
         outputs=Outputs(arguments.output_parquet, arguments.output_md),
-        measured=Measured(
-            runs=None if arguments.runs is None else tuple(arguments.runs),
-            baselines=load_baselines(baselines, arguments.scale) if baselines else {},
-        ),
+        measured=Measured(load_baselines(baselines, arguments.scale) if baselines else {}),
     )
 
 

@@ -12,8 +12,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from samr1.config.baselines import Baseline, check_baselines, load_baselines
 from samr1.config.data import Benchmark, DataConfig
 from samr1.config.errors import read_mapping, show
+from samr1.config.names import METHOD
+from samr1.config.published import Published, check_published, load_published
 from samr1.config.schema import (
     Frozen,
     NonNegative,
@@ -69,6 +72,8 @@ class Experiment:
     benchmarks: dict[str, Benchmark]
     checkpoint: str
     studies: Studies
+    published: Published  # without the runs that do not exist at this scale
+    baselines: dict[str, Baseline]  # those of this scale
 
     @property
     def image_size(self) -> int:
@@ -125,6 +130,12 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         for name, values in read_mapping(benchmarks_file).items()
     }
     _refuse_unknown_benchmarks(present, benchmarks, runs_file)
+    published_file, baselines_file = folder / "published.yaml", folder / "baselines.yaml"
+    published = load_published(published_file)
+    check_published(published_file, published, present, benchmarks)
+    baselines = load_baselines(baselines_file, scale)
+    check_baselines(baselines_file, baselines, present, benchmarks, published.methods)
+    tables = {name: table.only(present) for name, table in published.tables.items()}
     return Experiment(
         scale=scale,
         data=settings.data,
@@ -136,6 +147,8 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         benchmarks=benchmarks,
         checkpoint=settings.checkpoint,
         studies=load_studies(folder / "studies.yaml", scale, present),
+        published=published.model_copy(update={"tables": tables}),
+        baselines=baselines,
     )
 
 
@@ -165,7 +178,7 @@ def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:
 
     With one update the ratio is 1 in every token, and no bound can act.
     """
-    reference = runs.get("sam_r1")
+    reference = runs.get(METHOD)
     if reference is None:
         return
     bounds = (reference.train.clip_low, reference.train.clip_high)

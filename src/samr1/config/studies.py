@@ -13,15 +13,20 @@ from samr1.config.schema import Frozen, Name, NonNegative, RunConfig, parse_conf
 from samr1.core.errors import UserError
 
 
-class Study(Frozen):
+class Repeated(Frozen):
+    """What is repeated, with which seeds."""
+
+    seeds: dict[str, Annotated[tuple[NonNegative, ...], Field(min_length=1)]]
+    """By scale."""
+
+
+class Study(Repeated):
     """One study: its runs, and their seeds at each scale."""
 
     runs: Annotated[tuple[Name, ...], Field(min_length=1)]
     """Trained runs of runs.yaml, in the order of the tables."""
     baseline: Name
     """The one of them that the others are compared with."""
-    seeds: dict[str, Annotated[tuple[NonNegative, ...], Field(min_length=1)]]
-    """By scale."""
 
     @model_validator(mode="after")
     def _baseline_is_a_run(self) -> Study:
@@ -38,20 +43,12 @@ class Study(Frozen):
 class Studies(Frozen):
     """All studies."""
 
-    ablations: Study
-    """Tables 4 and 5 over several seeds."""
+    ablations: Repeated
+    """The runs of the tables that hold their runs against one of them."""
     sweep: Study
     """Numbers of training samples, one pass each."""
     long: Study
     """Trainings of more steps, with and without the KL term."""
-
-    def seeds(self, scale: str) -> dict[str, tuple[int, ...]]:
-        """The seeds of every run at `scale`, those of all its studies together."""
-        found: dict[str, set[int]] = {}
-        for study in (self.ablations, self.sweep, self.long):
-            for run in study.runs:
-                found.setdefault(run, set()).update(study.seeds[scale])
-        return {run: tuple(sorted(seeds)) for run, seeds in found.items()}
 
 
 def load_studies(path: Path, scale: str, runs: Mapping[str, RunConfig]) -> Studies:
@@ -61,12 +58,12 @@ def load_studies(path: Path, scale: str, runs: Mapping[str, RunConfig]) -> Studi
     """
     studies = parse_config(read_mapping(path), Studies, str(path))
     for name in Studies.model_fields:
-        study: Study = getattr(studies, name)
+        study: Repeated = getattr(studies, name)
         if scale not in study.seeds:
             raise UserError(
                 f"{path}: {name}.seeds: has none for scale {scale}; add a list of them."
             )
-        for run in study.runs:
+        for run in study.runs if isinstance(study, Study) else ():
             if run not in runs or not runs[run].trained:
                 raise UserError(
                     f"{path}: {name}.runs: {run} is no trained run of scale {scale}; add it to "

@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from samr1.config.names import BASE
+from samr1.config.published import Column, Table
 from samr1.report.figures.style import WIDTH, Outputs, Theme, add_legend, write_figure
-from samr1.report.tables.layout import BASE
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.published import Column, Table
 
 _COLUMNS = 2
 
@@ -43,8 +43,7 @@ def measure_bars(table: Table, column: Column, measurements: Measurements) -> li
     Figures are of the table's first protocol, and their intervals the table's: over images, and
     over seeds where there are several. Raises UserError where a run has no such figure.
     """
-    names = {BASE: "Base, no training"}
-    names |= {row.run: row.measured_as or row.method for row in table.rows if row.run}
+    names = {BASE: "Base, no training"} | table.labels
     key = (column.benchmark, table.protocols[0], column.metric or "")
     bars = []
     for run, name in names.items():

@@ -18,7 +18,6 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.style import context
 
 from samr1.core.files import atomic_file
-from samr1.report.tables.published import Scale
 
 WIDTH = 7.0  # inches: the text of a page, both columns
 _DPI = 200
@@ -68,7 +67,7 @@ class Outputs:
     pdf: Path
     png: Path
     png_dark: Path
-    scale: Scale
+    scale: str
 
 
 def write_figure(

@@ -7,18 +7,21 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from samr1.config.jobs import find_study_seeds
 from samr1.config.merge import Experiment
+from samr1.config.names import BASE, METHOD
+from samr1.config.published import Table
 from samr1.config.studies import Study
 from samr1.core.errors import UserError
 from samr1.core.files import atomic_file, write_table
 from samr1.core.schemas import COMPARISONS
 from samr1.report.studies.study_data import StudyData
 from samr1.report.studies.study_pages import Trained, curves_table, measured_rows, read_curves
-from samr1.report.tables.claims import judge_claims, list_claims, pairs_of_claims
+from samr1.report.tables.claims import judge_claims, list_claims
 from samr1.report.tables.clipping import clipping
 from samr1.report.tables.collect import read_page
-from samr1.report.tables.differences import METHOD, Comparisons, list_differences, method_pairs
-from samr1.report.tables.layout import BASE, TABLE, Measured, Record, table_benchmarks
+from samr1.report.tables.differences import Comparisons, list_differences, table_pairs
+from samr1.report.tables.layout import TABLE, Measured, Record
 from samr1.report.tables.markdown import aligned_table, link_to
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.page import (
@@ -30,22 +33,17 @@ from samr1.report.tables.page import (
     publish_table,
     seeds_note,
 )
-from samr1.report.tables.published import Published, Table
 from samr1.train.batches import count_steps
 
-ABLATIONS = ("table_4", "table_5")
 
-
-def find_study_data(folder: Path, experiment: Experiment, published: Published) -> StudyData:
+def find_study_data(folder: Path, experiment: Experiment) -> StudyData:
     """The data of the studies in `folder`, on the benchmarks of Tables 4 and 5."""
-    benchmarks = [one for name in ABLATIONS for one in table_benchmarks(published.tables[name])]
-    asked = experiment.studies.seeds(experiment.scale)
-    return StudyData(folder, tuple(dict.fromkeys(benchmarks)), asked, experiment.seeds[0])
+    tables = experiment.published.ablations.values()
+    benchmarks = tuple(dict.fromkeys(one for table in tables for one in table.benchmarks))
+    return StudyData(folder, benchmarks, find_study_seeds(experiment), experiment.seeds[0])
 
 
-def write_studies(
-    data: StudyData, experiment: Experiment, published: Published, setting: Setting, output: Path
-) -> None:
+def write_studies(data: StudyData, experiment: Experiment, setting: Setting, output: Path) -> None:
     """Write the studies' tables, comparisons and page to the folder `output`.
 
     The page shows the pictures that `samr1.report.studies.figures` draws there. What is not there
@@ -57,13 +55,14 @@ def write_studies(
             "begin; predict and score it first (it needs no training)."
         )
     studies = experiment.studies
-    compared = _compare(data, experiment, published)
+    compared = _compare(data, experiment)
     comparisons = Comparisons(compared.to_pylist())
     write_table(output / "comparisons.parquet", compared)
     pages = [
-        _write_ablation(name, data, comparisons, published, setting, output) for name in ABLATIONS
+        _write_ablation(name, table, data, comparisons, setting, output)
+        for name, table in experiment.published.ablations.items()
     ]
-    columns = published.tables["table_4"]
+    columns = next(iter(experiment.published.ablations.values()))
     sweep = _measure(studies.sweep, data, comparisons, experiment, columns)
     pages.append(_write_page("sweep", "Training samples, one pass each", sweep, setting, output))
     curves = read_curves(studies.long.runs, data)
@@ -79,35 +78,37 @@ def write_studies(
     pages.append(
         _write_page("long", "Three times the steps, with and without KL", long, setting, output)
     )
-    verdicts = judge_claims(list(columns.columns.values()), comparisons, curves)
+    verdicts = judge_claims(
+        experiment.published.claims, list(columns.columns.values()), comparisons, curves
+    )
     pictures = ["![Tables 4 and 5, a dot a seed](ablations.png)"]
     if curves.num_rows:
         pictures.append("![Three times the steps, a thin line a seed](long.png)")
     _write_readme(data, pages, [list_claims(verdicts), *pictures], setting, output)
 
 
-def _compare(data: StudyData, experiment: Experiment, published: Published) -> pa.Table:
-    studies = experiment.studies
-    ablations = [method_pairs(published.tables[name]) for name in ABLATIONS]
+def _compare(data: StudyData, experiment: Experiment) -> pa.Table:
+    studies, published = experiment.studies, experiment.published
+    ablations = [table_pairs(table) for table in published.ablations.values()]
     pairs = [(run, baseline) for table in ablations for _, run, baseline in table]
     pairs += [pair for study in (studies.sweep, studies.long) for pair in study.pairs]
-    pairs += pairs_of_claims()
+    pairs += published.claims.pairs
     stage = experiment.runs[METHOD].score_stage()
     return pa.concat_tables([COMPARISONS.empty_table(), *data.compare(pairs, stage)])
 
 
 def _write_ablation(
     name: str,
+    table: Table,
     data: StudyData,
     comparisons: Comparisons,
-    published: Published,
     setting: Setting,
     output: Path,
 ) -> Path:
-    table = ablation_there(published.tables[name], data)
-    runs = [row.run for row in table.rows if row.run]
-    addition = list_differences(table.columns.values(), method_pairs(table), comparisons)
-    if name == "table_5" and runs:
+    table = ablation_there(table, data)
+    runs = list(table.labels)
+    addition = list_differences(table.columns.values(), table_pairs(table), comparisons)
+    if table.clipping and runs:
         files = [data.training(run, seed) for run in runs for seed in data.seeds(run)]
         addition += clipping(table, files, Measurements(data.metrics([BASE, *runs])))
     outputs = Outputs(output / f"{name}.parquet", output / f"{name}.md")
@@ -118,11 +119,7 @@ def _write_ablation(
 
 def ablation_there(table: Table, data: StudyData) -> Table:
     """The table without the runs of which no seed is there; what is published of them stays."""
-    rows = [
-        row if data.seeds(row.run or "") else row.model_copy(update={"run": None})
-        for row in table.rows
-    ]
-    return table.model_copy(update={"rows": tuple(rows)})
+    return table.only([run for run in table.labels if data.seeds(run)])
 
 
 def _measure(

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from samr1.config.published import Column
 from samr1.core.files import read_table
 from samr1.report.studies.study_data import StudyData
 from samr1.report.tables.layout import BENCHMARK_LABELS, Record, measured_fields
 from samr1.report.tables.markdown import EMPTY, aligned_table, measured_cell
 from samr1.report.tables.measured import Estimate, Measurements
 from samr1.report.tables.page import Addition
-from samr1.report.tables.published import Column
 
 _PROTOCOL = "seg_zero"
 _SPANS = 12  # rows of the curves' table

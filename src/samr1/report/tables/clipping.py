@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from samr1.config.published import Table
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
-from samr1.report.tables.layout import Record, table_benchmarks
+from samr1.report.tables.layout import Record
 from samr1.report.tables.markdown import aligned_table
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.page import Addition
-from samr1.report.tables.published import Table
 
 _BOUNDS = ("clip_fraction_low", "clip_fraction_high")
 _NAMES = ("run", "seed")  # columns that say whose a file is; not compared
@@ -59,7 +59,7 @@ def clipping(table: Table, files: Sequence[Path], measurements: Measurements) ->
 
     Raises UserError where a run of the table has no training metrics.
     """
-    runs = [row.run for row in table.rows if row.run]
+    runs = list(table.labels)
     trainings = [training for training in read_training(files) if training.run in runs]
     rows: list[list[str]] = []
     records: list[Record] = []
@@ -136,7 +136,7 @@ def _scores_by_run(
 ) -> dict[str, Scores]:
     keys = [
         (benchmark, protocol, metric)
-        for benchmark in table_benchmarks(table)
+        for benchmark in table.benchmarks
         for protocol in table.protocols
         for metric in ("giou", "ciou", "unparseable")
     ]

@@ -11,16 +11,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from samr1.config.published import Column, Table
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.core.schemas import COMPARISONS
 from samr1.report.tables.layout import Record
 from samr1.report.tables.markdown import EMPTY, aligned_table, interval, percent
 from samr1.report.tables.page import Addition
-from samr1.report.tables.published import Column, Table
 
 LEVEL = 0.05
-METHOD = "sam_r1"
 _PROTOCOL = "seg_zero"
 _UP, _DOWN = "▲", "▼"
 
@@ -56,15 +55,17 @@ def correct(rows: Sequence[Row]) -> list[float]:
     return corrected
 
 
-def method_pairs(table: Table) -> list[tuple[str, str, str]]:
-    """(name, run, `sam_r1`) of each other run of `table`."""
-    rows = {row.measured_as or row.method: row.run for row in table.rows}
-    return [(name, run, METHOD) for name, run in rows.items() if run and run != METHOD]
+def table_pairs(table: Table) -> list[tuple[str, str, str]]:
+    """(name, run, baseline) of each run that `table` holds against its baseline."""
+    baseline = table.compared_with
+    if baseline is None:
+        return []
+    return [(name, run, baseline) for run, name in table.labels.items() if run != baseline]
 
 
-def differences_from_method(table: Table, comparisons: Comparisons) -> Addition:
-    """Each run of `table` against `sam_r1`; raises UserError where one is not compared."""
-    pairs = method_pairs(table)
+def table_differences(table: Table, comparisons: Comparisons) -> Addition:
+    """Each run of `table` against its baseline; raises UserError where one is not compared."""
+    pairs = table_pairs(table)
     for _, run, baseline in pairs:
         for column in table.columns.values():
             if comparisons.find(run, baseline, column) is None:

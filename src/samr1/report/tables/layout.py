@@ -14,10 +14,9 @@ from typing import Any
 import pyarrow as pa
 
 from samr1.config.baselines import Baseline
+from samr1.config.names import BASE
+from samr1.config.published import Table
 from samr1.report.tables.measured import Estimate, Measurements
-from samr1.report.tables.published import Scale, Table
-
-BASE = "base"
 
 BENCHMARK_LABELS = {
     "reasonseg_val": "ReasonSeg val",
@@ -77,33 +76,24 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Measured:
-    """What there is to show besides the base policy.
+    """Other people's systems, by name."""
 
-    `runs` are those that the configuration has; None is every one that a row names. `baselines` are
-    other people's systems, by name.
-    """
-
-    runs: tuple[str, ...] | None = None
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
-
-    def run_of(self, name: str | None) -> str | None:
-        """`name` where there is such a run."""
-        return name if self.runs is None or name in self.runs else None
 
 
 def arrange_lines(
-    table: Table, scale: Scale, measurements: Measurements, measured: Measured
+    table: Table, scale: str, measurements: Measurements, measured: Measured
 ) -> list[TableRow]:
     """The table's rows in order: the paper's, the base policy, runs of another scale, others'."""
     at_paper = scale == "paper"
 
     def is_scored(run: str) -> bool:
-        return any(measurements.has(run, benchmark) for benchmark in table_benchmarks(table))
+        return any(measurements.has(run, benchmark) for benchmark in table.benchmarks)
 
     scored = {name: one for name, one in measured.baselines.items() if is_scored(name)}
     lines: list[TableRow] = []
     for row in table.rows:
-        run = measured.run_of(row.run) if at_paper and scale in row.scales else None
+        run = row.run if at_paper else None
         beside = next((name for name, one in scored.items() if row.method in one.method), None)
         if at_paper and run is None and beside is not None:
             name = label_baseline(row.method, scored.pop(beside))
@@ -116,12 +106,12 @@ def arrange_lines(
         lines += [
             TableRow(f"{row.measured_as or row.method}, micro policy", {}, None, row.run)
             for row in table.rows
-            if row.run and scale in row.scales
+            if row.run
         ]
     lines += [
         TableRow(row.name, {}, None, row.run, partial=True)
         for row in table.extra
-        if scale in row.scales and is_scored(row.run)
+        if is_scored(row.run)
     ]
     return lines + [
         TableRow(label_baseline(baseline.label, baseline), {}, None, name, partial=True)
@@ -132,11 +122,6 @@ def arrange_lines(
 def label_baseline(name: str, baseline: Baseline) -> str:
     """The name of a baseline's row, which says where they are not our own predictions."""
     return f"{name} (measured from files)" if baseline.predictions else name
-
-
-def table_benchmarks(table: Table) -> list[str]:
-    """The benchmarks of the table's columns, each once, in their order."""
-    return list(dict.fromkeys(column.benchmark for column in table.columns.values()))
 
 
 def line_records(
@@ -178,7 +163,7 @@ def _unparseable_records(
 ) -> list[Record]:
     figures = {
         benchmark: line.figure(measurements, benchmark, protocol, "unparseable")
-        for benchmark in table_benchmarks(table)
+        for benchmark in table.benchmarks
     }
     return [
         {

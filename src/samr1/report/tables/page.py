@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from samr1.config.names import BASE
+from samr1.config.published import Table
 from samr1.core.files import atomic_file, write_table
 from samr1.report.tables.layout import (
-    BASE,
     BENCHMARK_LABELS,
     TABLE,
     Measured,
@@ -18,11 +19,9 @@ from samr1.report.tables.layout import (
     TableRow,
     arrange_lines,
     line_records,
-    table_benchmarks,
 )
 from samr1.report.tables.markdown import EMPTY, aligned_table, link_to, measured_cell, percent
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.published import Scale, Table
 
 _PROTOCOLS = {
     "seg_zero": "`seg_zero` (the paper's own: an answer that cannot be parsed counts as an empty "
@@ -48,7 +47,7 @@ class Outputs:
 class Setting:
     """What the measured figures are of: the scale, and which checkpoint of each training."""
 
-    scale: Scale
+    scale: str
     checkpoint: str  # as the scale file declares it
 
 
@@ -68,7 +67,7 @@ class Addition:
         )
 
 
-def micro_note(scale: Scale) -> str:
+def micro_note(scale: str) -> str:
     """The first line of a page whose measured figures are not of the paper's scale."""
     return (
         f"> **Micro world** (scale `{scale}`): measured figures are of the micro world and not "
@@ -130,7 +129,7 @@ def _blocks(
     table: Table, lines: Sequence[TableRow], measurements: Measurements, outputs: Outputs
 ) -> list[str]:
     main, *others = table.protocols
-    order = " / ".join(BENCHMARK_LABELS[name] for name in table_benchmarks(table))
+    order = " / ".join(BENCHMARK_LABELS[name] for name in table.benchmarks)
     several = _several(table, lines, measurements)
     blocks = [
         _main_table(table, lines, measurements),
@@ -195,7 +194,7 @@ def _measured_cells(
     ]
     failed = [
         line.figure(measurements, benchmark, protocol, "unparseable")
-        for benchmark in table_benchmarks(table)
+        for benchmark in table.benchmarks
     ]
     unparseable = " / ".join(percent(figure.value if figure else None) for figure in failed)
     counts = " / ".join(str(figure.n) if figure else EMPTY for figure in failed)
@@ -210,6 +209,6 @@ def _several(table: Table, lines: Sequence[TableRow], measurements: Measurements
 def _seeds(line: TableRow, table: Table, measurements: Measurements) -> tuple[int, ...]:
     failed = (
         line.figure(measurements, benchmark, table.protocols[0], "unparseable")
-        for benchmark in table_benchmarks(table)
+        for benchmark in table.benchmarks
     )
     return next((figure.seeds for figure in failed if figure), ())
