@@ -160,5 +160,4 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"\d+",
     benchmark=get_names(EXPERIMENT.benchmarks),
-    curves=get_names(CURVES),
     samples=get_names(["pool", *EXPERIMENT.benchmarks]) + r"|training_\d+",

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from samr1.config.names import BASE
 from samr1.config.published import Column, Table
-from samr1.report.figures.style import WIDTH, Outputs, Theme, add_legend, write_figure
+from samr1.report.figures.style import GROUND, INK, LINES, WIDTH, add_legend
 from samr1.report.tables.measured import Measurements
 
 _COLUMNS = 2
@@ -64,9 +64,7 @@ def measure_bars(table: Table, column: Column, measurements: Measurements) -> li
     return bars
 
 
-def draw_ablations(
-    tables: Mapping[str, Table], measurements: Measurements, outputs: Outputs
-) -> None:
+def draw_ablations(tables: Mapping[str, Table], measurements: Measurements) -> Figure:
     """Draw `tables` (title -> table) below each other, a panel a measured column.
 
     Raises UserError where a run has no figure.
@@ -79,37 +77,35 @@ def draw_ablations(
     ]
     rows = -(-len(panels) // _COLUMNS)
     farthest = max(bar.farthest for _, bars in panels for bar in bars)
-
-    def draw(figure: Figure, theme: Theme) -> None:
-        axes = figure.subplots(rows, _COLUMNS, squeeze=False, sharey="row", sharex=True)
-        for axis, (title, bars) in zip(axes.flat, panels, strict=True):
-            _draw_bars(axis, bars, theme)
-            axis.set_title(title)
-            axis.set_xlim(0, 1.03 * farthest)
-        add_legend(figure, axes[-1, -1])
-
-    write_figure(outputs, (WIDTH, 0.4 + 1.35 * rows), draw)
+    figure = Figure(figsize=(WIDTH, 0.4 + 1.35 * rows))
+    axes = figure.subplots(rows, _COLUMNS, squeeze=False, sharey="row", sharex=True)
+    for axis, (title, bars) in zip(axes.flat, panels, strict=True):
+        _draw_bars(axis, bars)
+        axis.set_title(title)
+        axis.set_xlim(0, 1.03 * farthest)
+    add_legend(figure, axes[-1, -1])
+    return figure
 
 
-def _draw_bars(axis: Axes, bars: Sequence[Bar], theme: Theme) -> None:
+def _draw_bars(axis: Axes, bars: Sequence[Bar]) -> None:
     """Horizontal bars from 0; the base policy's is hatched, and a line leads down from its end."""
     places = range(len(bars))
     drawn = axis.barh(
         places,
         [bar.value for bar in bars],
         height=0.72,
-        color=[theme.ground, *[theme.lines[0]] * (len(bars) - 1)],
-        edgecolor=theme.lines[0],
+        color=[GROUND, *[LINES[0]] * (len(bars) - 1)],
+        edgecolor=LINES[0],
         alpha=0.7,
     )
     drawn[0].set_hatch("/////")
-    axis.axvline(bars[0].value, color=theme.ink, linewidth=0.6, linestyle=(0, (3, 2)))
+    axis.axvline(bars[0].value, color=INK, linewidth=0.6, linestyle=(0, (3, 2)))
     axis.errorbar(
         [bar.value for bar in bars],
         places,
         xerr=[[bar.below for bar in bars], [bar.above for bar in bars]],
         label="95 % interval",
-        color=theme.ink,
+        color=INK,
         linestyle="none",
         linewidth=1,
         capsize=2,
@@ -126,15 +122,15 @@ def _draw_bars(axis: Axes, bars: Sequence[Bar], theme: Theme) -> None:
             [height for _, height in seeds],
             s=9,
             label="a seed",
-            color=theme.lines[1],
-            edgecolors=theme.ground,
+            color=LINES[1],
+            edgecolors=GROUND,
             linewidths=0.4,
             zorder=3,
         )
     for place, bar in enumerate(bars):
         label = axis.text(0, place, f" {bar.value:.1f} ", va="center", fontsize=7)
         if place == 0:
-            label.set_bbox({"facecolor": theme.ground, "edgecolor": "none", "pad": 0.5})
+            label.set_bbox({"facecolor": GROUND, "edgecolor": "none", "pad": 0.5})
     axis.set_yticks(places, [bar.name for bar in bars])
     axis.set_ylim(len(bars) - 0.4, -0.6)
     axis.grid(visible=False, axis="y")

@@ -14,8 +14,8 @@ import pyarrow as pa
 from samr1.core.errors import UserError
 from samr1.data.masks import decode_mask
 from samr1.evaluation.answers import answers_in_order, read_box
+from samr1.evaluation.bootstrap import Floats
 
-Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 

@@ -10,7 +10,7 @@ from samr1.config.merge import Experiment
 from samr1.config.names import BASE
 from samr1.report.figures.ablations import draw_ablations
 from samr1.report.figures.curves import PANELS, Runs, plot_runs, read_runs
-from samr1.report.figures.style import WIDTH, Outputs, Theme, add_legend, write_figure
+from samr1.report.figures.style import WIDTH, add_legend, write_figure
 from samr1.report.studies.studies import ablation_there
 from samr1.report.studies.study_data import StudyData
 from samr1.report.studies.study_pages import CURVES
@@ -28,28 +28,22 @@ def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     }
     runs = [run for table in tables.values() for run in table.labels]
     measurements = Measurements(data.metrics([BASE, *runs]))
-    draw_ablations(tables, measurements, _outputs("ablations", output, experiment.scale))
+    drawn_at = experiment.scale if experiment.data.world else None
+    write_figure([output / "ablations.png"], drawn_at, lambda: draw_ablations(tables, measurements))
     long = [
         data.training(run, seed) for run in experiment.studies.long.runs for seed in data.seeds(run)
     ]
     if long:
-        _draw_long(read_runs(long), _outputs("long", output, experiment.scale))
+        write_figure([output / "long.png"], drawn_at, lambda: _draw_long(read_runs(long)))
 
 
-def _outputs(name: str, output: Path, scale: str) -> Outputs:
-    pdf, png, dark = (output / f"{name}{end}" for end in (".pdf", ".png", "_dark.png"))
-    return Outputs(pdf, png, dark, scale)
-
-
-def _draw_long(runs: Runs, outputs: Outputs) -> None:
+def _draw_long(runs: Runs) -> Figure:
     """Reward, IoU and KL over steps: a seed a thin line, their mean a thick one."""
-
-    def draw(figure: Figure, theme: Theme) -> None:
-        axes = figure.subplots(1, len(CURVES))
-        for axis, column in zip(axes, CURVES, strict=True):
-            plot_runs(axis, runs, column, theme)
-            axis.set_title(PANELS[column])
-            axis.set_xlabel("Step")
-        add_legend(figure, axes[0])
-
-    write_figure(outputs, (WIDTH, 2.4), draw)
+    figure = Figure(figsize=(WIDTH, 2.4))
+    axes = figure.subplots(1, len(CURVES))
+    for axis, column in zip(axes, CURVES, strict=True):
+        plot_runs(axis, runs, column)
+        axis.set_title(PANELS[column])
+        axis.set_xlabel("Step")
+    add_legend(figure, axes[0])
+    return figure
