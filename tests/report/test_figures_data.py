@@ -13,15 +13,14 @@ from samr1.config.published import load_published
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
 from samr1.evaluation.bootstrap import interval_over_seeds
-from samr1.evaluation.score import sample_ious
 from samr1.method.rewards import tiered_iou_reward
 from samr1.method.rewards.segmentation import TIERS
 from samr1.report.figures.ablations import measure_bars
-from samr1.report.figures.answers import count_bins, mean_shares, read_answers
 from samr1.report.figures.curves import mean_curve, read_runs, seed_curve
-from samr1.report.figures.histograms import EDGES
+from samr1.report.figures.histograms import EDGES, count_bins, mean_shares
 from samr1.report.figures.lengths import answer_lengths, length_edges
 from samr1.report.figures.points import locate_points
+from samr1.report.predictions import read_answers, read_pairs
 from samr1.report.tables.measured import Measurements
 
 
@@ -102,11 +101,6 @@ def test_bins_are_the_tiers_of_the_reward() -> None:
     assert mean_shares([ious, np.ones(3)], edges).tolist() == pytest.approx([0.15, 0.1, 0.1, 0.65])
 
 
-def test_an_answers_iou_is_0_where_it_could_not_be_read() -> None:
-    answers = [answer((10, 10, 30, 20)), answer((10, 10, 20, 20)), answer(None)]
-    assert sample_ious(samples(3), predictions(answers), "seg_zero").tolist() == [1.0, 0.5, 0.0]
-
-
 def test_lengths_of_answers_and_the_bins_that_hold_them() -> None:
     lengths = answer_lengths(predictions([answer((0, 0, 9, 9)), answer(None, think=None)]))
     assert lengths["response_length"].tolist() == [9, 9]
@@ -128,14 +122,15 @@ def test_answers_are_found_by_run_seed_and_benchmark(tmp_path: Path) -> None:
     tables = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     for count, table in enumerate(tables, start=1):
         write_table(table, samples(count))
-    first, second = read_answers(tables, files)
+    first, second = read_pairs(tables, files)
     assert (first.benchmark, second.benchmark) == ("a", "b")
     assert {run: len(seeds) for run, seeds in second.runs.items()} == {"base": 1, "it": 2}
     assert all(len(table) == 2 for seeds in second.runs.values() for table in seeds)
-    with pytest.raises(UserError, match=r"b.parquet: no predictions of run 'it'"):
-        read_answers(tables, files[:3])
-    with pytest.raises(UserError, match=r"a.parquet: 1 runs among the predictions"):
-        read_answers(tables, files[:2])
+    assert [list(one.runs) for one in read_answers(tables, files[:3])] == [["base", "it"], ["base"]]
+    with pytest.raises(UserError, match="b: there are predictions of base; give two runs' answers"):
+        read_pairs(tables, files[:3])
+    with pytest.raises(UserError, match=r"b.parquet: no predictions on it"):
+        read_answers(tables, files[:1])
 
 
 def test_bars_are_the_tables_figures_with_every_seed(tmp_path: Path) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pytest
 
 from samr1.core import schemas
 from samr1.core.files import write_table
@@ -29,16 +27,17 @@ def write_training(folder: Path, run: str, seed: int, **columns: Sequence[float 
     return path
 
 
-def samples(count: int) -> pa.Table:
-    """Samples `s0`, `s1`, ... whose object is at OBJECT."""
+def _fill(box: Sequence[float]) -> dict[str, Any]:
     mask = np.zeros(SIZE[::-1], bool)
-    mask[OBJECT[1] : OBJECT[3], OBJECT[0] : OBJECT[2]] = True
-    row = dict.fromkeys(schemas.SAMPLES.names) | {
-        "width": SIZE[0],
-        "height": SIZE[1],
-        "box": [float(side) for side in OBJECT],
-        "mask": encode_mask(mask),
-    }
+    x1, y1, x2, y2 = (int(side) for side in box)
+    mask[y1:y2, x1:x2] = True
+    return {"box": [float(side) for side in box], "mask": encode_mask(mask)}
+
+
+def samples(count: int) -> pa.Table:
+    """Samples `s0`, `s1`, ... on the image `image.png`, whose object is at OBJECT."""
+    row = dict.fromkeys(schemas.SAMPLES.names) | _fill(OBJECT)
+    row |= {"width": SIZE[0], "height": SIZE[1], "image_path": "image.png", "query": "it"}
     rows = [row | {"sample_id": f"s{i}", "image_id": f"{i}"} for i in range(count)]
     return pa.Table.from_pylist(rows, schemas.SAMPLES)
 
@@ -49,11 +48,8 @@ def answer(
     """An answer whose mask fills its box; None as a box is an answer that could not be read."""
     row: dict[str, Any] = dict.fromkeys(schemas.PREDICTIONS.names)
     if box is not None:
-        mask = np.zeros(SIZE[::-1], bool)
-        x1, y1, x2, y2 = (int(side) for side in box)
-        mask[y1:y2, x1:x2] = True
         named = [dict(zip(("x", "y", "value"), point, strict=True)) for point in points]
-        row |= {"box": list(box), "points": named, "mask": encode_mask(mask), "think": "a b c"}
+        row |= {**_fill(box), "points": named, "think": "a b c"}
     return row | {"response_tokens": 9} | more
 
 
@@ -61,16 +57,3 @@ def predictions(answers: Sequence[dict[str, Any]]) -> pa.Table:
     """The answers to `s0`, `s1`, ... in this order."""
     rows = [row | {"sample_id": f"s{i}"} for i, row in enumerate(answers)]
     return pa.Table.from_pylist(rows, schemas.PREDICTIONS)
-
-
-def draw(module: Any, folder: Path, *arguments: object) -> list[Path]:
-    """Run a figure's command; its PDF, its PNG and its dark PNG."""
-    name = module.__name__.rpartition(".")[2]
-    outputs = [folder / f"{name}.pdf", folder / f"{name}.png", folder / f"{name}_dark.png"]
-    options = ("--output-pdf", "--output-png", "--output-png-dark")
-    where = ["--scale", "smoke"]
-    where += [text for pair in zip(options, map(str, outputs), strict=True) for text in pair]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [name, *map(str, arguments), *where])
-        module.main()
-    return outputs
