@@ -128,14 +128,14 @@ def test_answers_are_found_by_run_seed_and_benchmark(tmp_path: Path) -> None:
     tables = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     for count, table in enumerate(tables, start=1):
         write_table(table, samples(count))
-    first, second = read_answers(tables, files)
-    assert (first.benchmark, second.benchmark) == ("a", "b")
+    first, second = read_answers(tables, files, ["A", "B"])
+    assert (first.title, second.title) == ("A", "B")
     assert {run: len(seeds) for run, seeds in second.runs.items()} == {"base": 1, "it": 2}
     assert all(len(table) == 2 for seeds in second.runs.values() for table in seeds)
     with pytest.raises(UserError, match=r"b.parquet: no predictions of run 'it'"):
-        read_answers(tables, files[:3])
+        read_answers(tables, files[:3], ["A", "B"])
     with pytest.raises(UserError, match=r"a.parquet: 1 runs among the predictions"):
-        read_answers(tables, files[:2])
+        read_answers(tables, files[:2], ["A", "B"])
 
 
 def test_bars_are_the_tables_figures_with_every_seed(tmp_path: Path) -> None:

@@ -4,6 +4,15 @@ def get_curves(wildcards):
     return get_trainings(CURVES[wildcards.curves])
 
 
+# What is of the drawn world says so in every figure.
+DRAWN_AT = f"--drawn-at {EXPERIMENT.scale}" if EXPERIMENT.drawn else ""
+
+
+def get_titles(benchmarks):
+    """The benchmarks' names as readers know them."""
+    return [EXPERIMENT.labels[name] for name in benchmarks]
+
+
 def get_shown(figure, runs):
     """The answers of `runs` that a figure shows, at all their seeds."""
     return get_scores("predictions", runs, figure.benchmarks)

@@ -51,11 +51,11 @@ rule figure_4:
     conda:
         ENVIRONMENT
     params:
-        scale=WORKFLOW.scale,
+        drawn=DRAWN_AT,
     shell:
         "python -m samr1.cli.figure_4 --training {input.training} --samples {input.samples} "
         "--any {input.any} --inside {input.inside} "
-        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
+        "{params.drawn} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
@@ -78,20 +78,22 @@ rule draw_curves:
     conda:
         ENVIRONMENT
     params:
-        scale=WORKFLOW.scale,
+        drawn=DRAWN_AT,
     shell:
         "python -m samr1.cli.draw_curves --training {input.training} "
-        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
+        "{params.drawn} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
 rule draw_ablations:
     input:
-        published=PUBLISHED,
+        tables=expand(
+            f"{OUT}/config/table/{{table}}.yaml", table=EXPERIMENT.published.ablations
+        ),
         metrics=[
             path
             for name in EXPERIMENT.published.ablations
-            for path in get_table_metrics(name)
+            for path in get_shown_metrics(name)
         ],
         code=get_code("report/figures", "figure_options", "draw_ablations"),
     output:
@@ -109,12 +111,11 @@ rule draw_ablations:
     conda:
         ENVIRONMENT
     params:
-        scale=WORKFLOW.scale,
-        runs=TABLE_RUNS,
+        drawn=DRAWN_AT,
     shell:
         "python -m samr1.cli.draw_ablations --metrics {input.metrics} "
-        "--published {input.published} {params.runs} "
-        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
+        "--tables {input.tables} "
+        "{params.drawn} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
@@ -145,11 +146,12 @@ rule draw_histograms:
     conda:
         ENVIRONMENT
     params:
-        scale=WORKFLOW.scale,
+        drawn=DRAWN_AT,
+        titles=get_titles(SHOWN.histograms.benchmarks),
     shell:
         "python -m samr1.cli.draw_histograms --samples {input.samples} "
-        "--predictions {input.predictions} "
-        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
+        "--titles {params.titles:q} --predictions {input.predictions} "
+        "{params.drawn} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
@@ -174,11 +176,13 @@ rule draw_lengths:
     conda:
         ENVIRONMENT
     params:
-        scale=WORKFLOW.scale,
+        drawn=DRAWN_AT,
+        titles=get_titles(SHOWN.lengths.benchmarks),
     shell:
         "python -m samr1.cli.draw_lengths --training {input.training} "
-        "--samples {input.samples} --predictions {input.predictions} "
-        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
+        "--samples {input.samples} --titles {params.titles:q} "
+        "--predictions {input.predictions} "
+        "{params.drawn} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 

@@ -62,12 +62,15 @@ DARK = Theme(
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a figure goes: for print, and for a light and a dark screen; and what it is of."""
+    """Where a figure goes: for print, and for a light and a dark screen; and what it is of.
+
+    `drawn_at` is the scale that drew the world whose figures it shows; None is public data.
+    """
 
     pdf: Path
     png: Path
     png_dark: Path
-    scale: str
+    drawn_at: str | None
 
 
 def write_figure(
@@ -75,9 +78,9 @@ def write_figure(
 ) -> None:
     """Draw a figure of `size` (inches) in both themes; the same figure is the same bytes.
 
-    What is not of the paper's scale says so at its head.
+    What is of the drawn world says so at its head.
     """
-    note = "" if outputs.scale == "paper" else _NOTE.format(scale=outputs.scale)
+    note = _NOTE.format(scale=outputs.drawn_at) if outputs.drawn_at else ""
     head = _NOTE_HEIGHT / size[1] if note else 0.0
     for theme, paths in ((LIGHT, (outputs.pdf, outputs.png)), (DARK, (outputs.png_dark,))):
         with context(_settings(theme), after_reset=True):  # whatever a user's own file says

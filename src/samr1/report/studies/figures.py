@@ -28,17 +28,17 @@ def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     }
     runs = [run for table in tables.values() for run in table.labels]
     measurements = Measurements(data.metrics([BASE, *runs]))
-    draw_ablations(tables, measurements, _outputs("ablations", output, experiment.scale))
+    draw_ablations(tables, measurements, _outputs("ablations", output, experiment))
     long = [
         data.training(run, seed) for run in experiment.studies.long.runs for seed in data.seeds(run)
     ]
     if long:
-        _draw_long(read_runs(long), _outputs("long", output, experiment.scale))
+        _draw_long(read_runs(long), _outputs("long", output, experiment))
 
 
-def _outputs(name: str, output: Path, scale: str) -> Outputs:
+def _outputs(name: str, output: Path, experiment: Experiment) -> Outputs:
     pdf, png, dark = (output / f"{name}{end}" for end in (".pdf", ".png", "_dark.png"))
-    return Outputs(pdf, png, dark, scale)
+    return Outputs(pdf, png, dark, experiment.scale if experiment.drawn else None)
 
 
 def _draw_long(runs: Runs, outputs: Outputs) -> None:
