@@ -50,7 +50,7 @@ def inputs(tmp_path: Path) -> dict[str, list[object]]:
     table = tmp_path / "b.parquet"
     write_table(table, samples(3))
     Image.new("RGB", SIZE, (90, 90, 90)).save(tmp_path / "image.png")
-    answers: list[object] = ["--samples", table, "--predictions"]
+    answers: list[object] = ["--samples", table, "--titles", "B", "--predictions"]
     for run, right in (("any", 30), ("inside", 20)):
         read = answer((10, 10, right, 20), [(15, 15, 1), (55, 35, 0)])
         path = tmp_path / run / "seed_0/b.parquet"

@@ -122,15 +122,18 @@ def test_answers_are_found_by_run_seed_and_benchmark(tmp_path: Path) -> None:
     tables = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     for count, table in enumerate(tables, start=1):
         write_table(table, samples(count))
-    first, second = read_pairs(tables, files)
-    assert (first.benchmark, second.benchmark) == ("a", "b")
+    first, second = read_pairs(tables, files, "AB")
+    assert (first.title, second.title) == ("A", "B")
     assert {run: len(seeds) for run, seeds in second.runs.items()} == {"base": 1, "it": 2}
     assert all(len(table) == 2 for seeds in second.runs.values() for table in seeds)
-    assert [list(one.runs) for one in read_answers(tables, files[:3])] == [["base", "it"], ["base"]]
-    with pytest.raises(UserError, match="b: there are predictions of base; give two runs' answers"):
-        read_pairs(tables, files[:3])
+    assert [list(one.runs) for one in read_answers(tables, files[:3], "AB")] == [
+        ["base", "it"],
+        ["base"],
+    ]
+    with pytest.raises(UserError, match="B: there are predictions of base; give two runs' answers"):
+        read_pairs(tables, files[:3], "AB")
     with pytest.raises(UserError, match=r"b.parquet: no predictions on it"):
-        read_answers(tables, files[:1])
+        read_answers(tables, files[:1], "AB")
 
 
 def test_bars_are_the_tables_figures_with_every_seed(tmp_path: Path) -> None:

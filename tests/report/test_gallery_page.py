@@ -46,7 +46,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Answers("few", samples_table(few), runs),
         Answers("many", samples_table(many), {"sam_r1": [predictions_table(answers)]}),
     ]
-    write_gallery(root / "gallery.html", benchmarks, kinds, root, "micro")
+    write_gallery(root / "gallery.html", benchmarks, kinds, root, "micro", True)
     return root / "gallery.html"
 
 

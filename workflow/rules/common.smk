@@ -45,8 +45,6 @@ DRAWN_WORLD = WORLD if EXPERIMENT.data.world else []
 MIRROR_IMAGES = f"{EXPERIMENT.data.root}/mirror_images"
 COUNTS = "--check-counts" if EXPERIMENT.data.check_counts else "--no-check-counts"
 
-PUBLISHED = f"{WORKFLOW.config_dir}/published.yaml"
-BASELINES_FILE = f"{WORKFLOW.config_dir}/baselines.yaml"
 BASELINES = EXPERIMENT.baselines
 IMPORTED = [name for name, one in BASELINES.items() if one.predictions]
 DETECTORS = [name for name, one in BASELINES.items() if one.detector]
@@ -54,7 +52,6 @@ SHOWN = EXPERIMENT.published.figures
 SEEDS = jobs.find_seeds(EXPERIMENT)
 CURVES = jobs.list_curves(EXPERIMENT)
 COMPARISONS = jobs.list_comparisons(EXPERIMENT)
-TABLE_RUNS = "--runs " + " ".join(RUNS)
 
 
 def get_names(names):
@@ -148,6 +145,8 @@ def get_stage(wildcards):
     if stage == "detect":
         name = of_run[0]
         return dump_stage(detect_stage(name, BASELINES[name], RUNS[BASE]))
+    if stage == "table":
+        return dump_stage(EXPERIMENT.table_stage(of_run[0]))
     run = RUNS[of_run[0]] if of_run[0] in RUNS else RUNS[BASE]
     if stage == "train":
         seed = int(of_run[1].removeprefix("seed_"))
@@ -160,4 +159,5 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"\d+",
     benchmark=get_names(EXPERIMENT.benchmarks),
+    table=get_names(EXPERIMENT.published.tables),
     samples=get_names(["pool", *EXPERIMENT.benchmarks]) + r"|training_\d+",

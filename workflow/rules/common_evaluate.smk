@@ -1,20 +1,4 @@
 # The helpers of the rules that answer, score and compare: which files, of which runs and seeds.
-def get_table_metrics(name):
-    """The metrics that a table shows."""
-    return get_evaluated("metrics", jobs.evaluate_table(EXPERIMENT, name))
-
-
-def get_baseline_metrics(name):
-    """The metrics of other people's systems in a table, as far as each answers its benchmarks."""
-    benchmarks = EXPERIMENT.published.tables[name].benchmarks
-    return [
-        f"{OUT}/metrics/{name}/seed_{EXPERIMENT.seeds[0]}/{benchmark}.parquet"
-        for name, baseline in BASELINES.items()
-        for benchmark in benchmarks
-        if baseline.detector or benchmark in baseline.predictions
-    ]
-
-
 def get_imported(wildcards):
     """What a baseline's own code wrote for a benchmark."""
     return BASELINES[wildcards.baseline].predictions[wildcards.benchmark]
@@ -28,14 +12,6 @@ def get_needed(wildcards):
 def get_detector(wildcards):
     """The files of a Grounding DINO."""
     return get_weights(BASELINES[wildcards.baseline].detector)
-
-
-def get_comparisons(name):
-    """The paired comparisons that a table shows, of all runs in one file each."""
-    return [
-        f"{OUT}/comparisons/{baseline}/{benchmark}.parquet"
-        for baseline, benchmark in jobs.compare_table(EXPERIMENT, name)
-    ]
 
 
 def get_study(kind):

@@ -1,4 +1,7 @@
 # The helpers of the rules that draw: what each figure is drawn of.
+import shlex
+
+
 def get_shown(figure, runs, seeds=SEEDS):
     """The samples of the benchmarks that a figure shows, and the answers of `runs` to them."""
     shown = jobs.evaluate(EXPERIMENT, runs, figure.benchmarks, seeds)
@@ -66,6 +69,9 @@ def get_drawing(wildcards, input):
     """The figure and its options, as its command takes them."""
     name = "curves" if wildcards.figure.startswith("curves_") else wildcards.figure
     options = [f"--{option} {input[option]}" for option in get_drawn(wildcards)]
+    if "samples" in input.keys():
+        labels = [EXPERIMENT.labels[Path(file).stem] for file in input.samples]
+        options.append(f"--titles {shlex.join(labels)}")
     if name == "ablations":
         options.append(TABLE_RUNS)
     if name == "examples":

@@ -22,7 +22,7 @@ rule draw_figure:
         ENVIRONMENT
     params:
         drawing=get_drawing,
-        world=f"--drawn-at {WORKFLOW.scale}" if EXPERIMENT.data.world else "",
+        world=f"--drawn-at {EXPERIMENT.scale}" if EXPERIMENT.drawn else "",
     shell:
         "python -m samr1.cli.draw_figure {params.drawing} {params.world} "
         "--output {output.pdf} {output.png} 2> {log}"

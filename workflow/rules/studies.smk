@@ -6,7 +6,9 @@ STUDIES = f"{WORKFLOW.results}/studies"
 
 rule collect_study:
     input:
-        settings=[f"{WORKFLOW.config_dir}/studies.yaml", PUBLISHED],
+        settings=expand(
+            f"{WORKFLOW.config_dir}/{{file}}.yaml", file=["studies", "published"]
+        ),
         metrics=get_study("metrics"),
         overlaps=get_study("overlaps"),
         training=get_study_trainings(),

@@ -23,10 +23,10 @@ from samr1.report.tables.measured import Measurements
 NEEDS = {
     "ablations": ("metrics", "published", "runs"),
     "curves": ("training",),
-    "examples": ("samples", "predictions", "root"),
-    "figure_4": ("training", "samples", "predictions"),
-    "histograms": ("samples", "predictions"),
-    "lengths": ("training", "samples", "predictions"),
+    "examples": ("samples", "titles", "predictions", "root"),
+    "figure_4": ("training", "samples", "titles", "predictions"),
+    "histograms": ("samples", "titles", "predictions"),
+    "lengths": ("training", "samples", "titles", "predictions"),
 }
 
 
@@ -51,13 +51,15 @@ def _draw(given: argparse.Namespace) -> Figure:
         case "curves":
             return draw_curves(given.training)
         case "examples":
-            return draw_examples(read_answers(given.samples, given.predictions)[0], given.root)
+            answers = read_answers(given.samples, given.predictions, given.titles)
+            return draw_examples(answers[0], given.root)
+    pairs = read_pairs(given.samples, given.predictions, given.titles)
+    match given.figure:
         case "figure_4":
-            pairs = read_pairs(given.samples, given.predictions)
             return draw_figure_4(given.training, pairs[0])
         case "histograms":
-            return draw_histograms(read_pairs(given.samples, given.predictions))
-    return draw_lengths(given.training, read_pairs(given.samples, given.predictions))
+            return draw_histograms(pairs)
+    return draw_lengths(given.training, pairs)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--training", type=Path, nargs="+", help=".../{run}/seed_{seed}.parquet, in their order")
     add("--samples", type=Path, nargs="+", help=".../{benchmark}.parquet")
+    add("--titles", nargs="+", help="the benchmarks' names, in the same order")
     add(
         "--predictions",
         type=Path,

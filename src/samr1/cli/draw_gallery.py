@@ -34,13 +34,13 @@ def main() -> None:
     )
     parser.add_argument("--output", type=Path, required=True, help="page (HTML) to write")
     arguments = parser.parse_args()
-    answers = read_answers(arguments.samples, arguments.predictions)
-    ids = {one.benchmark: set(one.samples["sample_id"].to_pylist()) for one in answers}
+    names = [path.stem for path in arguments.samples]
+    answers = read_answers(arguments.samples, arguments.predictions, names)
+    ids = {one.title: set(one.samples["sample_id"].to_pylist()) for one in answers}
     labelled = load_labelled_kinds(arguments.kinds, arguments.scale, ids)
-    kinds = [
-        list_kinds(one.samples, arguments.world_seed, labelled[one.benchmark]) for one in answers
-    ]
-    write_gallery(arguments.output, answers, kinds, arguments.root, arguments.scale)
+    kinds = [list_kinds(one.samples, arguments.world_seed, labelled[one.title]) for one in answers]
+    drawn = arguments.world_seed is not None
+    write_gallery(arguments.output, answers, kinds, arguments.root, arguments.scale, drawn)
 
 
 if __name__ == "__main__":

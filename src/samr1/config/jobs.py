@@ -45,7 +45,8 @@ def find_study_seeds(experiment: Experiment) -> dict[str, tuple[int, ...]]:
         (studies.long.runs, studies.long),
     ):
         for run in (run for run in runs if experiment.runs[run].trained):
-            found.setdefault(run, set()).update(study.seeds[experiment.scale])
+            seeds = study.seeds_at(experiment.family) or ()
+            found.setdefault(run, set()).update(seeds)
     return {run: tuple(sorted(seeds)) for run, seeds in found.items()}
 
 

@@ -50,7 +50,9 @@ def config_page(folder: Path) -> str:
 
     Raises UserError where a file of `folder` cannot be read.
     """
-    scales = {name: read_scale(folder / "scales" / f"{name}.yaml") for name in ("micro", "paper")}
+    scales = {
+        name: read_scale(folder / "scales" / f"{name}.yaml")[0] for name in ("micro", "paper")
+    }
     runs = {name: values["defaults"] for name, values in scales.items()}
     pretrain = read_mapping(folder / "pretrain.yaml")
     choice = read_mapping(folder / "config.yaml")

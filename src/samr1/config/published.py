@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from samr1.config.baselines import Baseline
 from samr1.config.errors import read_mapping
 from samr1.config.schema import Frozen, Name, parse_config, refusal
 from samr1.core.errors import UserError
@@ -255,6 +256,22 @@ class Published(Frozen):
     def ablations(self) -> dict[str, Table]:
         """The tables that hold their runs against one of them."""
         return {name: table for name, table in self.tables.items() if table.compared_with}
+
+
+class TableStage(Frozen):
+    """What `make_table` reads, and nothing more."""
+
+    name: Name
+    scale: str
+    drawn: bool
+    """Whether the data is the drawn world: then no figure stands beside a published one."""
+    checkpoint: Literal["last"]
+    table: Table
+    """Without the runs that the scale does not have."""
+    labels: dict[Name, str]
+    """The benchmarks' names, as readers know them."""
+    baselines: dict[Name, Baseline]
+    """Other people's systems that are measured."""
 
 
 def load_published(path: Path) -> Published:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,11 @@ class Repeated(Frozen):
     """What is repeated, with which seeds."""
 
     seeds: dict[str, Annotated[tuple[NonNegative, ...], Field(min_length=1)]]
-    """By scale."""
+    """By scale; a scale that extends another has its seeds, where it has none of its own."""
+
+    def seeds_at(self, family: Sequence[str]) -> tuple[int, ...] | None:
+        """The seeds of the first scale of `family` that has some, or None."""
+        return next((self.seeds[scale] for scale in family if scale in self.seeds), None)
 
 
 class Study(Repeated):
@@ -51,15 +55,16 @@ class Studies(Frozen):
     """Trainings of more steps, with and without the KL term."""
 
 
-def load_studies(path: Path, scale: str, runs: Mapping[str, RunConfig]) -> Studies:
-    """Read `config/studies.yaml` for `scale` and its `runs`.
+def load_studies(path: Path, family: Sequence[str], runs: Mapping[str, RunConfig]) -> Studies:
+    """Read `config/studies.yaml` for a scale and its `runs`; `family` are it and those it extends.
 
-    Raises UserError naming the study where it has no seeds at `scale`, or a run is not trained.
+    Raises UserError naming the study where it has no seeds at the scale, or a run is not trained.
     """
+    scale = family[0]
     studies = parse_config(read_mapping(path), Studies, str(path))
     for name in Studies.model_fields:
         study: Repeated = getattr(studies, name)
-        if scale not in study.seeds:
+        if study.seeds_at(family) is None:
             raise UserError(
                 f"{path}: {name}.seeds: has none for scale {scale}; add a list of them."
             )

@@ -12,31 +12,31 @@ from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.files import read_table
 from samr1.evaluation.answers import answers_in_order
-from samr1.report.tables.layout import BENCHMARK_LABELS
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What runs answered to one benchmark: run -> its predictions, a table a seed."""
+    """What runs answered to one benchmark: run -> its predictions, a table a seed.
 
-    benchmark: str
+    `title` is the benchmark's name as readers know it.
+    """
+
+    title: str
     samples: pa.Table
     runs: Mapping[str, Sequence[pa.Table]]
 
-    @property
-    def title(self) -> str:
-        """The benchmark's name, as readers know it."""
-        return BENCHMARK_LABELS.get(self.benchmark, self.benchmark)
 
-
-def read_answers(samples: Sequence[Path], predictions: Sequence[Path]) -> list[Answers]:
+def read_answers(
+    samples: Sequence[Path], predictions: Sequence[Path], titles: Sequence[str]
+) -> list[Answers]:
     """Read the predictions on each file of samples, .../{run}/seed_{seed}/{samples' name}.
 
-    Runs keep the order of the files. Raises UserError where a file is missing or not what it
-    should be, where a sample is not answered, and where a benchmark has no predictions.
+    `titles` are the benchmarks' names. Runs keep the order of the files. Raises UserError where a
+    file is missing or not what it should be, where a sample is not answered, and where a benchmark
+    has no predictions.
     """
     found = []
-    for file in samples:
+    for file, title in zip(samples, titles, strict=True):
         table = read_table(file, schemas.SAMPLES)
         runs: dict[str, list[pa.Table]] = {}
         for path in predictions:
@@ -46,18 +46,20 @@ def read_answers(samples: Sequence[Path], predictions: Sequence[Path]) -> list[A
             raise UserError(
                 f"{file}: no predictions on it; give some as .../{{run}}/seed_{{seed}}/{file.name}."
             )
-        found.append(Answers(file.stem, table, runs))
+        found.append(Answers(title, table, runs))
     return found
 
 
-def read_pairs(samples: Sequence[Path], predictions: Sequence[Path]) -> list[Answers]:
+def read_pairs(
+    samples: Sequence[Path], predictions: Sequence[Path], titles: Sequence[str]
+) -> list[Answers]:
     """Read the same two runs' answers to every benchmark; raises UserError where one lacks."""
-    found = read_answers(samples, predictions)
+    found = read_answers(samples, predictions, titles)
     runs = list(dict.fromkeys(run for one in found for run in one.runs))
     for one in found:
         if len(runs) != 2 or len(one.runs) != 2:
             raise UserError(
-                f"{one.benchmark}: there are predictions of {', '.join(one.runs)}; give two runs' "
+                f"{one.title}: there are predictions of {', '.join(one.runs)}; give two runs' "
                 "answers to every benchmark, .../{run}/seed_{seed}/{benchmark}.parquet."
             )
     return found

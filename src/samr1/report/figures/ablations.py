@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -51,14 +50,13 @@ def measure_bars(table: Table, column: Column, measurements: Measurements) -> li
         low, high = (
             np.nan if bound is None else bound for bound in (figure.ci_low, figure.ci_high)
         )
-        own = measurements.values(run, [key]).values()
         bars.append(
             Bar(
                 name,
                 100 * figure.value,
                 100 * (figure.value - low),
                 100 * (high - figure.value),
-                tuple(100 * cast(float, value) for (value,) in own),
+                tuple(100 * value for value in figure.values),
             )
         )
     return bars

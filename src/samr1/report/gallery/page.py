@@ -40,18 +40,20 @@ def write_gallery(
     kinds: Sequence[Sequence[set[Kind]]],
     root: Path,
     scale: str,
+    drawn: bool,
 ) -> None:
     """Write the page: of each run the answers of its first seed; images are read under `root`.
 
-    `kinds` are those of each benchmark's samples that are known apart from their ground truth.
-    Raises UserError where an answer is broken, or an image cannot be read.
+    `kinds` are those of each benchmark's samples that are known apart from their ground truth; what
+    is of the `drawn` world says so. Raises UserError where an answer is broken, or an image cannot
+    be read.
     """
     style, script = _read("page.css"), "".join(_read(name) for name in _SCRIPTS)
     script = f'(() => {{\n"use strict";\n{script}}})();\n'
     rules = [*OUTCOMES.values(), *KINDS.values(), ("IoU", _IOU)]
     page = Template(_read("page.html")).substitute(
         scale=html.escape(scale),
-        note="" if scale == "paper" else "Not comparable with published figures.",
+        note="Micro world: not comparable with published figures." if drawn else "",
         rules="\n".join(f"<dt>{html.escape(t)}</dt><dd>{html.escape(r)}</dd>" for t, r in rules),
         style=style,
         style_hash=_hash(style),
@@ -89,7 +91,7 @@ def _blocks(
         {
             "benchmarks": [
                 {
-                    "name": one.benchmark,
+                    "name": one.title,
                     "runs": list(one.runs),
                     "measures": ["box", "mask"] if is_of_boxes(one.samples) else ["mask", "box"],
                 }
@@ -104,7 +106,7 @@ def _blocks(
     for number, (one, known) in enumerate(bar):
         yield f"questions-{number}", list_questions(one.samples, known, root, images)
         for place, (run, tables) in enumerate(one.runs.items()):
-            with prefix_errors(f"run {run!r} on {one.benchmark!r}"):
+            with prefix_errors(f"run {run!r} on {one.title!r}"):
                 yield f"answers-{number}-{place}", list_answers(one.samples, tables[0])
     for place, image in enumerate(images.values()):
         yield f"image-{place}", image

@@ -28,13 +28,18 @@ def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     }
     runs = [run for table in tables.values() for run in table.labels]
     measurements = Measurements(data.metrics([BASE, *runs]))
-    drawn_at = experiment.scale if experiment.data.world else None
-    write_figure([output / "ablations.png"], drawn_at, lambda: draw_ablations(tables, measurements))
+    drawn_at = experiment.scale if experiment.drawn else None
+    write_figure(
+        [output / "ablations.pdf", output / "ablations.png"],
+        drawn_at,
+        lambda: draw_ablations(tables, measurements),
+    )
     long = [
         data.training(run, seed) for run in experiment.studies.long.runs for seed in data.seeds(run)
     ]
     if long:
-        write_figure([output / "long.png"], drawn_at, lambda: _draw_long(read_runs(long)))
+        outputs = [output / "long.pdf", output / "long.png"]
+        write_figure(outputs, drawn_at, lambda: _draw_long(read_runs(long)))
 
 
 def _draw_long(runs: Runs) -> Figure:

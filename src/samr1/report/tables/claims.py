@@ -133,7 +133,7 @@ def list_claims(verdicts: Sequence[Verdict]) -> str:
 
 
 def _differences(run: str, rival: str, columns: Sequence[Column], found: Comparisons) -> list[Row]:
-    all_found = [found.find(run, rival, column) for column in columns]
+    all_found = [found.find(run, rival, column.benchmark, column.metric) for column in columns]
     return [one for one in all_found if one is not None]
 
 
