@@ -6,7 +6,7 @@ rule draw_examples:
         samples=get_samples(SHOWN.examples.benchmarks),
         predictions=get_evaluated("predictions", get_examples()),
         world=DRAWN_WORLD,
-        code=get_code("report/figures", "draw_examples"),
+        code=get_code("draw_examples"),
     output:
         report(
             f"{FIGURES}/examples.png",
@@ -35,7 +35,7 @@ rule figure_4:
         samples=get_samples(SHOWN.figure_4.benchmarks),
         any=get_shown(SHOWN.figure_4, [SHOWN.figure_4.any]),
         inside=get_shown(SHOWN.figure_4, [SHOWN.figure_4.inside]),
-        code=get_code("report/figures", "figure_options", "figure_4"),
+        code=get_code("figure_4"),
     output:
         pdf=f"{FIGURES}/figure_4.pdf",
         png=get_picture(
@@ -62,7 +62,7 @@ rule figure_4:
 rule draw_curves:
     input:
         training=get_curves,
-        code=get_code("report/figures", "figure_options", "draw_curves"),
+        code=get_code("draw_curves"),
     output:
         pdf=f"{FIGURES}/curves_{{curves}}.pdf",
         png=get_picture(
@@ -95,7 +95,7 @@ rule draw_ablations:
             for name in EXPERIMENT.published.ablations
             for path in get_shown_metrics(name)
         ],
-        code=get_code("report/figures", "figure_options", "draw_ablations"),
+        code=get_code("draw_ablations"),
     output:
         pdf=f"{FIGURES}/ablations.pdf",
         png=get_picture(
@@ -123,8 +123,7 @@ rule draw_histograms:
     input:
         samples=get_samples(SHOWN.histograms.benchmarks),
         predictions=get_shown(SHOWN.histograms, SHOWN.histograms.runs),
-        code=get_code("report/figures", "figure_options", "draw_histograms")
-        + get_code("evaluation"),
+        code=get_code("draw_histograms"),
     output:
         pdf=f"{FIGURES}/histograms.pdf",
         png=get_picture(
@@ -160,7 +159,7 @@ rule draw_lengths:
         training=get_trainings([run for runs in CURVES.values() for run in runs]),
         samples=get_samples(SHOWN.lengths.benchmarks),
         predictions=get_shown(SHOWN.lengths, SHOWN.lengths.runs),
-        code=get_code("report/figures", "figure_options", "draw_lengths"),
+        code=get_code("draw_lengths"),
     output:
         pdf=f"{FIGURES}/lengths.pdf",
         png=get_picture(
@@ -193,10 +192,7 @@ rule draw_gallery:
         samples=expand(f"{OUT}/samples/{{name}}.parquet", name=EXPERIMENT.benchmarks),
         predictions=[path for _, _, path in get_gallery()],
         world=DRAWN_WORLD,
-        code=[
-            *get_files("src/samr1/report/gallery"),
-            "src/samr1/cli/draw_gallery.py",
-        ],
+        code=get_code("draw_gallery"),
     output:
         f"{FIGURES}/gallery.html",
     log:
