@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from figure_world import SIZE, answer, predictions, samples, write_training
-from made_up_metrics import PUBLISHED, RUNS, metric_rows, write_metrics
+from made_up_metrics import RUNS, metric_rows, write_metrics, write_stage
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
@@ -60,9 +60,9 @@ def inputs(tmp_path: Path) -> dict[str, list[object]]:
     for run, seed in (("sam_r1", 0), ("sam_r1", 1), ("no_kl", 0)):
         training.append(write_training(tmp_path, run, seed, reward_total=[1.0, 2.0, 3.0]))
     rows = [row for run in RUNS for seed in (0, 1) for row in metric_rows(run, 0.5, seed)]
-    metrics = ["--metrics", write_metrics(tmp_path, rows), "--published", PUBLISHED]
+    tables = [write_stage(f"table_{number}", tmp_path, "smoke") for number in (4, 5)]
     return {
-        "ablations": [*metrics, "--runs", *RUNS],
+        "ablations": ["--tables", *tables, "--metrics", write_metrics(tmp_path, rows)],
         "curves": training,
         "examples": [*answers, "--root", tmp_path],
         "figure_4": training + answers,

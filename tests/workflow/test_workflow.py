@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -122,6 +123,28 @@ def test_a_second_run_does_nothing(finished: Path) -> None:
     done = snakemake("--cores", "2", *options(finished))
     assert done.code == 0, done.text
     assert "Nothing to be done" in done.text
+
+
+def planned_after(change: str, *arguments: str) -> dict[str, int]:
+    """The jobs of a dry run once a file below `src/samr1` is younger than every result."""
+    file = ROOT / "src/samr1" / change
+    before = file.stat()
+    try:
+        file.touch()
+        return planned(*arguments)
+    finally:
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_code_makes_again_what_is_made_of_it_and_never_trains(finished: Path) -> None:
+    # The tables' intervals, the scores' and the comparisons' are the bootstrap's.
+    plan = planned_after("evaluation/bootstrap.py", *options(finished))
+    assert plan["make_table"] == 5 and plan["score_benchmark"] == 29
+    assert not {"train_policy", "predict_masks", "draw_gallery"} & set(plan)
+    plan = planned_after("report/tables/clipping.py", *options(finished))
+    assert plan["make_table"] == 5 and not {"score_benchmark", "compare_runs"} & set(plan)
+    for elsewhere in ("train/loop.py", "rollout/sample.py", "app/model.py"):
+        assert planned_after(elsewhere, *options(finished)) == {}
 
 
 def test_a_changed_benchmark_is_scored_again_without_training(

@@ -5,10 +5,7 @@ rule import_predictions:
     input:
         samples=f"{OUT}/samples/{{benchmark}}.parquet",
         predictions=get_imported,
-        code=[
-            "src/samr1/evaluation/imports.py",
-            "src/samr1/cli/import_predictions.py",
-        ],
+        code=get_code("import_predictions"),
     output:
         f"{OUT}/predictions/{{baseline}}/seed_{{seed}}/{{benchmark}}.parquet",
     log:

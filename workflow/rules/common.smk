@@ -12,6 +12,7 @@ from samr1.config.schema import dump_stage, parse_config
 from samr1.core.errors import UserError
 from samr1.core.hub import HubName, locate
 from samr1.core.signals import pass_on_warnings
+from samr1.core.sources import find_sources
 
 # The Snakemake of a cluster's job hears that its time is nearly up, and tells the processes below;
 # who has no answer to it, as the shell of the job, ignores it.
@@ -80,10 +81,9 @@ def get_trainings(runs, seeds=SEEDS):
     ]
 
 
-def get_code(room, *commands):
-    """The module files of a cheap rule: an edit there runs it again."""
-    modules = sorted(str(path) for path in Path("src/samr1", room).glob("*.py"))
-    return [*modules, *(f"src/samr1/cli/{command}.py" for command in commands)]
+def get_code(command):
+    """The files that a cheap rule's command is made of: an edit there runs it again."""
+    return [str(path) for path in find_sources(f"samr1.cli.{command}", Path("src"))]
 
 
 def get_files(folder):

@@ -29,11 +29,14 @@ DRAWN = {
     "ablations": (
         "Ablations: Tables 4 and 5",
         {
-            "published": PUBLISHED,
+            "tables": [
+                f"{OUT}/config/table/{name}.yaml"
+                for name in EXPERIMENT.published.ablations
+            ],
             "metrics": [
                 path
                 for name in EXPERIMENT.published.ablations
-                for path in get_table_metrics(name)
+                for path in get_shown_metrics(name)
             ],
         },
     ),
@@ -72,8 +75,6 @@ def get_drawing(wildcards, input):
     if "samples" in input.keys():
         labels = [EXPERIMENT.labels[Path(file).stem] for file in input.samples]
         options.append(f"--titles {shlex.join(labels)}")
-    if name == "ablations":
-        options.append(TABLE_RUNS)
     if name == "examples":
         options.append(f"--root {get_root(wildcards)}")
     return " ".join([name, *options])

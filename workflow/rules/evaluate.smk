@@ -48,10 +48,7 @@ if SHARDS > 1:
             samples=f"{OUT}/samples/{{benchmark}}.parquet",
             predictions=get_shards("predictions"),
             timings=get_shards("timings/predictions"),
-            code=[
-                "src/samr1/evaluation/shards.py",
-                "src/samr1/cli/gather_predictions.py",
-            ],
+            code=get_code("gather_predictions"),
         output:
             predictions=f"{OUT}/predictions/{WHOLE}.parquet",
             timings=f"{OUT}/timings/predictions/{WHOLE}.parquet",
@@ -73,7 +70,7 @@ rule score_benchmark:
         config=f"{OUT}/config/score/{{run}}.yaml",
         samples=f"{OUT}/samples/{{benchmark}}.parquet",
         predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
-        code=get_code("evaluation", "score_options", "score_benchmark"),
+        code=get_code("score_benchmark"),
     output:
         metrics=f"{OUT}/metrics/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
         overlaps=f"{OUT}/overlaps/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
@@ -99,7 +96,7 @@ rule compare_runs:
         config=f"{OUT}/config/score/{{baseline}}.yaml",
         overlaps=get_compared,
         baseline=get_baseline,
-        code=get_code("evaluation", "score_options", "compare_runs"),
+        code=get_code("compare_runs"),
     output:
         f"{OUT}/comparisons/{{baseline}}/{{benchmark}}.parquet",
     log:

@@ -3,7 +3,7 @@ rule draw_figure:
     input:
         unpack(get_drawn),
         world=DRAWN_WORLD,
-        code=get_code("report/figures", "draw_figure"),
+        code=get_code("draw_figure"),
     output:
         pdf=f"{FIGURES}/{{figure}}.pdf",
         png=report(
@@ -35,10 +35,7 @@ rule draw_gallery:
         samples=get_samples(EXPERIMENT.benchmarks),
         predictions=get_evaluated("predictions", jobs.evaluate_gallery(EXPERIMENT)),
         world=DRAWN_WORLD,
-        code=[
-            *get_files("src/samr1/report/gallery"),
-            "src/samr1/cli/draw_gallery.py",
-        ],
+        code=get_code("draw_gallery"),
     output:
         f"{FIGURES}/gallery.html",
     log:

@@ -12,11 +12,7 @@ rule collect_study:
         metrics=get_study("metrics"),
         overlaps=get_study("overlaps"),
         training=get_study_trainings(),
-        code=[
-            *get_code("report/tables"),
-            *get_code("report/studies"),
-            *get_code("report/figures", "collect_study"),
-        ],
+        code=get_code("collect_study"),
     output:
         directory(STUDIES),
     log:

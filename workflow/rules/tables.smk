@@ -8,7 +8,7 @@ rule make_table:
         training=get_table_trainings,
         training_samples=get_table_training_samples,
         benchmark_samples=get_table_samples,
-        code=get_code("report/tables", "make_table"),
+        code=get_code("make_table"),
     output:
         parquet=f"{TABLES}/{{table}}.parquet",
         markdown=f"{TABLES}/{{table}}.md",
@@ -42,7 +42,7 @@ for table in EXPERIMENT.published.tables:
 rule collect_tables:
     input:
         tables=expand(f"{TABLES}/{{table}}.md", table=EXPERIMENT.published.tables),
-        code=get_code("report/tables", "collect_tables"),
+        code=get_code("collect_tables"),
     output:
         f"{TABLES}/README.md",
     log:
@@ -58,7 +58,7 @@ rule collect_tables:
 rule render_table:
     input:
         table=f"{TABLES}/{{table}}.md",
-        code=get_code("report/tables", "render_table"),
+        code=get_code("render_table"),
     output:
         report(
             f"{TABLES}/{{table}}.html",

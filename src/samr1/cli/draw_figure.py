@@ -7,7 +7,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from samr1.config.published import load_published
+from samr1.config.published import TableStage
+from samr1.config.schema import load_stage
 from samr1.core.errors import run_command
 from samr1.report.figures.ablations import draw_ablations
 from samr1.report.figures.curves import draw_curves
@@ -21,7 +22,7 @@ from samr1.report.tables.measured import Measurements
 
 # What each figure is drawn of.
 NEEDS = {
-    "ablations": ("metrics", "published", "runs"),
+    "ablations": ("tables", "metrics"),
     "curves": ("training",),
     "examples": ("samples", "titles", "predictions", "root"),
     "figure_4": ("training", "samples", "titles", "predictions"),
@@ -43,10 +44,8 @@ def main() -> None:
 def _draw(given: argparse.Namespace) -> Figure:
     match given.figure:
         case "ablations":
-            tables = {
-                name.replace("_", " ").capitalize(): table.only(given.runs)
-                for name, table in load_published(given.published).ablations.items()
-            }
+            stages = [load_stage(path, TableStage) for path in given.tables]
+            tables = {one.name.replace("_", " ").capitalize(): one.table for one in stages}
             return draw_ablations(tables, Measurements(given.metrics))
         case "curves":
             return draw_curves(given.training)
@@ -78,8 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--root", type=Path, help="data root, for the images")
     add("--metrics", type=Path, nargs="+", help="metrics.parquet files, any order")
-    add("--published", type=Path, help="YAML that names the tables' runs and columns")
-    add("--runs", nargs="+", help="those of the tables' runs that there are")
+    add("--tables", type=Path, nargs="+", help="the tables' stages (YAML, of write_config)")
     add("--drawn-at", metavar="SCALE", help="the scale that drew the world (default: public data)")
     add("--output", type=Path, nargs="+", required=True, help="files to write, .pdf or .png")
     return parser
