@@ -11,9 +11,9 @@ from samr1.config.names import BASE
 from samr1.report.figures.ablations import draw_ablations
 from samr1.report.figures.curves import PANELS, Runs, plot_runs, read_runs
 from samr1.report.figures.style import WIDTH, add_legend, write_figure
-from samr1.report.studies.studies import ablation_there
+from samr1.report.studies.curves import CURVES
+from samr1.report.studies.studies import only_there
 from samr1.report.studies.study_data import StudyData
-from samr1.report.studies.study_pages import CURVES
 from samr1.report.tables.measured import Measurements
 
 
@@ -23,7 +23,7 @@ def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     Of the long trainings only where one is there. Raises UserError where the base has no figures.
     """
     tables = {
-        name.replace("_", " ").capitalize(): ablation_there(table, data)
+        name.replace("_", " ").capitalize(): only_there(table, data)
         for name, table in experiment.published.ablations.items()
     }
     runs = [run for table in tables.values() for run in table.labels]
