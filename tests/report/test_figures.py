@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from figure_world import SIZE, answer, predictions, samples, write_training
+from answer_world import answer, predictions, sample, samples, write_image, write_training
 from made_up_metrics import RUNS, metric_rows, write_metrics, write_stage
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -48,8 +48,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def inputs(tmp_path: Path) -> dict[str, list[object]]:
     """The arguments of every figure: three samples, two runs' answers, two seeds of a training."""
     table = tmp_path / "b.parquet"
-    write_table(table, samples(3))
-    Image.new("RGB", SIZE, (90, 90, 90)).save(tmp_path / "image.png")
+    write_table(table, samples([sample()] * 3))
+    write_image(tmp_path)
     answers: list[object] = ["--samples", table, "--titles", "B", "--predictions"]
     for run, right in (("any", 30), ("inside", 20)):
         read = answer((10, 10, right, 20), [(15, 15, 1), (55, 35, 0)])
@@ -89,7 +89,7 @@ def test_a_figure_is_the_same_bytes_twice(inputs: dict[str, list[object]], tmp_p
 def test_a_figure_is_refused_whole(
     inputs: dict[str, list[object]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_table(tmp_path / "b.parquet", samples(4))
+    write_table(tmp_path / "b.parquet", samples([sample()] * 4))
     with pytest.raises(UserError, match=r"seed_0/b.parquet: 1 of 4 samples have no answer"):
         draw("figure_4", tmp_path, *inputs["figure_4"])
     with pytest.raises(SystemExit):
@@ -101,16 +101,16 @@ def test_a_figure_is_refused_whole(
 
 
 def test_examples_show_answers_that_could_be_read_and_such_that_could_not(tmp_path: Path) -> None:
-    Image.new("RGB", SIZE, (90, 90, 90)).save(tmp_path / "image.png")
-    read = answer((10, 10, 30, 20), [(20, 15, 1), (50, 5, 0)])
-    given = predictions([read, read, answer(None, status="no_answer"), read])
-    answers = Answers("b", samples(4), {"base": [given]})
+    write_image(tmp_path)
+    read = answer((10, 10, 30, 30), [(20, 15, 1), (50, 5, 0)])
+    given = predictions([read, read, answer(None), read])
+    answers = Answers("b", samples([sample()] * 4), {"base": [given]})
     outputs = [tmp_path / "world.png", tmp_path / "public.png"]
     for output, drawn_at in zip(outputs, ("micro", None), strict=True):
         write_figure([output], drawn_at, lambda: draw_examples(answers, tmp_path, 2))
         assert count_colour(output, "#E69F00") > 50  # the box
     left, right = draw_examples(answers, tmp_path, 2).axes
-    assert "a b c\nIoU 1.00" in left.get_xlabel() and "(no_answer)" in right.get_xlabel()
+    assert "it fits well\nIoU 1.00" in left.get_xlabel() and "(no_answer)" in right.get_xlabel()
     assert outputs[0].read_bytes() != outputs[1].read_bytes()  # it says that it was drawn
 
 

@@ -13,17 +13,18 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from gallery_world import (
+from answer_world import (
     GOOD,
     HOSTILE,
     POOR,
     TRUTH,
     WRONG,
     answer,
-    predictions_table,
+    fill,
+    predictions,
     sample,
-    samples_table,
-    square,
+    samples,
+    write_image,
 )
 from PIL import Image
 
@@ -34,15 +35,16 @@ from samr1.data.masks import Mask, encode_mask, mask_iou
 from samr1.micro.scenes import Scene, Thing
 from samr1.report.gallery.drawing import box_outline, frame_size, mask_outline, thumbnail
 from samr1.report.gallery.kinds import Kind, has_complex_boundary, kinds_in_scene
-from samr1.report.gallery.records import Outcome, judge, list_answers, list_questions
+from samr1.report.gallery.records import judge, list_answers, list_questions
 
 
-def test_every_answer_has_its_iou_and_outcome_in_the_samples_order(tmp_path: Path) -> None:
-    samples = samples_table([sample(i, tmp_path) for i in range(5)])
-    given = [answer(i, mask) for i, mask in enumerate((GOOD, POOR, WRONG, None))]
+def test_every_answer_has_its_iou_and_outcome_in_the_samples_order() -> None:
+    points = [(20, 20, 1), (50, 5, 0)]
+    given = [answer(box, points) for box in (GOOD, POOR, WRONG)] + [answer(None)]
     # A loose box that meets the object, though the mask is of another.
-    given.append(answer(4, WRONG, box=[10.0, 10.0, 60.0, 40.0]))
-    found = list_answers(samples, predictions_table(given[::-1]))
+    given.append(answer(WRONG, box=[10.0, 10.0, 60.0, 40.0]))
+    table = predictions(given).take([4, 3, 2, 1, 0])
+    found = list_answers(samples([sample()] * 5), table)
     assert found["outcome"] == ["good", "low_iou", "wrong_object", "unparseable", "low_iou"]
     assert found["iou"] == [0.81, round(100 / 525, 4), 0, 0, 0]
     assert found["other_iou"] == [0.81, round(100 / 525, 4), 0, 0, round(400 / 1500, 4)]
@@ -51,49 +53,33 @@ def test_every_answer_has_its_iou_and_outcome_in_the_samples_order(tmp_path: Pat
     assert found["points"][0][1] == [round(50 * 320 / 60, 1), round(5 * 213 / 40, 1), 0]
 
 
-@pytest.mark.parametrize(
-    ("answered", "iou", "overlap", "outcome"),
-    [
-        (True, 0.5, 0.5, "good"),
-        (True, 0.4999, 0.4999, "low_iou"),
-        (True, 0.0, 0.1, "low_iou"),
-        (True, 0.0999, 0.0999, "wrong_object"),
-        (False, 0.0, 0.0, "unparseable"),
-    ],
-)
-def test_outcomes_at_their_bounds(
-    answered: bool, iou: float, overlap: float, outcome: Outcome
-) -> None:
-    assert judge(answered, iou, overlap) == outcome
+def test_outcomes_at_their_bounds() -> None:
+    assert judge(True, 0.5, 0.5) == "good"
+    assert judge(True, 0.4999, 0.4999) == judge(True, 0.0, 0.1) == "low_iou"
+    assert judge(True, 0.0999, 0.0999) == "wrong_object"
+    assert judge(False, 0.0, 0.0) == "unparseable"
 
 
-def test_ignored_pixels_are_ground_truth(tmp_path: Path) -> None:
-    ignore = square(30, 10, 20)
-    samples = samples_table([sample(0, tmp_path, ignore=encode_mask(ignore))])
-    assert list_answers(samples, predictions_table([answer(0, TRUTH)]))["iou"] == [0.5]
-    truth = list_questions(samples, [set()], tmp_path, {})["truth"]
-    assert truth == [mask_outline(TRUTH | ignore)]
+def test_ignored_pixels_are_ground_truth_and_lisa_grounding_is_of_boxes(tmp_path: Path) -> None:
+    write_image(tmp_path)
+    ignore = fill((30, 10, 50, 30))
+    asked = samples([sample(ignore=encode_mask(ignore))])
+    assert list_answers(asked, predictions([answer(TRUTH)]))["iou"] == [0.5]
+    truth = list_questions(asked, [set()], tmp_path, {})["truth"]
+    assert truth == [mask_outline(fill(TRUTH) | ignore)]
+
+    asked = samples([sample(dataset="lisa_grounding")] * 2)
+    given = [answer(None, box=[10.0, 10.0, 30.0, 30.0]), answer(GOOD, box=None)]
+    assert list_answers(asked, predictions(given))["outcome"] == ["good", "unparseable"]
+    truth = list_questions(asked, [set(), set()], tmp_path, {})["truth"]
+    assert truth == [box_outline(TRUTH, (60, 40))] * 2
 
 
-def test_lisa_grounding_is_judged_by_its_boxes(tmp_path: Path) -> None:
-    samples = samples_table([sample(i, tmp_path, dataset="lisa_grounding") for i in range(2)])
-    given = [
-        answer(0, None, box=[10.0, 10.0, 30.0, 30.0], status="ok"),
-        answer(1, GOOD, box=None, status="missing_box"),
-    ]
-    assert list_answers(samples, predictions_table(given))["outcome"] == ["good", "unparseable"]
-    truth = list_questions(samples, [set(), set()], tmp_path, {})["truth"][0]
-    assert truth == box_outline([10.0, 10.0, 30.0, 30.0], (60, 40))
-
-
-def fill(path: str, frame: tuple[int, int]) -> Mask:
-    """The path rasterised in its frame."""
+def rasterise(path: str, frame: tuple[int, int]) -> Mask:
+    """The path as a mask of its frame."""
     polygons = []
-    for piece in re.findall(r"M([^z]*)z", path):
-        start, _, steps = piece.partition("l")
-        moves = [int(number) for number in steps.split()]
-        corners = [[int(number) for number in start.split(",")]]
-        corners += [list(pair) for pair in zip(moves[::2], moves[1::2], strict=True)]
+    for start, steps in re.findall(r"M([\d,]+)l([^z]*)z", path):
+        corners = np.array([start.split(","), *np.reshape(steps.split(), (-1, 2))], int)
         polygons.append(np.cumsum(corners, axis=0).astype(np.int32))
     canvas = np.zeros(frame[::-1], np.uint8)
     cv2.fillPoly(canvas, polygons, 1)  # several at once: even-odd
@@ -105,14 +91,14 @@ def disc(radius: int) -> Mask:
     return (x - 300) ** 2 + (y - 200) ** 2 < radius**2
 
 
-@pytest.mark.parametrize("mask", [TRUTH, disc(150), disc(150) & ~disc(70), disc(60) | ~disc(190)])
+@pytest.mark.parametrize("mask", [disc(150), disc(150) & ~disc(70), disc(60) | ~disc(190)])
 def test_outlines_enclose_their_masks(mask: Mask) -> None:
-    frame = frame_size(mask.shape[1], mask.shape[0])
+    frame = frame_size(640, 480)
     scaled = cv2.resize(mask.astype(np.uint8), frame, interpolation=cv2.INTER_NEAREST)
-    assert mask_iou(fill(mask_outline(mask), frame), scaled.astype(bool)) > 0.97
+    assert mask_iou(rasterise(mask_outline(mask), frame), scaled.astype(bool)) > 0.97
 
 
-def test_outline_of_nothing_and_of_one_pixel() -> None:
+def test_outlines_of_nothing_and_of_one_pixel() -> None:
     assert mask_outline(np.zeros((40, 60), bool)) == ""
     one = np.zeros((320, 320), bool)
     one[7, 5] = True
@@ -127,35 +113,32 @@ def test_large_images_are_made_small_and_small_ones_are_not_made_large(tmp_path:
             assert (image.format, image.size) == ("WEBP", expected)
 
 
-def thing(shape: str, color: str, left: float) -> Thing:
-    corners = ((left, 10.0), (left + 20, 10.0), (left + 20, 30.0), (left, 30.0))
-    return Thing(shape, color, 10, (left + 10, 20), corners)
-
-
 @pytest.mark.parametrize(
     ("others", "expected"),
     [
-        ([thing("star", "blue", 80)], set()),
-        ([thing("circle", "blue", 80)], {"several"}),
-        ([thing("star", "red", 80)], {"distractors"}),
-        ([thing("circle", "red", 80)], {"several"}),
-        ([thing("circle", "blue", 80), thing("star", "red", 110)], {"several", "distractors"}),
+        ("blue star", set()),
+        ("blue circle", {"several"}),
+        ("red star", {"distractors"}),
+        ("red circle", {"several"}),
+        ("blue circle, red star", {"several", "distractors"}),
     ],
 )
-def test_the_drawn_world_says_what_else_is_there(others: list[Thing], expected: set[Kind]) -> None:
-    scene = Scene(160, 60, (*others, thing("circle", "red", 10)), 0)
+def test_the_drawn_world_says_what_else_is_there(others: str, expected: set[Kind]) -> None:
+    things = []
+    for place, name in enumerate(["red circle", *others.split(", ")]):
+        color, shape = name.split()
+        left, right = 10.0 + 40 * place, 30.0 + 40 * place
+        corners = ((left, 10.0), (right, 10.0), (right, 30.0), (left, 30.0))
+        things.append(Thing(shape, color, 10, (left + 10, 20), corners))
+    scene = Scene(160, 60, tuple(things), 0)
     assert kinds_in_scene(scene, [10, 10, 30, 30]) == expected
     assert kinds_in_scene(scene, [0.0] * 4) == set()
 
 
 def test_boundaries_are_complex_where_the_outline_is_far_from_convex() -> None:
-    star = np.zeros((100, 100), np.uint8)
-    angles = -np.pi / 2 + np.arange(10) * np.pi / 5
-    radii = np.where(np.arange(10) % 2, 18, 42)
-    corners = 50 + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
-    cv2.fillPoly(star, [corners.astype(np.int32)], 1)
-    assert has_complex_boundary(star.astype(bool))
-    for mask in (disc(100), TRUTH, np.zeros((4, 4), bool)):
+    cross = fill((10, 16, 50, 24)) | fill((26, 0, 34, 40))
+    assert has_complex_boundary(cross)
+    for mask in (disc(100), fill(TRUTH), np.zeros((4, 4), bool)):
         assert not has_complex_boundary(mask)
 
 
@@ -166,23 +149,22 @@ def write_inputs(root: Path, **texts: str) -> list[str]:
     """
     asked = {name: text for name, text in texts.items() if name == "query"}
     said = {name: text for name, text in texts.items() if name != "query"}
-    masks = (GOOD, POOR, WRONG, None)
-    one = predictions_table([answer(i, mask, **said) for i, mask in enumerate(masks)])
-    predictions = {
+    one = predictions([answer(box, **said) for box in (GOOD, POOR, WRONG, None)])
+    tables = {
         "sam_r1/seed_0/first": one,
         "sam_r1/seed_0/second": one,
-        "base/seed_0/first": predictions_table([answer(i, TRUTH) for i in range(4)]),
+        "base/seed_0/first": predictions([answer(TRUTH)] * 4),
     }
-    samples = [root / "samples" / f"{name}.parquet" for name in ("first", "second")]
-    for path in samples:
-        write_table(path, samples_table([sample(i, root, **asked) for i in range(4)]))
-    for name, table in predictions.items():
+    images = [write_image(root, f"{i}.png") for i in range(4)]
+    files = [root / "samples" / f"{name}.parquet" for name in ("first", "second")]
+    for path in files:
+        write_table(path, samples([sample(image_path=image, **asked) for image in images]))
+    for name, table in tables.items():
         write_table(root / f"{name}.parquet", table)
     (root / "kinds.yaml").write_text("scales: {paper: {first: {part: [s1]}}}")
     arguments: list[object] = ["--scale", "paper", "--root", root, "--kinds", root / "kinds.yaml"]
-    arguments += ["--samples", *samples]
-    arguments += ["--predictions", *(root / f"{name}.parquet" for name in predictions)]
-    return [str(argument) for argument in arguments]
+    arguments += ["--samples", *files, "--predictions"]
+    return [str(one) for one in (*arguments, *(root / f"{name}.parquet" for name in tables))]
 
 
 def draw(arguments: list[str], output: Path) -> str:
@@ -243,10 +225,8 @@ def test_what_a_person_says_wrongly_of_kinds_is_refused(
 
 def test_a_broken_answer_names_its_run_and_benchmark(tmp_path: Path) -> None:
     arguments = write_inputs(tmp_path)
-    broken = [answer(i, np.ones((4, 4), bool)) for i in range(4)]
-    write_table(tmp_path / "base/seed_0/first.parquet", predictions_table(broken))
-    with pytest.raises(
-        UserError, match="run 'base' on 'first': sample 's0': the predicted mask has"
-    ):
+    broken = [answer(TRUTH, mask=encode_mask(np.ones((4, 4))))] * 4
+    write_table(tmp_path / "base/seed_0/first.parquet", predictions(broken))
+    with pytest.raises(UserError, match="run 'base' on 'first': sample 's0': the predicted mask"):
         draw(arguments, tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()

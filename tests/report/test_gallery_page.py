@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gallery_world import (
+from answer_world import (
     GOOD,
     HOSTILE,
     POOR,
     TRUTH,
     WRONG,
     answer,
-    predictions_table,
+    predictions,
     sample,
-    samples_table,
+    samples,
+    write_image,
 )
 from playwright.sync_api import Browser, Page, expect
 
@@ -30,21 +31,21 @@ MANY = 400
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two benchmarks: 8 questions, of which one is hostile, with two runs; many with one run."""
     root = tmp_path_factory.mktemp("gallery")
-    few = [sample(i, root) for i in range(8)]
+    write_image(root)
+    few = [sample(query=f"question number {i}") for i in range(8)]
     few[2]["query"] = HOSTILE
-    masks = [GOOD, POOR, WRONG, None, TRUTH, TRUTH, POOR, WRONG]
-    method = [answer(i, mask) for i, mask in enumerate(masks)]
+    boxes = [GOOD, POOR, WRONG, None, TRUTH, TRUTH, POOR, WRONG]
+    method = [answer(box, [(20, 20, 1), (50, 5, 0)]) for box in boxes]
     method[0] |= {"think": HOSTILE, "label": HOSTILE}
     method[3] |= {"text": HOSTILE}
-    base = [answer(i, WRONG if i != 7 else GOOD, think=f"thought {i}") for i in range(8)]
-    many = [sample(i, root, image_path="0.png") for i in range(MANY)]
-    answers = [answer(i, GOOD if i < 300 else POOR) for i in range(MANY)]
+    base = [answer(WRONG if i != 7 else GOOD, think=f"thought {i}") for i in range(8)]
+    answers = [answer(GOOD if i < 300 else POOR) for i in range(MANY)]
     kinds: list[list[set[Kind]]] = [[set() for _ in range(count)] for count in (8, MANY)]
     kinds[0][1] = kinds[0][4] = {"several"}
-    runs = {"sam_r1": [predictions_table(method)], "base": [predictions_table(base)]}
+    runs = {"sam_r1": [predictions(method)], "base": [predictions(base)]}
     benchmarks = [
-        Answers("few", samples_table(few), runs),
-        Answers("many", samples_table(many), {"sam_r1": [predictions_table(answers)]}),
+        Answers("few", samples(few), runs),
+        Answers("many", samples([sample()] * MANY), {"sam_r1": [predictions(answers)]}),
     ]
     write_gallery(root / "gallery.html", benchmarks, kinds, root, "micro", True)
     return root / "gallery.html"

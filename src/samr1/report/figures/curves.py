@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from samr1.core.errors import UserError
 from samr1.evaluation.bootstrap import Floats
-from samr1.report.figures.style import WIDTH, add_legend, line_look, mark_every
+from samr1.report.figures.style import add_legend, line_look, make_panels, mark_every
 from samr1.report.tables.clipping import Training, read_training
 
 # What a panel shows: a column of the training metrics under its title; shares are in percent.
@@ -137,15 +137,11 @@ def draw_curves(files: Sequence[Path]) -> Figure:
     """
     runs = read_runs(files)
     panels = [column for column in PANELS if column != _POINTS or _has_points(runs)]
-    rows = -(-len(panels) // _COLUMNS)
-    figure = Figure(figsize=(WIDTH, 0.4 + 1.5 * rows))
-    axes = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)
-    for axis, column in zip(axes, panels, strict=False):
+    figure, axes = make_panels(len(panels), _COLUMNS, 1.5, 0.4)
+    for axis, column in zip(axes, panels, strict=True):
         plot_runs(axis, runs, column)
         axis.set_title(PANELS[column])
-    for axis in axes[len(panels) :]:
-        axis.set_axis_off()
-    for axis in axes[: len(panels)][-_COLUMNS:]:
+    for axis in axes[-_COLUMNS:]:
         axis.set_xlabel("Step")
     add_legend(figure, axes[0])
     return figure

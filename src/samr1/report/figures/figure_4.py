@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from samr1.core.errors import prefix_errors
 from samr1.report.figures.curves import Runs, plot_runs, read_runs
-from samr1.report.figures.points import Points, locate_points
+from samr1.report.figures.points import locate_points, share_places
 from samr1.report.figures.style import FAINT, GROUND, INK, LINES, WIDTH, add_legend
 from samr1.report.predictions import Answers
 
@@ -60,12 +61,11 @@ def _draw_runs(axes: Sequence[Axes], runs: Runs) -> None:
     axes[0].legend(loc="best")
 
 
-def _draw_map(axis: Axes, points: Points, look: int) -> None:
+def _draw_map(axis: Axes, points: pd.DataFrame, look: int) -> None:
     """The points on their own boxes; those farther away than the map stand at its edge."""
-    shown = np.clip(points.position, *_REACH)
     axis.scatter(
-        shown[:, 0],
-        shown[:, 1],
+        points["x"].clip(*_REACH),
+        points["y"].clip(*_REACH),
         s=7,
         marker="ox"[look],
         facecolors=LINES[look] if look else "none",
@@ -81,14 +81,13 @@ def _draw_map(axis: Axes, points: Points, look: int) -> None:
     axis.set_aspect("equal")
     axis.set_xticks([0, 1])
     axis.set_yticks([0, 1])
-    count = len(points.in_box)
-    said = f"{100 * points.in_box.mean():.0f} % in the box\nn = {count:,}" if count else "no points"
-    axis.set_xlabel(said, fontsize=7)
+    share = f"{100 * points['in_box'].mean():.0f} % in the box\nn = {len(points):,}"
+    axis.set_xlabel(share if len(points) else "no points", fontsize=7)
 
 
-def _draw_shares(axis: Axes, pair: Sequence[Points]) -> None:
+def _draw_shares(axis: Axes, pair: Sequence[pd.DataFrame]) -> None:
     """A bar a value, in three parts that add up to all its points; none where there is no point."""
-    shares = 100 * np.nan_to_num([points.shares() for points in pair])
+    shares = 100 * np.array([share_places(points) for points in pair])
     left = np.zeros(len(pair))
     looks = ((LINES[2], ""), (LINES[4], "////"), (FAINT, "...."))
     for part, name, (colour, hatch) in zip(shares.T, _PLACES, looks, strict=True):

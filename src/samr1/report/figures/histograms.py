@@ -12,7 +12,7 @@ from samr1.core.errors import prefix_errors
 from samr1.evaluation.bootstrap import Floats
 from samr1.evaluation.score import sample_ious
 from samr1.method.rewards.segmentation import TIERS
-from samr1.report.figures.style import INK, LINES, WIDTH, add_legend
+from samr1.report.figures.style import INK, LINES, add_legend, make_panels
 from samr1.report.predictions import Answers
 
 _COLUMNS = 2
@@ -67,17 +67,13 @@ def draw_histograms(benchmarks: Sequence[Answers]) -> Figure:
     Above a tier stands its reward, and the share of either run's answers in it. Raises UserError
     where a mask is broken.
     """
-    rows = -(-len(benchmarks) // _COLUMNS)
-    figure = Figure(figsize=(WIDTH, 0.6 + 1.9 * rows))
-    axes = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)
-    for axis, one in zip(axes, benchmarks, strict=False):
+    figure, axes = make_panels(len(benchmarks), _COLUMNS, 1.9, 0.6)
+    for axis, one in zip(axes, benchmarks, strict=True):
         ious = benchmark_ious(one)
         draw_shares(axis, ious, EDGES)
         _draw_tiers(axis, ious)
         axis.set_title(f"{one.title} (n = {len(one.samples):,})")
-    for axis in axes[len(benchmarks) :]:
-        axis.set_axis_off()
-    for axis in axes[: len(benchmarks)][-_COLUMNS:]:
+    for axis in axes[-_COLUMNS:]:
         axis.set_xlabel("IoU of an answer's mask with the ground truth")
     for axis in axes[::_COLUMNS]:
         axis.set_ylabel("Answers, %")

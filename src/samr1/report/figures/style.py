@@ -95,6 +95,18 @@ def write_figure(outputs: Sequence[Path], drawn_at: str | None, draw: Callable[[
             figure.set_layout_engine("none")  # it stays as it was laid out, which is slow
 
 
+def make_panels(
+    count: int, columns: int, height: float, around: float
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels of `height` inches, `columns` in a row, with space `around`."""
+    rows = -(-count // columns)
+    figure = Figure(figsize=(WIDTH, around + height * rows))
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis in axes[count:]:
+        axis.set_axis_off()
+    return figure, axes[:count]
+
+
 def add_legend(figure: Figure, *axes: Axes) -> None:
     """A legend below all panels, of what is labelled in `axes`, each name once."""
     shown = {
