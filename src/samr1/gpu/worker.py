@@ -1,0 +1,40 @@
+"""One stage in a process of its own: `python -m samr1.gpu.worker STAGE SIZE FILE`.
+
+What it finds goes to FILE, a JSON object a line, as soon as it is found; what it raises goes there
+last. A process of its own, because an error on a GPU leaves nothing else in the process usable, a
+compiler that hangs can be killed, and the memory of the stage before is gone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+
+from samr1.gpu.setting import Size, make_setting
+
+
+def run_stage(name: str, size: Size, file: Path) -> bool:
+    """Look at what the stage `name` looks at; whether it came to its end."""
+    with file.open("a", encoding="utf-8") as lines:
+
+        def write(entry: dict[str, object]) -> None:
+            print(json.dumps(entry), file=lines, flush=True)
+
+        try:
+            stage = importlib.import_module(f"samr1.gpu.stages.{name}")
+            for finding in stage.look(make_setting(size)):
+                write(asdict(finding))
+        except Exception as error:  # whatever it is, the page says it and the next stage goes on
+            reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+            write({"error": reason, "traceback": traceback.format_exc()})
+            return False
+    return True
+
+
+if __name__ == "__main__":
+    stage, size, path = sys.argv[1:]
+    sys.exit(0 if run_stage(stage, size, Path(path)) else 1)  # type: ignore[arg-type]
