@@ -69,7 +69,8 @@ class SegmenterConfig(Frozen):
     """Side in pixels of the segmenter's square input; it reads the original image."""
     tf32: bool = False
     """Let a GPU round the factors of the segmenter's products to ten bits, several times as fast;
-    only beside a policy in bfloat16, whose own products that leaves as they are."""
+    only beside a policy in bfloat16, whose own products that leaves as they are. A Grounding DINO
+    beside it rounds too."""
     cache: CacheConfig | None = None
     """Keep the image embeddings on disk; null computes them anew in every run."""
 

@@ -17,67 +17,20 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from samr1.config.schema import TrainStage
 from samr1.core.device import DeviceKind, use_device
 from samr1.policy.adapter import add_adapter
 from samr1.policy.model import EncodedPrompt, Policy
-from samr1.rollout.logprobs import ResponseLogprobs, response_logprobs
+from samr1.rollout.logprobs import ResponseLogprobs
 from samr1.rollout.packing import Responses
+from samr1.train.scorer import Scorer
 from samr1.train.state import load_optimizer_tensors, optimizer_tensors
 
 # How long processes wait for each other where they meet once a step, after rollouts of their own
 # length and checkpoints of their own disk. DeepSpeed's group keeps NCCL's 10 minutes: there one
 # waits for another's part of a pass.
 _PATIENCE = timedelta(hours=2)
-
-
-class _Scorer(nn.Module):
-    """What DeepSpeed wraps: a policy whose forward pass is the log-probabilities of responses."""
-
-    def __init__(self, policy: Policy, temperature: float, gradient_checkpointing: bool) -> None:
-        super().__init__()
-        self.model = policy.model
-        self.blocked_token_ids = policy.blocked_token_ids
-        self.temperature = temperature
-        self._recomputed: list[nn.Module] = []
-        if gradient_checkpointing:
-            self.model.activation_checkpointing_enable({"use_reentrant": False})
-            layers = (m for m in self.model.modules() if isinstance(m, GradientCheckpointingLayer))
-            self._recomputed = list(layers)
-
-    def forward(
-        self,
-        questions: Sequence[EncodedPrompt],
-        groups: Sequence[Responses],
-        image_features: Sequence[Tensor] | None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        with self._recomputing():
-            scored = response_logprobs(
-                self.model,
-                questions,
-                groups,
-                temperature=self.temperature,
-                blocked_token_ids=self.blocked_token_ids,
-                image_features=image_features,
-            )
-        return scored.logprobs, scored.entropies, scored.mask
-
-    @contextmanager
-    def _recomputing(self) -> Iterator[None]:
-        """While it is open, the checkpointed layers keep their input alone for the backward pass.
-
-        `transformers` checkpoints a layer in training mode only, and then takes its cache away: so
-        the mode is for these passes, and for the layers themselves; no dropout below them wakes.
-        """
-        for layer in self._recomputed:
-            layer.training = True
-        try:
-            yield
-        finally:
-            for layer in self._recomputed:
-                layer.training = False
 
 
 def join_processes(
@@ -123,7 +76,7 @@ class Engine:
             policy.model.model.visual.requires_grad_(stage.policy.train_vision)
         else:
             add_adapter(policy.model, config.lora, stage.policy.train_vision, stage.seed)
-        self._scorer = _Scorer(policy, config.temperature, config.gradient_checkpointing)
+        self._scorer = Scorer(policy, config.temperature, config.gradient_checkpointing)
         self._trainable = [weight for weight in policy.model.parameters() if weight.requires_grad]
         self._zero_stage = config.zero_stage
         self.rank, self.processes = dist.get_rank(), dist.get_world_size()

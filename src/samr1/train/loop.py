@@ -29,6 +29,7 @@ from samr1.core.stopwatch import Stopwatch
 from samr1.data.resizing import ImageStore
 from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.segmenter import Segmenter
+from samr1.train.agreement import Agreement
 from samr1.train.batches import (
     Batch,
     Sample,
@@ -245,7 +246,8 @@ def _step(
         records, norms = update(engine, rollout, reference, advantages, passes, rates, step, stage)
     responses = _records(rollout, judged) if batch.counts else []
     row = step_metrics(step, engine.gather(responses), engine.gather(records), norms, rate)
-    return row, _timing(step, clock, time.perf_counter() - begin, rollout)
+    agreement = Agreement.together(one.agreement for one in records if one.agreement)
+    return row, _timing(step, clock, time.perf_counter() - begin, rollout, agreement)
 
 
 def _records(rollout: Rollout, judged: list[list[ScoredResponse]]) -> list[ResponseRecord]:
@@ -260,7 +262,9 @@ def _records(rollout: Rollout, judged: list[list[ScoredResponse]]) -> list[Respo
     return records
 
 
-def _timing(step: int, clock: Stopwatch, total: float, rollout: Rollout) -> dict[str, float]:
+def _timing(
+    step: int, clock: Stopwatch, total: float, rollout: Rollout, agreement: Agreement
+) -> dict[str, float]:
     """One row of TRAINING_TIMINGS, of this process."""
     tokens = sum(len(response) for group in rollout.responses for response in group)
     return {
@@ -269,4 +273,5 @@ def _timing(step: int, clock: Stopwatch, total: float, rollout: Rollout) -> dict
         "total": total,
         "response_tokens": tokens,
         "rollout_tokens_per_second": tokens / clock.seconds["rollout"],
+        **agreement.means(),
     }
