@@ -1,4 +1,4 @@
-"""The names that a configuration may give to what code defines: dialects and segmentation rewards.
+"""The names that a configuration may give to what code defines: dialects, rewards, attentions.
 
 They stand here and not beside their code, because the schema lies below it; a test holds that each
 has its code, and no more.
@@ -14,3 +14,5 @@ Dialect = Literal[
 DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
 
 MaskReward = Literal["tiered", "fixed"]
+
+PackedAttention = Literal["flex", "two_calls"]
