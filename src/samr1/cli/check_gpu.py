@@ -1,9 +1,9 @@
 """Measure what a GPU does with this code: right, how fast, how much memory, in eight minutes.
 
-Random weights of the 7B's published widths; nothing is downloaded. FOLDER gets `check_gpu.json`,
-which `samr1.cli.plan --measured` plans with, `README.md`, a page of every figure beside its bar, and
-`log.txt`, what the stages printed. Both are there after the first stage and grow with each. Exit
-code 1 where a bar was missed or a stage did not come to its end.
+Random weights of the 7B's published widths; nothing is downloaded. The folder gets check_gpu.json,
+which `samr1.cli.plan --measured` plans with; README.md, a page of every figure beside its bar; and
+log.txt, what the stages printed. They are there after the first stage and grow with each. Exit code
+1 where a bar was missed or a stage did not come to its end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from samr1.core.files import atomic_file
 from samr1.gpu.page import summary, to_page
 from samr1.gpu.plans import compare_rates
 from samr1.gpu.run import Report, run_stages, to_json
-from samr1.gpu.setting import make_setting
+from samr1.gpu.setting import check_size
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.minutes <= 0:
         parser.error("--minutes must be above 0")
-    make_setting(arguments.size)  # where there is no GPU it says so
+    check_size(arguments.size)
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
 

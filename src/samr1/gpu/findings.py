@@ -36,24 +36,32 @@ def found(key: str, what: str, value: Value, unit: str = "", note: str = "") -> 
 
 
 def at_most(
-    key: str, what: str, value: float, limit: float, unit: str = "", note: str = ""
+    key: str, what: str, value: float | None, limit: float, unit: str = "", note: str = ""
 ) -> Finding:
-    """A figure that must not be above `limit`; one that is no number is."""
-    return Finding(key, what, value, unit, f"≤ {limit:g}", value <= limit, note)
+    """A figure that must not be above `limit`, as one that is no number is; None: not measured."""
+    return _held(key, what, value, f"≤ {limit:g}", value is not None and value <= limit, unit, note)
 
 
 def at_least(
-    key: str, what: str, value: float, floor: float, unit: str = "", note: str = ""
+    key: str, what: str, value: float | None, floor: float, unit: str = "", note: str = ""
 ) -> Finding:
-    """A figure that must not be below `floor`; one that is no number is."""
-    return Finding(key, what, value, unit, f"≥ {floor:g}", value >= floor, note)
+    """A figure that must not be below `floor`, as one that is no number is; None: not measured."""
+    return _held(key, what, value, f"≥ {floor:g}", value is not None and value >= floor, unit, note)
 
 
-def holds(key: str, what: str, truth: bool, note: str = "") -> Finding:
-    """A fact that must be so."""
-    return Finding(key, what, truth, bar="yes", passed=truth, note=note)
+def holds(key: str, what: str, truth: bool | None, note: str = "") -> Finding:
+    """A fact that must be so; None: not measured."""
+    return _held(key, what, truth, "yes", bool(truth), "", note)
+
+
+def _held(
+    key: str, what: str, value: Value, bar: str, reached: bool, unit: str, note: str
+) -> Finding:
+    if value is None:
+        return Finding(key, what, None, unit, bar, None, note or NO_CUDA)
+    return Finding(key, what, value, unit, bar, reached, note)
 
 
 def not_measured(key: str, what: str, why: str = NO_CUDA) -> Finding:
-    """What this machine cannot tell."""
+    """What this machine cannot tell, and is held to nothing."""
     return Finding(key, what, None, note=why)

@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase, Qwen2_5_VLConfig
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from samr1.config.names import PackedAttention
 from samr1.data.resizing import to_square
 from samr1.micro.policy_config import join_config
 from samr1.micro.scenes import draw_scene, generator, render
@@ -102,13 +103,15 @@ def resized(
     return cut
 
 
-def random_policy(config: Qwen2_5_VLConfig, device: torch.device, seed: int = 0) -> Policy:
-    """A policy in bfloat16 whose weights depend on `seed` and the kind of device alone."""
-    model: Any = build_on_meta(config)
+def random_policy(
+    config: Qwen2_5_VLConfig, device: torch.device, attention: PackedAttention
+) -> Policy:
+    """A policy in bfloat16, the same weights every time on one kind of device."""
+    model: Any = build_on_meta(copy.deepcopy(config))  # a policy keeps its own and changes it
     for weight in model.parameters():
         weight.data = weight.data.to(torch.bfloat16)  # the rotary tables stay float32
     model.to_empty(device=device)
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     model.init_weights()
     vision = vision_of(config)
     processor = Qwen2VLImageProcessorPil(
@@ -117,7 +120,7 @@ def random_policy(config: Qwen2_5_VLConfig, device: torch.device, seed: int = 0)
         temporal_patch_size=vision.temporal_patch_size,
     )
     words = tokenizer()
-    policy = assemble_policy(model.eval(), words, processor, "the random policy")
+    policy = assemble_policy(model.eval(), words, processor, attention)
     ids = words.get_vocab()
     # The rest of the vocabulary means no token here, and may be said all the same.
     policy = replace(policy, blocked_token_ids=tuple(sorted(ids[one] for one in VISION_TOKENS)))

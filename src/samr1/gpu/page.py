@@ -23,11 +23,13 @@ def to_page(report: Report) -> str:
         widths=" of tiny widths" if tiny else " of the 7B's published widths",
         minutes=report.minutes,
     )
-    bars = [one for stage in report.stages for one in stage.findings if one.passed is not None]
-    reached = sum(one.passed is True for one in bars)
+    bars = [one for stage in report.stages for one in stage.findings if one.bar]
+    measured = [one.passed for one in bars if one.passed is not None]
+    missing = len(bars) - len(measured)
+    said = f"{sum(measured)} of {len(measured)} bars reached, {missing} not measured."
     parts = [
         f"# {report.card}",
-        f"{report.started}, {report.seconds:.0f} s. {reached} of {len(bars)} bars reached.",
+        f"{report.started}, {report.seconds:.0f} s. {said}",
         introduction.strip(),
     ]
     if report.card == NO_CARD:
@@ -79,6 +81,8 @@ def _value(finding: Finding) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
+    if isinstance(value, int):
+        value = f"{value:,}"
+    elif isinstance(value, float):
         value = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return f"{value} {finding.unit}".strip()

@@ -1,10 +1,10 @@
-"""What is run and what the paper's scale runs, as the plan counts them; rates that were measured."""
+"""What is run and what the paper runs, as the plan counts it; and the rates that were measured."""
 
 from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from samr1.core.errors import UserError
 from samr1.gpu.findings import Findings, at_most, found, not_measured
 from samr1.gpu.models import resized
 from samr1.gpu.run import Outcome, Report
-from samr1.gpu.setting import Setting, make_setting, train_stage
+from samr1.gpu.setting import Setting, check_size, make_setting, train_stage
 from samr1.planning.hours import plan_step
 from samr1.planning.job import Job, total
 from samr1.planning.memory import plan_memory
@@ -28,14 +28,14 @@ _PROMPT, _RESPONSE = 1100, 1024  # tokens: a prompt of the paper's, and the limi
 _ROOM = 0.85  # of the card: context, fragments, and what the plan may be wrong by
 _PHASES = ("forward and backward", "optimiser step")
 
-# Rate of the plan -> the figure that it is, and the unit of that in the plan's.
-_FIGURES = {
-    "operations": ("update.operations", 1e12),
-    "decoding": ("decoding.captured.bytes", 1e9),
-    "optimizer": ("update.optimizer_bytes", 1e9),
-    "launch": ("decoding.eager.layer", 1e-3),
-    "image": ("segmenter.image", 1e-3),
-    "prompt": ("segmenter.prompt", 1e-3),
+# Rate of the plan -> the figure that tells it, and the one in the other's unit.
+_FIGURES: dict[str, tuple[str, Callable[[float], float]]] = {
+    "operations": ("update.operations", lambda tera: tera * 1e12),
+    "decoding": ("decoding.captured.bytes", lambda giga: giga * 1e9),
+    "optimizer": ("update.optimizer_bytes", lambda giga: giga * 1e9),
+    "launch": ("decoding.eager.layer", lambda milli: milli / 1e3),
+    "image": ("segmenter.tf32.images", lambda rate: 1 / rate),
+    "prompt": ("segmenter.tf32.prompts", lambda rate: 1 / rate),
 }
 
 
@@ -91,8 +91,8 @@ def choose_job(setting: Setting, prompt: int) -> Job:
 def measured_rates(figures: Mapping[str, Any]) -> dict[str, float]:
     """The plan's rates that are among the `figures` (key -> value)."""
     return {
-        name: figures[key] * unit
-        for name, (key, unit) in _FIGURES.items()
+        name: convert(figures[key])
+        for name, (key, convert) in _FIGURES.items()
         if isinstance(figures.get(key), float)
     }
 
@@ -106,7 +106,7 @@ def compare_rates(report: Report) -> Outcome:
     """The last stage, and the rates that the plan can take from the report, which it gets."""
     outcome = Outcome("rates", "What the plan should assume", "done")
     begin = time.monotonic()
-    setting = make_setting(report.size)
+    setting = make_setting(report.size, check_size(report.size))
     values = measured_rates(report.figures()) if setting.cuda and report.size != "tiny" else {}
     if values:
         report.rates = {"card": report.card, "values": values}
@@ -126,14 +126,15 @@ def look(setting: Setting, card: str, values: Mapping[str, float]) -> Findings:
     for name, before, after in zip(
         MEASURABLE, list_rates(assumed), list_rates(rates), strict=False
     ):
-        what, note = f"{after[0]} ({name})", f"the plan assumes {before[1]}"
+        what, note = f"{after[0]} ({name})", f"the plan assumes {before[1]} of an {assumed.gpu}"
         if name in values:
             yield found(f"rates.{name}", what, after[1], note=note)
         else:
             yield not_measured(f"rates.{name}", what, f"not measured: {note}")
     what = f"a step of {_QUESTIONS} × {setting.group_size}, extrapolated"
     if missing := sorted({*MEASURABLE} - {"launch"} - {*values}):
-        yield not_measured("rates.step", what, f"not measured, for want of {', '.join(missing)}")
+        why = f"not measured, for want of {', '.join(missing)}"
+        yield at_most("rates.step", what, None, STEP_SECONDS, "GPU-seconds", why)
         return
     updates = train_stage(setting, setting.tokens).train.updates_per_rollout
     phases = plan_step(paper_job(setting), updates, rates)

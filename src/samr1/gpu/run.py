@@ -20,12 +20,7 @@ from samr1.gpu.setting import Size
 _LEAST = 0.5  # of its own seconds: with less left a stage is not begun
 _ENDING = 5.0  # seconds for the last page, and for processes to be killed
 _LOG_LINES = 20  # of a process that died without a word
-# Nothing is fetched, and the allocator is the one that training uses.
-_ENVIRONMENT = {
-    "HF_HUB_OFFLINE": "1",
-    "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
-    "TOKENIZERS_PARALLELISM": "false",
-}
+_ENVIRONMENT = {"HF_HUB_OFFLINE": "1"}  # nothing is fetched, not even where there is a network
 
 NO_CARD = "No GPU: a CPU run"
 
@@ -138,7 +133,7 @@ def run_stage(stage: Stage, size: Size, log: Path, deadline: float) -> Outcome:
         start = output.seek(0, os.SEEK_END)
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # it ends with this process: see `end_with_launcher`
             stdout=output,
             stderr=subprocess.STDOUT,
             env=os.environ | _ENVIRONMENT,

@@ -9,10 +9,12 @@ from typing import Any, Literal
 import torch
 from transformers import Qwen2_5_VLConfig
 
+from samr1.config.names import PackedAttention
 from samr1.config.schema import TrainStage, parse_config
 from samr1.core.errors import UserError
 from samr1.gpu.models import published_policy, resized, tiny_policy, tokenizer
 from samr1.micro.segmenter_config import SEGMENTER_CONFIG
+from samr1.policy.attention import find_compiler
 from samr1.segmenter.build import read_config
 from samr1.segmenter.files import published_config
 
@@ -64,14 +66,32 @@ class Setting:
     def cuda(self) -> bool:
         return self.device.type == "cuda"
 
+    @property
+    def attention(self) -> PackedAttention:
+        """How packed rows are attended: by FlexAttention where it can be compiled."""
+        return "flex" if self.cuda and find_compiler() else "two_calls"
 
-def make_setting(size: Size) -> Setting:
-    """The setting of `size`; raises UserError where there is no card for the published widths."""
+
+def check_size(size: Size) -> torch.device:
+    """The device that stages of `size` will run on, which is not touched.
+
+    Raises UserError where there is no card for the published widths.
+    """
+    cuda = torch.cuda.is_available()
+    if size == "7b" and not cuda:
+        raise UserError(
+            "torch sees no GPU here (torch.cuda.is_available() is false); --size tiny runs the "
+            "same stages on a CPU."
+        )
+    return torch.device("cuda", 0) if cuda else torch.device("cpu")
+
+
+def make_setting(size: Size, device: torch.device) -> Setting:
+    """The setting of `size` on `device`."""
     if size == "tiny":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
         return Setting(
             size=size,
-            device=torch.device(device),
+            device=device,
             policy=tiny_policy(),
             small=tiny_policy(),
             image_size=56,
@@ -84,15 +104,10 @@ def make_setting(size: Size) -> Setting:
             rows=(8,),
             repeats=1,
         )
-    if not torch.cuda.is_available():
-        raise UserError(
-            "torch sees no GPU here (torch.cuda.is_available() is false); --size tiny runs the "
-            "same stages on a CPU."
-        )
     policy = published_policy()
     return Setting(
         size=size,
-        device=torch.device("cuda", 0),
+        device=device,
         policy=policy,
         small=resized(policy, layers=2, vocabulary=len(tokenizer())),
         image_size=840,
@@ -120,8 +135,13 @@ def train_stage(setting: Setting, tokens: int) -> TrainStage:
             "image_size": setting.image_size,
             "dtype": "bfloat16",
             "train_vision": True,
+            "attention": setting.attention,
         },
-        "segmenter": {"path": "random", "image_size": setting.segmenter["image_size"]},
+        "segmenter": {
+            "path": "random",
+            "image_size": setting.segmenter["image_size"],
+            "tf32": True,
+        },
         "reward": {"segmentation": "tiered", "negative_points": "none"},
         "train": _TRAINING
         | {

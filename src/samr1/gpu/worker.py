@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import traceback
 from dataclasses import asdict
 from pathlib import Path
 
+from samr1.core.device import use_device
 from samr1.gpu.setting import Size, make_setting
+from samr1.train.launch import end_with_launcher
 
 
 def run_stage(name: str, size: Size, file: Path) -> bool:
@@ -26,7 +29,9 @@ def run_stage(name: str, size: Size, file: Path) -> bool:
 
         try:
             stage = importlib.import_module(f"samr1.gpu.stages.{name}")
-            for finding in stage.look(make_setting(size)):
+            for finding in stage.look(
+                make_setting(size, use_device(threads=1 if size == "tiny" else None))
+            ):
                 write(asdict(finding))
         except Exception as error:  # whatever it is, the page says it and the next stage goes on
             reason = next(iter(str(error).splitlines()), "") or type(error).__name__
@@ -35,6 +40,15 @@ def run_stage(name: str, size: Size, file: Path) -> bool:
     return True
 
 
+def main() -> None:
+    """Parse, look, and end at once: what libraries do at their end may hang after an error."""
+    name, size, path = sys.argv[1:]
+    end_with_launcher()
+    done = run_stage(name, size, Path(path))  # type: ignore[arg-type]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0 if done else 1)
+
+
 if __name__ == "__main__":
-    stage, size, path = sys.argv[1:]
-    sys.exit(0 if run_stage(stage, size, Path(path)) else 1)  # type: ignore[arg-type]
+    main()

@@ -48,11 +48,13 @@ def _decoded(job: Job, group: int, length: int, rates: Rates) -> Phase:
     read = decoding_bytes(
         job.policy, job.prompt_tokens, group, length, job.questions, job.number_bytes
     ) / max(length - 1, 1)
-    layers = text_of(job.policy).num_hidden_layers
-    reading = read / rates.decoding
-    token = max(reading, layers * rates.launch)
-    words = f"{steps} tokens × max({reading * 1e3:.1f} ms read, {layers} layers launched)"
-    return Phase("decoding", words, steps * token, rates.basis("decoding", "launch"))
+    token, names = read / rates.decoding, ["decoding"]
+    words = f"{steps} tokens × {token * 1e3:.1f} ms, {read / 1e9:.1f} GB read"
+    if job.zero_stage == 3:  # elsewhere a graph of the whole step is replayed
+        layers, names = text_of(job.policy).num_hidden_layers, [*names, "launch"]
+        token = max(token, layers * rates.launch)
+        words += f", or {layers} layers launched"
+    return Phase("decoding", words, steps * token, rates.basis(*names))
 
 
 def plan_step(job: Job, updates: int, rates: Rates) -> list[Phase]:

@@ -129,12 +129,17 @@ def _attend_in_groups(
     return packed.unflatten(0, (len(query), query.shape[2]))
 
 
+def find_compiler() -> str | None:
+    """The C compiler that Triton takes; None where it would find none."""
+    return os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+
+
 @cache
 def _compiled_flex() -> Any:
     import torch._dynamo.config
     import torch._inductor.config
 
-    if not (os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")):
+    if not find_compiler():
         raise UserError(
             "FlexAttention's kernel needs a C compiler and there is neither gcc nor clang; install "
             "one (envs/cuda.yaml brings it), or set policy.attention: two_calls."

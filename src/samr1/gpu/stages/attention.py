@@ -20,7 +20,6 @@ from samr1.gpu.findings import (
     not_measured,
 )
 from samr1.gpu.setting import Setting
-from samr1.gpu.stages.machine import find_compiler
 from samr1.gpu.timing import median_seconds, release, synchronize
 from samr1.planning.parameters import text_of
 from samr1.policy.attention import PackedGroups, attend
@@ -37,7 +36,7 @@ _NAMES = {"groups": "two calls", "flex": "FlexAttention"}
 def look(setting: Setting) -> Findings:
     """Forward and backward in float32 against a dense mask; twice for equal bytes; seconds."""
     torch.set_float32_matmul_precision("highest")
-    compiled = setting.cuda and find_compiler() is not None
+    compiled = setting.attention == "flex"
     if not compiled:
         why = "no C compiler: cannot be compiled" if setting.cuda else NO_CUDA
         yield not_measured("attention.flex", "FlexAttention, compiled", why)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,16 +15,9 @@ import torch
 from samr1.gpu.findings import Finding, Findings, found, not_measured
 from samr1.gpu.setting import Setting
 from samr1.gpu.timing import copy_rate, matrix_rate
+from samr1.policy.attention import find_compiler
 
 _PACKAGES = ("torch", "triton", "transformers", "deepspeed", "sam2", "peft", "numpy")
-_COMPILERS = ("cc", "gcc", "clang")
-
-
-def find_compiler() -> str | None:
-    """The C compiler that Triton would take: `CC`, or the first of the usual names."""
-    named = os.environ.get("CC")
-    candidates = [named] if named else _COMPILERS
-    return next((path for name in candidates if (path := shutil.which(name))), None)
 
 
 def look(setting: Setting) -> Findings:
@@ -68,9 +62,11 @@ def _compiler() -> Iterator[Finding]:
         why = "none: FlexAttention cannot be compiled, and the two-call attention takes its place"
         yield not_measured("machine.compiler", "C compiler", why)
         return
-    said = subprocess.run(
-        [path, "--version"], capture_output=True, text=True, check=False, timeout=10
-    ).stdout
+    command = [*shlex.split(path), "--version"]
+    if shutil.which(command[0]) is None:
+        yield not_measured("machine.compiler", "C compiler", f"CC says {path}, which is not there")
+        return
+    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout
     yield found("machine.compiler", "C compiler", next(iter(said.splitlines()), path))
 
 

@@ -14,18 +14,20 @@ from torch import Tensor
 
 from samr1.config.schema import TrainStage
 from samr1.core import schemas
+from samr1.core.device import any_order, make_deterministic, wait_for
 from samr1.core.stopwatch import Stopwatch
 from samr1.data.masks import encode_mask, mask_box, polygons_to_mask
 from samr1.data.resizing import ImageStore, resize_images
 from samr1.gpu.findings import Finding, Findings, found, holds, not_measured
 from samr1.gpu.models import random_policy, random_segmenter
 from samr1.gpu.setting import Setting, train_stage
-from samr1.gpu.timing import seconds_of, synchronize
+from samr1.gpu.timing import seconds_of
 from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 from samr1.planning.parameters import count_parts, text_of
 from samr1.policy.model import Policy
 from samr1.policy.prompt import answer_frame, format_answer
 from samr1.segmenter import Segmenter
+from samr1.train.agreement import Agreement
 from samr1.train.batches import Batch, prepare_batch, read_samples
 from samr1.train.checkpoint import Checkpoints, Progress, digest_inputs
 from samr1.train.engine import Engine, join_processes
@@ -37,7 +39,8 @@ _BYTES = 12  # of each trained number in a checkpoint: master and two moments
 
 def look(setting: Setting) -> Findings:
     """Step 0, a checkpoint, step 1; then back to the checkpoint, and step 1 again."""
-    join_processes()
+    join_processes(tf32=True)
+    make_deterministic()
     with tempfile.TemporaryDirectory(prefix="check_gpu-") as folder:
         yield from _look(_make_training(setting, Path(folder)), Path(folder))
 
@@ -46,7 +49,7 @@ def _look(training: _Training, folder: Path) -> Findings:
     config, device = training.setting.small, training.setting.device
     weights, text = count_parts(config).all, text_of(config)
     note = f"published widths, {text.num_hidden_layers} layers, {text.vocab_size:,} tokens"
-    yield found("training.weights", "weights that are trained", weights / 1e9, "·10⁹", note)
+    yield found("training.weights", "weights that are trained", weights, note=note)
     yield _said("training.step_0", "step 0, compiling", training.take(0))
     free, needed = shutil.disk_usage(folder).free, 1.1 * _BYTES * weights
     if free < needed:
@@ -58,7 +61,7 @@ def _look(training: _Training, folder: Path) -> Findings:
     keeper = training.keeper(folder)
     seconds = seconds_of(lambda: keeper.save(Progress(1, [], [])), device)
     size = sum(file.stat().st_size for file in keeper.folder.rglob("*.safetensors")) / 1e9
-    note = f"{size:.2f} GB, {size / seconds:.2f} GB/s with its digest"
+    note = f"{size:.3g} GB, {size / seconds:.2f} GB/s with its digest"
     yield found("training.save", "checkpoint written", seconds, "s", note)
     first = training.take(1)
     yield _said("training.step_1", "step 1", first)
@@ -82,18 +85,19 @@ def _look(training: _Training, folder: Path) -> Findings:
 
 @dataclass(frozen=True)
 class _Step:
-    """What a step left: seconds by phase, tokens, weights, and the gap to the rollout in nats."""
+    """What a step left: seconds by phase, tokens, weights, and how near the rollout it began."""
 
     seconds: dict[str, float]
     tokens: list[list[list[int]]]
     weights: list[Tensor]
-    gap: float
+    agreement: Agreement
     entropy: float
 
 
 def _said(key: str, what: str, step: _Step) -> Finding:
     phases = ", ".join(f"{name} {seconds:.2f}" for name, seconds in step.seconds.items())
-    note = f"{phases}; entropy {step.entropy:.2f}, log-probabilities off by {step.gap:.1e} at most"
+    k3 = step.agreement.means()["gap_k3"]
+    note = f"{phases}; entropy {step.entropy:.2f} nats, k3 to the rollout {k3:.1e}"
     return found(key, what, sum(step.seconds.values()), "s", note)
 
 
@@ -121,27 +125,24 @@ class _Training:
 
     def take(self, step: int) -> _Step:
         """One step as the loop takes it."""
-        clock, engine, stage, batch = Stopwatch(), self.engine, self.stage, self.batch
-
-        with clock.phase("rollout"):
+        engine, stage, batch = self.engine, self.stage, self.batch
+        clock = Stopwatch(wait_for(self.setting.device))
+        with clock.phase("rollout"), any_order():
             rollout = roll_out(self.policy, engine, batch.samples, batch.questions, step, stage)
-            synchronize(self.setting.device)
         with clock.phase("reward"):
             texts = _answer_some(rollout, stage)
             advantages = advantages_of(score_groups(self.segmenter, batch, texts, stage))
         with clock.phase("reference"):
             reference = score_reference(self.reference, engine, rollout, stage)
-            synchronize(self.setting.device)
         with clock.phase("update"):
             passes = plan_passes(engine, rollout, batch.in_step, batch.counts, stage)
             rates = [stage.train.learning_rate] * stage.train.updates_per_rollout
             records, _ = update(engine, rollout, reference, advantages, passes, rates, step, stage)
-            synchronize(self.setting.device)
         return _Step(
             seconds=clock.seconds,
             tokens=rollout.responses,
             weights=self.weights(),
-            gap=max(record.logprob_gap for record in records),
+            agreement=Agreement.together(one.agreement for one in records if one.agreement),
             entropy=sum(record.entropy for record in records) / len(records),
         )
 
@@ -160,7 +161,9 @@ def _make_training(setting: Setting, folder: Path) -> _Training:
     samples = _draw_samples(setting.questions, folder)
     images = folder / "images.parquet"
     resize_images(samples, folder, setting.image_size, images)
-    policy, reference = (random_policy(setting.small, setting.device) for _ in range(2))
+    policy, reference = (
+        random_policy(setting.small, setting.device, setting.attention) for _ in range(2)
+    )
     reference.model.requires_grad_(False)
     rows = read_samples(samples)
     return _Training(

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from transformers import Qwen2_5_VLConfig
 
-from samr1.gpu.findings import Findings, at_least, at_most, found, not_measured
+from samr1.core.device import make_deterministic
+from samr1.gpu.findings import NO_CUDA, Findings, at_least, at_most, found, not_measured
 from samr1.gpu.models import draw_questions, random_policy
 from samr1.gpu.plans import choose_job, planned_bytes
 from samr1.gpu.setting import Setting, train_stage
@@ -34,8 +35,9 @@ _FIRST_WORD = 100  # special tokens and single bytes have smaller ids
 
 def look(setting: Setting) -> Findings:
     """The reference by the whole policy, then updates by DeepSpeed."""
-    join_processes()
-    policy = random_policy(setting.policy, setting.device)
+    join_processes(tf32=True)
+    make_deterministic()  # as training does
+    policy = random_policy(setting.policy, setting.device, setting.attention)
     rollout = make_rollout(setting, policy)
     yield from _reference(setting, policy, rollout)
     del policy
@@ -96,24 +98,23 @@ def _reference(setting: Setting, policy: Policy, rollout: Rollout) -> Findings:
     yield from _shares(setting, "reference", operations / seconds)
 
 
-def _shares(setting: Setting, key: str, rate: float, floor: float | None = None) -> Findings:
+def _shares(setting: Setting, key: str, rate: float) -> Findings:
     """A rate in operations a second, and its share of the measured matrix product."""
     yield found(f"{key}.operations", f"{key}: operations", rate / 1e12, "TFLOP/s")
+    share = rate / matrix_rate(setting.device) if setting.cuda else None
     what = f"{key}: share of the measured matrix product"
-    if not setting.cuda:
-        yield not_measured(f"{key}.share", what)
-        return
-    share = rate / matrix_rate(setting.device)
-    if floor is None:
+    if key == "update":
+        yield at_least(f"{key}.share", what, share, SHARE)
+    elif share is not None:
         yield found(f"{key}.share", what, share)
-    else:
-        yield at_least(f"{key}.share", what, share, floor)
 
 
 def _update(setting: Setting, rollout: Rollout) -> Findings:
     job = choose_job(setting, len(rollout.questions[0].input_ids))
     stage = train_stage(setting, setting.tokens)
-    policy, initial = (random_policy(job.policy, setting.device) for _ in range(2))
+    policy, initial = (
+        random_policy(job.policy, setting.device, setting.attention) for _ in range(2)
+    )
     initial.model.requires_grad_(False)
     engine = Engine(policy, stage)
     reference = score_reference(initial, engine, rollout, stage)
@@ -139,24 +140,29 @@ def _update(setting: Setting, rollout: Rollout) -> Findings:
         "update: packed tokens, forward and backward",
         tokens / seconds,
         "tokens/s",
-        f"{layers} layers, {count_parts(job.policy).all / 1e9:.2f}e9 weights; layers are computed "
+        f"{layers} layers, {count_parts(job.policy).all:,} weights; layers are computed "
         "a second time in the backward pass, and that work counts",
     )
     operations = _PASSES * _operations(setting, job.policy, rollout)
-    yield from _shares(setting, "update", operations / seconds, SHARE)
-    step = max(once - seconds, 1e-9)
-    moved = _OPTIMIZER_BYTES * job.trainable / step
-    yield found("update.optimizer", "optimiser step", step * 1e3, "ms")
-    yield found(
-        "update.optimizer_bytes", "optimiser step: bytes AdamW must move", moved / 1e9, "GB/s"
-    )
+    yield from _shares(setting, "update", operations / seconds)
+    yield from _optimizer(setting, once - seconds, job.trainable)
+
+
+def _optimizer(setting: Setting, seconds: float, trainable: int) -> Findings:
+    what = "optimiser step"
+    if not setting.cuda or seconds <= 0:
+        why = "less than what the passes scatter by" if setting.cuda else NO_CUDA
+        yield not_measured("update.optimizer", what, why)
+        return
+    yield found("update.optimizer", what, seconds * 1e3, "ms")
+    rate = _OPTIMIZER_BYTES * trainable / seconds / 1e9
+    yield found("update.optimizer_bytes", f"{what}: bytes AdamW must move", rate, "GB/s")
 
 
 def _memory(setting: Setting, planned: float) -> Findings:
-    what = "peak memory off the plan's figure"
-    if not setting.cuda:
-        yield not_measured("update.memory", what)
-        return
-    peak = torch.cuda.max_memory_allocated(setting.device)
-    note = f"measured {peak / 1e9:.2f} GB, planned {planned / 1e9:.2f} GB"
-    yield at_most("update.memory", what, abs(peak / planned - 1), OFF_PLAN, note=note)
+    off, note = None, ""
+    if setting.cuda:
+        peak = torch.cuda.max_memory_allocated(setting.device)
+        off = abs(peak / planned - 1)
+        note = f"measured {peak / 1e9:.2f} GB, planned {planned / 1e9:.2f} GB"
+    yield at_most("update.memory", "peak memory off the plan's figure", off, OFF_PLAN, note=note)

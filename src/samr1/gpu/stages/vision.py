@@ -20,7 +20,7 @@ LIMIT = 0.05
 def look(setting: Setting) -> Findings:
     """One image and several together, forward, and backward into the weights."""
     device = setting.device
-    policy = random_policy(setting.policy, device)
+    policy = random_policy(setting.policy, device, setting.attention)
     words = [setting.prompt_words] * setting.questions
     questions = draw_questions(policy, setting.image_size, words)
     model, count = policy.model, setting.questions
