@@ -41,6 +41,7 @@ MEMORY_SHARE = 0.7  # of the bandwidth: weights read for every token, AdamW
 LINK_SHARE = 0.5  # of the link: gradients summed, weights gathered
 HOST_BANDWIDTH = 50e9  # bytes a second that AdamW reads and writes where it is offloaded
 HOST_LINK = 32e9  # bytes a second to or from the host, times the link's share: PCIe 4
+DISK = 2e9  # bytes a second that a training's processes together write to the disk of the results
 SECONDS_PER_LAYER = 0.8e-3  # a layer of one decoding step, launched kernel by kernel from Python
 SECONDS_PER_EMBEDDING = 0.12  # SAM 2 Large at 1024×1024 in float32, an image
 SECONDS_PER_MASK = 0.01  # a prompt, and its mask at the original's size
@@ -54,6 +55,7 @@ ASSUMPTIONS = [
     ("link reached", f"{LINK_SHARE:.0%}", "not measured here"),
     ("host's memory", f"{HOST_BANDWIDTH / 1e9:g} GB/s", "AdamW where it is offloaded"),
     ("host's link", f"{HOST_LINK / 1e9:g} GB/s", "PCIe 4; of which the link's share"),
+    ("disk", f"{DISK / 1e9:g} GB/s", "checkpoints, by all processes together"),
     ("a layer, a decoding step", f"{SECONDS_PER_LAYER * 1e3:g} ms", "launched one by one"),
     ("SAM: an image", f"{SECONDS_PER_EMBEDDING:g} s", "Large, 1024×1024, float32"),
     ("SAM: a prompt", f"{SECONDS_PER_MASK:g} s", "mask at the original's size"),
@@ -114,6 +116,9 @@ def plan_step(job: Job, updates: int, gpu: Gpu) -> list[Phase]:
         ),
         _moved("AdamW", adam, HOST_BANDWIDTH if job.offload else gpu.bandwidth * MEMORY_SHARE),
     ]
+    phases.append(
+        _moved("checkpoints, a step's share", 12 * job.trainable / job.checkpoint_steps, DISK)
+    )
     if job.offload:
         offloaded = _offloaded_bytes(job) * updates
         phases.append(_moved("to and from the host", offloaded, HOST_LINK * LINK_SHARE))
