@@ -106,6 +106,7 @@ def job_of(policy: Any, **changes: Any) -> Job:
         processes=1,
         zero_stage=0,
         gradient_checkpointing=False,
+        checkpoint_steps=10,
         tokens_per_pass=4096,
         group_size=3,
         questions=1,

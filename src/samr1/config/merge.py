@@ -38,7 +38,8 @@ class ScaleConfig(Frozen):
     processes: Positive
     """Processes of one training job; at paper scale one a GPU."""
     gpus: NonNegative
-    """GPUs of one training job, and of one prediction job where the profile does not say fewer."""
+    """GPUs of one training job, and of one prediction job where the profile does not say fewer.
+    With 0 models run on the CPU, a GPU there or not; with more they refuse to."""
     evaluation_shards: Positive
     """Jobs that one run's prediction of one benchmark is dealt to; one done is never done again."""
     defaults: dict[str, Any]

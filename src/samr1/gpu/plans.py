@@ -56,6 +56,7 @@ def plan_job(setting: Setting, layers: int, prompt: int) -> Job:
         zero_stage=train.zero_stage,
         offload=False,
         gradient_checkpointing=train.gradient_checkpointing,
+        checkpoint_steps=train.checkpoint_steps,
         tokens_per_pass=train.tokens_per_pass,
         group_size=setting.group_size,
         questions=setting.questions,

@@ -40,7 +40,7 @@ _TRAINING: dict[str, Any] = {
     "tokens_per_pass": 16384,
     "gradient_checkpointing": True,
     "zero_stage": 2,
-    "checkpoint_steps": 10,
+    "checkpoint_steps": 50,
 }
 
 

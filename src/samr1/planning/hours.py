@@ -83,6 +83,8 @@ def plan_step(job: Job, updates: int, rates: Rates) -> list[Phase]:
         ),
         _moved("AdamW", adam, "host" if job.offload else "optimizer", rates),
     ]
+    kept = 12 * job.trainable / job.checkpoint_steps
+    phases.append(_moved("checkpoints, a step's share", kept, "disk", rates))
     if job.offload:
         offloaded = _offloaded_bytes(job) * updates
         phases.append(_moved("to and from the host", offloaded, "host_link", rates))

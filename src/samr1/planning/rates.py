@@ -55,6 +55,7 @@ class Rates:
     link: float  # bytes a second to the other GPUs
     host: float  # bytes a second that AdamW reads and writes where it is offloaded
     host_link: float  # bytes a second to or from the host
+    disk: float  # bytes a second that a training's processes together write to the results
     load: float  # seconds from the disk to the GPU, once a job
     measured: tuple[str, ...] = ()
 
@@ -80,6 +81,7 @@ def calculated(gpu: Gpu) -> Rates:
         link=gpu.link * _LINK_SHARE,
         host=50e9,
         host_link=32e9 * _LINK_SHARE,  # PCIe 4
+        disk=2e9,
         load=180.0,
     )
 
@@ -134,6 +136,7 @@ def list_rates(rates: Rates) -> list[tuple[str, str, str]]:
         "link": ("bytes, between GPUs", _bytes(rates.link), "50 % of the sheet"),
         "host": ("bytes, the host's AdamW", _bytes(rates.host), "where it is offloaded"),
         "host_link": ("bytes, to the host", _bytes(rates.host_link), "half of PCIe 4"),
+        "disk": ("bytes, checkpoints", _bytes(rates.disk), "by all processes together"),
         "load": ("a job's start", f"{rates.load:g} s", "models from disk"),
     }
     return [
