@@ -39,6 +39,8 @@ def main() -> None:
     check_size(arguments.size)
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
+    log = output / "log.txt"
+    log.unlink(missing_ok=True)
 
     def keep(report: Report) -> None:
         for name, text in (("check_gpu.json", to_json(report)), ("README.md", to_page(report))):
@@ -46,7 +48,7 @@ def main() -> None:
                 temporary.write_text(text, encoding="utf-8")
         print(summary(report.stages[-1]), file=sys.stderr, flush=True)
 
-    report = run_stages(arguments.size, arguments.minutes, output / "log.txt", begin, keep)
+    report = run_stages(arguments.size, arguments.minutes, log, begin, keep)
     report.stages.append(compare_rates(report))
     keep(report)
     missed, unfinished = report.missed(), report.unfinished()

@@ -29,23 +29,27 @@ State = Literal["done", "failed", "stopped", "skipped"]
 
 @dataclass(frozen=True)
 class Stage:
-    """A module of `samr1.gpu.stages`, and the seconds of eight minutes that are its own."""
+    """A module whose `look` yields findings, and the seconds of eight minutes that are its own."""
 
-    name: str
+    module: str
     what: str
     seconds: float
+
+    @property
+    def name(self) -> str:
+        return self.module.rpartition(".")[2]
 
 
 # What a stage leaves of its seconds is the next ones'; none takes of what comes after it.
 STAGES = (
-    Stage("machine", "The machine", 40),
-    Stage("attention", "Attention over packed rows", 100),
-    Stage("vision", "The vision tower", 25),
-    Stage("agreement", "Decoding against the packed pass", 65),
-    Stage("decoding", "Milliseconds a token", 50),
-    Stage("segmenter", "SAM 2", 35),
-    Stage("update", "Reference and update", 85),
-    Stage("training", "Two training steps", 80),
+    Stage("samr1.gpu.stages.machine", "The machine", 40),
+    Stage("samr1.gpu.stages.attention", "Attention over packed rows", 100),
+    Stage("samr1.gpu.stages.vision", "The vision tower", 25),
+    Stage("samr1.gpu.stages.agreement", "Decoding against the packed pass", 65),
+    Stage("samr1.gpu.stages.decoding", "Milliseconds a token", 50),
+    Stage("samr1.gpu.stages.segmenter", "SAM 2", 35),
+    Stage("samr1.gpu.stages.update", "Reference and update", 85),
+    Stage("samr1.gpu.stages.training", "Two training steps", 80),
 )
 
 
@@ -76,7 +80,8 @@ class Report:
     @property
     def card(self) -> str:
         """The card's name; `NO_CARD` where there is none."""
-        return str(self.figures().get("machine.card") or NO_CARD)
+        unknown = "A GPU" if self.size == "7b" else NO_CARD
+        return str(self.figures().get("machine.card") or unknown)
 
     def figures(self) -> dict[str, Any]:
         """What was found, by its key."""
@@ -128,7 +133,7 @@ def run_stage(stage: Stage, size: Size, log: Path, deadline: float) -> Outcome:
     begin = time.monotonic()
     lines = log.with_name(f".{stage.name}.jsonl")
     lines.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "samr1.gpu.worker", stage.name, size, str(lines)]
+    command = [sys.executable, "-m", "samr1.gpu.worker", stage.module, size, str(lines)]
     with log.open("ab") as output:
         start = output.seek(0, os.SEEK_END)
         process = subprocess.Popen(
@@ -162,7 +167,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill what is left of the process and of those that it started."""
     with suppress(ProcessLookupError):  # all of them have ended
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    with process:  # closes its stdin and waits
+        pass
 
 
 def _read(outcome: Outcome, lines: Path) -> None:

@@ -1,4 +1,4 @@
-"""One stage in a process of its own: `python -m samr1.gpu.worker STAGE SIZE FILE`.
+"""One stage in a process of its own: `python -m samr1.gpu.worker MODULE SIZE FILE`.
 
 What it finds goes to FILE, a JSON object a line, as soon as it is found; what it raises goes there
 last. A process of its own, because an error on a GPU leaves nothing else in the process usable, a
@@ -20,18 +20,17 @@ from samr1.gpu.setting import Size, make_setting
 from samr1.train.launch import end_with_launcher
 
 
-def run_stage(name: str, size: Size, file: Path) -> bool:
-    """Look at what the stage `name` looks at; whether it came to its end."""
+def write_findings(module: str, size: Size, file: Path) -> bool:
+    """Look at what the stage `module` looks at; whether it came to its end."""
     with file.open("a", encoding="utf-8") as lines:
 
         def write(entry: dict[str, object]) -> None:
             print(json.dumps(entry), file=lines, flush=True)
 
         try:
-            stage = importlib.import_module(f"samr1.gpu.stages.{name}")
-            for finding in stage.look(
-                make_setting(size, use_device(threads=1 if size == "tiny" else None))
-            ):
+            # Tiny tensors are not worth a second thread.
+            setting = make_setting(size, use_device(threads=1 if size == "tiny" else None))
+            for finding in importlib.import_module(module).look(setting):
                 write(asdict(finding))
         except Exception as error:  # whatever it is, the page says it and the next stage goes on
             reason = next(iter(str(error).splitlines()), "") or type(error).__name__
@@ -42,9 +41,9 @@ def run_stage(name: str, size: Size, file: Path) -> bool:
 
 def main() -> None:
     """Parse, look, and end at once: what libraries do at their end may hang after an error."""
-    name, size, path = sys.argv[1:]
+    module, size, path = sys.argv[1:]
     end_with_launcher()
-    done = run_stage(name, size, Path(path))  # type: ignore[arg-type]
+    done = write_findings(module, size, Path(path))  # type: ignore[arg-type]
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0 if done else 1)
