@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from transformers import Qwen2_5_VLConfig
 
 from samr1.config.merge import load_experiment
 from samr1.core.errors import UserError
@@ -59,8 +61,12 @@ def test_what_is_trained_is_the_papers_training() -> None:
 def test_the_published_widths_are_those_of_the_7b() -> None:
     config = published_policy()
     assert count_parts(config).all == 8_292_166_656
-    assert config.text_config.rope_parameters["mrope_section"] == [16, 24, 24]
-    assert config.text_config.rope_parameters["rope_theta"] == 1_000_000.0
+    file = ROOT / "tests/fixtures/qwen2.5_vl_7b.config.json"
+    published = Qwen2_5_VLConfig.from_dict(json.loads(file.read_text()))
+    for name in ("rope_parameters", "rms_norm_eps", "hidden_size", "layer_types", "hidden_act"):
+        assert getattr(config.text_config, name) == getattr(published.text_config, name), name
+    for name in ("window_size", "fullatt_block_indexes", "hidden_act", "num_heads"):
+        assert getattr(config.vision_config, name) == getattr(published.vision_config, name), name
     small = resized(config, 7)
     assert (small.text_config.num_hidden_layers, small.vision_config.depth) == (7, 8)
     assert small.text_config.vocab_size == config.text_config.vocab_size

@@ -124,12 +124,12 @@ def look(setting: Setting, card: str, values: Mapping[str, float]) -> Findings:
     """What the plan assumes beside what was measured, and a whole step extrapolated from that."""
     assumed = calculated(sheet_of(card))
     rates = with_measured(assumed, card, values)
-    for name, before, after in zip(
-        MEASURABLE, list_rates(assumed), list_rates(rates), strict=False
-    ):
-        what, note = f"{after[0]} ({name})", f"the plan assumes {before[1]} of an {assumed.gpu}"
+    before, after = list_rates(assumed), list_rates(rates)
+    for name in MEASURABLE:
+        what = f"{after[name][0]} ({name})"
+        note = f"the plan assumes {before[name][1]} of an {assumed.gpu}"
         if name in values:
-            yield found(f"rates.{name}", what, after[1], note=note)
+            yield found(f"rates.{name}", what, after[name][1], note=note)
         else:
             yield not_measured(f"rates.{name}", what, f"not measured: {note}")
     what = f"a step of {_QUESTIONS} × {setting.group_size}, extrapolated"

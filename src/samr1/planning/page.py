@@ -95,7 +95,10 @@ def time_page(hours: Hours) -> str:
                 ]
             ),
             "What they rest on; `python -m samr1.cli.check_gpu` measures it on a card (--measured)",
-            _table([("what", "value", "why"), *ASSUMPTIONS, *list_rates(hours.rates)], right=False),
+            _table(
+                [("what", "value", "why"), *ASSUMPTIONS, *list_rates(hours.rates).values()],
+                right=False,
+            ),
         ]
     )
 

@@ -98,8 +98,9 @@ def read_measured(file: Path, rates: Rates) -> Rates:
     """
     try:
         content: Any = json.loads(file.read_text(encoding="utf-8"))
-        card, values = content["rates"]["card"], dict(content["rates"]["values"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        kept = content["rates"]
+        card, values = kept.get("card"), dict(kept.get("values", {}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{file}: is no check_gpu.json that can be read ({error!r}); name the one that "
             "`python -m samr1.cli.check_gpu` wrote."
@@ -116,34 +117,28 @@ def read_measured(file: Path, rates: Rates) -> Rates:
     return with_measured(rates, card, values)
 
 
-def list_rates(rates: Rates) -> list[tuple[str, str, str]]:
-    """Each rate in words: what it is, its value, and where it comes from."""
+def list_rates(rates: Rates) -> dict[str, tuple[str, str, str]]:
+    """Each rate in words, by its name: what it is, its value, and where it comes from."""
+    sheet = "{:.0%} of the sheet".format
+    memory, milliseconds = sheet(_MEMORY_SHARE), "{:.3g} ms".format
     shown = {
-        "operations": (
-            "operations",
-            f"{rates.operations / 1e12:,.0f} TFLOP/s",
-            "35 % of the sheet",
-        ),
-        "decoding": ("bytes, decoding", _bytes(rates.decoding), "70 % of the sheet"),
-        "optimizer": ("bytes, AdamW", _bytes(rates.optimizer), "70 % of the sheet"),
-        "launch": (
-            "a layer, launched",
-            f"{rates.launch * 1e3:.2g} ms",
-            "where no graph is replayed",
-        ),
-        "image": ("SAM: an image", f"{rates.image * 1e3:.3g} ms", "Large, 1024×1024, float32"),
-        "prompt": ("SAM: a prompt", f"{rates.prompt * 1e3:.3g} ms", "mask at the original's size"),
-        "link": ("bytes, between GPUs", _bytes(rates.link), "50 % of the sheet"),
-        "host": ("bytes, the host's AdamW", _bytes(rates.host), "where it is offloaded"),
-        "host_link": ("bytes, to the host", _bytes(rates.host_link), "half of PCIe 4"),
-        "disk": ("bytes, checkpoints", _bytes(rates.disk), "by all processes together"),
+        "operations": ("operations", _per_second(rates.operations, "FLOP"), sheet(_COMPUTE_SHARE)),
+        "decoding": ("bytes, decoding", _per_second(rates.decoding), memory),
+        "optimizer": ("bytes, AdamW", _per_second(rates.optimizer), memory),
+        "launch": ("a layer, launched", milliseconds(1e3 * rates.launch), "with ZeRO 3 alone"),
+        "image": ("SAM: an image", milliseconds(1e3 * rates.image), "Large, 1024×1024"),
+        "prompt": ("SAM: a prompt", milliseconds(1e3 * rates.prompt), "mask at original size"),
+        "link": ("bytes, between GPUs", _per_second(rates.link), sheet(_LINK_SHARE)),
+        "host": ("bytes, the host's AdamW", _per_second(rates.host), "where it is offloaded"),
+        "host_link": ("bytes, to the host", _per_second(rates.host_link), "half of PCIe 4"),
+        "disk": ("bytes, checkpoints", _per_second(rates.disk), "by all processes together"),
         "load": ("a job's start", f"{rates.load:g} s", "models from disk"),
     }
-    return [
-        (what, value, "measured" if name in rates.measured else f"assumed: {why}")
+    return {
+        name: (what, value, "measured" if name in rates.measured else f"assumed: {why}")
         for name, (what, value, why) in shown.items()
-    ]
+    }
 
 
-def _bytes(rate: float) -> str:
-    return f"{rate / 1e9:,.0f} GB/s"
+def _per_second(rate: float, unit: str = "B") -> str:
+    return f"{rate / 1e9:,.0f} G{unit}/s"
