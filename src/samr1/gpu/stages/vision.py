@@ -57,12 +57,11 @@ def look(setting: Setting) -> Findings:
         f"{share:.0%} of the measured matrix product",
     )
     both()
-    weights = [one for one in model.model.visual.parameters() if one.grad is not None]
-    finite = all(bool(one.grad.isfinite().all()) for one in weights if one.grad is not None)
+    gradients = [weight.grad for weight in model.model.visual.parameters()]
     yield holds(
         "vision.backward_runs",
         "backward gives every weight a finite gradient",
-        finite and len(weights) == len(list(model.model.visual.parameters())),
+        all(one is not None and bool(one.isfinite().all()) for one in gradients),
     )
     backward = median_seconds(both, device, setting.repeats)
     yield found("vision.backward", f"forward and backward, {count} images", backward * 1e3, "ms")
