@@ -40,8 +40,11 @@ class ScaleConfig(Frozen):
     gpus: NonNegative
     """GPUs of one training job, and of one prediction job where the profile does not say fewer.
     With 0 models run on the CPU, a GPU there or not; with more they refuse to."""
+    evaluated_together: Literal["run", "benchmark"]
+    """Whether a job answers all benchmarks that `all` shows a run on, its models loaded once, or one
+    benchmark; what is done is never done again."""
     evaluation_shards: Positive
-    """Jobs that one run's prediction of one benchmark is dealt to; one done is never done again."""
+    """Jobs that what is evaluated together is dealt to, each with its part of every benchmark."""
     defaults: dict[str, Any]
 
 
@@ -65,6 +68,7 @@ class Experiment:
     seeds: tuple[int, ...]
     processes: int
     gpus: int
+    evaluated_together: str
     evaluation_shards: int
     runs: dict[str, RunConfig]  # at their first seed; only those that exist at this scale
     benchmarks: dict[str, Benchmark]
@@ -132,6 +136,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         seeds=settings.seeds,
         processes=settings.processes,
         gpus=settings.gpus,
+        evaluated_together=settings.evaluated_together,
         evaluation_shards=settings.evaluation_shards,
         runs=present,
         benchmarks=benchmarks,

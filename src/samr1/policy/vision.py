@@ -43,8 +43,8 @@ def attend_windows(
         alike[length].append(i)
     done: dict[int, Tensor] = {}
     for members in alike.values():
-        stacked = [torch.cat([parts[i] for i in members]) for parts in windows]  # [N, H, length, D]
-        output = scaled_dot_product_attention(*stacked, dropout_p=dropout, scale=scaling)
+        q, k, v = (torch.cat([parts[i] for i in members]) for parts in windows)  # [N, H, length, D]
+        output = scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scaling)
         done.update(zip(members, output.transpose(1, 2), strict=True))  # [length, H, D] each
     return torch.cat([done[i] for i in range(len(lengths))])[None], None
 
@@ -78,4 +78,5 @@ def prepare_tower(tower: PreTrainedModel) -> None:
     # Not by `set_attn_implementation`, which would look for a kernel of that name on the hub.
     tower.config._attn_implementation = WINDOWS
     if tower.device.type == "cuda":
-        tower.patch_embed.proj = PatchProduct(tower.patch_embed.proj)
+        embedding: Any = tower.patch_embed
+        embedding.proj = PatchProduct(embedding.proj)
