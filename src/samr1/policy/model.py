@@ -23,6 +23,7 @@ from samr1.files import whole_folder
 from samr1.hub import HubName, require
 from samr1.policy.adapter import merged_weights
 from samr1.policy.attention import ATTENTION
+from samr1.policy.head import Float32Head
 from samr1.policy.meta import policy_class, read_policy_config
 from samr1.policy.prompt import FORMS, Dialect, build_prompt
 from samr1.weights import safetensors_files
@@ -149,12 +150,13 @@ def assemble_policy(
 ) -> Policy:
     """Join a model to its tokenizer and image processor, and look up the special tokens.
 
-    The language model gets the attention that also takes block masks.
+    The language model gets the attention that also takes block masks, and logits in float32.
     """
     vocabulary = known_tokens(tokenizer, name)
     # Rows of the output layer beyond the vocabulary only round its size; they mean no token.
     rounding = range(len(tokenizer), model.model.language_model.config.vocab_size)
     model.model.language_model.set_attn_implementation(ATTENTION)
+    model.lm_head = Float32Head(model.lm_head.weight)
     return Policy(
         model=model,
         tokenizer=tokenizer,
