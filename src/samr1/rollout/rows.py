@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from samr1.policy.model import Policy, Question
+from samr1.policy.model import EncodedPrompt, Policy
 from samr1.rollout.decode import Draw, Sampling, State
 from samr1.rollout.inputs import embed_tokens
 from samr1.rollout.runners import Runner, choose_runner
@@ -83,7 +83,7 @@ class Rows:
     @torch.no_grad()
     def fill(
         self,
-        questions: Sequence[Question],
+        questions: Sequence[EncodedPrompt],
         image_features: Sequence[Tensor],
         owners: Sequence[Sequence[Any]],
         keys: Sequence[Sequence[Key]] | None = None,
@@ -129,7 +129,7 @@ class Rows:
 
     def _prefill(
         self,
-        questions: Sequence[Question],
+        questions: Sequence[EncodedPrompt],
         image_features: Sequence[Tensor],
         rows: Sequence[int],
         sources: Sequence[int],

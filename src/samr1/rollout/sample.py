@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from samr1.policy.model import Policy, Question
+from samr1.policy.model import EncodedPrompt, Policy
 from samr1.rollout.decode import Sampling
 from samr1.rollout.inputs import encode_images
 from samr1.rollout.rows import Finished, Key, Rows
@@ -37,7 +37,7 @@ class Group:
 @torch.no_grad()
 def sample_groups(
     policy: Policy,
-    questions: Sequence[Question],
+    questions: Sequence[EncodedPrompt],
     *,
     group_size: int,
     temperature: float,

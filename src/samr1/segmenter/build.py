@@ -23,9 +23,9 @@ from safetensors.torch import load_file
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
-from samr1.errors import UserError
+from samr1.core.errors import UserError
+from samr1.core.weights import find_mismatch, tensor_shapes
 from samr1.segmenter.files import SegmenterFiles
-from samr1.weights import find_mismatch, tensor_shapes
 
 ALLOWED_PREFIX = "sam2.modeling."
 
