@@ -25,6 +25,7 @@ from samr1.core.hub import HubName, require
 from samr1.core.weights import safetensors_files
 from samr1.policy.adapter import merged_weights
 from samr1.policy.attention import attention_name
+from samr1.policy.head import Float32Head
 from samr1.policy.meta import policy_class, read_policy_config
 from samr1.policy.prompt import FORMS, build_prompt
 from samr1.policy.vision import prepare_tower
@@ -156,13 +157,15 @@ def assemble_policy(
 ) -> Policy:
     """Join a model to its tokenizer and image processor, and look up the special tokens.
 
-    The language model gets the attention that also takes packed rows, the tower its own.
+    The language model gets the attention that also takes packed rows and logits in float32, the
+    tower its own attention.
     """
     vocabulary = known_tokens(tokenizer, name)
     # Rows of the output layer beyond the vocabulary only round its size; they mean no token.
     rounding = range(len(tokenizer), model.model.language_model.config.vocab_size)
     packed = attention_name(attention, model.device)
     model.model.language_model.set_attn_implementation(packed)
+    model.lm_head = Float32Head(model.lm_head.weight)
     prepare_tower(model.model.visual)
     return Policy(
         model=model,
