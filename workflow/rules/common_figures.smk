@@ -4,8 +4,8 @@ def get_curves(wildcards):
     return get_trainings(CURVES[wildcards.curves])
 
 
-# What is of the drawn world says so in every figure.
-DRAWN_AT = f"--drawn-at {EXPERIMENT.scale}" if EXPERIMENT.drawn else ""
+# What is not comparable with published figures says so in every figure.
+MICRO_WORLD = "" if EXPERIMENT.comparable else f"--micro-world {EXPERIMENT.scale}"
 
 
 def get_titles(benchmarks):

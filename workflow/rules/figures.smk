@@ -51,11 +51,11 @@ rule figure_4:
     conda:
         ENVIRONMENT
     params:
-        drawn=DRAWN_AT,
+        world=MICRO_WORLD,
     shell:
         "python -m samr1.cli.figure_4 --training {input.training} --samples {input.samples} "
         "--any {input.any} --inside {input.inside} "
-        "{params.drawn} --output-pdf {output.pdf} --output-png {output.png} "
+        "{params.world} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
@@ -78,10 +78,10 @@ rule draw_curves:
     conda:
         ENVIRONMENT
     params:
-        drawn=DRAWN_AT,
+        world=MICRO_WORLD,
     shell:
         "python -m samr1.cli.draw_curves --training {input.training} "
-        "{params.drawn} --output-pdf {output.pdf} --output-png {output.png} "
+        "{params.world} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
@@ -111,11 +111,11 @@ rule draw_ablations:
     conda:
         ENVIRONMENT
     params:
-        drawn=DRAWN_AT,
+        world=MICRO_WORLD,
     shell:
         "python -m samr1.cli.draw_ablations --metrics {input.metrics} "
         "--tables {input.tables} "
-        "{params.drawn} --output-pdf {output.pdf} --output-png {output.png} "
+        "{params.world} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
@@ -145,12 +145,12 @@ rule draw_histograms:
     conda:
         ENVIRONMENT
     params:
-        drawn=DRAWN_AT,
+        world=MICRO_WORLD,
         titles=get_titles(SHOWN.histograms.benchmarks),
     shell:
         "python -m samr1.cli.draw_histograms --samples {input.samples} "
         "--titles {params.titles:q} --predictions {input.predictions} "
-        "{params.drawn} --output-pdf {output.pdf} --output-png {output.png} "
+        "{params.world} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
@@ -175,13 +175,13 @@ rule draw_lengths:
     conda:
         ENVIRONMENT
     params:
-        drawn=DRAWN_AT,
+        world=MICRO_WORLD,
         titles=get_titles(SHOWN.lengths.benchmarks),
     shell:
         "python -m samr1.cli.draw_lengths --training {input.training} "
         "--samples {input.samples} --titles {params.titles:q} "
         "--predictions {input.predictions} "
-        "{params.drawn} --output-pdf {output.pdf} --output-png {output.png} "
+        "{params.world} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 

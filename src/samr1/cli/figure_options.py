@@ -12,7 +12,9 @@ def figure_parser(name: str, description: str | None) -> argparse.ArgumentParser
     """A parser for the command `name`, with the outputs of every figure."""
     parser = argparse.ArgumentParser(prog=f"python -m samr1.cli.{name}", description=description)
     parser.add_argument(
-        "--drawn-at", metavar="SCALE", help="the scale that drew the world (default: public data)"
+        "--micro-world",
+        metavar="SCALE",
+        help="the scale, where its figures are not comparable with published ones",
     )
     parser.add_argument("--output-pdf", type=Path, required=True, help="the figure for print")
     parser.add_argument("--output-png", type=Path, required=True, help="for a light screen")
@@ -21,9 +23,9 @@ def figure_parser(name: str, description: str | None) -> argparse.ArgumentParser
 
 
 def read_outputs(arguments: argparse.Namespace) -> Outputs:
-    """Where the figure goes, and whether it is of the drawn world."""
+    """Where the figure goes, and whether it is of the micro world."""
     return Outputs(
-        arguments.output_pdf, arguments.output_png, arguments.output_png_dark, arguments.drawn_at
+        arguments.output_pdf, arguments.output_png, arguments.output_png_dark, arguments.micro_world
     )
 
 

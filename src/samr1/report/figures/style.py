@@ -64,13 +64,13 @@ DARK = Theme(
 class Outputs:
     """Where a figure goes: for print, and for a light and a dark screen; and what it is of.
 
-    `drawn_at` is the scale that drew the world whose figures it shows; None is public data.
+    `micro_world` is the scale, where what it shows is not comparable with published figures.
     """
 
     pdf: Path
     png: Path
     png_dark: Path
-    drawn_at: str | None
+    micro_world: str | None
 
 
 def write_figure(
@@ -78,9 +78,9 @@ def write_figure(
 ) -> None:
     """Draw a figure of `size` (inches) in both themes; the same figure is the same bytes.
 
-    What is of the drawn world says so at its head.
+    What is not comparable with published figures says so at its head.
     """
-    note = _NOTE.format(scale=outputs.drawn_at) if outputs.drawn_at else ""
+    note = _NOTE.format(scale=outputs.micro_world) if outputs.micro_world else ""
     head = _NOTE_HEIGHT / size[1] if note else 0.0
     for theme, paths in ((LIGHT, (outputs.pdf, outputs.png)), (DARK, (outputs.png_dark,))):
         with context(_settings(theme), after_reset=True):  # whatever a user's own file says

@@ -38,7 +38,7 @@ def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
 
 def _outputs(name: str, output: Path, experiment: Experiment) -> Outputs:
     pdf, png, dark = (output / f"{name}{end}" for end in (".pdf", ".png", "_dark.png"))
-    return Outputs(pdf, png, dark, experiment.scale if experiment.drawn else None)
+    return Outputs(pdf, png, dark, None if experiment.comparable else experiment.scale)
 
 
 def _draw_long(runs: Runs, outputs: Outputs) -> None:

@@ -185,7 +185,7 @@ def _write_readme(
 
 
 def _write_text(page: Path, blocks: Sequence[str], experiment: Experiment) -> None:
-    note = [micro_note(experiment.scale)] if experiment.drawn else []
+    note = [micro_note(experiment.scale)] if not experiment.comparable else []
     text = "\n\n".join(block.strip() for block in (*note, *blocks))
     with atomic_file(page) as temporary:
         temporary.write_text(f"{text}\n", encoding="utf-8")
