@@ -13,14 +13,15 @@ import torch
 
 from samr1.cli import plan
 from samr1.config.datasets import load_datasets
+from samr1.config.jobs import list_evaluations, list_trainings
 from samr1.config.merge import load_experiment
 from samr1.core.errors import UserError, run_command
 from samr1.planning import fit
 from samr1.planning.disk import plan_disk
 from samr1.planning.fit import check_fits, describe_job, find_changes, with_rank
-from samr1.planning.graph import describe_graph
 from samr1.planning.job import Job, total
 from samr1.planning.memory import plan_host, plan_memory
+from samr1.planning.splits import Split, find_split
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,26 +97,27 @@ def test_what_is_offloaded_is_the_hosts_and_must_fit_there(
         check_fits(stage, torch.device("cuda"), 1)
 
 
-def test_the_graph_is_the_workflows() -> None:
-    experiment = load_experiment(ROOT / "config", "micro")
-    graph = describe_graph(experiment, ROOT / "config/published.yaml")
-    assert len(graph.trainings) == 10
-    assert len(graph.predictions) == 31  # as many as tests/workflow counts
-    assert graph.splits["lisa_grounding"].samples == 520
-    assert graph.splits["refcocog_test"].samples == 1040
+def test_splits_are_as_large_as_published_or_as_drawn() -> None:
+    drawn, public = (load_experiment(ROOT / "config", scale) for scale in ("micro", "paper"))
+    for name, micro, paper in (
+        ("lisa_grounding", Split(520, 520), Split(779, 779)),
+        ("refcocog_test", Split(1040, 1040), Split(5023, 2600)),
+    ):
+        assert find_split(drawn.benchmarks[name], drawn.data.world) == micro
+        assert find_split(public.benchmarks[name], public.data.world) == paper
 
 
 def test_data_sets_need_room_until_they_are_there(tmp_path: Path) -> None:
     paper = load_experiment(ROOT / "config", "paper")
     paper = replace(paper, data=paper.data.model_copy(update={"root": str(tmp_path)}))
-    graph = describe_graph(paper, ROOT / "config/published.yaml")
+    planned = list_trainings(paper), list_evaluations(paper)
     datasets = load_datasets(ROOT / "config/datasets.yaml")
     job = describe_job(paper.runs["sam_r1"].train_stage(), 8, True)
 
     def needed() -> dict[str, float]:
         lines = [
             line
-            for place in plan_disk(paper, datasets, graph, job, tmp_path)
+            for place in plan_disk(paper, datasets, *planned, job, tmp_path)
             for line in place.lines
         ]
         return {line.what.partition(":")[0]: line.bytes for line in lines if "archive" in line.what}

@@ -1,19 +1,4 @@
 # The helpers of the rules that answer, score and compare: which files, of which runs and seeds.
-def get_metrics(runs, benchmarks):
-    """The metrics of `runs` on `benchmarks`."""
-    return get_scores("metrics", runs, benchmarks)
-
-
-def get_baseline_metrics(benchmarks):
-    """The metrics of other people's systems on `benchmarks`, as far as each answers them."""
-    return [
-        f"{OUT}/metrics/{name}/seed_{EXPERIMENT.seeds[0]}/{benchmark}.parquet"
-        for name, baseline in BASELINES.items()
-        for benchmark in benchmarks
-        if baseline.detector or benchmark in baseline.predictions
-    ]
-
-
 def get_imported(wildcards):
     """What a baseline's own code wrote for a benchmark."""
     return BASELINES[wildcards.baseline].predictions[wildcards.benchmark]
@@ -29,24 +14,18 @@ def get_detector(wildcards):
     return get_weights(BASELINES[wildcards.baseline].detector)
 
 
-def get_comparisons(baseline, benchmarks):
-    """The paired comparisons with `baseline` on `benchmarks`, of all runs in one file each."""
-    return [f"{OUT}/comparisons/{baseline}/{name}.parquet" for name in benchmarks]
-
-
 def get_study(kind):
     """The files of one kind that the studies need, at the studies' seeds."""
-    seeds = {
-        "base": get_seeds("base"),
-        **EXPERIMENT.studies.seeds(EXPERIMENT.scale),
-    }
-    return get_scores(kind, seeds, ABLATION_BENCHMARKS, seeds.__getitem__)
+    seeds = {BASE: SEEDS[BASE], **jobs.find_study_seeds(EXPERIMENT)}
+    tables = EXPERIMENT.published.ablations.values()
+    benchmarks = [benchmark for table in tables for benchmark in table.benchmarks]
+    return get_evaluated(kind, jobs.evaluate(EXPERIMENT, seeds, benchmarks, seeds))
 
 
 def get_study_trainings():
     """The training metrics of the studies' runs, at the studies' seeds."""
-    seeds = EXPERIMENT.studies.seeds(EXPERIMENT.scale)
-    return get_trainings(seeds, seeds.__getitem__)
+    seeds = jobs.find_study_seeds(EXPERIMENT)
+    return get_trainings(seeds, seeds)
 
 
 def get_config_dir(wildcards):
@@ -59,17 +38,13 @@ def get_results(wildcards):
     return OUT
 
 
-def get_shown(run):
-    """The benchmarks that `all` shows a run on, where that is more than one."""
-    if run in MAIN_RUNS:
-        every = list(EXPERIMENT.benchmarks)
-        return [name for name in every if name in (RUNS[run].benchmarks or every)]
-    return ABLATION_BENCHMARKS if run in ABLATED_RUNS else []
-
-
 def get_together(wildcards):
     """The benchmarks that one job answers where `benchmark` is asked of a run, joined by `+`."""
-    shown = get_shown(wildcards.run)
+    shown = dict.fromkeys(
+        one.benchmark
+        for one in jobs.list_evaluations(EXPERIMENT)
+        if one.run == wildcards.run
+    )
     if EXPERIMENT.evaluated_together == "run" and wildcards.benchmark in shown:
         return "+".join(shown)
     return wildcards.benchmark
@@ -133,7 +108,11 @@ def get_protocols(wildcards):
 
 def get_compared(wildcards):
     """The overlaps of the runs that are compared with a baseline, at all their seeds."""
-    return get_scores("overlaps", COMPARED[wildcards.baseline], [wildcards.benchmark])
+    return get_scores(
+        "overlaps",
+        COMPARISONS[wildcards.baseline, wildcards.benchmark],
+        [wildcards.benchmark],
+    )
 
 
 def get_baseline(wildcards):

@@ -69,10 +69,7 @@ if DEALT:
             samples=f"{OUT}/samples/{{benchmark}}.parquet",
             predictions=get_parts("predictions"),
             timings=get_parts("timings/predictions"),
-            code=[
-                "src/samr1/evaluation/shards.py",
-                "src/samr1/cli/gather_predictions.py",
-            ],
+            code=get_code("gather_predictions"),
         output:
             predictions=f"{OUT}/predictions/{WHOLE}.parquet",
             timings=f"{OUT}/timings/predictions/{WHOLE}.parquet",
@@ -97,7 +94,7 @@ rule score_benchmark:
         config=f"{OUT}/config/score/{{run}}.yaml",
         samples=f"{OUT}/samples/{{benchmark}}.parquet",
         predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
-        code=get_code("evaluation", "score_options", "score_benchmark"),
+        code=get_code("score_benchmark"),
     output:
         metrics=f"{OUT}/metrics/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
         overlaps=f"{OUT}/overlaps/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
@@ -123,7 +120,7 @@ rule compare_runs:
         config=f"{OUT}/config/score/{{baseline}}.yaml",
         overlaps=get_compared,
         baseline=get_baseline,
-        code=get_code("evaluation", "score_options", "compare_runs"),
+        code=get_code("compare_runs"),
     output:
         f"{OUT}/comparisons/{{baseline}}/{{benchmark}}.parquet",
     log:
@@ -131,7 +128,7 @@ rule compare_runs:
     benchmark:
         f"{OUT}/timings/jobs/compare_runs/{{baseline}}/{{benchmark}}.tsv"
     wildcard_constraints:
-        baseline=get_names(COMPARED),
+        baseline=get_names({baseline for baseline, _ in COMPARISONS}),
     conda:
         ENVIRONMENT
     shell:

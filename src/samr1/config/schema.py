@@ -274,8 +274,8 @@ class RunConfig(TrainStage):
 
     trained: bool
     """False for a model that is evaluated as it is; its reward and training settings are unused."""
-    scales: tuple[str, ...]
-    """The scales at which the run exists."""
+    scales: tuple[str, ...] | None = None
+    """The scales at which the run exists, those that extend one included; null is all of them."""
     benchmarks: tuple[Name, ...] | None = None
     """The benchmarks that an untrained run is evaluated on; null is all of them."""
     evaluation: EvaluationConfig

@@ -125,9 +125,7 @@ class Window(Cache):
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Write the token's states [B, heads, 1, size] of a layer; all that there is of it."""
-        for line, states in zip(
-            self._lines[layer_idx], (key_states, value_states), strict=True
-        ):
+        for line, states in zip(self._lines[layer_idx], (key_states, value_states), strict=True):
             line.index_copy_(0, self._written, states.reshape(-1, self.slots.width))
         keys, values = self._seen[layer_idx]
         return keys, values
