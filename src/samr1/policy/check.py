@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from samr1.config.names import Dialect
+from samr1.config.names import DialectName
 from samr1.config.schema import PolicyConfig
 from samr1.core.checks import Step
 from samr1.core.errors import UserError
@@ -30,7 +30,7 @@ PATTERNS = ["*.json", "*.jinja", "*.txt", "*.safetensors"]
 CROP = 56  # pixels a side of the image of the forward pass: a few patches of any Qwen2.5-VL
 
 
-def check_policy(config: PolicyConfig, dialect: Dialect, device: str) -> Iterator[Step]:
+def check_policy(config: PolicyConfig, dialect: DialectName, device: str) -> Iterator[Step]:
     """The steps from "is it there" to a forward pass on `device`.
 
     A hub name is downloaded by the first of them, once, before many processes ask for it.
@@ -49,7 +49,7 @@ def check_policy(config: PolicyConfig, dialect: Dialect, device: str) -> Iterato
     yield from _look(folders[0], config, dialect, device)
 
 
-def _look(folder: Path, config: PolicyConfig, dialect: Dialect, device: str) -> Iterator[Step]:
+def _look(folder: Path, config: PolicyConfig, dialect: DialectName, device: str) -> Iterator[Step]:
     def architecture() -> str:
         model = build_on_meta(read_policy_config(folder))
         count = sum(weight.numel() for weight in model.parameters())
@@ -106,7 +106,7 @@ def _look(folder: Path, config: PolicyConfig, dialect: Dialect, device: str) -> 
 
 
 def _answer(
-    folder: Path, config: PolicyConfig, dialect: Dialect, device: str
+    folder: Path, config: PolicyConfig, dialect: DialectName, device: str
 ) -> tuple[int, Tensor]:
     """How many tokens a small question has, and the logits [1, 1, V] after the last."""
     policy = load_policy(folder, config.dtype, device)
