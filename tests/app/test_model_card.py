@@ -20,8 +20,8 @@ from samr1.app.serving import PAGE
 from samr1.config.schema import TrainStage
 from samr1.core import schemas
 from samr1.core.errors import UserError
+from samr1.policy.dialects import SYSTEM_PROMPT
 from samr1.policy.model import load_policy, save_policy
-from samr1.policy.prompt import SYSTEM_PROMPT
 from samr1.policy.prompt_settings import MICRO_SETTINGS, read_settings, resolve
 from samr1.train.metrics import TRAINING_METRICS
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from predict_world import random_segmenter
 
-from samr1.config.names import Dialect
+from samr1.config.names import DialectName
 from samr1.config.schema import PredictStage
 from samr1.core import schemas
 from samr1.core.stopwatch import Stopwatch
@@ -30,9 +30,10 @@ WIDTH, HEIGHT = 70, 42  # of the original: 2.5 and 1.5 of its pixels to one of t
 
 THOUGHT = "<think> there </think>"
 BOX, POINT = (17.5, 10.5, 52.5, 21.0), (35.0, 15.0, 1)  # of (7, 7, 21, 14) and (14, 10)
-WHOLE = (18.0, 11.0, 53.0, 21.0)  # the same in whole pixels
+WHOLE = (18.0, 11.0, 53.0, 21.0)  # the same in whole pixels, halves up
+EVEN = (18.0, 10.0, 52.0, 21.0)  # and as Seg-Zero rounds, halves to even
 # What is said, and the prompts that it comes to.
-SAID: dict[Dialect, tuple[str, list[Prompt]]] = {
+SAID: dict[DialectName, tuple[str, list[Prompt]]] = {
     "sam_r1": (
         '<answer>{"bbox_2d": [7, 7, 21, 14], "point_2d": [14, 10], "label": "cup"}</answer>',
         [Prompt(BOX, (POINT,))],
@@ -44,7 +45,7 @@ SAID: dict[Dialect, tuple[str, list[Prompt]]] = {
     ),
     "seg_zero": (
         '<answer>{"bbox": [7, 7, 21, 14], "points_1": [14, 10], "points_2": [9, 9]}</answer>',
-        [Prompt(WHOLE, (POINT, (23.0, 14.0, 1)))],
+        [Prompt(EVEN, (POINT, (22.0, 14.0, 1)))],
     ),
     "vision_reasoner": (
         '<answer>[{"bbox_2d": [7, 7, 21, 14], "point_2d": [14, 10]}, '
@@ -89,7 +90,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pa.Table, Ima
     return root, samples, ImageStore(root / "images.parquet")
 
 
-def stage(dialect: Dialect) -> PredictStage:
+def stage(dialect: DialectName) -> PredictStage:
     return PredictStage.model_validate(
         {
             "name": "test",
@@ -109,7 +110,7 @@ def stage(dialect: Dialect) -> PredictStage:
 
 @pytest.mark.parametrize("dialect", SAID)
 def test_answers_reach_the_segmenter_as_the_public_code_gives_them(
-    dialect: Dialect,
+    dialect: DialectName,
     world: tuple[Path, pa.Table, ImageStore],
     segmenter: Segmenter,
     monkeypatch: pytest.MonkeyPatch,

@@ -7,6 +7,7 @@ import math
 import time
 
 import pytest
+from samr1.policy.prompt import format_answer
 
 from samr1.config.names import DIALECTS, Dialect
 from samr1.method.rewards import (
@@ -18,7 +19,6 @@ from samr1.method.rewards import (
     tiered_iou_reward,
 )
 from samr1.policy.answer import parse_answer
-from samr1.policy.prompt import format_answer
 
 GOOD = {"bbox_2d": [10, 20, 30, 40], "point_2d": [20, 30], "label": "cup"}
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
-from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.prompt import (
     BOX_ALONE,
     DIALECTS,
@@ -14,6 +12,8 @@ from samr1.policy.prompt import (
     build_prompt,
     format_answer,
 )
+
+from samr1.policy.answer import Answer, parse_answer, to_original
 
 THOUGHT = "<think> it is on the left </think>"
 

@@ -52,9 +52,10 @@ def predict(
 
     The policy sees the square images of `store`, the segmenter the originals below `root`. Boxes,
     points and masks are in pixels of the original; an answer that could not be read has a null mask
-    and says why in `status`, and one that says that nothing is there an empty mask. Of several objects box and points are the first one's, and the mask is
-    that of all. Raises UserError where an image is missing, is not the one that its
-    sample describes, or was resized for another policy.
+    and says why in `status`, and one that says that nothing is there has an empty mask. Of several
+    objects box and points are the first one's, and the mask is that of all. Raises UserError where
+    an image is missing, is not the one that its sample describes, or was resized for another
+    policy.
     """
     rows = samples.drop_columns(["mask", "ignore"]).to_pylist()
     _check_images(rows, store, root, stage)

@@ -116,12 +116,12 @@ def measure_overlaps(
 def _answered(
     samples: pa.Table, predictions: pa.Table, protocol: Protocol, answers: list[Any]
 ) -> list[bool]:
-    """Which answers could be read; one without a box could, where it has an (empty) mask."""
-    masks: list[Any] = [None] * len(answers)
-    if protocol == "rec" and "mask" in predictions.column_names:
-        masks = answers_in_order(samples, predictions, "mask")
-    pairs = zip(answers, masks, strict=True)
-    return [answer is not None or mask is not None for answer, mask in pairs]
+    """Which answers could be read; "nothing there" could, though it has no box."""
+    says: list[str | None] = [None] * len(answers)
+    if protocol == "rec" and "status" in predictions.column_names:
+        says = answers_in_order(samples, predictions, "status")
+    pairs = zip(answers, says, strict=True)
+    return [answer is not None or status == "nothing_there" for answer, status in pairs]
 
 
 def figures(overlaps: pa.Table) -> dict[str, Ratio]:

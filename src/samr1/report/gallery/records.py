@@ -112,7 +112,8 @@ def answers(samples: pa.Table, predictions: pa.Table) -> Columns:
     for i, (size, answer) in enumerate(zip(sizes, given, strict=True)):
         mask_iou, box_iou = float(overlaps.mask[i]), float(overlaps.box[i])
         box_counts = measure == "box_iou"
-        answered = answer["mask"] is not None or (box_counts and answer["box"] is not None)
+        answered = answer["box" if box_counts else "mask"] is not None
+        answered = answered or answer["status"] == "nothing_there"
         outcome = judge(answered, box_iou if box_counts else mask_iou, max(mask_iou, box_iou))
         rows.append(
             {
