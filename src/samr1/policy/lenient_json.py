@@ -26,9 +26,11 @@ BROKEN: Final = object()
 
 _OPENING = re.compile(r"[{\[]")  # what begins a value in prose
 _TOKEN = re.compile(
-    r"""[{}\[\](),，:：]|\\?["'“”‘’]|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|[^\W\d]\w*"""
+    r"""[{}\[\](),，:：#]|//|/\*|\\["']|["'“”‘’]|[^\W\d]\w*"""
+    r"""|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"""
 )
 _OPENS = {"}": "{", "]": "[", ")": "("}
+_COMMENTS = {"//": "\n", "#": "\n", "/*": "*/"}  # and what ends them
 _WORDS: dict[str, Any] = {"null": None, "None": None}
 _WORDS |= {"true": True, "True": True, "false": False, "False": False}
 _WORDS |= dict.fromkeys(("NaN", "nan", "Infinity", "inf"), math.nan)  # infinite is no number either
@@ -41,10 +43,14 @@ _TEXTS = {
     for quotes in ('"', "'", "“”", "‘’")
     for opening in quotes
 }
-_ESCAPED_TEXT = r"((?:[^\\]|\\(?!{0}{1}))*+)\\{0}"
 _TEXTS |= {
-    f"\\{quote}": re.compile(_ESCAPED_TEXT.format(quote, _AFTER), re.DOTALL) for quote in "\"'“”‘’"
+    f"\\{quote}": re.compile(rf"((?:[^\\]|\\(?!{quote}{_AFTER}))*+)\\{quote}", re.DOTALL)
+    for quote in "\"'"
 }
+
+
+class _Word(str):
+    """A text without quotes: a key, or a value where there is no better one."""
 
 
 class Fields(dict[str, Any]):
@@ -84,7 +90,8 @@ class _Open:
             if len(self.values) > 1:
                 self.break_list()
         elif self.key is not None or self.values:
-            first, *more = self.values or [BROKEN]
+            values = [value for value in self.values if not isinstance(value, _Word)]
+            first, *more = values or self.values[:1] or [BROKEN]
             self.items += [(self.key or "", first), *(("", value) for value in more)]
         self.key, self.values = None, []
 
@@ -114,7 +121,7 @@ def read_values(text: str) -> list[Any]:
     found: list[Any] = []
     stack: list[_Open] = []
     brackets = Counter[str]()  # that are open
-    endless = set[str]()  # quotes that nothing closes any more
+    endless = set[str]()  # quotes and comments that nothing ends any more
 
     def close(bracket: str | None) -> None:
         """Close all down to the innermost such bracket; with None, down to the last."""
@@ -150,10 +157,14 @@ def read_values(text: str) -> list[Any]:
                 position = closed.end()
             else:
                 endless.add(token)
+        elif token in _COMMENTS:
+            end = -1 if token in endless else text.find(_COMMENTS[token], position)
+            endless |= {token} if end < 0 else set()
+            position = position if end < 0 else end + len(_COMMENTS[token])
         elif token[0] in "-0123456789":
             stack[-1].values.append(float(token))
         else:
-            stack[-1].values.append(_WORDS.get(token, token))
+            stack[-1].values.append(_WORDS.get(token, _Word(token)))
     close(None)
     return found
 

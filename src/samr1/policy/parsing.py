@@ -24,7 +24,7 @@ Failure = Literal[
     "empty_box",
     "too_long",
 ]
-Status = Literal["ok"] | Failure
+Status = Literal["ok", Failure]
 RawObject = dict[str, Any]  # keys as the answer has them; numbers are not looked at yet
 
 # Both protect, and an answer beyond either is refused as `too_long`, never read in part.
@@ -151,7 +151,8 @@ def _spread(found: RawObject) -> list[RawObject]:
         if "point" in name.lower() and isinstance(value, list) and len(value) == len(boxes)
     }
     return [
-        {key: box, "label": found.get("label")} | {name: value[i] for name, value in points.items()}
+        {key: box, "label": found.get("label")}
+        | {name: [value[i]] for name, value in points.items()}
         for i, box in enumerate(boxes)
     ]
 

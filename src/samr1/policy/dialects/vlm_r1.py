@@ -31,9 +31,8 @@ def read(text: str) -> list[RawObject] | Failure:
     end = text.find("</answer>", start)
     if start < 0 or end < 0:
         return "no_answer"
-    answer = text[start:end]
-    inside = answer[answer.find("{") + 1 : answer.rfind("}")] if "{" in answer else ""
-    boxes = list(_BOX.finditer(inside))
+    opening, closing = text.find("{", start, end), text.rfind("}", start, end)
+    boxes = list(_BOX.finditer(text, opening, closing)) if 0 <= opening < closing else []
     return [{"bbox_2d": whole_numbers(boxes[-1])}] if boxes else "missing_box"
 
 
