@@ -50,7 +50,8 @@ def hostile_response(rng: random.Random) -> str:
     if kind < 0.95:
         return "".join(rng.choices(PIECES, k=rng.randint(1, 60)))
     at, piece = rng.randrange(len(text)), "".join(rng.choices(PIECES, k=rng.randint(1, 3)))
-    return text[:at] + piece * rng.randint(1, 2000 // len(piece) + 1) + text[at:]
+    longest = 2_000 if kind < 0.9999 else 200_000  # beyond what is read
+    return text[:at] + piece * rng.randint(1, longest // len(piece) + 1) + text[at:]
 
 
 def check_response(text: str, dialect: DialectName) -> Answer:

@@ -140,8 +140,10 @@ def _data(samples: pa.Table, root: Path) -> str:
 def _rewards(reward: RewardConfig) -> str:
     if reward.segmentation == "tiered":
         mask = "4 above 0.8, 3 above 0.7, 2 above 0.5, else 0"
-    else:
+    elif reward.threshold is not None:
         mask = f"4 above {reward.threshold:g}, else 0"
+    else:
+        mask = f"the reward `{reward.segmentation}`"
     lines = [
         f"- IoU of SAM's mask with the ground truth: {mask}",
         "- form of the thought and its tags: +1 or −1",
