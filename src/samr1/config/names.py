@@ -9,7 +9,13 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 DialectName = Literal[
-    "sam_r1", "sam_r1_points", "seg_zero", "vision_reasoner", "visual_rft", "vlm_r1", "qwen"
+    "sam_r1",
+    "sam_r1_points",
+    "seg_zero",
+    "vision_reasoner",
+    "visual_rft",
+    "vlm_r1",
+    "qwen",
 ]
 DIALECTS: tuple[DialectName, ...] = get_args(DialectName)
 POINT_VALUES: tuple[DialectName, ...] = ("sam_r1_points",)
