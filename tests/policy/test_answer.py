@@ -37,6 +37,8 @@ def boxes_of(answer: Answer) -> list[object]:
     [
         f'{{"bbox_2d": {BOX}}}',
         f'<answer>{{"bbox_2d": {BOX}}}',  # cut at the length limit
+        f'<answer>{{"bbox_2d": {BOX}, "point_2d": [15, 2',
+        f'{THOUGHT}{{"bbox_2d": {BOX}, "label": "c',
         tagged(f'```json\n[{{"bbox_2d": {BOX}}}]\n```'),
         tagged('The answer is {"bbox": [10, 20.0, 3e1, 40]}, I think.'),
         tagged(f'{{"answer": {{"bbox_2d": {BOX}}}}}'),
@@ -127,7 +129,12 @@ def test_one_object_is_the_first_and_must_be_whole_itself() -> None:
     "text",
     [
         *("[]", "null", " None\n", "```json\n[]\n```", "[[], null]", '{"bbox_2d": null}'),
-        *("{'boxes': []}", '[{"bbox_2d": [], "point_2d": []}]', '{"bboxes": [[], []], "label": 1}'),
+        *(
+            "{'boxes': []}",
+            '{"objects": [], "why": null}',
+            '[{"bbox_2d": [], "point_2d": []}]',
+            '{"bboxes": [[], []], "label": 1}',
+        ),
     ],
 )
 @pytest.mark.parametrize("dialect", ["sam_r1", *LISTS])

@@ -99,6 +99,8 @@ def test_repeated_keys_are_kept_and_the_last_counts() -> None:
 )
 def test_an_object_is_whole_or_not(text: str, whole: bool) -> None:
     assert read_values(text)[0].whole == whole
+    cut = whole or text[-1] not in "]}"
+    assert read_values(text, cut=True)[0].whole == cut
 
 
 def test_numbers_are_finite_or_none() -> None:

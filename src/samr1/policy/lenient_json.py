@@ -57,7 +57,7 @@ class Fields(dict[str, Any]):
     """A JSON object: as a mapping the last value of each key; `pairs` has repeated keys too.
 
     What stands in it without a key has the key "". It is `whole` where it and all in it was closed
-    and no list in it is broken.
+    and no list in it is broken, or where nothing but the text's end is at fault.
     """
 
     def __init__(self, pairs: list[tuple[str, Any]], whole: bool) -> None:
@@ -102,18 +102,19 @@ class _Open:
             self.end_item()
             self.key = key
 
-    def close(self, closed: bool) -> Any:
+    def close(self, closed: bool, cut: bool) -> Any:
         self.end_item()
-        if self.bracket == "{":
-            self.broken = self.broken or not closed
-            return Fields(self.items, whole=not self.broken)
         if not closed:
-            self.break_list()
-        return self.items
+            self.broken = self.broken or not cut
+            if self.bracket != "{":
+                self.items.append(BROKEN)
+        return Fields(self.items, whole=not self.broken) if self.bracket == "{" else self.items
 
 
-def read_values(text: str) -> list[Any]:
+def read_values(text: str, cut: bool = False) -> list[Any]:
     """The objects (`Fields`) and lists that stand in `text`, one after the other.
+
+    `cut` says that the text was cut off, so that what is open at its end is no fault.
 
     >>> read_values("see {'box': (1, 2,), \"a\": null} and [3 4]")[0]
     {'box': [1.0, 2.0], 'a': None}
@@ -128,7 +129,7 @@ def read_values(text: str) -> list[Any]:
         while stack:
             last = stack.pop()
             brackets[last.bracket] -= 1
-            value = last.close(closed=last.bracket == bracket)
+            value = last.close(last.bracket == bracket, cut=cut and bracket is None)
             (stack[-1].values if stack else found).append(value)
             if stack:
                 stack[-1].broken |= last.broken

@@ -28,7 +28,7 @@ Status = Literal["ok", Failure]
 RawObject = dict[str, Any]  # keys as the answer has them; numbers are not looked at yet
 
 # Both protect, and an answer beyond either is refused as `too_long`, never read in part.
-MAX_CHARACTERS = 131_072  # a hundred times the longest that policies are trained to say
+MAX_CHARACTERS = 131_072  # some thirty times what 1,024 tokens come to
 MAX_OBJECTS = 1_000  # each is a prompt to the segmenter
 
 CORNERS = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)\s*,\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)")
@@ -39,7 +39,8 @@ class Written(NamedTuple):
     """The part of a response that should hold its answer."""
 
     text: str
-    tagged: bool  # whether it stands in <answer> tags
+    tagged: bool  # whether it stands behind <answer>
+    cut: bool  # whether no </answer> ends it
 
 
 def find_think(text: str) -> str | None:
@@ -58,9 +59,10 @@ def find_answer(text: str, *, first: bool = False) -> Written:
     tag = text.find("<answer>") if first else text.rfind("<answer>")
     start = tag + len("<answer>") if tag >= 0 else max(text.rfind("</think>"), 0)
     end = text.find("</answer>", start)
-    if tag < 0 and end < 0:
+    cut = end < 0
+    if cut and tag < 0:
         end = text.find("<think>", start)
-    return Written(text[start : end if end >= 0 else None], tag >= 0)
+    return Written(text[start : end if end >= 0 else None], tag >= 0, cut)
 
 
 def read_one(text: str) -> list[RawObject] | Failure:
@@ -73,14 +75,15 @@ def read_answer(written: Written, *, several: bool) -> list[RawObject] | Failure
 
     Objects that name a box go before those that do not. With `several`, a list of boxes under one
     key and keys that occur again name several objects, and every box that is whole counts; where
-    one object is asked for it must be whole itself, so that training pays for no broken one.
+    one object is asked for it must be whole itself, or cut off with the whole answer, so that
+    training pays for no broken one.
     """
-    text, tagged = written
+    text, tagged, cut = written
     if len(text) > MAX_CHARACTERS:
         return "too_long"
     if text.strip() in ("null", "None"):
         return "nothing_there"
-    values = read_values(text)
+    values = read_values(text, cut)
     objects = list(_objects(values))
     named = [one for one in objects if several or one.whole]
     boxed = [one for part in _parts(named, several) for one in _spread(part)]
@@ -88,13 +91,13 @@ def read_answer(written: Written, *, several: bool) -> list[RawObject] | Failure
         boxed = [{"bbox_2d": box} for value in values for box in boxes_in(value)]
     if len(boxed) > MAX_OBJECTS:
         return "too_long"
+    if not boxed and values and all(why_no_box(value) == "nothing_there" for value in values):
+        return "nothing_there"
     if boxed or named:
         # Where nothing is said of a box, or only the beginning, another object may say more.
         boxed.sort(key=lambda one: box_failure(one) in ("nothing_there", "bad_json"))
         found = boxed or [dict(one) for one in named[:1]]
         return found if several else found[:1]
-    if values and all(why_no_box(value) == "nothing_there" for value in values):
-        return "nothing_there"
     return "bad_json" if tagged or "{" in text else "no_answer"
 
 
@@ -198,17 +201,21 @@ def box_failure(found: RawObject) -> Failure | None:
     return None if finite_numbers(found[key], 4) else why_no_box(found[key])
 
 
-def why_no_box(value: Any) -> Failure:
+def why_no_box(value: Any) -> Literal["nothing_there", "bad_json", "bad_numbers"]:
     """What is the matter with a value that is no box: null and empty lists say "nothing there"."""
-    waiting, said = [value], False
+    waiting = [value]
+    failure: Literal["nothing_there", "bad_numbers"] = "nothing_there"
     while waiting:
         one = waiting.pop()
         if one is BROKEN:
             return "bad_json"
         if isinstance(one, list):
             waiting += one
-        said = said or not (one is None or isinstance(one, list))
-    return "bad_numbers" if said else "nothing_there"
+        elif isinstance(one, Mapping) and one:
+            waiting += one.values()
+        elif one is not None:
+            failure = "bad_numbers"
+    return failure
 
 
 def clean(value: Any) -> str | None:

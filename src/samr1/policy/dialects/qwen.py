@@ -32,7 +32,7 @@ def read(text: str) -> list[RawObject] | Failure:
     """The objects of the answer, in JSON or else in corner pairs."""
     # Where the answer begins at once, tags can only stand in its labels.
     at_once = text.lstrip().startswith(("```", "{", "["))
-    written = Written(text, tagged=False) if at_once else find_answer(text)
+    written = Written(text, tagged=False, cut=True) if at_once else find_answer(text)
     found = read_answer(written, several=True)
     if found in ("no_answer", "bad_json"):
         corners = read_corners(written.text)
