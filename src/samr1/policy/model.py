@@ -18,16 +18,16 @@ from torch import LongTensor, Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from samr1.config.names import Dialect, PackedAttention
+from samr1.config.names import DialectName, PackedAttention
 from samr1.core.errors import UserError
 from samr1.core.files import atomic_folder
 from samr1.core.hub import HubName, require
 from samr1.core.weights import safetensors_files
 from samr1.policy.adapter import merged_weights
 from samr1.policy.attention import attention_name
+from samr1.policy.dialects import get_dialect
 from samr1.policy.head import Float32Head
 from samr1.policy.meta import policy_class, read_policy_config
-from samr1.policy.prompt import FORMS, build_prompt
 from samr1.policy.vision import prepare_tower
 
 # Tokens that stand for an image or a video, or open and close one. A response that held one would
@@ -187,7 +187,7 @@ def known_tokens(tokenizer: PreTrainedTokenizerBase, name: str) -> dict[str, int
 
 
 def encode_question(
-    policy: Policy, image: Image.Image, query: str, dialect: Dialect
+    policy: Policy, image: Image.Image, query: str, dialect: DialectName
 ) -> EncodedPrompt:
     """Encode an already resized RGB `image` and `query` as the policy's prompt in `dialect`.
 
@@ -212,16 +212,16 @@ def encode_question(
     return EncodedPrompt(input_ids, pixel_values, grid_thw, positions[:, 0])
 
 
-def encode_prompt(tokenizer: PreTrainedTokenizerBase, query: str, dialect: Dialect) -> list[int]:
+def encode_prompt(
+    tokenizer: PreTrainedTokenizerBase, query: str, dialect: DialectName
+) -> list[int]:
     """The token ids of the whole chat before the response; the image is one token yet."""
+    form = get_dialect(dialect)
     messages: list[dict[str, Any]] = [
-        {"role": "system", "content": FORMS[dialect].system},
+        {"role": "system", "content": form.system},
         {
             "role": "user",
-            "content": [
-                {"type": "image"},
-                {"type": "text", "text": build_prompt(dialect, query)},
-            ],
+            "content": [{"type": "image"}, {"type": "text", "text": form.ask(query)}],
         },
     ]
     text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)

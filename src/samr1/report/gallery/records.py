@@ -43,7 +43,7 @@ RULES: dict[Outcome, str] = {
         f"Neither the answer's box nor its mask has an IoU of {SAME_OBJECT_IOU} with the ground "
         "truth's."
     ),
-    "unparseable": "No box could be read in the response, so that there is no mask.",
+    "unparseable": "The response could not be read, so that there is no mask.",
 }
 
 _MAX_TEXT = 4000  # characters of a thought or a response; a policy's are far shorter
@@ -113,6 +113,7 @@ def answers(samples: pa.Table, predictions: pa.Table) -> Columns:
         mask_iou, box_iou = float(overlaps.mask[i]), float(overlaps.box[i])
         box_counts = measure == "box_iou"
         answered = answer["box" if box_counts else "mask"] is not None
+        answered = answered or answer["status"] == "nothing_there"
         outcome = judge(answered, box_iou if box_counts else mask_iou, max(mask_iou, box_iou))
         rows.append(
             {
