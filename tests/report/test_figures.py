@@ -26,7 +26,7 @@ from samr1.report.predictions import Answers
 def draw(figure: str, folder: Path, *arguments: object) -> list[Path]:
     """Run the figures' command; the PDF and the PNG."""
     outputs = [folder / f"{figure}.pdf", folder / f"{figure}.png"]
-    words = ["draw_figure", figure, *arguments, "--drawn-at", "smoke", "--output", *outputs]
+    words = ["draw_figure", figure, *arguments, "--micro-world", "smoke", "--output", *outputs]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [str(word) for word in words])
         draw_figure.main()
@@ -106,8 +106,8 @@ def test_examples_show_answers_that_could_be_read_and_such_that_could_not(tmp_pa
     given = predictions([read, read, answer(None), read])
     answers = Answers("b", samples([sample()] * 4), {"base": [given]})
     outputs = [tmp_path / "world.png", tmp_path / "public.png"]
-    for output, drawn_at in zip(outputs, ("micro", None), strict=True):
-        write_figure([output], drawn_at, lambda: draw_examples(answers, tmp_path, 2))
+    for output, micro_world in zip(outputs, ("micro", None), strict=True):
+        write_figure([output], micro_world, lambda: draw_examples(answers, tmp_path, 2))
         assert count_colour(output, "#E69F00") > 50  # the box
     left, right = draw_examples(answers, tmp_path, 2).axes
     assert "it fits well\nIoU 1.00" in left.get_xlabel() and "(no_answer)" in right.get_xlabel()

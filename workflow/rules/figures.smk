@@ -22,7 +22,7 @@ rule draw_figure:
         ENVIRONMENT
     params:
         drawing=get_drawing,
-        world=f"--drawn-at {EXPERIMENT.scale}" if EXPERIMENT.drawn else "",
+        world=MICRO_WORLD,
     shell:
         "python -m samr1.cli.draw_figure {params.drawing} {params.world} "
         "--output {output.pdf} {output.png} 2> {log}"
@@ -46,9 +46,10 @@ rule draw_gallery:
         ENVIRONMENT
     params:
         root=get_root,
+        world=MICRO_WORLD,
         scale=WORKFLOW.scale,
-        world=get_world_seed,
+        seed=get_world_seed,
     shell:
         "python -m samr1.cli.draw_gallery --samples {input.samples} "
         "--predictions {input.predictions} --root {params.root} --scale {params.scale} "
-        "--kinds {input.kinds} {params.world} --output {output} 2> {log}"
+        "--kinds {input.kinds} {params.seed} {params.world} --output {output} 2> {log}"

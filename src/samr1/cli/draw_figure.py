@@ -38,7 +38,7 @@ def main() -> None:
     for name in NEEDS[arguments.figure]:
         if getattr(arguments, name) is None:
             parser.error(f"{arguments.figure} needs --{name}")
-    write_figure(arguments.output, arguments.drawn_at, lambda: _draw(arguments))
+    write_figure(arguments.output, arguments.micro_world, lambda: _draw(arguments))
 
 
 def _draw(given: argparse.Namespace) -> Figure:
@@ -78,7 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--root", type=Path, help="data root, for the images")
     add("--metrics", type=Path, nargs="+", help="metrics.parquet files, any order")
     add("--tables", type=Path, nargs="+", help="the tables' stages (YAML, of write_config)")
-    add("--drawn-at", metavar="SCALE", help="the scale that drew the world (default: public data)")
+    add(
+        "--micro-world",
+        metavar="SCALE",
+        help="the scale, where its figures are not comparable with published ones",
+    )
     add("--output", type=Path, nargs="+", required=True, help="files to write, .pdf or .png")
     return parser
 

@@ -32,6 +32,11 @@ def main() -> None:
     parser.add_argument(
         "--world-seed", type=int, help="seed of the drawn world, which knows what it drew"
     )
+    parser.add_argument(
+        "--micro-world",
+        metavar="SCALE",
+        help="the scale, where its figures are not comparable with published ones",
+    )
     parser.add_argument("--output", type=Path, required=True, help="page (HTML) to write")
     arguments = parser.parse_args()
     names = [path.stem for path in arguments.samples]
@@ -39,8 +44,8 @@ def main() -> None:
     ids = {one.title: set(one.samples["sample_id"].to_pylist()) for one in answers}
     labelled = load_labelled_kinds(arguments.kinds, arguments.scale, ids)
     kinds = [list_kinds(one.samples, arguments.world_seed, labelled[one.title]) for one in answers]
-    drawn = arguments.world_seed is not None
-    write_gallery(arguments.output, answers, kinds, arguments.root, arguments.scale, drawn)
+    comparable = arguments.micro_world is None
+    write_gallery(arguments.output, answers, kinds, arguments.root, arguments.scale, comparable)
 
 
 if __name__ == "__main__":

@@ -41,9 +41,15 @@ class ScaleConfig(Frozen):
     processes: Positive
     """Processes of one training job; at paper scale one a GPU."""
     gpus: NonNegative
-    """GPUs of one training job, and of one prediction job where the profile does not say fewer."""
+    """GPUs of one training job, and of one prediction job where the profile does not say fewer.
+    With 0 models run on the CPU, a GPU there or not; with more they refuse to."""
+    evaluated_together: Literal["run", "benchmark"]
+    """Whether a job answers all benchmarks that `all` shows a run on, its models loaded once, or
+    one benchmark; what is done is never done again."""
+    comparable: bool
+    """Whether figures may stand beside published ones: of models and data as the paper's."""
     evaluation_shards: Positive
-    """Jobs that one run's prediction of one benchmark is dealt to; one done is never done again."""
+    """Jobs that what is evaluated together is dealt to, each with its part of every benchmark."""
     defaults: dict[str, Any]
 
 
@@ -68,6 +74,8 @@ class Experiment:
     seeds: tuple[int, ...]
     processes: int
     gpus: int
+    evaluated_together: str
+    comparable: bool
     evaluation_shards: int
     runs: dict[str, RunConfig]  # at their first seed; only those that exist at this scale
     benchmarks: dict[str, Benchmark]
@@ -75,11 +83,6 @@ class Experiment:
     studies: Studies
     published: Published  # without the runs that do not exist at this scale
     baselines: dict[str, Baseline]  # those of this scale
-
-    @property
-    def drawn(self) -> bool:
-        """Whether the data is the drawn world, whose figures no published one is compared with."""
-        return self.data.world is not None
 
     @property
     def labels(self) -> dict[str, str]:
@@ -91,7 +94,7 @@ class Experiment:
         return TableStage(
             name=name,
             scale=self.scale,
-            drawn=self.drawn,
+            comparable=self.comparable,
             checkpoint=self.checkpoint,
             table=self.published.tables[name],
             labels=self.labels,
@@ -171,6 +174,8 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         seeds=settings.seeds,
         processes=settings.processes,
         gpus=settings.gpus,
+        evaluated_together=settings.evaluated_together,
+        comparable=settings.comparable,
         evaluation_shards=settings.evaluation_shards,
         runs=present,
         benchmarks=benchmarks,

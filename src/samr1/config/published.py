@@ -44,7 +44,7 @@ class Row(Frozen):
     run: Name | None = None
     """The run that answers to it; where runs.yaml lacks it, the measured cells stay empty."""
     measured_as: str | None = None
-    """The run's own row where the world is drawn and must not stand beside published figures."""
+    """The name of its own row, where measured figures do not stand beside published ones."""
 
 
 class Extra(Frozen):
@@ -263,8 +263,8 @@ class TableStage(Frozen):
 
     name: Name
     scale: str
-    drawn: bool
-    """Whether the data is the drawn world: then no figure stands beside a published one."""
+    comparable: bool
+    """Whether a measured figure may stand beside a published one; as the scale file says."""
     checkpoint: Literal["last"]
     table: Table
     """Without the runs that the scale does not have."""

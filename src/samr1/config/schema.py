@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from samr1.config.errors import explain, read_mapping
-from samr1.config.names import Dialect, MaskReward
+from samr1.config.names import POINT_VALUES, DialectName, MaskReward, PackedAttention
 from samr1.core.errors import UserError
 from samr1.core.hub import ModelPath
 
@@ -47,6 +47,9 @@ class PolicyConfig(Frozen):
     """Number format of the weights in the forward pass."""
     train_vision: bool
     """Whether the vision tower is trained with the rest; with `train.lora`, by adapters too."""
+    attention: PackedAttention = "flex"
+    """How a GPU attends a prompt with all its responses: FlexAttention, which needs a C compiler,
+    or two calls of torch's own, as a CPU always does."""
 
 
 class CacheConfig(Frozen):
@@ -64,6 +67,10 @@ class SegmenterConfig(Frozen):
     """Folder with config.yaml and model.safetensors, one of Meta's .pt files, or its hub name."""
     image_size: Positive
     """Side in pixels of the segmenter's square input; it reads the original image."""
+    tf32: bool = False
+    """Let a GPU round the factors of the segmenter's products to ten bits, several times as fast;
+    only beside a policy in bfloat16, whose own products that leaves as they are. A Grounding DINO
+    beside it rounds too."""
     cache: CacheConfig | None = None
     """Keep the image embeddings on disk; null computes them anew in every run."""
 
@@ -216,14 +223,22 @@ class TrainStage(Frozen):
     """The run's."""
     seed: NonNegative
     """Of the sampling and of the order of the questions."""
-    dialect: Dialect
-    """The prompt's template and the answer's grammar (`src/samr1/policy/prompt.py`)."""
+    dialect: DialectName
+    """The prompt's template and the answer's grammar (`src/samr1/policy/dialects/`)."""
     threads: Positive
     """Torch threads of each process of a job; they change last digits, so they belong to a run."""
     policy: PolicyConfig
     segmenter: SegmenterConfig
     reward: RewardConfig
     train: TrainConfig
+
+    @model_validator(mode="after")
+    def _rounding_is_the_segmenters_alone(self) -> TrainStage:
+        # torch knows one switch for the process, and the two models work at the same time.
+        if self.segmenter.tf32 and self.policy.dtype == "float32":
+            allowed = "must be false with policy.dtype float32, whose products it would round too"
+            raise refusal("segmenter.tf32", True, allowed)
+        return self
 
     @model_validator(mode="after")
     def _adapters_are_where_training_is(self) -> TrainStage:
@@ -247,7 +262,7 @@ class PredictStage(Frozen):
     """What `predict_masks` reads, and nothing more."""
 
     name: Name
-    dialect: Dialect
+    dialect: DialectName
     threads: Positive
     policy: PolicyConfig
     segmenter: SegmenterConfig
@@ -273,11 +288,12 @@ class RunConfig(TrainStage):
 
     @model_validator(mode="after")
     def _points_need_their_dialect(self) -> RunConfig:
-        if self.reward.negative_points != "none" and self.dialect != "sam_r1_points":
+        if self.reward.negative_points != "none" and self.dialect not in POINT_VALUES:
             raise refusal(
                 "reward.negative_points",
                 self.reward.negative_points,
-                f"must be none with dialect {self.dialect}; only sam_r1_points has several points",
+                f"must be none with dialect {self.dialect}; only {', '.join(POINT_VALUES)} has "
+                "several points",
             )
         return self
 

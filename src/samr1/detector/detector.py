@@ -25,7 +25,7 @@ from transformers.models.grounding_dino.image_processing_pil_grounding_dino impo
 
 from samr1.core.errors import UserError
 from samr1.core.hub import HubName, require
-from samr1.policy.prompt import Box
+from samr1.policy.objects import Box
 
 
 @dataclass(frozen=True)

@@ -73,20 +73,22 @@ def line_look(index: int) -> dict[str, Any]:
     }
 
 
-def write_figure(outputs: Sequence[Path], drawn_at: str | None, draw: Callable[[], Figure]) -> None:
+def write_figure(
+    outputs: Sequence[Path], micro_world: str | None, draw: Callable[[], Figure]
+) -> None:
     """Write what `draw` returns as PDF for print and PNG for a screen; the same bytes each time.
 
-    What is of the drawn world, which the scale `drawn_at` drew, says so at its head. Raises
-    UserError where an output is neither PDF nor PNG.
+    What is of the scale `micro_world` says at its head that it is not comparable with published
+    figures. Raises UserError where an output is neither PDF nor PNG.
     """
     for path in outputs:
         if path.suffix not in _NAMELESS:
             raise UserError(f"{path}: a figure is a .pdf or a .png; name it so.")
     with context(_SETTINGS, after_reset=True):  # whatever a user's own file says
         figure = draw()
-        head = _NOTE_HEIGHT / figure.get_figheight() if drawn_at else 0.0
+        head = _NOTE_HEIGHT / figure.get_figheight() if micro_world else 0.0
         figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - head)))
-        note = _NOTE.format(scale=drawn_at) if drawn_at else ""
+        note = _NOTE.format(scale=micro_world) if micro_world else ""
         figure.text(0.995, 0.998, note, ha="right", va="top", fontsize=6, color=FAINT)
         for path in outputs:
             with atomic_file(path) as temporary, temporary.open("wb") as file:

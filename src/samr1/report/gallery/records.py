@@ -44,7 +44,7 @@ OUTCOMES: dict[Outcome, tuple[str, str]] = {
         "✗ wrong object",
         f"Neither its box nor its mask has an IoU of {SAME_OBJECT_IOU} with the ground truth's.",
     ),
-    "unparseable": ("? unparseable", "No box could be read in the response: there is no mask."),
+    "unparseable": ("? unparseable", "The response could not be read, so that there is no mask."),
 }
 
 
@@ -113,6 +113,7 @@ def list_answers(samples: pa.Table, predictions: pa.Table) -> Columns:
     for size, mask_iou, box_iou, *answer in zip(sizes, *ious, *given, strict=True):
         named = dict(zip(names, answer, strict=True))
         answered = named["box" if of_boxes else "mask"] is not None
+        answered = answered or named["status"] == "nothing_there"
         iou, other = (box_iou, mask_iou) if of_boxes else (mask_iou, box_iou)
         outcome = judge(answered, iou, max(iou, other))
         numbers = {"iou": round(float(iou), 4), "other_iou": round(float(other), 4)}

@@ -28,10 +28,10 @@ def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     }
     runs = [run for table in tables.values() for run in table.labels]
     measurements = Measurements(data.metrics([BASE, *runs]))
-    drawn_at = experiment.scale if experiment.drawn else None
+    micro_world = None if experiment.comparable else experiment.scale
     write_figure(
         [output / "ablations.pdf", output / "ablations.png"],
-        drawn_at,
+        micro_world,
         lambda: draw_ablations(tables, measurements),
     )
     long = [
@@ -39,7 +39,7 @@ def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     ]
     if long:
         outputs = [output / "long.pdf", output / "long.png"]
-        write_figure(outputs, drawn_at, lambda: _draw_long(read_runs(long)))
+        write_figure(outputs, micro_world, lambda: _draw_long(read_runs(long)))
 
 
 def _draw_long(runs: Runs) -> Figure:

@@ -108,7 +108,7 @@ def _publish(
     stage = TableStage(
         name=name,
         scale=experiment.scale,
-        drawn=experiment.drawn,
+        comparable=experiment.comparable,
         checkpoint=experiment.checkpoint,
         table=table,
         labels=experiment.labels,
@@ -165,7 +165,7 @@ def _write_readme(
         )
     )
     blocks = [
-        *([micro_note(experiment.scale)] if experiment.drawn else []),
+        *([] if experiment.comparable else [micro_note(experiment.scale)]),
         "# Studies",
         "## Which of the paper's claims show up here",
         *claims,

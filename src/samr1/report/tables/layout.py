@@ -1,7 +1,8 @@
 """The rows of a table: published methods, and our runs in the same row or in one of their own.
 
-On public data a run stands beside the paper's figures for the same method. Where the world is drawn
-it has a row of its own, so that nobody reads a figure of that world as a repetition of the paper's.
+At a scale of the paper's models and data a run stands beside the paper's figures for the same
+method. At any other it has a row of its own, so that nobody reads a figure of the micro world as a
+repetition of the paper's.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ class TableRow:
 
 
 def arrange_rows(stage: TableStage, measurements: Measurements) -> list[TableRow]:
-    """The rows in order: the paper's, the base policy, the drawn world's runs, others'."""
-    table, drawn = stage.table, stage.drawn
+    """The rows in order: the paper's, the base policy, the runs that stand apart, others'."""
+    table, comparable = stage.table, stage.comparable
 
     def is_scored(run: str) -> bool:
         return any(measurements.has(run, benchmark) for benchmark in table.benchmarks)
@@ -68,16 +69,16 @@ def arrange_rows(stage: TableStage, measurements: Measurements) -> list[TableRow
     scored = {name: one for name, one in stage.baselines.items() if is_scored(name)}
     rows: list[TableRow] = []
     for row in table.rows:
-        run = None if drawn else row.run
+        run = row.run if comparable else None
         beside = next((name for name, one in scored.items() if row.method in one.method), None)
-        if run is None and beside is not None and not drawn:
+        if run is None and beside is not None and comparable:
             name = label_baseline(row.method, scored.pop(beside))
             rows.append(TableRow(name, row.figures, row.source, beside, partial=True))
         else:
             rows.append(TableRow(row.method, row.figures, row.source, run))
-    name = "Base micro policy, no training" if drawn else "Base policy, no training"
+    name = "Base policy, no training" if comparable else "Base micro policy, no training"
     rows.append(TableRow(name, {}, None, BASE))
-    if drawn:
+    if not comparable:
         rows += [
             TableRow(f"{row.measured_as or row.method}, micro policy", {}, None, row.run)
             for row in table.rows

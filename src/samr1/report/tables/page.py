@@ -54,7 +54,7 @@ class Addition:
 
 
 def micro_note(scale: str) -> str:
-    """The first line of a page whose measured figures are of the drawn world."""
+    """The first line of a page whose measured figures are not comparable with published ones."""
     return (
         f"> **Micro world** (scale `{scale}`): measured figures are of the micro world and not "
         "comparable with published ones."
@@ -98,12 +98,12 @@ def publish_table(
     measured = measure_rows(table, rows, measurements)
     page = "\n".join(
         [
-            *([micro_note(stage.scale), ""] if stage.drawn else []),
+            *([micro_note(stage.scale), ""] if not stage.comparable else []),
             f"## {name.replace('_', ' ').capitalize()}. {table.title}",
             "",
             *_blocks(stage, rows, measured, outputs),
             *(f"{block.rstrip()}\n" for block in addition.blocks),
-            checkpoint_note(stage.checkpoint) + f" {processor_note()}" * stage.drawn,
+            checkpoint_note(stage.checkpoint) + f" {processor_note()}" * (not stage.comparable),
         ]
     )
     records = [*list_records(table, rows, measured), *addition.records]
