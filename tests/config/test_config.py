@@ -236,6 +236,15 @@ REFUSED = [
         "hexadecimal digits>, so that results can be repeated.",
     ),
     (
+        *("scales/paper.yaml", "defaults/policy/dtype", "float32"),
+        "scales/paper.yaml: defaults: segmenter.tf32 = true: must be false with policy.dtype "
+        "float32, whose products it would round too.",
+    ),
+    (
+        *("runs.yaml", "sam_r1/policy", {"attention": "flash"}),
+        "runs.yaml: run sam_r1: policy.attention = \"flash\": must be 'flex' or 'two_calls'.",
+    ),
+    (
         *("runs.yaml", "sam_r1/seed", 3),
         "runs.yaml: run sam_r1: seed: is not a run's to choose; remove it.",
     ),

@@ -237,7 +237,32 @@ def test_paper_scale_is_the_same_graph_in_shards_with_fetched_data(tmp_path: Pat
     }
     assert paper["fetch_dataset"] == 5
     assert paper["train_policy"] == micro["train_policy"] == 10
-    assert paper["predict_masks"] == 4 * paper["gather_predictions"]
+    # A job a model, which is loaded once for all of its benchmarks.
+    assert paper["predict_masks"] == 15
+    assert paper["gather_predictions"] == 46
+
+
+def test_one_job_answers_all_benchmarks_of_a_run_where_the_scale_says_so(
+    finished: Path, tmp_path: Path
+) -> None:
+    results = shutil.copytree(finished, tmp_path / "results")
+    settings = changed_settings(tmp_path, "scales/micro.yaml", "evaluated_together", value="run")
+    edit(settings / "scales/micro.yaml", lambda micro: micro | {"evaluation_shards": 2})
+    asked = ("reasonseg_test", "lisa_grounding")
+    names = [f"{SCALE}/predictions/base/seed_0/{name}.parquet" for name in asked]
+    targets = [f"{results}/{name}" for name in names]
+    told = options(results, settings)
+    assert planned(*targets, *told) == {"predict_masks": 2, "gather_predictions": 2}
+    done = snakemake(*targets, "--cores", "2", *told)
+    assert done.code == 0, done.text[-5000:]
+    columns = ["sample_id", "text", "mask"]  # scores differ with the images of a batch
+    for name in names:
+        ours, theirs = (pq.read_table(folder / name) for folder in (results, finished))
+        assert ours.select(columns) == theirs.select(columns)
+    assert not list((results / SCALE / "kept_predictions").rglob("*.parquet"))
+    # A benchmark that `all` does not show the run on is answered alone.
+    alone = f"{results}/{SCALE}/predictions/no_kl/seed_0/refcoco_testa.parquet"
+    assert planned(alone, *told) == {"predict_masks": 2, "gather_predictions": 1}
 
 
 def test_data_that_is_there_is_indexed_without_fetching(finished: Path, tmp_path: Path) -> None:

@@ -49,4 +49,4 @@ rule predict_grounding_dino:
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_grounding_dino "
         "--config {input.config} --samples {input.samples} --root {params.root} "
-        "--output {output} 2> {log}"
+        "--device {DEVICE} --output {output} 2> {log}"

@@ -35,6 +35,8 @@ except UserError as error:
 
 # Used where Snakemake is asked to deploy software itself (`--software-deployment-method conda`).
 ENVIRONMENT = "../../envs/cuda.yaml" if EXPERIMENT.gpus else "../../envs/cpu.yaml"
+# A job that was promised a GPU never goes on without one.
+DEVICE = "cuda" if EXPERIMENT.gpus else "cpu"
 
 RUNS = EXPERIMENT.runs
 OUT = f"{WORKFLOW.results}/{WORKFLOW.scale}"
@@ -51,6 +53,7 @@ IMPORTED = [name for name, one in BASELINES.items() if one.predictions]
 DETECTORS = [name for name, one in BASELINES.items() if one.detector]
 SHOWN = EXPERIMENT.published.figures
 SEEDS = jobs.find_seeds(EXPERIMENT)
+EVALUATIONS = jobs.list_evaluations(EXPERIMENT)
 CURVES = jobs.list_curves(EXPERIMENT)
 COMPARISONS = jobs.list_comparisons(EXPERIMENT)
 
@@ -108,10 +111,27 @@ def get_base_policy(wildcards):
 
 
 def get_check(wildcards):
-    """The page of the check of a run's models: the first run that has the same writes it."""
-    models = [(run.policy, run.segmenter) for run in RUNS.values()]
-    same = models.index((RUNS[wildcards.run].policy, RUNS[wildcards.run].segmenter))
-    return f"{OUT}/checks/{list(RUNS)[same]}.md"
+    """The page of the check of a run's models: the first run that has the same writes it, and
+    rather one that is trained, whose check tries that too."""
+    run = RUNS[wildcards.run]
+    same = [
+        name
+        for name, other in RUNS.items()
+        if (other.policy, other.segmenter) == (run.policy, run.segmenter)
+    ]
+    return f"{OUT}/checks/{min(same, key=lambda name: not RUNS[name].trained)}.md"
+
+
+def get_training_config(wildcards):
+    """The train stage of a run at its first seed; nothing for one that is not trained."""
+    if not RUNS[wildcards.run].trained:
+        return []
+    return f"{OUT}/config/train/{wildcards.run}/seed_{EXPERIMENT.seeds[0]}.yaml"
+
+
+def get_training_option(wildcards, input):
+    """The same as the check is told of it."""
+    return f"--training {input.training}" if input.training else ""
 
 
 def get_policy(wildcards):

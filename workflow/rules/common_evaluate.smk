@@ -38,18 +38,68 @@ def get_results(wildcards):
     return OUT
 
 
+def get_shown(run):
+    """The benchmarks that `all` shows a run on."""
+    shown = (one.benchmark for one in EVALUATIONS if one.run == run)
+    return list(dict.fromkeys(shown))
+
+
+def get_together(wildcards):
+    """The benchmarks that one job answers where `benchmark` is asked of a run, joined by `+`."""
+    shown = get_shown(wildcards.run)
+    if EXPERIMENT.evaluated_together == "run" and wildcards.benchmark in shown:
+        return "+".join(shown)
+    return wildcards.benchmark
+
+
+def get_asked(kind):
+    """The files of one kind, a benchmark's each, that a job of prediction reads."""
+
+    def find(wildcards):
+        return [
+            f"{OUT}/{kind}/{name}.parquet" for name in wildcards.benchmarks.split("+")
+        ]
+
+    return find
+
+
+def get_answered(kind):
+    """The files of one kind, a benchmark's each, that a job of prediction writes."""
+
+    def find(wildcards, output):
+        if not DEALT:
+            return output[kind]
+        return [
+            f"{output[kind]}/{name}.parquet" for name in wildcards.benchmarks.split("+")
+        ]
+
+    return find
+
+
 def get_shard(wildcards):
     """Which part of a benchmark's questions a job answers, as `2-of-4`."""
     return f"{wildcards.get('shard', 1)}-of-{EXPERIMENT.evaluation_shards}"
 
 
-def get_shards(kind):
-    """The pattern of every shard's file of one kind, to be gathered."""
-    count = EXPERIMENT.evaluation_shards
-    return [
-        f"{OUT}/{kind}/{{run}}/seed_{{seed}}/{{benchmark}}/{number}-of-{count}.parquet"
-        for number in range(1, count + 1)
-    ]
+def get_parts(kind):
+    """The folders of all shards of one kind, of which a benchmark's part is to be gathered."""
+
+    def find(wildcards):
+        folder = f"{OUT}/{kind}/{wildcards.run}/seed_{wildcards.seed}/parts"
+        count = EXPERIMENT.evaluation_shards
+        together = get_together(wildcards)
+        return [f"{folder}/{together}/{n}-of-{count}" for n in range(1, count + 1)]
+
+    return find
+
+
+def get_gathered(kind):
+    """A benchmark's files in these folders."""
+
+    def find(wildcards, input):
+        return [f"{folder}/{wildcards.benchmark}.parquet" for folder in input[kind]]
+
+    return find
 
 
 def get_protocols(wildcards):

@@ -13,7 +13,7 @@ def get_titles(benchmarks):
     return [EXPERIMENT.labels[name] for name in benchmarks]
 
 
-def get_shown(figure, runs):
+def get_answers(figure, runs):
     """The answers of `runs` that a figure shows, at all their seeds."""
     return get_scores("predictions", runs, figure.benchmarks)
 

@@ -33,8 +33,8 @@ rule figure_4:
     input:
         training=get_trainings(SHOWN.figure_4.kl),
         samples=get_samples(SHOWN.figure_4.benchmarks),
-        any=get_shown(SHOWN.figure_4, [SHOWN.figure_4.any]),
-        inside=get_shown(SHOWN.figure_4, [SHOWN.figure_4.inside]),
+        any=get_answers(SHOWN.figure_4, [SHOWN.figure_4.any]),
+        inside=get_answers(SHOWN.figure_4, [SHOWN.figure_4.inside]),
         code=get_code("figure_4"),
     output:
         pdf=f"{FIGURES}/figure_4.pdf",
@@ -122,7 +122,7 @@ rule draw_ablations:
 rule draw_histograms:
     input:
         samples=get_samples(SHOWN.histograms.benchmarks),
-        predictions=get_shown(SHOWN.histograms, SHOWN.histograms.runs),
+        predictions=get_answers(SHOWN.histograms, SHOWN.histograms.runs),
         code=get_code("draw_histograms"),
     output:
         pdf=f"{FIGURES}/histograms.pdf",
@@ -158,7 +158,7 @@ rule draw_lengths:
     input:
         training=get_trainings([run for runs in CURVES.values() for run in runs]),
         samples=get_samples(SHOWN.lengths.benchmarks),
-        predictions=get_shown(SHOWN.lengths, SHOWN.lengths.runs),
+        predictions=get_answers(SHOWN.lengths, SHOWN.lengths.runs),
         code=get_code("draw_lengths"),
     output:
         pdf=f"{FIGURES}/lengths.pdf",

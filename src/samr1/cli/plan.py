@@ -17,11 +17,12 @@ from samr1.config.merge import Experiment, WorkflowConfig, load_experiment
 from samr1.config.schema import TrainStage, parse_config
 from samr1.core.errors import UserError, run_command
 from samr1.planning.disk import Place, plan_disk
-from samr1.planning.fit import available_memory, describe_job, does_not_fit, with_rank
-from samr1.planning.hours import GPUS, SECONDS_TO_LOAD, Gpu, plan_evaluation, plan_step
-from samr1.planning.job import Job
+from samr1.planning.fit import available_memory, does_not_fit, with_rank
+from samr1.planning.hours import plan_evaluation, plan_step
+from samr1.planning.job import Job, describe_job
 from samr1.planning.memory import plan_host, plan_memory
 from samr1.planning.page import Hours, Row, disk_page, memory_page, time_page
+from samr1.planning.rates import GPUS, Rates, calculated, read_measured
 from samr1.planning.splits import find_split
 from samr1.train.batches import count_steps
 
@@ -39,6 +40,9 @@ def main() -> None:
     parser.add_argument("--run", help="one run of runs.yaml, trained or not (default: the scale)")
     parser.add_argument("--gpus", type=int, help="of a training job (default: the scale's)")
     parser.add_argument("--gpu", choices=GPUS, default="a100", help="(default: %(default)s)")
+    parser.add_argument(
+        "--measured", type=Path, metavar="FILE", help="plan with the rates of this check_gpu.json"
+    )
     parser.add_argument("--gpu-memory", type=float, metavar="GB", help="(default: the GPU's)")
     parser.add_argument(
         "--lora-rank",
@@ -103,7 +107,10 @@ def _plan(
     )
     pages = [memory_page(name, job, memory, room, plan_host(job)), disk_page(places)]
     if cuda:
-        pages.append(time_page(_hours(experiment, planned, jobs, name, gpu)))
+        rates = calculated(gpu)
+        if arguments.measured:
+            rates = read_measured(arguments.measured, rates)
+        pages.append(time_page(_hours(experiment, planned, jobs, name, rates)))
     text = "\n\n\n".join(pages)
     if memory.needed > room:
         print(text, flush=True)
@@ -131,7 +138,7 @@ def _full(place: Place, choice: WorkflowConfig) -> str:
 
 
 def _hours(
-    experiment: Experiment, planned: _Jobs, jobs: dict[str, Job], shown: str, gpu: Gpu
+    experiment: Experiment, planned: _Jobs, jobs: dict[str, Job], shown: str, rates: Rates
 ) -> Hours:
     """The GPU hours of all trainings and evaluations planned."""
     gpus = jobs[shown].processes
@@ -139,9 +146,11 @@ def _hours(
     everything = 0.0
     for name, seeds in Counter(one.run for one in planned.trainings).items():
         train = experiment.runs[name].train
-        seconds = sum(one.seconds for one in plan_step(jobs[name], train.updates_per_rollout, gpu))
+        seconds = sum(
+            one.seconds for one in plan_step(jobs[name], train.updates_per_rollout, rates)
+        )
         steps = count_steps(train.drawn_samples, train)
-        hours = seeds * gpus * (steps * seconds + SECONDS_TO_LOAD) / 3600
+        hours = seeds * gpus * (steps * seconds + rates.load) / 3600
         words = f"{seeds} × {gpus} GPUs × ({steps} steps × {seconds:.0f} s + start)"
         rows.append((f"  train {name}", words, f"{hours:,.1f}"))
         everything += hours
@@ -152,12 +161,12 @@ def _hours(
         for one in (one for one in planned.evaluations if one.run == name):
             split = find_split(experiment.benchmarks[one.benchmark], experiment.data.world)
             batch = run.evaluation.batch_size
-            hours += plan_evaluation(job, split.samples, split.images, batch, gpu) / 3600
+            hours += plan_evaluation(job, split.samples, split.images, batch, rates) / 3600
             samples += split.samples
         rows.append((f"  evaluate {name}", f"{samples:,} questions", f"{hours:,.1f}"))
         everything += hours
-    step = plan_step(jobs[shown], experiment.runs[shown].train.updates_per_rollout, gpu)
-    return Hours(gpu, step, rows, everything, gpus)
+    step = plan_step(jobs[shown], experiment.runs[shown].train.updates_per_rollout, rates)
+    return Hours(rates, step, rows, everything, gpus)
 
 
 def _choose(pairs: list[str]) -> WorkflowConfig:

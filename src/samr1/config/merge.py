@@ -41,11 +41,15 @@ class ScaleConfig(Frozen):
     processes: Positive
     """Processes of one training job; at paper scale one a GPU."""
     gpus: NonNegative
-    """GPUs of one training job, and of one prediction job where the profile does not say fewer."""
+    """GPUs of one training job, and of one prediction job where the profile does not say fewer.
+    With 0 models run on the CPU, a GPU there or not; with more they refuse to."""
     comparable: bool
     """Whether figures may stand beside published ones: of models and data as the paper's."""
+    evaluated_together: Literal["run", "benchmark"]
+    """Whether a job answers all benchmarks that `all` shows a run on, its models loaded once, or one
+    benchmark; what is done is never done again."""
     evaluation_shards: Positive
-    """Jobs that one run's prediction of one benchmark is dealt to; one done is never done again."""
+    """Jobs that what is evaluated together is dealt to, each with its part of every benchmark."""
     defaults: dict[str, Any]
 
 
@@ -71,6 +75,7 @@ class Experiment:
     processes: int
     gpus: int
     comparable: bool
+    evaluated_together: str
     evaluation_shards: int
     runs: dict[str, RunConfig]  # at their first seed; only those that exist at this scale
     benchmarks: dict[str, Benchmark]
@@ -170,6 +175,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         processes=settings.processes,
         gpus=settings.gpus,
         comparable=settings.comparable,
+        evaluated_together=settings.evaluated_together,
         evaluation_shards=settings.evaluation_shards,
         runs=present,
         benchmarks=benchmarks,

@@ -1,14 +1,16 @@
-"""Names and shapes of weights, without the weights: what files hold, what a model needs.
+"""Files of weights: their names and shapes without the weights, and one written as it is digested.
 
 A safetensors file says both in its header, so that a checkpoint of any size is read in moments.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -18,6 +20,14 @@ Shape = tuple[int, ...]
 Shapes = dict[str, Shape]
 
 _NAMED = 3  # how many of many keys a sentence names
+_PART = 2**26  # bytes that pass through the host's memory at once
+_DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.uint8: "U8",
+}
 
 
 def tensor_shapes(tensors: Mapping[str, Tensor]) -> Shapes:
@@ -69,6 +79,36 @@ def safetensors_shapes(files: Iterable[Path]) -> Shapes:
             raise UserError(f"{file}: holds {_some(twice)}, as another of its files does.")
         shapes |= found
     return shapes
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Write `tensors` as a safetensors file and return its SHA-256, taken on the way.
+
+    A GPU's tensors come to the host in parts. Raises OSError where the disk does not take them.
+    """
+    # The widest first, so that each begins at a multiple of its number's size.
+    ordered = sorted(tensors.items(), key=lambda one: (-one[1].element_size(), one[0]))
+    entries, end = {}, 0
+    for name, tensor in ordered:
+        start, end = end, end + tensor.numel() * tensor.element_size()
+        entries[name] = {
+            "dtype": _DTYPES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    header = json.dumps(entries, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for part in (len(header).to_bytes(8, "little"), header):
+            digest.update(part)
+            file.write(part)
+        for _, tensor in ordered:
+            for some in tensor.detach().flatten().split(_PART // tensor.element_size()):
+                data = some.cpu().view(torch.uint8).numpy().data
+                digest.update(data)
+                file.write(data)
+    return digest.hexdigest()
 
 
 def find_mismatch(needed: Mapping[str, Shape], found: Mapping[str, Shape]) -> str | None:

@@ -69,6 +69,7 @@ class Job:
     zero_stage: int
     offload: bool  # AdamW's states are the host's, and its step too
     gradient_checkpointing: bool
+    checkpoint_steps: int
     tokens_per_pass: int
     group_size: int
     questions: int  # of one process in one step
@@ -128,6 +129,7 @@ def describe_job(stage: TrainStage, processes: int, cuda: bool, *, evaluated: bo
         zero_stage=train.zero_stage,
         offload=train.offload_optimizer,
         gradient_checkpointing=train.gradient_checkpointing,
+        checkpoint_steps=train.checkpoint_steps,
         tokens_per_pass=train.tokens_per_pass,
         group_size=train.group_size,
         questions=-(-train.questions_per_step // processes),

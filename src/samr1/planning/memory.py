@@ -82,13 +82,11 @@ def states(job: Job) -> list[MemoryItem]:
     """Weights, master weights, moments, reference and segmenter, where they are not offloaded."""
     number, weights, shared = job.number_bytes, job.parts.all, _shared(job)
     held = weights + job.trainable if job.adapter else weights
-    items = [
-        times("policy weights", held, number, by=job.processes if job.zero_stage == 3 else 1)
-    ]
+    items = [times("policy weights", held, number, by=job.processes if job.zero_stage == 3 else 1)]
     if not job.adapter:
         items.append(times("reference weights", weights, number))
     if not job.offload:
-        # In float32 stages 0 and 3 train the weights themselves; 1 and 2 train a copy of their part.
+        # In float32 stages 0 and 3 train the weights themselves; 1 and 2 a copy of their part.
         if number == 2 or job.zero_stage in (1, 2):
             items.append(times("float32 master weights", job.trainable, 4, by=shared))
         items.append(times("AdamW's two moments", job.trainable, 8, by=shared))
@@ -131,9 +129,7 @@ def plan_host(job: Job) -> list[MemoryItem]:
     return [
         MemoryItem("interpreter and libraries", "assumed", HOST_BYTES),
         times("a model on its way", job.parts.all, job.number_bytes),
-        MemoryItem(
-            "images and patches, 3 steps ahead", f"3 × {ahead / 1e6:,.0f} MB", 3.0 * ahead
-        ),
+        MemoryItem("images and patches, 3 steps ahead", f"3 × {ahead / 1e6:,.0f} MB", 3.0 * ahead),
         *(offloaded(job) if job.cuda else []),
     ]
 
