@@ -46,8 +46,8 @@ class ScaleConfig(Frozen):
     comparable: bool
     """Whether figures may stand beside published ones: of models and data as the paper's."""
     evaluated_together: Literal["run", "benchmark"]
-    """Whether a job answers all benchmarks that `all` shows a run on, its models loaded once, or one
-    benchmark; what is done is never done again."""
+    """Whether a job answers all benchmarks that `all` shows a run on, its models loaded once, or
+    one benchmark; what is done is never done again."""
     evaluation_shards: Positive
     """Jobs that what is evaluated together is dealt to, each with its part of every benchmark."""
     defaults: dict[str, Any]
