@@ -1,8 +1,7 @@
 """Build a SAM 2 image model from its configuration and give it its weights.
 
-The configuration is in the form of the public SAM 2 yaml files (`_target_` and arguments). Only
-classes below `sam2.modeling` may be named, so that a configuration file cannot run other code; and
-Meta's checkpoints, which are pickles, are read by torch's loader of plain weights, which runs none.
+The configuration is data (`samr1.segmenter.schema`); and Meta's checkpoints, which are pickles, are
+read by torch's loader of plain weights, which runs none of what they ask for.
 """
 
 from __future__ import annotations
@@ -14,49 +13,34 @@ from typing import Any
 
 import torch
 import yaml
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
+from samr1.config import parse_config
+from samr1.config_errors import read_mapping
 from samr1.errors import UserError
 from samr1.segmenter.files import SegmenterFiles
+from samr1.segmenter.schema import Sam2Part
 from samr1.weights import find_mismatch, tensor_shapes
 
-ALLOWED_PREFIX = "sam2.modeling."
-
-
-def _check_targets(node: Any, where: str) -> None:
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            if key == "_target_" and not str(value).startswith(ALLOWED_PREFIX):
-                raise UserError(
-                    f"{where}: _target_ {value!r} is not allowed; only classes below "
-                    f"{ALLOWED_PREFIX}* may be built."
-                )
-            if str(key).startswith("_") and key != "_target_":
-                raise UserError(f"{where}: the key {key!r} is not allowed in a SAM 2 config.")
-            _check_targets(value, where)
-    elif isinstance(node, list):
-        for value in node:
-            _check_targets(value, where)
+_MAX_BYTES = 65_536
+_MAX_DEPTH = 16  # of the YAML; Meta's files have seven levels
 
 
 def build_sam2(config: Mapping[str, Any], where: str = "config") -> SAM2Base:
     """A SAM 2 with random weights, in eval mode, from a configuration with a `_target_` tree.
 
-    Raises UserError when the configuration names a class outside `sam2.modeling`, or one that does
-    not take its arguments.
+    Raises UserError where the configuration names anything but the classes of a SAM 2 and their
+    arguments, or values of which there is none.
     """
-    _check_targets(config, where)
+    part = parse_config(dict(config), Sam2Part, where)
     try:
-        model: SAM2Base = instantiate(dict(config), _recursive_=True, _convert_="all")
-    except InstantiationException as error:
-        reason = " ".join(str(error).split())
+        model: SAM2Base = part.build()
+    # What SAM 2's classes raise on values that do not fit together has no type of its own.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{where}: no SAM 2 can be built of it ({reason}).") from error
     return model.eval()
 
@@ -66,16 +50,34 @@ def read_config(file: Path) -> dict[str, Any]:
 
     Raises UserError where the file cannot be read or holds no mapping.
     """
-    try:
-        # Not by a plain YAML reader, to which 1e-6 is a word.
-        config: Any = OmegaConf.to_container(OmegaConf.load(file))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{file}: cannot be read ({reason}); get it again.") from error
-    config = config.get("model", config) if isinstance(config, dict) else None
+    _check_simple(file)
+    config = read_mapping(file)
+    config = config.get("model", config)
     if not isinstance(config, dict) or "_target_" not in config:
         raise UserError(f"{file}: must be a mapping with a _target_; get it again.")
     return config
+
+
+def _check_simple(file: Path) -> None:
+    """Raise UserError unless `file` is short and shallow YAML without aliases, as Meta's files are.
+
+    The events of a YAML file are read one by one; a tree of it could be endless.
+    """
+    try:
+        if file.stat().st_size > _MAX_BYTES:
+            raise UserError(f"{file}: has more than {_MAX_BYTES} bytes; get it again.")
+        depth = 0
+        for event in yaml.parse(file.read_text(encoding="utf-8"), yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent) or depth > _MAX_DEPTH:
+                raise UserError(
+                    f"{file}: line {event.start_mark.line + 1} repeats a part by an alias, or is "
+                    f"more than {_MAX_DEPTH} levels deep; get it again."
+                )
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{file}: cannot be read ({reason}); get it again.") from error
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
