@@ -27,10 +27,10 @@ test-slurm: $(READY)
 # the paper's routes on a small set, and the workflow on SLURM (as root). Writes
 # results/reference/{resume,routes,slurm}.md.
 test-long: $(READY)
-	OMP_NUM_THREADS=1 PYTHONPATH=src:tests/unit:tests/bench python tests/long/check_resume.py --output results/reference/resume.md
+	OMP_NUM_THREADS=1 PYTHONPATH=src:tests/support:tests/bench python tests/long/check_resume.py --output results/reference/resume.md
 	OMP_NUM_THREADS=1 python -m pytest tests/long
 	python tests/slurm/slurm_cluster.py
-	PYTHONPATH=src:tests:tests/bench python tests/slurm/check_whole.py --output results/reference/slurm.md
+	PYTHONPATH=src:tests/support:tests/bench python tests/slurm/check_whole.py --output results/reference/slurm.md
 
 lint: $(READY)
 	ruff check src tests

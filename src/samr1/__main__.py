@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from samr1.cli import segment_images, serve_demo
-from samr1.errors import run_command
+from samr1.core.errors import run_command
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 from record import Figure, Record
 
-from samr1.files import whole_file, write_table
-from samr1.tables.markdown import EMPTY, aligned_table
+from samr1.core.files import atomic_file, write_table
+from samr1.report.tables.markdown import EMPTY, aligned_table
 
 ENGINE = pa.schema(
     [
@@ -124,7 +124,7 @@ def main() -> None:
     arguments = parser.parse_args()
     records = [Record.read(path) for path in arguments.records]
     write_table(arguments.table, to_table(records))
-    with whole_file(arguments.page) as temporary:
+    with atomic_file(arguments.page) as temporary:
         temporary.write_text(to_page(records))
 
 

@@ -12,13 +12,13 @@ import pyarrow as pa
 from record import Figure, Record, alternate, today
 from setting import ROOT, machine, use_threads
 
-from samr1 import schemas
-from samr1.config import PredictStage
-from samr1.config_merge import load_experiment
+from samr1.config.merge import load_experiment
+from samr1.config.schema import PredictStage
+from samr1.core import schemas
+from samr1.core.stopwatch import Stopwatch
 from samr1.data.masks import encode_mask
 from samr1.data.resizing import ImageStore, resize_images
 from samr1.evaluation.predict import predict
-from samr1.evaluation.stopwatch import Stopwatch
 from samr1.micro.scenes import Scene, draw_scene, encode_jpeg, generator, render
 from samr1.policy.model import load_policy
 from samr1.segmenter import Segmenter

@@ -14,7 +14,7 @@ from ours import make_stage
 from record import Figure, Record, alternate, today
 from setting import ROOT, Setting, machine, make_parser, use_threads
 
-from samr1.config import TrainStage
+from samr1.config.schema import TrainStage
 from samr1.data.images import load_rgb
 from samr1.data.masks import decode_mask, encode_mask
 from samr1.micro.segmenter_config import IMAGE_SIZE as MICRO_SIZE
@@ -24,7 +24,7 @@ from samr1.segmenter import Embedding, Prompt, Segmenter, mask_iou
 from samr1.segmenter.build import build_sam2, read_config
 from samr1.segmenter.files import published_config
 from samr1.train.batches import Batch, Sample
-from samr1.train.reward import judge_groups
+from samr1.train.reward import score_groups
 
 BARS = {"large": 6.0, "micro": 4.0}
 NAMES = {"large": "SAM2-Large, random weights", "micro": "micro SAM"}
@@ -87,7 +87,7 @@ def make_ways(
             in_step=1,
             counts=True,
         )
-        judged = judge_groups(segmenter, batch, [texts], stage)
+        judged = score_groups(segmenter, batch, [texts], stage)
         return [response.iou for response in judged[0]]
 
     def response_by_response() -> list[float]:

@@ -15,18 +15,18 @@ from record import Figure, Record, alternate, today
 from setting import Setting, machine, make_parser, use_threads
 from torch import Tensor
 
-from samr1.grpo.objective import policy_objective
-from samr1.policy.model import Policy, Question, encode_question
+from samr1.method.objective import policy_objective
+from samr1.planning.work import text_forward, vision_forward
+from samr1.policy.model import EncodedPrompt, Policy, encode_question
 from samr1.rollout.distribution import next_token_logprobs
 from samr1.rollout.logprobs import response_logprobs
-from samr1.train.work import text_forward, vision_forward
 
 BAR = 6.0
 LARGEST_DIFFERENCE = 1e-5  # of a weight's gradient, relative, in float32
-Scorer = Callable[[Policy, Question, list[list[int]]], Tensor]
+Scorer = Callable[[Policy, EncodedPrompt, list[list[int]]], Tensor]
 
 
-def packed(policy: Policy, question: Question, group: list[list[int]]) -> Tensor:
+def packed(policy: Policy, question: EncodedPrompt, group: list[list[int]]) -> Tensor:
     """Log-probabilities [G, T] over the prompt that the group shares."""
     scored = response_logprobs(
         policy.model,
@@ -38,7 +38,7 @@ def packed(policy: Policy, question: Question, group: list[list[int]]) -> Tensor
     return scored.logprobs[0]
 
 
-def plain(policy: Policy, question: Question, group: list[list[int]]) -> Tensor:
+def plain(policy: Policy, question: EncodedPrompt, group: list[list[int]]) -> Tensor:
     """The twin: [G, T] by the model's own front door, the image and the prompt once a response."""
     responses = torch.tensor(group)
     prompts = question.input_ids.expand(len(group), -1)
@@ -55,12 +55,14 @@ def plain(policy: Policy, question: Question, group: list[list[int]]) -> Tensor:
     return table.gather(2, responses[:, :, None])[:, :, 0]
 
 
-def plain_one_by_one(policy: Policy, question: Question, group: list[list[int]]) -> Tensor:
+def plain_one_by_one(policy: Policy, question: EncodedPrompt, group: list[list[int]]) -> Tensor:
     """The twin of the tests: one forward pass a response."""
     return torch.cat([plain(policy, question, [response]) for response in group])
 
 
-def backward(policy: Policy, question: Question, group: list[list[int]], scorer: Scorer) -> float:
+def backward(
+    policy: Policy, question: EncodedPrompt, group: list[list[int]], scorer: Scorer
+) -> float:
     """The seconds of a forward and a backward pass through the objective."""
     policy.model.zero_grad()
     advantages = torch.linspace(-1, 1, len(group))[None]
@@ -87,7 +89,9 @@ def gradients(policy: Policy) -> list[Tensor]:
     return [grad.clone() for grad in found if grad is not None]
 
 
-def difference(policy: Policy, question: Question, group: list[list[int]], twin: Scorer) -> float:
+def difference(
+    policy: Policy, question: EncodedPrompt, group: list[list[int]], twin: Scorer
+) -> float:
     """The largest relative difference of a weight's gradient, packed against `twin`."""
     found = []
     for scorer in (packed, twin):

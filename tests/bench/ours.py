@@ -14,9 +14,9 @@ import torch
 from model import DIALECT, QUERY, noise_image, trivial_reward
 from setting import ROOT, Setting
 
-from samr1.config import TrainStage
-from samr1.config_merge import load_experiment, merge
-from samr1.grpo.advantage import group_advantages
+from samr1.config.merge import load_experiment, merge
+from samr1.config.schema import TrainStage
+from samr1.method.advantage import group_advantages
 from samr1.policy.model import Policy, encode_question, load_policy
 from samr1.train.batches import Sample
 from samr1.train.engine import Engine, join_processes

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from samr1.files import whole_file
+from samr1.core.files import atomic_file
 
 TRL = "TRL's GRPOTrainer"
 
@@ -46,7 +46,7 @@ class Record:
     date: str
 
     def write(self, path: Path) -> None:
-        with whole_file(path) as temporary:
+        with atomic_file(path) as temporary:
             temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod

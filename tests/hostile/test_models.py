@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from samr1.errors import UserError
+from samr1.core.errors import UserError
 from samr1.micro.segmenter_config import SEGMENTER_CONFIG
 from samr1.segmenter.build import build_sam2, read_config
 from samr1.segmenter.files import PUBLISHED, published_config

@@ -1,6 +1,6 @@
 """Interrupt a small training at every moment, and take one training on 1, 2 and 4 processes.
 
-The long form of tests/unit/test_resume.py and test_processes.py: `make test-long` (a quarter of an
+The long form of tests/train/test_resume.py and test_processes.py: `make test-long` (a quarter of an
 hour). It writes results/reference/resume.md, and fails where anything differs.
 """
 
@@ -67,7 +67,7 @@ def stop_on_two_processes(world: Path, folder: Path) -> str:
         output = folder / f"{name} stopped"
         for step in range(STEPS - 1):
             # Each attempt takes one step, and is asked in it.
-            asked = Interruption("after judge_groups", 0, signal.SIGUSR1, rank=step % 2)
+            asked = Interruption("after score_groups", 0, signal.SIGUSR1, rank=step % 2)
             assert train(world, output, stage, asked, processes=2) == [75, 75], (name, step)
         assert train(world, output, stage, processes=2) == [0, 0]
         assert results_of(output) == results_of(folder / name), name

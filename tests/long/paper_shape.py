@@ -20,8 +20,8 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from samr1.data.images import load_original
 from samr1.data.resizing import to_square
 from samr1.policy.model import (
+    EncodedPrompt,
     Policy,
-    Question,
     assemble_policy,
     encode_question,
     load_policy,
@@ -85,7 +85,7 @@ def _teach(policy: Policy, samples: list[dict[str, Any]], root: Path) -> None:
         print(f"teach: step {step}, loss {loss.item():.3f}")
 
 
-def _lesson(policy: Policy, sample: dict[str, Any], root: Path) -> tuple[Question, list[int]]:
+def _lesson(policy: Policy, sample: dict[str, Any], root: Path) -> tuple[EncodedPrompt, list[int]]:
     """A question at the policy's size, and a right answer's tokens."""
     pixels = load_original(root / sample["image_path"], sample["width"], sample["height"], "")
     image = to_square(pixels, IMAGE_SIZE)

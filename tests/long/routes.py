@@ -12,9 +12,9 @@ import pyarrow as pa
 from fetch_server import Folder
 from snakemake_calls import ROOT, Said, edit, snakemake
 
-from samr1 import schemas
-from samr1.config_merge import load_experiment, merge
-from samr1.files import read_table
+from samr1.config.merge import load_experiment, merge
+from samr1.core import schemas
+from samr1.core.files import read_table
 
 SCALE = "paper"
 # Runs whose weights are on the model hub alone; without them their rows are not measured.
@@ -83,7 +83,7 @@ class Run:
         return snakemake(
             *arguments,
             *("--cores", "2", "--config", f"scale={SCALE}"),
-            *(f"results={self.results}", f"settings={self.settings}"),
+            *(f"results={self.results}", f"config_dir={self.settings}"),
         )
 
     def path(self, name: str) -> Path:

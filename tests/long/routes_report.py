@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from setting import machine
 from snakemake_calls import ROOT
 
-from samr1.files import whole_file
-from samr1.tables.markdown import aligned_table
+from samr1.core.files import atomic_file
+from samr1.report.tables.markdown import aligned_table
 
 RECORDS = ROOT / "results" / "long" / "routes"
 PAGE = ROOT / "results" / "reference" / "routes.md"
@@ -46,10 +46,10 @@ def keep(name: str, title: str, text: str, figures: Mapping[str, object]) -> Non
     words = {what: str(value) for what, value in figures.items()}
     where = machine(1).partition(";")[0]  # each test's models take threads as they need
     record = Record(title, text, words, where, datetime.now(UTC).date().isoformat())
-    with whole_file(RECORDS / f"{name}.json") as temporary:
+    with atomic_file(RECORDS / f"{name}.json") as temporary:
         temporary.write_text(json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n")
     records = [Record(**json.loads(path.read_text())) for path in sorted(RECORDS.glob("*.json"))]
-    with whole_file(PAGE) as temporary:
+    with atomic_file(PAGE) as temporary:
         temporary.write_text(write_page(records), encoding="utf-8")
 
 

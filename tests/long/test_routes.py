@@ -31,12 +31,12 @@ from routes import (
 from routes_report import forget, keep
 from snakemake_calls import ROOT, Said, edit, read_files, snakemake
 
-from samr1 import schemas
-from samr1.config_merge import load_experiment
+from samr1.config.merge import load_experiment
+from samr1.core import schemas
+from samr1.core.files import read_table
 from samr1.data import reasonseg, refer
-from samr1.files import read_table
 from samr1.micro.world import draw_world
-from samr1.train.graph import describe_graph
+from samr1.planning.graph import describe_graph
 
 BENCHMARKS = load_experiment(ROOT / "config", SCALE).benchmarks
 MIRRORED = [name for name, one in BENCHMARKS.items() if one.mirror]

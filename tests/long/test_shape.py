@@ -19,11 +19,11 @@ from routes import Run, write_settings
 from routes_report import forget, keep
 from safetensors.torch import load_file
 
-from samr1 import schemas
-from samr1.config_data import WorldConfig
+from samr1.config.data import WorldConfig
+from samr1.core import schemas
+from samr1.core.files import read_table
 from samr1.data import refer
 from samr1.data.resizing import ImageStore
-from samr1.files import read_table
 from samr1.micro.world import draw_world
 from samr1.policy.model import encode_question, load_policy
 from samr1.train.metrics import TRAINING_METRICS

@@ -22,8 +22,8 @@ from slurm_cluster import slurm_cluster
 from snakemake_calls import read_files
 from through_slurm import slurm_jobs, start, through_slurm, wait_for, write_options
 
-from samr1.files import whole_file
-from samr1.tables.markdown import aligned_table
+from samr1.core.files import atomic_file
+from samr1.report.tables.markdown import aligned_table
 
 KINDS = (
     "config",
@@ -106,7 +106,7 @@ def main() -> None:
         cancelled=states[ended[1]],
         files=aligned_table(["kind", "files, the same bytes"], files).strip(),
     )
-    with whole_file(output) as temporary:
+    with atomic_file(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 

@@ -26,7 +26,7 @@ def write_options(folder: Path) -> list[str]:
         return scale | {"evaluation_shards": 2}
 
     edit(settings / "scales" / "smoke.yaml", longer)
-    return ["--config", "scale=smoke", f"results={folder}", f"settings={settings}"]
+    return ["--config", "scale=smoke", f"results={folder}", f"config_dir={settings}"]
 
 
 def start(environment: dict[str, str], log: Path, *arguments: str) -> subprocess.Popen[bytes]:

@@ -17,7 +17,7 @@ from fetch_server import serve_folder
 from PIL import Image
 from snakemake_calls import ROOT, edit, read_files, snakemake
 
-from samr1.config_merge import merge
+from samr1.config.merge import merge
 
 SCALE = "smoke"
 # What two runs must agree on, byte for byte: everything but logs, timings and TensorBoard's events.
@@ -29,7 +29,7 @@ RESULTS = (
 
 def options(results: Path, settings: Path | str = "config", scale: str = SCALE) -> list[str]:
     """The configuration of one workflow: where it writes, and what settings it reads."""
-    return ["--config", f"scale={scale}", f"results={results}", f"settings={settings}"]
+    return ["--config", f"scale={scale}", f"results={results}", f"config_dir={settings}"]
 
 
 def jobs(output: str) -> dict[str, int]:

@@ -1,7 +1,7 @@
 # How fast the engine is, against what a user would pick instead: about an hour, never part of `all`.
 # Every job takes all cores, so that no two measurements ever run at once. Sizes are the scripts' own
 # defaults; look at the results before they are copied to results/reference/bench.
-BENCH = f"{CHOICE.results}/bench"
+BENCH = f"{WORKFLOW.results}/bench"
 BENCH_THREADS = 1024  # more than there are: all of them
 BENCH_RECORDS = [
     "step_1",

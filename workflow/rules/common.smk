@@ -3,14 +3,14 @@ import os
 import sys
 from pathlib import Path
 
-from samr1.config import dump_stage, parse_config
-from samr1.config_baselines import check_baselines, detect_stage, load_baselines
-from samr1.config_datasets import load_datasets
-from samr1.config_merge import Choice, load_experiment
-from samr1.errors import UserError
-from samr1.hub import HubName, locate
-from samr1.signals import pass_on_warnings
-from samr1.tables.published import load_published, published_methods
+from samr1.config.schema import dump_stage, parse_config
+from samr1.config.baselines import check_baselines, detect_stage, load_baselines
+from samr1.config.datasets import load_datasets
+from samr1.config.merge import WorkflowConfig, load_experiment
+from samr1.core.errors import UserError
+from samr1.core.hub import HubName, locate
+from samr1.core.signals import pass_on_warnings
+from samr1.report.tables.published import load_published, published_methods
 
 # The Snakemake of a cluster's job hears that its time is nearly up, and tells the processes below;
 # who has no answer to it, as the shell of the job, ignores it.
@@ -23,12 +23,14 @@ shell.prefix(
 )
 
 try:
-    CHOICE = parse_config(dict(config), Choice, "config/config.yaml or --config")
-    EXPERIMENT = load_experiment(Path(CHOICE.settings), CHOICE.scale)
-    DATASETS = load_datasets(Path(CHOICE.settings, "datasets.yaml"))
-    PUBLISHED = f"{CHOICE.settings}/published.yaml"
-    BASELINES_FILE = f"{CHOICE.settings}/baselines.yaml"
-    BASELINES = load_baselines(Path(BASELINES_FILE), CHOICE.scale)
+    WORKFLOW = parse_config(
+        dict(config), WorkflowConfig, "config/config.yaml or --config"
+    )
+    EXPERIMENT = load_experiment(Path(WORKFLOW.config_dir), WORKFLOW.scale)
+    DATASETS = load_datasets(Path(WORKFLOW.config_dir, "datasets.yaml"))
+    PUBLISHED = f"{WORKFLOW.config_dir}/published.yaml"
+    BASELINES_FILE = f"{WORKFLOW.config_dir}/baselines.yaml"
+    BASELINES = load_baselines(Path(BASELINES_FILE), WORKFLOW.scale)
     check_baselines(
         Path(BASELINES_FILE),
         BASELINES,
@@ -43,8 +45,8 @@ except UserError as error:
 ENVIRONMENT = "../../envs/cuda.yaml" if EXPERIMENT.gpus else "../../envs/cpu.yaml"
 
 RUNS = EXPERIMENT.runs
-OUT = f"{CHOICE.results}/{CHOICE.scale}"
-TABLES = f"{CHOICE.results}/tables"
+OUT = f"{WORKFLOW.results}/{WORKFLOW.scale}"
+TABLES = f"{WORKFLOW.results}/tables"
 FIGURES = f"{OUT}/figures"
 WORLD = f"{OUT}/world"
 # What reads originals needs the drawn world; public data is there since its samples were indexed.
@@ -85,7 +87,7 @@ def get_seeds(run):
     """The seeds of a run; an untrained one answers greedily and has nothing to repeat."""
     if run not in RUNS:
         sys.exit(
-            f"error: {CHOICE.settings}/runs.yaml: has no run {run} at scale {CHOICE.scale}, and "
+            f"error: {WORKFLOW.config_dir}/runs.yaml: has no run {run} at scale {WORKFLOW.scale}, and "
             "workflow/rules/common.smk asks for it; add the run, or remove it there."
         )
     return EXPERIMENT.seeds if RUNS[run].trained else EXPERIMENT.seeds[:1]

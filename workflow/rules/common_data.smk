@@ -65,7 +65,7 @@ def get_all_fetched(wildcards):
     """The records of all data sets that the training pool and the benchmarks are read from."""
     if EXPERIMENT.data.world:
         raise WorkflowError(
-            f"scale={CHOICE.scale} draws its data and fetches none; add --config scale=paper."
+            f"scale={WORKFLOW.scale} draws its data and fetches none; add --config scale=paper."
         )
     return sorted(
         {path for one in ["pool", *EXPERIMENT.benchmarks] for path in get_fetched(one)}

@@ -49,9 +49,9 @@ def get_study_trainings():
     return get_trainings(seeds, seeds.__getitem__)
 
 
-def get_settings(wildcards):
-    """The folder of the settings."""
-    return CHOICE.settings
+def get_config_dir(wildcards):
+    """The folder of the configuration."""
+    return WORKFLOW.config_dir
 
 
 def get_results(wildcards):

@@ -9,7 +9,7 @@ if EXPERIMENT.data.root:
     rule fetch_dataset:
         input:
             # Another address is no reason to look again.
-            config=ancient(f"{CHOICE.settings}/datasets.yaml"),
+            config=ancient(f"{WORKFLOW.config_dir}/datasets.yaml"),
         output:
             f"{OUT}/fetched/{{dataset}}.json",
         log:

@@ -6,7 +6,7 @@ rule draw_examples:
         samples=f"{OUT}/samples/refcocog_test.parquet",
         predictions=get_scores("predictions", ["base", "sam_r1"], ["refcocog_test"]),
         world=DRAWN_WORLD,
-        code=get_code("figures", "draw_examples"),
+        code=get_code("report/figures", "draw_examples"),
     output:
         report(
             f"{FIGURES}/examples.png",
@@ -34,7 +34,7 @@ rule figure_4:
         samples=get_samples(["refcocog_test"]),
         any=get_scores("predictions", ["negative_points_any"], ["refcocog_test"]),
         inside=get_scores("predictions", ["negative_points_inside"], ["refcocog_test"]),
-        code=get_code("figures", "figure_options", "figure_4"),
+        code=get_code("report/figures", "figure_options", "figure_4"),
     output:
         pdf=f"{FIGURES}/figure_4.pdf",
         png=get_picture(
@@ -50,7 +50,7 @@ rule figure_4:
     conda:
         ENVIRONMENT
     params:
-        scale=CHOICE.scale,
+        scale=WORKFLOW.scale,
     shell:
         "python -m samr1.cli.figure_4 --training {input.training} --samples {input.samples} "
         "--any {input.any} --inside {input.inside} "
@@ -61,7 +61,7 @@ rule figure_4:
 rule draw_curves:
     input:
         training=get_curves,
-        code=get_code("figures", "figure_options", "draw_curves"),
+        code=get_code("report/figures", "figure_options", "draw_curves"),
     output:
         pdf=f"{FIGURES}/curves_{{curves}}.pdf",
         png=get_picture(
@@ -77,7 +77,7 @@ rule draw_curves:
     conda:
         ENVIRONMENT
     params:
-        scale=CHOICE.scale,
+        scale=WORKFLOW.scale,
     shell:
         "python -m samr1.cli.draw_curves --training {input.training} "
         "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
@@ -88,7 +88,7 @@ rule draw_ablations:
     input:
         published=PUBLISHED,
         metrics=get_metrics(["base", *TABLE_4_RUNS, *TABLE_5_RUNS], ABLATION_BENCHMARKS),
-        code=get_code("figures", "figure_options", "draw_ablations"),
+        code=get_code("report/figures", "figure_options", "draw_ablations"),
     output:
         pdf=f"{FIGURES}/ablations.pdf",
         png=get_picture(
@@ -104,7 +104,7 @@ rule draw_ablations:
     conda:
         ENVIRONMENT
     params:
-        scale=CHOICE.scale,
+        scale=WORKFLOW.scale,
     shell:
         "python -m samr1.cli.draw_ablations --metrics {input.metrics} "
         "--published {input.published} "
@@ -118,7 +118,7 @@ rule draw_histograms:
         predictions=get_scores(
             "predictions", ["base", "sam_r1"], TABLE_1_BENCHMARKS + TABLE_2_BENCHMARKS
         ),
-        code=get_code("figures", "figure_options", "draw_histograms")
+        code=get_code("report/figures", "figure_options", "draw_histograms")
         + get_code("evaluation"),
     output:
         pdf=f"{FIGURES}/histograms.pdf",
@@ -141,7 +141,7 @@ rule draw_histograms:
     conda:
         ENVIRONMENT
     params:
-        scale=CHOICE.scale,
+        scale=WORKFLOW.scale,
     shell:
         "python -m samr1.cli.draw_histograms --samples {input.samples} "
         "--predictions {input.predictions} "
@@ -154,7 +154,7 @@ rule draw_lengths:
         training=get_trainings(["sam_r1", *TABLE_4_RUNS, *TABLE_5_RUNS, *FIGURE_4_RUNS]),
         samples=get_samples(ABLATION_BENCHMARKS),
         predictions=get_scores("predictions", ["base", "sam_r1"], ABLATION_BENCHMARKS),
-        code=get_code("figures", "figure_options", "draw_lengths"),
+        code=get_code("report/figures", "figure_options", "draw_lengths"),
     output:
         pdf=f"{FIGURES}/lengths.pdf",
         png=get_picture(
@@ -170,7 +170,7 @@ rule draw_lengths:
     conda:
         ENVIRONMENT
     params:
-        scale=CHOICE.scale,
+        scale=WORKFLOW.scale,
     shell:
         "python -m samr1.cli.draw_lengths --training {input.training} "
         "--samples {input.samples} --predictions {input.predictions} "
@@ -181,12 +181,12 @@ rule draw_lengths:
 # The report holds the picture and not the gallery: browsers open no page of more than 2 MB in another.
 rule draw_gallery:
     input:
-        kinds=f"{CHOICE.settings}/kinds.yaml",
+        kinds=f"{WORKFLOW.config_dir}/kinds.yaml",
         samples=expand(f"{OUT}/samples/{{name}}.parquet", name=EXPERIMENT.benchmarks),
         predictions=[path for _, _, path in get_gallery()],
         world=DRAWN_WORLD,
         code=[
-            *get_files("src/samr1/figures/gallery"),
+            *get_files("src/samr1/report/gallery"),
             "src/samr1/cli/draw_gallery.py",
         ],
     output:
@@ -199,7 +199,7 @@ rule draw_gallery:
         ENVIRONMENT
     params:
         root=get_root,
-        scale=CHOICE.scale,
+        scale=WORKFLOW.scale,
         shown=get_gallery_options,
         world=get_world_seed,
     shell:

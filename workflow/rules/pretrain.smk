@@ -1,11 +1,11 @@
 # The cold start of the tiny models: hours, and never part of `all`. Its results are committed as
 # src/samr1/micro/weights; here they are made anew beside them, so that no run takes them unasked.
-PRETRAIN = f"{CHOICE.results}/pretrain"
+PRETRAIN = f"{WORKFLOW.results}/pretrain"
 
 
 rule pretrain_policy:
     input:
-        config=f"{CHOICE.settings}/pretrain.yaml",
+        config=f"{WORKFLOW.config_dir}/pretrain.yaml",
     output:
         policy=directory(f"{PRETRAIN}/policy"),
     log:
@@ -27,7 +27,7 @@ rule pretrain_policy:
 
 rule pretrain_segmenter:
     input:
-        config=f"{CHOICE.settings}/pretrain.yaml",
+        config=f"{WORKFLOW.config_dir}/pretrain.yaml",
     output:
         segmenter=directory(f"{PRETRAIN}/segmenter"),
         history=f"{PRETRAIN}/segmenter.jsonl",

@@ -1,16 +1,20 @@
 # Several seeds, other numbers of training samples and longer trainings: hours, and never part of `all`.
 # Every training, prediction and score is a job and a file of its own, at the place where `all` has
 # them, so that what is interrupted goes on.
-STUDIES = f"{CHOICE.results}/studies"
+STUDIES = f"{WORKFLOW.results}/studies"
 
 
 rule collect_study:
     input:
-        settings=[f"{CHOICE.settings}/studies.yaml", PUBLISHED],
+        settings=[f"{WORKFLOW.config_dir}/studies.yaml", PUBLISHED],
         metrics=get_study("metrics"),
         overlaps=get_study("overlaps"),
         training=get_study_trainings(),
-        code=[*get_code("tables"), *get_code("figures", "collect_study")],
+        code=[
+            *get_code("report/tables"),
+            *get_code("report/studies"),
+            *get_code("report/figures", "collect_study"),
+        ],
     output:
         directory(STUDIES),
     log:
@@ -20,9 +24,9 @@ rule collect_study:
     conda:
         ENVIRONMENT
     params:
-        settings=get_settings,
-        scale=CHOICE.scale,
+        config_dir=get_config_dir,
+        scale=WORKFLOW.scale,
         results=get_results,
     shell:
-        "python -m samr1.cli.collect_study --settings {params.settings} --scale {params.scale} "
+        "python -m samr1.cli.collect_study --config-dir {params.config_dir} --scale {params.scale} "
         "--results {params.results} --output {output} 2> {log}"

@@ -8,7 +8,7 @@ rule table_1:
         baselines=get_baseline_metrics(TABLE_1_BENCHMARKS),
         metrics=get_metrics(MAIN_RUNS, TABLE_1_BENCHMARKS + ABLATION_BENCHMARKS),
         comparisons=get_comparisons("base", TABLE_1_BENCHMARKS + ABLATION_BENCHMARKS),
-        code=get_code("tables", "table_options", "table_1"),
+        code=get_code("report/tables", "table_options", "table_1"),
     output:
         parquet=f"{TABLES}/table_1.parquet",
         markdown=f"{TABLES}/table_1.md",
@@ -19,7 +19,7 @@ rule table_1:
     conda:
         ENVIRONMENT
     params:
-        scale=CHOICE.scale,
+        scale=WORKFLOW.scale,
         checkpoint=EXPERIMENT.checkpoint,
         runs=TABLE_RUNS,
     shell:
@@ -38,7 +38,7 @@ rule table_2:
         metrics=get_metrics(MAIN_RUNS, TABLE_2_BENCHMARKS),
         training=get_training("samples", "sam_r1"),
         benchmarks=expand(f"{OUT}/samples/{{name}}.parquet", name=EXPERIMENT.benchmarks),
-        code=get_code("tables", "table_options", "table_2"),
+        code=get_code("report/tables", "table_options", "table_2"),
     output:
         parquet=f"{TABLES}/table_2.parquet",
         markdown=f"{TABLES}/table_2.md",
@@ -49,7 +49,7 @@ rule table_2:
     conda:
         ENVIRONMENT
     params:
-        scale=CHOICE.scale,
+        scale=WORKFLOW.scale,
         checkpoint=EXPERIMENT.checkpoint,
         runs=TABLE_RUNS,
     shell:
@@ -67,7 +67,7 @@ rule table_3:
         systems=BASELINES_FILE,
         baselines=get_baseline_metrics(TABLE_3_BENCHMARKS),
         metrics=get_metrics(MAIN_RUNS, TABLE_3_BENCHMARKS),
-        code=get_code("tables", "table_options", "table_3"),
+        code=get_code("report/tables", "table_options", "table_3"),
     output:
         parquet=f"{TABLES}/table_3.parquet",
         markdown=f"{TABLES}/table_3.md",
@@ -78,7 +78,7 @@ rule table_3:
     conda:
         ENVIRONMENT
     params:
-        scale=CHOICE.scale,
+        scale=WORKFLOW.scale,
         checkpoint=EXPERIMENT.checkpoint,
         runs=TABLE_RUNS,
     shell:
@@ -94,7 +94,7 @@ rule table_4:
         published=PUBLISHED,
         metrics=get_metrics(["base", *TABLE_4_RUNS], ABLATION_BENCHMARKS),
         comparisons=get_comparisons("sam_r1", ABLATION_BENCHMARKS),
-        code=get_code("tables", "table_options", "table_4"),
+        code=get_code("report/tables", "table_options", "table_4"),
     output:
         parquet=f"{TABLES}/table_4.parquet",
         markdown=f"{TABLES}/table_4.md",
@@ -105,7 +105,7 @@ rule table_4:
     conda:
         ENVIRONMENT
     params:
-        scale=CHOICE.scale,
+        scale=WORKFLOW.scale,
         checkpoint=EXPERIMENT.checkpoint,
     shell:
         "python -m samr1.cli.table_4 --metrics {input.metrics} --published {input.published} "
@@ -120,7 +120,7 @@ rule table_5:
         metrics=get_metrics(["base", *TABLE_5_RUNS], ABLATION_BENCHMARKS),
         comparisons=get_comparisons("sam_r1", ABLATION_BENCHMARKS),
         training=get_trainings(TABLE_5_RUNS),
-        code=get_code("tables", "table_options", "table_5"),
+        code=get_code("report/tables", "table_options", "table_5"),
     output:
         parquet=f"{TABLES}/table_5.parquet",
         markdown=f"{TABLES}/table_5.md",
@@ -131,7 +131,7 @@ rule table_5:
     conda:
         ENVIRONMENT
     params:
-        scale=CHOICE.scale,
+        scale=WORKFLOW.scale,
         checkpoint=EXPERIMENT.checkpoint,
     shell:
         "python -m samr1.cli.table_5 --metrics {input.metrics} --published {input.published} "
@@ -143,7 +143,7 @@ rule table_5:
 rule collect_tables:
     input:
         tables=expand(f"{TABLES}/table_{{number}}.md", number=range(1, 6)),
-        code=get_code("tables", "collect_tables"),
+        code=get_code("report/tables", "collect_tables"),
     output:
         f"{TABLES}/README.md",
     log:
@@ -159,7 +159,7 @@ rule collect_tables:
 rule render_table:
     input:
         table=f"{TABLES}/table_{{number}}.md",
-        code=get_code("tables", "render_table"),
+        code=get_code("report/tables", "render_table"),
     output:
         report(
             f"{TABLES}/table_{{number}}.html",

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from transformers.utils import logging
 
-from samr1.checks import run_steps, write_page
-from samr1.config import PredictStage, load_stage
-from samr1.errors import UserError, run_command
-from samr1.files import whole_file
+from samr1.config.schema import PredictStage, load_stage
+from samr1.core.checks import run_steps, write_page
+from samr1.core.errors import UserError, run_command
+from samr1.core.files import atomic_file
 from samr1.policy.check import check_policy
 from samr1.segmenter.check import check_segmenter
 
@@ -34,7 +34,7 @@ def main() -> None:
     failed = [one for one in checks if not one.passed]
     if failed:
         raise UserError(f"{failed[0].name}: {failed[0].found}")
-    with whole_file(arguments.output) as temporary:
+    with atomic_file(arguments.output) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 

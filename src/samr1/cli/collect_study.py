@@ -9,27 +9,27 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samr1.config_merge import load_experiment
-from samr1.errors import run_command
-from samr1.figures.studies import draw_studies
-from samr1.tables.page import Setting
-from samr1.tables.published import load_published
-from samr1.tables.studies import find_study_data, write_studies
-from samr1.tables.study_data import pack_study
+from samr1.config.merge import load_experiment
+from samr1.core.errors import run_command
+from samr1.report.studies.figures import draw_studies
+from samr1.report.studies.studies import find_study_data, write_studies
+from samr1.report.studies.study_data import pack_study
+from samr1.report.tables.page import Setting
+from samr1.report.tables.published import load_published
 
 
 def main() -> None:
     """Parse, read, copy, write."""
     parser = argparse.ArgumentParser(prog="python -m samr1.cli.collect_study", description=__doc__)
-    parser.add_argument("--settings", type=Path, default=Path("config"), help="folder (config)")
+    parser.add_argument("--config-dir", type=Path, default=Path("config"), help="folder (config)")
     parser.add_argument("--scale", default="micro", help="micro, paper or smoke (micro)")
     parser.add_argument("--results", type=Path, help="a scale's results, such as results/micro")
     parser.add_argument(
         "--output", type=Path, required=True, help="folder of data, tables and pictures"
     )
     arguments = parser.parse_args()
-    experiment = load_experiment(arguments.settings, arguments.scale)
-    published = load_published(arguments.settings / "published.yaml")
+    experiment = load_experiment(arguments.config_dir, arguments.scale)
+    published = load_published(arguments.config_dir / "published.yaml")
     data = find_study_data(arguments.output / "data", experiment, published)
     if arguments.results is not None:
         pack_study(arguments.results, data)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samr1.errors import run_command
-from samr1.tables.collect import collect_tables
+from samr1.core.errors import run_command
+from samr1.report.tables.collect import collect_tables
 
 
 def main() -> None:

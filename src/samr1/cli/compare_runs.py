@@ -9,10 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from samr1.cli.score_options import add_score_config, load_score_stage
-from samr1.errors import UserError, run_command
+from samr1.core.errors import UserError, run_command
+from samr1.core.files import read_table, write_table
+from samr1.core.schemas import OVERLAPS
 from samr1.evaluation.compare import compare
-from samr1.files import read_table, write_table
-from samr1.schemas import OVERLAPS
 
 
 def main() -> None:

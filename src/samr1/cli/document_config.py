@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samr1.errors import run_command
-from samr1.files import whole_file
-from samr1.tables.config_page import config_page
+from samr1.config.page import config_page
+from samr1.core.errors import run_command
+from samr1.core.files import atomic_file
 
 
 def main() -> None:
@@ -15,11 +15,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m samr1.cli.document_config", description=__doc__
     )
-    parser.add_argument("--settings", type=Path, default=Path("config"), help="folder (config)")
+    parser.add_argument("--config-dir", type=Path, default=Path("config"), help="folder (config)")
     parser.add_argument("--output", type=Path, required=True, help="Markdown file to write")
     arguments = parser.parse_args()
-    page = config_page(arguments.settings)
-    with whole_file(arguments.output) as temporary:
+    page = config_page(arguments.config_dir)
+    with atomic_file(arguments.output) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from samr1.cli.figure_options import figure_parser, read_outputs
-from samr1.errors import run_command
-from samr1.figures.ablations import draw_ablations
-from samr1.tables.measured import Measurements
-from samr1.tables.published import load_published_table
+from samr1.core.errors import run_command
+from samr1.report.figures.ablations import draw_ablations
+from samr1.report.tables.measured import Measurements
+from samr1.report.tables.published import load_published_table
 
 
 def main() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from samr1.cli.figure_options import figure_parser, read_outputs
-from samr1.errors import run_command
-from samr1.figures.curves import draw_curves
+from samr1.core.errors import run_command
+from samr1.report.figures.curves import draw_curves
 
 
 def main() -> None:

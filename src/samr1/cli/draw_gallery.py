@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from samr1 import schemas
-from samr1.errors import UserError, run_command
-from samr1.figures.gallery.kinds import known_kinds, load_said
-from samr1.figures.gallery.page import Shown, write_gallery
-from samr1.files import read_table
+from samr1.core import schemas
+from samr1.core.errors import UserError, run_command
+from samr1.core.files import read_table
+from samr1.report.gallery.kinds import known_kinds, load_said
+from samr1.report.gallery.page import Shown, write_gallery
 
 
 def main() -> None:

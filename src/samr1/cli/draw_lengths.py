@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from samr1.cli.figure_options import add_answers, figure_parser, read_outputs
-from samr1.errors import run_command
-from samr1.figures.answers import read_answers
-from samr1.figures.lengths import draw_lengths
+from samr1.core.errors import run_command
+from samr1.report.figures.answers import read_answers
+from samr1.report.figures.lengths import draw_lengths
 
 
 def main() -> None:

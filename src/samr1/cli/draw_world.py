@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samr1.config import load_stage
-from samr1.config_data import WorldConfig
-from samr1.errors import run_command
+from samr1.config.data import WorldConfig
+from samr1.config.schema import load_stage
+from samr1.core.errors import run_command
 from samr1.micro.world import draw_world
 
 

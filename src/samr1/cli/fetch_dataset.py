@@ -9,10 +9,10 @@ import argparse
 import json
 from pathlib import Path
 
-from samr1.config_datasets import get_dataset
+from samr1.config.datasets import get_dataset
+from samr1.core.errors import run_command
+from samr1.core.files import atomic_file
 from samr1.data.datasets import fetch_dataset
-from samr1.errors import run_command
-from samr1.files import whole_file
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     dataset = get_dataset(arguments.config, arguments.dataset)
     fetched = fetch_dataset(dataset, arguments.root)
     record = {"dataset": arguments.dataset, "root": str(arguments.root), "fetched": fetched}
-    with whole_file(arguments.output) as temporary:
+    with atomic_file(arguments.output) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samr1 import schemas
 from samr1.cli.figure_options import figure_parser, read_outputs
-from samr1.errors import run_command
-from samr1.figures.answers import read_predictions
-from samr1.figures.figure_4 import draw_figure_4
-from samr1.files import read_table
+from samr1.core import schemas
+from samr1.core.errors import run_command
+from samr1.core.files import read_table
+from samr1.report.figures.answers import read_predictions
+from samr1.report.figures.figure_4 import draw_figure_4
 
 
 def main() -> None:

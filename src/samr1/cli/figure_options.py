@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
-from samr1.figures.style import Outputs
-from samr1.tables.published import Scale
+from samr1.report.figures.style import Outputs
+from samr1.report.tables.published import Scale
 
 
 def figure_parser(name: str, description: str | None) -> argparse.ArgumentParser:

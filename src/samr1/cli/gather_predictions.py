@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samr1 import schemas
-from samr1.config import PredictStage, load_stage
-from samr1.errors import UserError, run_command
+from samr1.config.schema import PredictStage, load_stage
+from samr1.core import schemas
+from samr1.core.errors import UserError, run_command
+from samr1.core.files import read_table, write_table
+from samr1.core.stopwatch import TIMINGS
 from samr1.evaluation.shards import add_timings, gather
-from samr1.evaluation.stopwatch import TIMINGS
-from samr1.files import read_table, write_table
 
 
 def main() -> None:

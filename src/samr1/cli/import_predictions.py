@@ -10,10 +10,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samr1 import schemas
-from samr1.errors import run_command
+from samr1.core import schemas
+from samr1.core.errors import run_command
+from samr1.core.files import read_table, write_table
 from samr1.evaluation.imports import import_predictions
-from samr1.files import read_table, write_table
 
 
 def main() -> None:

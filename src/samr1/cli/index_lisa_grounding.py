@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from samr1.cli.index_options import index_reasonseg_layout
-from samr1.errors import run_command
+from samr1.core.errors import run_command
 
 
 def main() -> None:

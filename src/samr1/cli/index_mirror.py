@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from samr1.cli.index_options import add_sentences, index_parser
+from samr1.core.errors import run_command
+from samr1.core.files import write_table
 from samr1.data import mirror
-from samr1.errors import run_command
-from samr1.files import write_table
 
 
 def main() -> None:

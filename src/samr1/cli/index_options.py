@@ -6,8 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+from samr1.core.files import write_table
 from samr1.data import reasonseg
-from samr1.files import write_table
 
 
 def index_parser(name: str, description: str | None) -> argparse.ArgumentParser:

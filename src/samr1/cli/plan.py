@@ -8,19 +8,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samr1.config import RunConfig, TrainStage, parse_config
-from samr1.config_datasets import load_datasets
-from samr1.config_errors import read_mapping
-from samr1.config_merge import Choice, Experiment, load_experiment
-from samr1.errors import UserError, run_command
-from samr1.tables.plan_page import Hours, Row, disk_page, memory_page, time_page
+from samr1.config.datasets import load_datasets
+from samr1.config.errors import read_mapping
+from samr1.config.merge import Experiment, WorkflowConfig, load_experiment
+from samr1.config.schema import RunConfig, TrainStage, parse_config
+from samr1.core.errors import UserError, run_command
+from samr1.planning.disk import Place, plan_disk
+from samr1.planning.fit import available_memory, describe_job, does_not_fit, with_rank
+from samr1.planning.graph import Graph, describe_graph, only
+from samr1.planning.hours import GPUS, SECONDS_TO_LOAD, Gpu, plan_evaluation, plan_step
+from samr1.planning.job import Job
+from samr1.planning.memory import plan_host, plan_memory
+from samr1.planning.page import Hours, Row, disk_page, memory_page, time_page
 from samr1.train.batches import count_steps
-from samr1.train.disk import Place, plan_disk
-from samr1.train.graph import Graph, describe_graph, only
-from samr1.train.hours import GPUS, SECONDS_TO_LOAD, Gpu, plan_evaluation, plan_step
-from samr1.train.job import Job
-from samr1.train.memory import plan_host, plan_memory
-from samr1.train.room import available_memory, describe_job, does_not_fit, with_rank
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="as Snakemake's: scale, settings, results",
+        help="as Snakemake's: scale, config_dir, results",
     )
     parser.add_argument("--run", help="one run of runs.yaml, trained or not (default: the scale)")
     parser.add_argument("--gpus", type=int, help="of a training job (default: the scale's)")
@@ -48,15 +48,15 @@ def main() -> None:
         if (value := getattr(arguments, name)) is not None and value <= 0:
             parser.error(f"--{name.replace('_', '-')} must be above 0")
     choice = _choose(arguments.config)
-    experiment = load_experiment(Path(choice.settings), choice.scale)
-    graph = describe_graph(experiment, Path(choice.settings) / "published.yaml")
+    experiment = load_experiment(Path(choice.config_dir), choice.scale)
+    graph = describe_graph(experiment, Path(choice.config_dir) / "published.yaml")
     if arguments.run is not None:
         graph = only(graph, _find_run(experiment, arguments.run))
     print(_plan(experiment, graph, choice, arguments))
 
 
 def _plan(
-    experiment: Experiment, graph: Graph, choice: Choice, arguments: argparse.Namespace
+    experiment: Experiment, graph: Graph, choice: WorkflowConfig, arguments: argparse.Namespace
 ) -> str:
     """All pages; raises UserError with the first thing that does not fit, the pages printed."""
     processes = arguments.gpus or experiment.processes
@@ -72,7 +72,7 @@ def _plan(
     name = max(jobs, key=lambda name: plan_memory(jobs[name]).needed)
     job = jobs[name]
     memory = plan_memory(job)
-    datasets = load_datasets(Path(choice.settings) / "datasets.yaml")
+    datasets = load_datasets(Path(choice.config_dir) / "datasets.yaml")
     places = plan_disk(experiment, datasets, graph, job, Path(choice.results))
     pages = [memory_page(name, job, memory, room, plan_host(job)), disk_page(places)]
     if cuda:
@@ -95,7 +95,7 @@ def _stages(experiment: Experiment, graph: Graph, rank: int | None) -> dict[str,
     return {name: with_rank(one, rank) if rank else one for name, one in stages.items()}
 
 
-def _full(place: Place, choice: Choice) -> str:
+def _full(place: Place, choice: WorkflowConfig) -> str:
     return (
         f"{place.folder}: {place.needed / 1e9:,.0f} GB are needed and "
         f"{place.free / 1e9:,.0f} GB are free; make room, or put the results on another disk "
@@ -133,7 +133,7 @@ def _hours(
     return Hours(gpu, step, rows, everything, gpus)
 
 
-def _choose(pairs: list[str]) -> Choice:
+def _choose(pairs: list[str]) -> WorkflowConfig:
     """`config/config.yaml` with the pairs on top, as Snakemake merges them."""
     values = read_mapping(Path("config/config.yaml"))
     for pair in pairs:
@@ -141,7 +141,7 @@ def _choose(pairs: list[str]) -> Choice:
         if not equals:
             raise UserError(f"--config {pair}: must be KEY=VALUE, as scale=paper.")
         values[key] = value
-    return parse_config(values, Choice, "config/config.yaml or --config")
+    return parse_config(values, WorkflowConfig, "config/config.yaml or --config")
 
 
 def _find_run(experiment: Experiment, name: str) -> RunConfig:

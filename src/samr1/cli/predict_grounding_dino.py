@@ -7,13 +7,13 @@ from pathlib import Path
 
 import torch
 
-from samr1 import schemas
-from samr1.config import load_stage
-from samr1.config_baselines import DetectStage
+from samr1.config.baselines import DetectStage
+from samr1.config.schema import load_stage
+from samr1.core import schemas
+from samr1.core.errors import run_command
+from samr1.core.files import read_table, write_table
 from samr1.detector import Detector
-from samr1.errors import run_command
 from samr1.evaluation.detect import detect_masks
-from samr1.files import read_table, write_table
 from samr1.segmenter import Segmenter
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
-from samr1 import schemas
-from samr1.config import PredictStage, load_stage
-from samr1.errors import UserError, run_command
+from samr1.config.schema import PredictStage, load_stage
+from samr1.core import schemas
+from samr1.core.errors import UserError, run_command
+from samr1.core.files import read_table, write_table
 from samr1.evaluation.parallel import Job, predict_in_parallel
 from samr1.evaluation.shards import Shard
-from samr1.files import read_table, write_table
 
 
 def main() -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
-from samr1.config import load_stage
-from samr1.config_pretrain import PolicyRecipe, PretrainConfig
-from samr1.errors import UserError, run_command
+from samr1.config.pretrain import PolicyRecipe, PretrainConfig
+from samr1.config.schema import load_stage
+from samr1.core.errors import UserError, run_command
 from samr1.micro.policy_config import build_image_processor, build_policy
 from samr1.micro.tokenizer import build_tokenizer
 from samr1.policy.model import assemble_policy, save_policy

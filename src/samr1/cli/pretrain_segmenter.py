@@ -10,10 +10,10 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
-from samr1.config import load_stage
-from samr1.config_pretrain import PretrainConfig
-from samr1.errors import run_command
-from samr1.files import whole_folder
+from samr1.config.pretrain import PretrainConfig
+from samr1.config.schema import load_stage
+from samr1.core.errors import run_command
+from samr1.core.files import atomic_folder
 from samr1.micro.segmenter_config import SEGMENTER_CONFIG
 from samr1.pretrain.segmenter import pretrain_segmenter
 from samr1.segmenter.build import build_sam2
@@ -38,7 +38,7 @@ def main() -> None:
         pretrain_segmenter(
             model, recipe, record=lambda row: print(json.dumps(row), file=log, flush=True)
         )
-    with whole_folder(arguments.output) as folder:
+    with atomic_folder(arguments.output) as folder:
         save_file(model.state_dict(), folder / "model.safetensors")
         (folder / "config.yaml").write_text(yaml.safe_dump(SEGMENTER_CONFIG, sort_keys=False))
 

@@ -6,10 +6,10 @@ import argparse
 import json
 from pathlib import Path
 
-from samr1 import schemas
+from samr1.core import schemas
+from samr1.core.errors import UserError, run_command
+from samr1.core.files import read_table, write_table
 from samr1.data.sampling import sample
-from samr1.errors import UserError, run_command
-from samr1.files import read_table, write_table
 
 
 def main() -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from samr1 import schemas
 from samr1.cli.score_options import add_score_config, load_score_stage
-from samr1.errors import UserError, run_command
+from samr1.core import schemas
+from samr1.core.errors import UserError, run_command
+from samr1.core.files import read_table, write_table
 from samr1.evaluation.score import PROTOCOLS, measure_overlaps, score_overlaps
-from samr1.files import read_table, write_table
 
 
 def main() -> None:

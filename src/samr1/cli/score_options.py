@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samr1.config import ScoreStage, load_stage
+from samr1.config.schema import ScoreStage, load_stage
 
 _DEFAULTS = ScoreStage(bootstrap_resamples=2000, bootstrap_seed=0)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from samr1.app.questions import SUFFIXES, gather_questions
 from samr1.cli.use_options import add_model_options, load_model
-from samr1.errors import UserError
-from samr1.use.questions import SUFFIXES, gather_questions
+from samr1.core.errors import UserError
 
 _MORE = """examples:
   samr1 segment cat.jpg "the cat's tail" "the ball"
@@ -66,8 +66,8 @@ def _run(arguments: argparse.Namespace) -> None:
     asked = gather_questions(places, questions)
     _make_folder(arguments.output)
     # Not before: --help and a wrong usage do not wait for torch.
-    from samr1.use.answers import describe_answer
-    from samr1.use.asking import Failed, ask_all
+    from samr1.app.answers import describe_answer
+    from samr1.app.asking import Failed, ask_all
 
     model, who = load_model(arguments)
     failed = 0

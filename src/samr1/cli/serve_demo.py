@@ -28,7 +28,7 @@ def _run(arguments: argparse.Namespace) -> None:
     if not 0 <= arguments.port <= 65535:
         arguments.parser.error("--port: must be from 0 to 65535")
     # Not before: --help and a wrong usage do not wait for torch.
-    from samr1.use.serving import listen, serve
+    from samr1.app.serving import listen, serve
 
     with listen(arguments.host, arguments.port) as listening:
         model, who = load_model(arguments)

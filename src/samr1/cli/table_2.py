@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from samr1.cli.table_options import read_inputs, table_parser
-from samr1.errors import run_command
-from samr1.tables.overlap import training_overlap
-from samr1.tables.page import publish_table
+from samr1.core.errors import run_command
+from samr1.report.tables.overlap import training_overlap
+from samr1.report.tables.page import publish_table
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from samr1.cli.table_options import read_inputs, table_parser
-from samr1.errors import run_command
-from samr1.tables.page import Addition, publish_table
+from samr1.core.errors import run_command
+from samr1.report.tables.page import Addition, publish_table
 
 
 def main() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from samr1.cli.table_options import add_comparisons, read_inputs, table_parser
-from samr1.errors import run_command
-from samr1.tables.clipping import clipping
-from samr1.tables.differences import Comparisons, differences_from_method
-from samr1.tables.page import publish_table
+from samr1.core.errors import run_command
+from samr1.report.tables.clipping import clipping
+from samr1.report.tables.differences import Comparisons, differences_from_method
+from samr1.report.tables.page import publish_table
 
 
 def main() -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from samr1.config_baselines import load_baselines
-from samr1.tables.layout import Measured
-from samr1.tables.measured import Measurements
-from samr1.tables.page import Outputs, Setting
-from samr1.tables.published import Scale, Table, load_published_table
+from samr1.config.baselines import load_baselines
+from samr1.report.tables.layout import Measured
+from samr1.report.tables.measured import Measurements
+from samr1.report.tables.page import Outputs, Setting
+from samr1.report.tables.published import Scale, Table, load_published_table
 
 
 @dataclass(frozen=True)

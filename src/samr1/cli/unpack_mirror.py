@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from samr1.cli.index_options import add_on_bad_sample
+from samr1.core.errors import run_command
 from samr1.data.mirror_images import unpack_images
-from samr1.errors import run_command
 
 
 def main() -> None:

@@ -6,10 +6,10 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from samr1.policy.prompt import DIALECTS
+from samr1.config.names import DIALECTS
 
 if TYPE_CHECKING:
-    from samr1.use.model import Samr1
+    from samr1.app.model import Samr1
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +45,8 @@ def load_model(arguments: argparse.Namespace) -> tuple[Samr1, str]:
     # Not before: --help and a wrong usage do not wait for torch.
     from transformers.utils import logging
 
+    from samr1.app.model import find_recipe, load_samr1
     from samr1.policy.recipe import read_recipe
-    from samr1.use.model import find_recipe, load_samr1
 
     logging.disable_progress_bar()
     model = load_samr1(

@@ -1,0 +1,1 @@
+"""Fetching, and readers of every layout into one table of samples; sampling; resizing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Literal
 
-from samr1.errors import UserError
+from samr1.core.errors import UserError
 
 OnBadSample = Literal["stop", "skip"]
 

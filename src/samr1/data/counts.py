@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samr1.errors import UserError
+from samr1.core.errors import UserError
 
 # (data set, who made the split, split) -> refs or images, and sentences where they are published.
 PUBLISHED: dict[tuple[str, str | None, str], tuple[int, int | None]] = {

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from samr1.config_datasets import Dataset, Source
+from samr1.config.datasets import Dataset, Source
+from samr1.core.errors import UserError
 from samr1.data.fetching import PATIENCE, Patience, fetch_file
 from samr1.data.unpacking import BadArchiveError, unpack_folder
-from samr1.errors import UserError
 
 
 def fetch_dataset(

@@ -25,9 +25,9 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
+from samr1.core.errors import UserError
+from samr1.core.files import writing
 from samr1.data.byte_bar import byte_bar
-from samr1.errors import UserError
-from samr1.files import writing
 
 _BLOCK = 1 << 20  # bytes
 _PASSING = {408, 425, 429, 500, 502, 503, 504}  # what a server may no longer say at the next try

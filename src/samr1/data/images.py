@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from samr1.errors import UserError
+from samr1.core.errors import UserError
 
 # A small file can claim any size; this is far beyond every image of the data sets (about 0.3 GB).
 MAX_PIXELS = 90_000_000

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco
 
-from samr1.errors import UserError
+from samr1.core.errors import UserError
 
 Mask = npt.NDArray[np.bool_]
 

@@ -22,7 +22,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from samr1 import schemas
+from samr1.core import schemas
+from samr1.core.errors import UserError
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
@@ -30,7 +31,6 @@ from samr1.data.images import check_image
 from samr1.data.mirror_files import images_folder, read_rows, shards_folder
 from samr1.data.mirror_images import read_id
 from samr1.data.refer import Sentences
-from samr1.errors import UserError
 
 Dataset = Literal["reasonseg", "refcoco", "refcoco+", "refcocog"]
 DATASETS: tuple[Dataset, ...] = get_args(Dataset)

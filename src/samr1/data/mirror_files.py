@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from samr1.errors import UserError
+from samr1.core.errors import UserError
 
 # One row of a mirror: what to call it in an error, and its cells by column.
 Row = tuple[str, dict[str, pa.Scalar]]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from samr1.core.errors import UserError
+from samr1.core.files import atomic_folder
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.images import check_image_bytes
 from samr1.data.mirror_files import images_folder, read_rows, shards_folder
-from samr1.errors import UserError
-from samr1.files import whole_folder
 
 # It becomes a file's name.
 _IMAGE_ID = re.compile(r"[^\W_][\w.+@-]{0,99}", re.ASCII)
@@ -32,7 +32,7 @@ def unpack_images(root: Path | str, mirror: str, on_bad_sample: OnBadSample = "s
     digests: dict[str, bytes] = {}  # of the images written, by image_id
     kept = 0
     columns, sizes = ("image", "image_id"), ("img_width", "img_height")
-    with whole_folder(images_folder(root, mirror)) as output:
+    with atomic_folder(images_folder(root, mirror)) as output:
         for where, cells in read_rows(folder, columns, sizes, desc=f"unpack {mirror}"):
             try:
                 _unpack(cells, where, output, digests)

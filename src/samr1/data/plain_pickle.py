@@ -6,7 +6,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from samr1.errors import UserError
+from samr1.core.errors import UserError
 
 
 class _PlainUnpickler(pickle.Unpickler):

@@ -15,13 +15,13 @@ from typing import Any, Literal
 import pyarrow as pa
 from tqdm import tqdm
 
-from samr1 import schemas
+from samr1.core import schemas
+from samr1.core.errors import UserError
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
 from samr1.data.images import check_image
 from samr1.data.plain_pickle import load_plain_pickle
-from samr1.errors import UserError
 
 DATASETS = ("refcoco", "refcoco+", "refcocog")
 Sentences = Literal["first", "all"]

@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 from PIL import Image
 from tqdm import tqdm
 
-from samr1 import schemas
+from samr1.core import schemas
+from samr1.core.errors import UserError
+from samr1.core.files import atomic_file
 from samr1.data.images import load_original
-from samr1.errors import UserError
-from samr1.files import whole_file
 
 # What one read brings in: about 16 MB at 840×840, so that a random image does not cost a hundred.
 ROWS_PER_GROUP = 16
@@ -38,7 +38,7 @@ def resize_images(samples: pa.Table, root: Path, image_size: int, output: Path) 
     """
     schema = schemas.IMAGES.with_metadata({"image_size": str(image_size)})
     with (
-        whole_file(output) as temporary,
+        atomic_file(output) as temporary,
         pq.ParquetWriter(temporary, schema, compression="none", use_dictionary=False) as writer,
     ):
         for rows in _groups(_unique_images(samples), root, image_size):

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 import pyarrow as pa
 
-from samr1.errors import UserError
+from samr1.core.errors import UserError
 
 
 def sample(

@@ -13,9 +13,9 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
+from samr1.core.errors import UserError
+from samr1.core.files import atomic_folder
 from samr1.data.byte_bar import byte_bar
-from samr1.errors import UserError
-from samr1.files import whole_folder
 
 # Images are hardly compressed and JSON by ten; only what is made to fill disks by more than this.
 MOST_INFLATION = 100
@@ -36,7 +36,7 @@ def unpack_folder(archive: Path, name: str, folder: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as file:
             members = _check_members(file, archive, name)
-            with whole_folder(folder) as temporary:
+            with atomic_folder(folder) as temporary:
                 _unpack(file, members, temporary, archive)
                 if os.path.lexists(folder):
                     raise UserError(f"{folder}: is there already; move it away and start again.")

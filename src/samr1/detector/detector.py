@@ -23,8 +23,8 @@ from transformers.models.grounding_dino.image_processing_pil_grounding_dino impo
     GroundingDinoImageProcessorPil,
 )
 
-from samr1.errors import UserError
-from samr1.hub import HubName, require
+from samr1.core.errors import UserError
+from samr1.core.hub import HubName, require
 from samr1.policy.prompt import Box
 
 

@@ -1,0 +1,1 @@
+"""Prediction, which needs the models, and scoring, which needs none."""

@@ -12,9 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from samr1 import schemas
+from samr1.core import schemas
+from samr1.core.errors import UserError
 from samr1.data.masks import Mask, decode_mask
-from samr1.errors import UserError
 
 
 def answers_in_order(samples: pa.Table, predictions: pa.Table, column: str) -> list[Any]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from samr1 import schemas
-from samr1.errors import UserError
+from samr1.core import schemas
+from samr1.core.errors import UserError
 from samr1.evaluation.bootstrap import paired_bootstrap
 from samr1.evaluation.score import figures
 

@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 from tqdm import tqdm
 
-from samr1 import schemas
-from samr1.config_baselines import DetectorConfig
+from samr1.config.baselines import DetectorConfig
+from samr1.core import schemas
+from samr1.core.errors import UserError
 from samr1.data.images import load_original
 from samr1.data.masks import encode_mask
 from samr1.detector import Detection, Detector
 from samr1.detector.detector import write_caption
-from samr1.errors import UserError
 from samr1.segmenter import Prompt, Segmenter
 
 Row = dict[str, Any]

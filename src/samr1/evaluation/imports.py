@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from samr1 import schemas
+from samr1.core import schemas
+from samr1.core.errors import UserError
 from samr1.data.masks import Mask, encode_mask, mask_box, polygons_to_mask, rle_to_mask
-from samr1.errors import UserError
 from samr1.evaluation.answers import answers_in_order, read_box, read_mask
 
 MAX_FILE_BYTES = 2_000_000_000  # of a JSON or Parquet file, or of what a Parquet file unpacks to

@@ -14,13 +14,13 @@ from pathlib import Path
 import pyarrow as pa
 import torch
 
-from samr1 import schemas
-from samr1.config import PredictStage
+from samr1.config.schema import PredictStage
+from samr1.core import schemas
+from samr1.core.errors import UserError
+from samr1.core.stopwatch import TIMINGS, Stopwatch
 from samr1.data.resizing import ImageStore
-from samr1.errors import UserError
 from samr1.evaluation.predict import predict
-from samr1.evaluation.shards import add_timings, deal, gather
-from samr1.evaluation.stopwatch import TIMINGS, Stopwatch
+from samr1.evaluation.shards import add_timings, gather, split_by_image
 from samr1.policy.model import load_policy
 from samr1.segmenter import Segmenter
 
@@ -41,7 +41,7 @@ def predict_in_parallel(job: Job, samples: pa.Table, processes: int) -> tuple[pa
     The timings are those of all processes added up. With one process it is this one. Raises
     UserError as `predict` does, and where a process was killed; the others are then ended too.
     """
-    parts = [part for part in deal(samples, processes) if len(part)]
+    parts = [part for part in split_by_image(samples, processes) if len(part)]
     if not parts:  # a shard more than there are images
         return schemas.PREDICTIONS.empty_table(), TIMINGS.empty_table()
     if len(parts) == 1:

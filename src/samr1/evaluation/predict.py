@@ -18,15 +18,15 @@ import pyarrow as pa
 import torch
 from tqdm import tqdm
 
-from samr1 import schemas
-from samr1.ahead import ahead
-from samr1.config import PredictStage
+from samr1.config.schema import PredictStage
+from samr1.core import schemas
+from samr1.core.errors import UserError
+from samr1.core.prefetch import prefetch
+from samr1.core.stopwatch import Stopwatch
 from samr1.data.images import load_original
 from samr1.data.masks import encode_mask
 from samr1.data.resizing import ImageStore
-from samr1.errors import UserError
 from samr1.evaluation.responses import Pictures, Response, respond, whole_images
-from samr1.evaluation.stopwatch import Stopwatch
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.model import Policy
 from samr1.policy.prompt import answer_frame
@@ -131,7 +131,7 @@ def _beside(
     if device.type == "cuda":
         stream = torch.cuda.Stream(device)
         stream.wait_stream(torch.cuda.current_stream(device))  # the weights are there
-    with closing(ahead(batches)) as ready, torch.cuda.stream(stream):
+    with closing(prefetch(batches)) as ready, torch.cuda.stream(stream):
         yield ready
 
 

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from samr1.config import PredictStage
+from samr1.config.schema import PredictStage
 from samr1.policy.model import Policy, encode_question
 from samr1.rollout.inputs import encode_images
 from samr1.rollout.sample import sample_groups

@@ -24,7 +24,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pyarrow as pa
 
-from samr1 import schemas
+from samr1.core import schemas
 from samr1.data.masks import Mask, box_iou, mask_overlap
 from samr1.evaluation.answers import answers_in_order, read_box, read_mask
 from samr1.evaluation.bootstrap import Floats, Ratio, bootstrap

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from samr1 import schemas
-from samr1.errors import UserError
-from samr1.evaluation.stopwatch import Stopwatch
+from samr1.core import schemas
+from samr1.core.errors import UserError
+from samr1.core.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Shard:
 
     def rows(self, samples: pa.Table) -> pa.Table:
         """Its rows of `samples`, in their order; none where there are fewer images than shards."""
-        return deal(samples, self.count)[self.number - 1]
+        return split_by_image(samples, self.count)[self.number - 1]
 
 
-def deal(samples: pa.Table, count: int) -> list[pa.Table]:
+def split_by_image(samples: pa.Table, count: int) -> list[pa.Table]:
     """Deal the rows of `samples` into `count` parts of nearly equal size, each in its order.
 
     The images with the most questions are dealt first, each to the part with the fewest questions.

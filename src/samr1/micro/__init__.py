@@ -1,0 +1,1 @@
+"""The procedural world, the tiny models and their shipped weights."""

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from samr1.config.names import Dialect
 from samr1.micro.queries import ASK, think
 from samr1.micro.scenes import draw_scene, generator
-from samr1.policy.prompt import SYSTEM_PROMPT, TEMPLATES, Dialect
+from samr1.policy.prompt import SYSTEM_PROMPT, TEMPLATES
 
 IMAGE_TOKEN = "<|image_pad|>"
 STOP_TOKEN = "<|im_end|>"

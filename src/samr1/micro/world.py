@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from samr1.config_data import WorldConfig
-from samr1.errors import UserError
-from samr1.files import whole_folder
+from samr1.config.data import WorldConfig
+from samr1.core.errors import UserError
+from samr1.core.files import atomic_folder
 from samr1.micro.queries import ASK, Question
 from samr1.micro.reasonseg_files import draw_reasonseg_scenes, write_reasonseg_split
 from samr1.micro.refer_files import Ref, ReferSet
@@ -49,7 +49,7 @@ _POOL_AT = {first // _POOL_SIZE: pool for pool, first in _POOLS.items()}
 
 def draw_world(config: WorldConfig, root: Path) -> None:
     """Draw the whole world into `root`, which appears complete or not at all."""
-    with whole_folder(root) as folder:
+    with atomic_folder(root) as folder:
         images = folder / "train2014"
         images.mkdir()
         train_refs, test_refs = config.refcocog_train_refs, config.refcocog_test_refs

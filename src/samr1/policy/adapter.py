@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Qwen2_5_VLForConditionalGeneration
 
-from samr1.config import LoraConfig, VisionLayer
+from samr1.config.schema import LoraConfig, VisionLayer
 
 _BASE, _OWN = ".base_layer.", ".lora_"  # in the names of an adapted layer's weights
 _MOST = 0.9  # of the adapters' change: what merging must keep to go without saying

@@ -1,8 +1,8 @@
 """From a response's text to boxes, points and a label: what evaluation and the IoU reward see.
 
 Whether a response keeps to the prescribed form is judged separately, and strictly, by
-`samr1.rewards.formats`. Here the form may be off as far as `samr1.policy.grammar` lets it be, a
-point may be missing, and a box beyond the image is clipped.
+`samr1.method.rewards.formats`. Here the form may be off as far as `samr1.policy.grammar` lets it
+be, a point may be missing, and a box beyond the image is clipped.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from samr1.config.names import Dialect
 from samr1.policy.grammar import (
     box_of,
     clean,
@@ -19,7 +20,7 @@ from samr1.policy.grammar import (
     finite_numbers,
     read_objects,
 )
-from samr1.policy.prompt import BOX_ALONE, FORMS, LISTS, Box, Dialect, Frame, Point
+from samr1.policy.prompt import BOX_ALONE, FORMS, LISTS, Box, Frame, Point
 
 Status = Literal["ok", "no_answer", "bad_json", "missing_box", "bad_numbers", "empty_box"]
 

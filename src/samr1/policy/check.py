@@ -9,10 +9,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from samr1.checks import Step
-from samr1.config import PolicyConfig
-from samr1.errors import UserError
-from samr1.hub import HubName, fetch_folder, require
+from samr1.config.names import Dialect
+from samr1.config.schema import PolicyConfig
+from samr1.core.checks import Step
+from samr1.core.errors import UserError
+from samr1.core.hub import HubName, fetch_folder, require
+from samr1.core.weights import find_mismatch, safetensors_files, safetensors_shapes
 from samr1.policy.meta import build_on_meta, name_as_model, needed_shapes, read_policy_config
 from samr1.policy.model import (
     encode_image,
@@ -22,8 +24,6 @@ from samr1.policy.model import (
     load_policy,
     load_processors,
 )
-from samr1.policy.prompt import Dialect
-from samr1.weights import find_mismatch, safetensors_files, safetensors_shapes
 
 # All that loading reads; the hub's other formats of the same weights are left there.
 PATTERNS = ["*.json", "*.jinja", "*.txt", "*.safetensors"]

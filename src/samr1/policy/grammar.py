@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from samr1.policy.prompt import Dialect
+from samr1.config.names import Dialect
 
 Failure = Literal["no_answer", "bad_json", "missing_box"]
 

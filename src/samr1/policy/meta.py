@@ -20,9 +20,9 @@ from transformers import (
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
 
-from samr1.errors import UserError
-from samr1.hub import HubName, fetch_file, require
-from samr1.weights import Shape, Shapes, tensor_shapes
+from samr1.core.errors import UserError
+from samr1.core.hub import HubName, fetch_file, require
+from samr1.core.weights import Shape, Shapes, tensor_shapes
 
 # The older family has the same language model and interface, and another vision tower: it is
 # evaluated and not trained.

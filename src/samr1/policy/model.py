@@ -18,14 +18,15 @@ from torch import LongTensor, Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from samr1.errors import UserError
-from samr1.files import whole_folder
-from samr1.hub import HubName, require
+from samr1.config.names import Dialect
+from samr1.core.errors import UserError
+from samr1.core.files import atomic_folder
+from samr1.core.hub import HubName, require
+from samr1.core.weights import safetensors_files
 from samr1.policy.adapter import merged_weights
 from samr1.policy.attention import ATTENTION
 from samr1.policy.meta import policy_class, read_policy_config
-from samr1.policy.prompt import FORMS, Dialect, build_prompt
-from samr1.weights import safetensors_files
+from samr1.policy.prompt import FORMS, build_prompt
 
 # Tokens that stand for an image or a video, or open and close one. A response that held one would
 # be taken for another image by the next forward pass, so they are suppressed in sampling and, for
@@ -50,7 +51,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Question:
+class EncodedPrompt:
     """One encoded prompt, image included.
 
     `input_ids` [P] int64; `pixel_values` [N, D] float32, the patches; `grid_thw` [1, 3] int64, the
@@ -174,7 +175,9 @@ def known_tokens(tokenizer: PreTrainedTokenizerBase, name: str) -> dict[str, int
     return vocabulary
 
 
-def encode_question(policy: Policy, image: Image.Image, query: str, dialect: Dialect) -> Question:
+def encode_question(
+    policy: Policy, image: Image.Image, query: str, dialect: Dialect
+) -> EncodedPrompt:
     """Encode an already resized RGB `image` and `query` as the policy's prompt in `dialect`.
 
     The tensors are on the CPU. Raises UserError when the image's sides are not whole numbers of
@@ -195,7 +198,7 @@ def encode_question(policy: Policy, image: Image.Image, query: str, dialect: Dia
     positions, _ = policy.model.model.get_rope_index(
         LongTensor(input_ids[None]), is_image[None], image_grid_thw=grid_thw
     )
-    return Question(input_ids, pixel_values, grid_thw, positions[:, 0])
+    return EncodedPrompt(input_ids, pixel_values, grid_thw, positions[:, 0])
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, query: str, dialect: Dialect) -> list[int]:
@@ -241,7 +244,7 @@ def save_policy(policy: Policy, folder: Path, beside: Mapping[str, str] | None =
 
     Adapters are merged into the weights. `beside` are texts that lie there too, by file name.
     """
-    with whole_folder(folder) as temporary:
+    with atomic_folder(folder) as temporary:
         policy.model.save_pretrained(temporary, state_dict=merged_weights(policy.model))
         policy.tokenizer.save_pretrained(temporary)
         policy.image_processor.save_pretrained(temporary)

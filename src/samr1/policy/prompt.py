@@ -16,12 +16,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
-Dialect = Literal[
-    "sam_r1", "sam_r1_points", "seg_zero", "vision_reasoner", "visual_rft", "vlm_r1", "qwen"
-]
-DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
+from samr1.config.names import Dialect
+
 # Without a point in the answer: the segmenter gets the box alone.
 BOX_ALONE: tuple[Dialect, ...] = ("visual_rft", "vlm_r1", "qwen")
 # With a list of objects for an answer: its mask is the union of theirs.

@@ -13,10 +13,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from samr1.config import Frozen, TrainStage, parse_config
-from samr1.errors import UserError
-from samr1.hub import HubName, fetch_file_if_there, require
-from samr1.policy.prompt import Dialect
+from samr1.config.names import Dialect
+from samr1.config.schema import Frozen, TrainStage, parse_config
+from samr1.core.errors import UserError
+from samr1.core.hub import HubName, fetch_file_if_there, require
 
 FILE = "samr1.json"
 _MAX_BYTES = 65_536

@@ -1,0 +1,1 @@
+"""The cold start of the tiny models."""

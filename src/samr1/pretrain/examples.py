@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from samr1.config.names import Dialect
 from samr1.micro.policy_config import IMAGE_SIZE, MERGE, PATCH
 from samr1.micro.queries import ASK, Question, think
 from samr1.micro.scenes import (
@@ -25,7 +26,7 @@ from samr1.micro.scenes import (
     generator,
     render,
 )
-from samr1.policy.prompt import Box, Dialect, Point, build_prompt, format_answer
+from samr1.policy.prompt import Box, Point, build_prompt, format_answer
 
 # How often each data set's manner of asking and each dialect is practised.
 MANNERS = {"refcocog": 0.35, "refcoco": 0.2, "refcoco+": 0.1, "reasonseg": 0.35}

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase, Qwen2_5_VLForConditionalGeneration
 
-from samr1.config_pretrain import PolicyRecipe, Stage
-from samr1.files import whole_file
+from samr1.config.pretrain import PolicyRecipe, Stage
+from samr1.core.files import atomic_file
 from samr1.micro.policy_config import IMAGE_SIZE, PATCH
 from samr1.micro.scenes import COLORS, SHAPES, generator
 from samr1.pretrain.batches import COORDINATES, SMEAR, Batch, Encoder, collate
@@ -140,7 +140,7 @@ def pretrain_policy(
             bar = tqdm(range(recipe.pictures), desc="drawing pictures", unit="picture")
             pool = [draw_picture(index) for index in bar]
         _run_stage(model, head, encoder, pool, stage, recipe.seed, record)
-        with whole_file(kept) as temporary:
+        with atomic_file(kept) as temporary:
             save_model(both, str(temporary))
 
 

@@ -20,7 +20,7 @@ from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 from tqdm import tqdm
 
-from samr1.config_pretrain import SegmenterRecipe
+from samr1.config.pretrain import SegmenterRecipe
 from samr1.micro.scenes import Scene, Thing, draw_scene, generator, render
 from samr1.micro.segmenter_config import IMAGE_SIZE
 from samr1.segmenter.segmenter import IMAGENET_MEAN, IMAGENET_STD

@@ -1,0 +1,1 @@
+"""Sampling a group from one shared prompt, and log-probabilities over it."""

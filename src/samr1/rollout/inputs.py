@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from transformers import Qwen2_5_VLForConditionalGeneration
 
-from samr1.policy.model import Question
+from samr1.policy.model import EncodedPrompt
 
 
 def encode_images(
-    model: Qwen2_5_VLForConditionalGeneration, questions: Sequence[Question]
+    model: Qwen2_5_VLForConditionalGeneration, questions: Sequence[EncodedPrompt]
 ) -> list[Tensor]:
     """The image features of each question, [merged patches, hidden], in one pass of the tower."""
     device = model.device

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers import Qwen2_5_VLForConditionalGeneration
 
-from samr1.policy.model import Question
+from samr1.policy.model import EncodedPrompt
 from samr1.rollout.distribution import next_token_logprobs
 from samr1.rollout.inputs import embed_tokens, encode_images
 from samr1.rollout.masks import attention_mask
@@ -39,7 +39,7 @@ class ResponseLogprobs:
 
 def response_logprobs(
     model: Qwen2_5_VLForConditionalGeneration,
-    questions: Sequence[Question],
+    questions: Sequence[EncodedPrompt],
     groups: Sequence[Responses],
     *,
     temperature: float,
@@ -78,7 +78,7 @@ def response_logprobs(
 
 def response_logprobs_in_passes(
     model: Qwen2_5_VLForConditionalGeneration,
-    questions: Sequence[Question],
+    questions: Sequence[EncodedPrompt],
     groups: Sequence[Responses],
     *,
     temperature: float,

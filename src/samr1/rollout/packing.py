@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from samr1.policy.model import Question
+from samr1.policy.model import EncodedPrompt
 
 Responses = Sequence[Sequence[int]]  # G token lists of one question, the stop token included
 
@@ -37,13 +37,13 @@ class Packed:
     slot: Tensor
 
 
-def packed_length(question: Question, responses: Responses) -> int:
+def packed_length(question: EncodedPrompt, responses: Responses) -> int:
     """The number of tokens in the packed row of one question."""
     return len(question.input_ids) + sum(max(len(response) - 1, 0) for response in responses)
 
 
 def split_passes(
-    questions: Sequence[Question], groups: Sequence[Responses], tokens_per_pass: int
+    questions: Sequence[EncodedPrompt], groups: Sequence[Responses], tokens_per_pass: int
 ) -> Iterator[list[int]]:
     """Indices of the questions of each pass: rows × longest row ≤ `tokens_per_pass`, at least one.
 
@@ -60,7 +60,7 @@ def split_passes(
         start += rows
 
 
-def pack(questions: Sequence[Question], groups: Sequence[Responses]) -> Packed:
+def pack(questions: Sequence[EncodedPrompt], groups: Sequence[Responses]) -> Packed:
     """Pack each question with its responses; rows of unequal length are padded on the right."""
     lengths = [
         packed_length(question, group) for question, group in zip(questions, groups, strict=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from samr1.policy.model import Policy, Question
+from samr1.policy.model import EncodedPrompt, Policy
 from samr1.rollout.cache import RoomyCache
 from samr1.rollout.distribution import next_token_logprobs
 from samr1.rollout.inputs import embed_tokens, encode_images
@@ -39,7 +39,7 @@ class Group:
 @torch.no_grad()
 def sample_groups(
     policy: Policy,
-    questions: Sequence[Question],
+    questions: Sequence[EncodedPrompt],
     *,
     group_size: int,
     temperature: float,
@@ -107,7 +107,7 @@ class _Decoding:
 
 
 def _prefill(
-    policy: Policy, questions: Sequence[Question], image_features: Sequence[Tensor], room: int
+    policy: Policy, questions: Sequence[EncodedPrompt], image_features: Sequence[Tensor], room: int
 ) -> tuple[RoomyCache, Tensor, Tensor]:
     """Run the prompts, padded on the left: the cache, the last hidden state [Q, H], the padding."""
     model = policy.model

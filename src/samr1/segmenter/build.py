@@ -18,12 +18,12 @@ from safetensors.torch import load_file
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
-from samr1.config import parse_config
-from samr1.config_errors import read_mapping
-from samr1.errors import UserError
+from samr1.config.errors import read_mapping
+from samr1.config.schema import parse_config
+from samr1.core.errors import UserError
+from samr1.core.weights import find_mismatch, tensor_shapes
 from samr1.segmenter.files import SegmenterFiles
 from samr1.segmenter.schema import Sam2Part
-from samr1.weights import find_mismatch, tensor_shapes
 
 _MAX_BYTES = 65_536
 _MAX_DEPTH = 16  # of the YAML; Meta's files have seven levels

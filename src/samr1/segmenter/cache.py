@@ -21,9 +21,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 from torch import Tensor
 
-from samr1.config import CacheConfig
-from samr1.errors import UserError
-from samr1.files import whole_file
+from samr1.config.schema import CacheConfig
+from samr1.core.errors import UserError
+from samr1.core.files import atomic_file
 from samr1.segmenter.files import SegmenterFiles
 
 # To be raised when the segmenter comes to compute something else from the same files and pixels.
@@ -79,7 +79,7 @@ class EmbeddingCache:
 
         Raises UserError where the disk is full or read-only.
         """
-        with whole_file(place) as temporary:
+        with atomic_file(place) as temporary:
             save_file(
                 {f"level_{i}": level.cpu().contiguous() for i, level in enumerate(levels)},
                 temporary,

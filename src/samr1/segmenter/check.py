@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from samr1.checks import Step
-from samr1.config import SegmenterConfig
-from samr1.errors import UserError
+from samr1.config.schema import SegmenterConfig
+from samr1.core.checks import Step
+from samr1.core.errors import UserError
 from samr1.segmenter.files import PUBLISHED, SegmenterFiles, find_sam2
 from samr1.segmenter.segmenter import Prompt, Segmenter
 

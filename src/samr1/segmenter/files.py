@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from samr1.errors import UserError
-from samr1.hub import HubName, fetch_file, require
+from samr1.core.errors import UserError
+from samr1.core.hub import HubName, fetch_file, require
 
 _SIZES = {"tiny": "t", "small": "s", "base_plus": "b+", "large": "l"}
 

@@ -23,8 +23,8 @@ import torch.nn.functional as F
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
-from samr1.config import CacheConfig
-from samr1.errors import UserError
+from samr1.config.schema import CacheConfig
+from samr1.core.errors import UserError
 from samr1.segmenter.build import load_sam2
 from samr1.segmenter.cache import EmbeddingCache
 from samr1.segmenter.files import find_sam2

@@ -1,0 +1,1 @@
+"""The GRPO loop and nothing else."""

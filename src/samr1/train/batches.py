@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from samr1 import schemas
-from samr1.config import TrainConfig, TrainStage
+from samr1.config.schema import TrainConfig, TrainStage
+from samr1.core import schemas
+from samr1.core.errors import UserError
 from samr1.data.images import load_original
 from samr1.data.masks import Mask, decode_mask
 from samr1.data.resizing import ImageStore
-from samr1.errors import UserError
-from samr1.policy.model import Policy, Question, encode_question
+from samr1.policy.model import EncodedPrompt, Policy, encode_question
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Batch:
     """
 
     samples: list[Sample]
-    questions: list[Question]
+    questions: list[EncodedPrompt]
     originals: dict[str, npt.NDArray[np.uint8]]
     truths: list[Mask]
     in_step: int
@@ -103,7 +103,7 @@ def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
 
 def encode_batch(
     policy: Policy, samples: list[Sample], images: ImageStore, stage: TrainStage
-) -> list[Question]:
+) -> list[EncodedPrompt]:
     """Encode the samples' questions over their resized images."""
     return [
         encode_question(policy, images.get(sample.image_id), sample.query, stage.dialect)

@@ -30,9 +30,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from samr1.config import Frozen, TrainStage
-from samr1.errors import UserError
-from samr1.files import read_table, remove_parts, whole_folder, write_table
+from samr1.config.schema import Frozen, TrainStage
+from samr1.core.errors import UserError
+from samr1.core.files import atomic_folder, read_table, remove_parts, write_table
 from samr1.train.batches import Sample
 from samr1.train.engine import Engine
 from samr1.train.metrics import TRAINING_METRICS, TRAINING_TIMINGS
@@ -104,7 +104,7 @@ class Checkpoints:
         }
         first = self._engine.rank == 0
         with ExitStack() as stack:
-            made = [str(stack.enter_context(whole_folder(path)))] if first else []
+            made = [str(stack.enter_context(atomic_folder(path)))] if first else []
             temporary = Path(self._engine.gather(made)[0])
 
             def write() -> tuple[str, str]:

@@ -18,9 +18,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from samr1.config import TrainStage
+from samr1.config.schema import TrainStage
 from samr1.policy.adapter import add_adapter
-from samr1.policy.model import Policy, Question
+from samr1.policy.model import EncodedPrompt, Policy
 from samr1.rollout.logprobs import ResponseLogprobs, response_logprobs
 from samr1.rollout.packing import Responses
 from samr1.train.state import load_optimizer_tensors, optimizer_tensors
@@ -47,7 +47,7 @@ class _Scorer(nn.Module):
 
     def forward(
         self,
-        questions: Sequence[Question],
+        questions: Sequence[EncodedPrompt],
         groups: Sequence[Responses],
         image_features: Sequence[Tensor] | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -162,7 +162,7 @@ class Engine:
 
     def score(
         self,
-        questions: Sequence[Question],
+        questions: Sequence[EncodedPrompt],
         groups: Sequence[Responses],
         image_features: Sequence[Tensor] | None = None,
     ) -> ResponseLogprobs:
@@ -185,7 +185,7 @@ class Engine:
         self._norm = float(nn.utils.clip_grad_norm_(self._trainable, max_norm))
 
     @contextmanager
-    def whole_weights(self) -> Iterator[None]:
+    def gathered_parameters(self) -> Iterator[None]:
         """While it is open this process has all weights, which ZeRO stage 3 keeps in parts."""
         if self._zero_stage < 3:
             yield

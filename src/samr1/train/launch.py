@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from typing import IO
 
-from samr1.errors import Stopped, UserError
+from samr1.core.errors import Stopped, UserError
 from samr1.train.stopping import SIGNALS
 
 _RANK = "RANK"

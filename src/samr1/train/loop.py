@@ -19,14 +19,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import torch
-import torch.distributed as dist
 from tqdm import tqdm
 
-from samr1.ahead import ahead
-from samr1.config import TrainStage
+from samr1.config.schema import TrainStage
+from samr1.core.errors import Stopped, UserError
+from samr1.core.prefetch import prefetch
+from samr1.core.stopwatch import Stopwatch
 from samr1.data.resizing import ImageStore
-from samr1.errors import Stopped, UserError
-from samr1.evaluation.stopwatch import Stopwatch
 from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.segmenter import Segmenter
 from samr1.train.batches import (
@@ -47,8 +46,7 @@ from samr1.train.metrics import (
     ResponseRecord,
     step_metrics,
 )
-from samr1.train.reward import Judged, judge_groups
-from samr1.train.room import check_room
+from samr1.train.reward import ScoredResponse, score_groups
 from samr1.train.step import (
     Rollout,
     advantages_of,
@@ -57,7 +55,7 @@ from samr1.train.step import (
     score_reference,
     update,
 )
-from samr1.train.stopping import Asked, watch_signals
+from samr1.train.stopping import StopRequest, watch_signals
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class Trained:
 
         `beside` are texts that lie there too, by file name.
         """
-        with self.engine.whole_weights():
+        with self.engine.gathered_parameters():
             if self.writes:
                 save_policy(self.policy, folder, beside)
 
@@ -125,7 +123,7 @@ def train_policy(
     models = _load_models(stage)
     engine = models.engine
     steps = count_steps(len(rows), stage.train)
-    with watch_signals() if checkpoints else nullcontext(Asked()) as asked:
+    with watch_signals() if checkpoints else nullcontext(StopRequest()) as asked:
         keeper = None if checkpoints is None else _keep(checkpoints, models, rows, images, stage)
         done = (keeper and keeper.load()) or Progress(0, [], [])
         board = Board(tensorboard if engine.rank == 0 else None)
@@ -154,7 +152,7 @@ def train_policy(
             mininterval=0.1 if sys.stderr.isatty() else 20,
         )
         # From here on `images` and the policy's tokenizer encode in the background thread alone.
-        with closing(board), closing(bar), closing(ahead(batches)) as ready:
+        with closing(board), closing(bar), closing(prefetch(batches)) as ready:
             for step in bar:
                 rate = learning_rate(step, steps, stage.train)
                 row, timing = _step(models, ready, step, rate, stage)
@@ -180,7 +178,7 @@ def _keep(
     engine = models.engine
     # The reference is the policy that training starts from; with adapters, which are new as yet.
     weights = {"policy": models.reference.model, "segmenter": models.segmenter.model}
-    with engine.whole_weights():
+    with engine.gathered_parameters():
         found = [digest_inputs(rows, images.path, **weights)] if engine.rank == 0 else []
     return Checkpoints(folder, engine, stage, engine.gather(found)[0])
 
@@ -189,7 +187,7 @@ def _keep_step(
     keeper: Checkpoints,
     done: Progress,
     steps: int,
-    asked: Asked,
+    asked: StopRequest,
     engine: Engine,
     stage: TrainStage,
 ) -> None:
@@ -213,7 +211,6 @@ def _load_models(stage: TrainStage) -> _Models:
     torch.set_num_threads(stage.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     device = join_processes()
-    check_room(stage, device, dist.get_world_size())
     policy = load_policy(stage.policy.path, stage.policy.dtype, device)
     reference = policy  # its adapters switched off
     if stage.train.lora is None:
@@ -235,7 +232,7 @@ def _step(
     with clock.phase("rollout"):
         rollout = roll_out(models.policy, engine, batch.samples, batch.questions, step, stage)
     with clock.phase("reward"):
-        judged = judge_groups(models.segmenter, batch, rollout.texts, stage)
+        judged = score_groups(models.segmenter, batch, rollout.texts, stage)
         advantages = advantages_of(judged)
     with clock.phase("reference"):
         reference = score_reference(models.reference, engine, rollout, stage)
@@ -248,7 +245,7 @@ def _step(
     return row, _timing(step, clock, time.perf_counter() - begin, rollout)
 
 
-def _records(rollout: Rollout, judged: list[list[Judged]]) -> list[ResponseRecord]:
+def _records(rollout: Rollout, judged: list[list[ScoredResponse]]) -> list[ResponseRecord]:
     """One record a response of this process."""
     records = []
     for group, responses in zip(rollout.groups, judged, strict=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from samr1.train.reward import Judged
+from samr1.train.reward import ScoredResponse
 
 # One row a step. Rewards, IoU and lengths are means over the step's responses; what an update
 # measures is averaged over the step's updates, token statistics by tokens.
@@ -64,7 +64,7 @@ TRAINING_TIMINGS = pa.schema(
 class ResponseRecord:
     """One response of a step, as its metrics need it."""
 
-    judged: Judged
+    judged: ScoredResponse
     tokens: int
     truncated: bool
     spread: bool  # whether the rewards of its group differ
@@ -138,7 +138,7 @@ def step_metrics(
     }
 
 
-def count_points(judged: Judged, value: int, inside: bool) -> int:
+def count_points(judged: ScoredResponse, value: int, inside: bool) -> int:
     """How many of the answer's points have `value` and lie inside (or outside) its own box."""
     box = judged.answer.box
     if box is None:

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 import torch
 
-from samr1.config import TrainStage
+from samr1.config.schema import TrainStage
 from samr1.data.masks import Mask
+from samr1.method.rewards import RewardParts, score_response
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.prompt import answer_frame
-from samr1.rewards import RewardParts, score_response
 from samr1.segmenter import Embedding, Segmenter, answer_masks, mask_iou
 from samr1.train.batches import Batch
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredResponse:
     """One response, read and rewarded: its answer (policy's frame), its mask's IoU, its reward."""
 
     answer: Answer
@@ -28,12 +28,12 @@ class Judged:
     parts: RewardParts
 
 
-def judge_groups(
+def score_groups(
     segmenter: Segmenter,
     batch: Batch,
     texts: Sequence[Sequence[str]],
     stage: TrainStage,
-) -> list[list[Judged]]:
+) -> list[list[ScoredResponse]]:
     """Judge the G responses `texts[q]` to each sample of `batch`."""
     frame = answer_frame(stage.dialect, stage.policy.image_size)
     answers = [[parse_answer(text, stage.dialect, frame) for text in group] for group in texts]
@@ -44,7 +44,7 @@ def judge_groups(
     ious = group_ious(segmenter, batch, scaled)
     return [
         [
-            Judged(answer, iou, _reward(text, iou, frame, stage))
+            ScoredResponse(answer, iou, _reward(text, iou, frame, stage))
             for text, answer, iou in zip(*group, strict=True)
         ]
         for group in zip(texts, answers, ious, strict=True)

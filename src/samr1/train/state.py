@@ -14,7 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from samr1.errors import UserError
+from samr1.core.errors import UserError
 
 
 def optimizer_tensors(engine: Any) -> dict[str, Tensor]:

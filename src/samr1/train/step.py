@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from samr1.config import TrainStage
-from samr1.errors import UserError
-from samr1.grpo.advantage import group_advantages
-from samr1.grpo.objective import policy_objective
+from samr1.config.schema import TrainStage
+from samr1.core.errors import UserError
+from samr1.method.advantage import group_advantages
+from samr1.method.objective import policy_objective
 from samr1.policy.adapter import adapter_off
-from samr1.policy.model import Policy, Question
+from samr1.policy.model import EncodedPrompt, Policy
 from samr1.rollout.inputs import encode_images
 from samr1.rollout.logprobs import ResponseLogprobs, response_logprobs_in_passes
 from samr1.rollout.packing import split_passes
@@ -26,7 +26,7 @@ from samr1.rollout.sample import Group, sample_groups
 from samr1.train.batches import Sample
 from samr1.train.engine import Engine
 from samr1.train.metrics import UpdateRecord
-from samr1.train.reward import Judged
+from samr1.train.reward import ScoredResponse
 
 # How far a token's log-probability may lie from the rollout's before the first update: float32 by
 # its largest difference, bfloat16, whose single tokens scatter, by the mean.
@@ -43,7 +43,7 @@ class Rollout:
     every update and the reference; else None.
     """
 
-    questions: list[Question]
+    questions: list[EncodedPrompt]
     groups: list[Group]
     texts: list[list[str]]
     image_features: list[Tensor] | None
@@ -58,12 +58,12 @@ def roll_out(
     policy: Policy,
     engine: Engine,
     samples: Sequence[Sample],
-    questions: list[Question],
+    questions: list[EncodedPrompt],
     step: int,
     stage: TrainStage,
 ) -> Rollout:
     """Sample a group for each question; draws are keyed by (seed, step, sample, response)."""
-    with engine.whole_weights(), torch.no_grad():
+    with engine.gathered_parameters(), torch.no_grad():
         features = encode_images(policy.model, questions)
         groups = sample_groups(
             policy,
@@ -81,7 +81,7 @@ def roll_out(
     return Rollout(questions, groups, texts, None if stage.policy.train_vision else features)
 
 
-def advantages_of(judged: Sequence[Sequence[Judged]]) -> Tensor:
+def advantages_of(judged: Sequence[Sequence[ScoredResponse]]) -> Tensor:
     """The advantages [Q, G] float32 of the groups' total rewards (equation 1)."""
     rewards = [[response.parts.total for response in group] for group in judged]
     return group_advantages(torch.tensor(rewards, dtype=torch.float32))
@@ -94,7 +94,7 @@ def score_reference(
 
     With adapters `reference` is the policy itself, and they are switched off meanwhile.
     """
-    whole = engine.whole_weights() if stage.train.lora else nullcontext()
+    whole = engine.gathered_parameters() if stage.train.lora else nullcontext()
     with whole, adapter_off(reference.model):
         return response_logprobs_in_passes(
             reference.model,

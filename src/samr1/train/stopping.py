@@ -13,16 +13,16 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
 @dataclass
-class Asked:
+class StopRequest:
     """Which signal asked this process to stop; None where none did."""
 
     name: str | None = None
 
 
 @contextmanager
-def watch_signals() -> Iterator[Asked]:
+def watch_signals() -> Iterator[StopRequest]:
     """While it is open, SIGTERM and SIGUSR1 are noted and do nothing else."""
-    asked = Asked()
+    asked = StopRequest()
 
     def note(number: int, _: FrameType | None) -> None:
         asked.name = signal.Signals(number).name

@@ -1,0 +1,1 @@
+"""The trained model on any picture: `samr1 segment`, `samr1 demo`, Python."""

@@ -1,0 +1,110 @@
+"""The data's part of the configuration: the training questions, the drawn world, the benchmarks."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, model_validator
+
+from samr1.config.schema import Frozen, NonNegative, Positive, refusal
+
+
+def _name_on_hub(value: str) -> str:
+    # It becomes a folder below the data root.
+    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", value, re.ASCII):
+        raise ValueError("must be owner/name, as on the model hub")
+    return value
+
+
+Mirror = Annotated[str, AfterValidator(_name_on_hub)]
+
+
+class WorldConfig(Frozen):
+    """Sizes of the drawn world: refs (one object, one sentence or more) or images of each split."""
+
+    refcocog_train_refs: Positive
+    """Refs of the RefCOCOg-like training split; the training questions are drawn from them."""
+    refcocog_test_refs: Positive
+    """Refs of the RefCOCOg-like test split."""
+    refcoco_testa_refs: Positive
+    """Refs of the RefCOCO-like testA split."""
+    refcocop_testa_refs: Positive
+    """Refs of the RefCOCO+-like testA split."""
+    reasonseg_val: Positive
+    """Images of the ReasonSeg-like validation split."""
+    reasonseg_test: Positive
+    """Images of the ReasonSeg-like test split."""
+    seed: NonNegative
+    """Of every scene."""
+
+
+class TrainingData(Frozen):
+    """The pool of training questions; how many are drawn is a run's `train.samples`."""
+
+    dataset: Literal["refcoco", "refcoco+", "refcocog"]
+    """The data set of the pool."""
+    split_by: Literal["unc", "google", "umd"]
+    """Who made its splits."""
+    split: str
+    """The split that is the pool."""
+    seed: NonNegative
+    """Of the draw."""
+    leave_out_benchmark_images: bool
+    """Leave out of the pool every image that a benchmark shows."""
+    mirror: Mirror | None = None
+    """The pool's mirror, with masks, read where `data.layout` is mirror; null reads the files."""
+
+
+class DataConfig(Frozen):
+    root: str | None = None
+    """Folder with the public data sets (see the README); null where the world is drawn."""
+    world: WorldConfig | None = None
+    """The micro world to draw; its folder is then the root."""
+    training: TrainingData
+    on_bad_sample: Literal["stop", "skip"]
+    """Stop at the first sample that cannot be read, or skip and count it."""
+    layout: Literal["files", "mirror"] = "files"
+    """Read the data sets' own files; or, for all that has a `mirror`, that one instead."""
+    check_counts: bool = True
+    """Stop where a split is not as large as published; false for a subset."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataConfig:
+        if (self.root is None) == (self.world is None):
+            raise refusal(
+                "root", self.root, "must be given where no world is drawn, and only there"
+            )
+        if self.world is not None and self.layout == "mirror":
+            raise refusal("layout", self.layout, "must be files where the world is drawn")
+        return self
+
+
+class Benchmark(Frozen):
+    """One benchmark: which split of which data set, read how."""
+
+    dataset: Literal["reasonseg", "refcoco", "refcoco+", "refcocog", "lisa_grounding"]
+    """The data set; `lisa_grounding` is ReasonSeg's files, scored by boxes."""
+    split: str
+    """Its split."""
+    split_by: Literal["unc", "google", "umd"] | None = None
+    """Who made the split; for the RefCOCO family only."""
+    sentences: Literal["first", "all"] = "first"
+    """One question a ref or annotation (its first sentence), or one a sentence."""
+    mirror: Mirror | None = None
+    """The split's mirror, read where `data.layout` is mirror; null reads the files."""
+
+    @model_validator(mode="after")
+    def _goes_with_refer(self) -> Benchmark:
+        refer = self.dataset.startswith("refcoco")
+        if (self.split_by is not None) != refer:
+            raise refusal(
+                "split_by", self.split_by, "must be given for RefCOCO sets and only there"
+            )
+        if self.sentences == "all" and not refer:
+            raise refusal(
+                "sentences", "all", f"must be first; {self.dataset} is scored on its first"
+            )
+        if self.mirror is not None and self.dataset == "lisa_grounding":
+            raise refusal("mirror", self.mirror, "must be left out; no mirror has its first shapes")
+        return self

@@ -1,0 +1,75 @@
+"""Reading YAML, and turning a refused value into one sentence for a person."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from samr1.core.errors import UserError
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The YAML mapping in `path`; raises UserError where there is none."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); correct the path.") from error
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise UserError(f"{path}: not valid YAML ({problem}); correct the line.") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: must be a mapping of keys to values.")
+    return values
+
+
+def explain(error: ValidationError, cls: type[BaseModel]) -> str:
+    """The first refusal of `error` as `key.path = value: what is allowed.`"""
+    return _sentence(error, cls) + "."
+
+
+def _sentence(error: ValidationError, cls: type[BaseModel]) -> str:
+    first = error.errors(include_url=False)[0]
+    context = first.get("ctx", {})
+    path = [str(part) for part in first["loc"]]
+    if first["type"] == "refused":
+        path.extend(context["path"].split("."))
+        return f"{'.'.join(path)} = {show(context['value'])}: {context['allowed']}"
+    if first["type"] == "extra_forbidden":
+        return f"{'.'.join(path)}: unknown key; {_allowed_keys(cls, path)}"
+    if first["type"] == "missing":
+        return f"{'.'.join(path)}: missing; give it a value"
+    message = (
+        first["msg"]
+        .removeprefix("Value error, ")
+        .replace("Input should", "must")
+        .replace("String should", "must")
+    )
+    return f"{'.'.join(path)} = {show(first['input'])}: {message}"
+
+
+def show(value: object) -> str:
+    """`value` as it would stand in the file."""
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _allowed_keys(cls: type[BaseModel], path: list[str]) -> str:
+    """What may stand beside the last key of `path`: the nearest name, or all of them."""
+    for part in path[:-1]:
+        if part.isdigit():  # a place in a list, which is of one model
+            continue
+        cls = _submodel(cls.model_fields[part].annotation)
+    near = difflib.get_close_matches(path[-1], cls.model_fields, n=1)
+    if near:
+        return f"the nearest allowed key is {near[0]}"
+    return f"allowed are {', '.join(cls.model_fields)}"
+
+
+def _submodel(annotation: Any) -> type[BaseModel]:
+    """The model in `annotation`, which is one or its union with None."""
+    options = get_args(annotation) or (annotation,)
+    return next(option for option in options if issubclass(option, BaseModel))

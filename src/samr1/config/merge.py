@@ -1,0 +1,191 @@
+"""From the files under `config/` to complete, validated runs.
+
+A run is the scale file's `defaults` with its own sparse overrides from `runs.yaml` on top. A scale
+file may begin with `extends: <other scale>`; its keys then override that file's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from samr1.config.data import Benchmark, DataConfig
+from samr1.config.errors import read_mapping, show
+from samr1.config.schema import (
+    Frozen,
+    NonNegative,
+    Positive,
+    RunConfig,
+    parse_config,
+)
+from samr1.config.studies import Studies, load_studies
+from samr1.core.errors import UserError
+
+Mapping = dict[str, Any]
+
+
+class ScaleConfig(Frozen):
+    """A scale file, `extends` resolved; `defaults` are every run's before its overrides."""
+
+    data: DataConfig
+    seeds: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
+    """Seeds of the trained runs; tables give mean and deviation where there are several."""
+    checkpoint: Literal["last"]
+    """The weights that every table shows: a training's last step's, none picked by its score."""
+    processes: Positive
+    """Processes of one training job; at paper scale one a GPU."""
+    gpus: NonNegative
+    """GPUs of one training job, and of one prediction job where the profile does not say fewer."""
+    evaluation_shards: Positive
+    """Jobs that one run's prediction of one benchmark is dealt to; one done is never done again."""
+    defaults: dict[str, Any]
+
+
+class WorkflowConfig(Frozen):
+    """`config/config.yaml`, with what `--config` changed."""
+
+    scale: str
+    """Which `scales/<scale>.yaml`."""
+    results: str
+    """Root folder of everything that is produced."""
+    config_dir: str
+    """Folder with `scales/` and the other files of `config/`."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that is configured at one scale."""
+
+    scale: str
+    data: DataConfig
+    seeds: tuple[int, ...]
+    processes: int
+    gpus: int
+    evaluation_shards: int
+    runs: dict[str, RunConfig]  # at their first seed; only those that exist at this scale
+    benchmarks: dict[str, Benchmark]
+    checkpoint: str
+    studies: Studies
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels of the resized images, which all runs share."""
+        return next(iter(self.runs.values())).policy.image_size
+
+
+def merge(defaults: Mapping, overrides: Mapping) -> Mapping:
+    """`defaults` with `overrides` on top, mapping by mapping; neither is changed.
+
+    >>> merge({"train": {"steps": 50, "kl_coef": 0.005}}, {"train": {"kl_coef": 0.0}})
+    {'train': {'steps': 50, 'kl_coef': 0.0}}
+    """
+    merged = dict(defaults)
+    for key, value in overrides.items():
+        below = merged.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            value = merge(below, value)
+        merged[key] = value
+    return merged
+
+
+def load_experiment(folder: Path, scale: str) -> Experiment:
+    """Read and validate `folder`'s scale file, runs and benchmarks.
+
+    Raises UserError of one sentence naming file, run, key, value and what is allowed.
+    """
+    scale_file = folder / "scales" / f"{scale}.yaml"
+    if not scale_file.is_file():
+        known = sorted(path.stem for path in (folder / "scales").glob("*.yaml"))
+        raise UserError(f"scale = {show(scale)}: must be one of {', '.join(known)}.")
+    settings = parse_config(read_scale(scale_file), ScaleConfig, str(scale_file))
+    # Checked alone first: what is wrong in a run after this, the run itself brought in.
+    fixed: Mapping = {"seed": settings.seeds[0]}
+    plain = settings.defaults | fixed | {"name": "defaults"}
+    parse_config(plain, RunConfig, f"{scale_file}: defaults")
+    runs_file, benchmarks_file = folder / "runs.yaml", folder / "benchmarks.yaml"
+    runs = {}
+    for name, overrides in read_mapping(runs_file).items():
+        where = f"{runs_file}: run {name}"
+        if not isinstance(overrides, dict):
+            raise UserError(
+                f"{where} = {show(overrides)}: must be a mapping of overrides, or {{}}."
+            )
+        if clash := {"name", "seed"} & set(overrides):
+            raise UserError(f"{where}: {min(clash)}: is not a run's to choose; remove it.")
+        merged = merge(settings.defaults, overrides) | fixed | {"name": name}
+        runs[name] = parse_config(merged, RunConfig, where)
+    present = {name: run for name, run in runs.items() if scale in run.scales}
+    _refuse_idle_clipping(present, runs_file)
+    _refuse_other_image_sizes(present, runs_file)
+    benchmarks = {
+        name: parse_config(values, Benchmark, f"{benchmarks_file}: benchmark {name}")
+        for name, values in read_mapping(benchmarks_file).items()
+    }
+    _refuse_unknown_benchmarks(present, benchmarks, runs_file)
+    return Experiment(
+        scale=scale,
+        data=settings.data,
+        seeds=settings.seeds,
+        processes=settings.processes,
+        gpus=settings.gpus,
+        evaluation_shards=settings.evaluation_shards,
+        runs=present,
+        benchmarks=benchmarks,
+        checkpoint=settings.checkpoint,
+        studies=load_studies(folder / "studies.yaml", scale, present),
+    )
+
+
+def read_scale(path: Path) -> Mapping:
+    """The scale file, on top of the one it extends."""
+    values = read_mapping(path)
+    if "extends" not in values:
+        return values
+    below = path.with_name(f"{values.pop('extends')}.yaml")
+    return merge(read_scale(below), values)
+
+
+def _refuse_unknown_benchmarks(
+    runs: dict[str, RunConfig], benchmarks: dict[str, Benchmark], runs_file: Path
+) -> None:
+    for run in runs.values():
+        for name in run.benchmarks or ():
+            if name not in benchmarks:
+                raise UserError(
+                    f"{runs_file}: run {run.name}: benchmarks = {show(name)}: there is no such "
+                    f"benchmark; there are {', '.join(benchmarks)}."
+                )
+
+
+def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:
+    """A run that changes a clip bound needs two updates a rollout, and so does its reference.
+
+    With one update the ratio is 1 in every token, and no bound can act.
+    """
+    reference = runs.get("sam_r1")
+    if reference is None:
+        return
+    bounds = (reference.train.clip_low, reference.train.clip_high)
+    trained = [run for run in runs.values() if run.trained]
+    changed = [run for run in trained if (run.train.clip_low, run.train.clip_high) != bounds]
+    for run in changed + ([reference] if changed else []):
+        if run.train.updates_per_rollout < 2:
+            raise UserError(
+                f"{runs_file}: run {run.name}: train.updates_per_rollout = "
+                f"{run.train.updates_per_rollout}: must be >= 2, because {changed[0].name} changes "
+                f"a clip bound of sam_r1 and with one update no bound can act."
+            )
+
+
+def _refuse_other_image_sizes(runs: dict[str, RunConfig], runs_file: Path) -> None:
+    """The resized images are made once for all runs, so their policies share one image size."""
+    first = next(iter(runs.values())).policy.image_size
+    for run in runs.values():
+        if run.policy.image_size != first:
+            raise UserError(
+                f"{runs_file}: run {run.name}: policy.image_size = {run.policy.image_size}: "
+                f"must be {first}, the other runs' size, because all runs share one set of images."
+            )

@@ -1,0 +1,68 @@
+"""The schema of `config/pretrain.yaml`: the cold start of the tiny models."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from samr1.config.schema import Frozen, Name, NonNegative, Positive
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(gt=0)]
+
+
+class Stage(Frozen):
+    """One stage of the policy's cold start."""
+
+    name: Name
+    """Of the stage, and of the file that keeps its weights."""
+    steps: Positive
+    """Optimiser steps."""
+    learning_rate: Rate
+    """Peak, after a warm-up of 50 steps; a cosine follows."""
+    pictures: Positive
+    """Pictures a step."""
+    questions: Positive = 1
+    """Questions about each picture."""
+    text: bool = False
+    """Whether the language model answers them, or only the vision tower is taught."""
+    looseness: Annotated[float, Field(ge=0, le=3)] = 0.0
+    """Share of a box's own extent by which each of its sides may be drawn too wide."""
+
+
+class PolicyRecipe(Frozen):
+    """The tiny policy's cold start."""
+
+    seed: NonNegative
+    """Of the first weights and of every draw."""
+    pictures: Positive
+    """Pictures of the pre-training split."""
+    stages: tuple[Stage, ...]
+    """One after the other."""
+
+
+class SegmenterRecipe(Frozen):
+    """The tiny segmenter's training."""
+
+    seed: NonNegative
+    """Of the first weights and of every draw."""
+    steps: Positive
+    """Optimiser steps."""
+    learning_rate: Rate
+    """Peak, after a warm-up of 50 steps; a cosine follows."""
+    images: Positive
+    """Images a step."""
+    prompts: Positive
+    """Prompts on each image."""
+    box_jitter: Share
+    """Share of a box's own extent by which each of its sides is off, at most."""
+    pool: Positive
+    """Scenes of the pre-training split."""
+
+
+class PretrainConfig(Frozen):
+    """Both cold starts."""
+
+    policy: PolicyRecipe
+    segmenter: SegmenterRecipe

@@ -1,0 +1,319 @@
+"""The one schema of the configuration: frozen, documented, and refusing what cannot mean anything.
+
+A scale file's `defaults`, with a run's sparse overrides on top, make one `RunConfig`
+(`samr1.config.merge`). Each stage gets only its own slice as a file, so that a change in the
+evaluation never retrains.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from samr1.config.errors import explain, read_mapping
+from samr1.config.names import Dialect, MaskReward
+from samr1.core.errors import UserError
+from samr1.core.hub import ModelPath
+
+Positive = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$")]  # it becomes a file's name
+
+
+def refusal(path: str, value: object, allowed: str) -> PydanticCustomError:
+    """The refusal of `value` at `path` (relative to the checking model), with what is allowed."""
+    context = {"path": path, "value": value, "allowed": allowed}
+    return PydanticCustomError("refused", "{allowed}", context)
+
+
+class Frozen(BaseModel):
+    """A part of the configuration: unknown keys are errors and values never change."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class PolicyConfig(Frozen):
+    path: ModelPath
+    """Folder of the base policy (relative to the repository), or `owner/name@commit` on the hub."""
+    image_size: Positive
+    """Side in pixels of the square image that the policy sees."""
+    dtype: Literal["float32", "bfloat16"]
+    """Number format of the weights in the forward pass."""
+    train_vision: bool
+    """Whether the vision tower is trained with the rest; with `train.lora`, by adapters too."""
+
+
+class CacheConfig(Frozen):
+    """Image embeddings kept on disk, in bfloat16; runs on the same images may share a folder."""
+
+    folder: str
+    """Where (relative to the repository)."""
+    gigabytes: Annotated[float, Field(gt=0)]
+    """Bound on the size of all of them; those used longest ago are removed first. Each process that
+    writes there may pass it by a sixty-fourth."""
+
+
+class SegmenterConfig(Frozen):
+    path: ModelPath
+    """Folder with config.yaml and model.safetensors, one of Meta's .pt files, or its hub name."""
+    image_size: Positive
+    """Side in pixels of the segmenter's square input; it reads the original image."""
+    cache: CacheConfig | None = None
+    """Keep the image embeddings on disk; null computes them anew in every run."""
+
+
+class RewardConfig(Frozen):
+    segmentation: MaskReward
+    """Equation 5's tiers, or 4 above one fixed threshold."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """The fixed threshold on the IoU; given with `segmentation: fixed` and only then."""
+    negative_points: Literal["none", "any", "inside"]
+    """+1 when both point values occur; `inside`: and all points lie in the answer's own box."""
+
+    @model_validator(mode="after")
+    def _threshold_goes_with_fixed(self) -> RewardConfig:
+        if self.segmentation == "fixed" and self.threshold is None:
+            raise refusal("threshold", None, "must be given (0 < threshold < 1) with fixed rewards")
+        if self.segmentation != "fixed" and self.threshold is not None:
+            allowed = f"must be left out with {self.segmentation} rewards"
+            raise refusal("threshold", self.threshold, allowed)
+        return self
+
+
+def _one_distribution(value: float) -> float:
+    # Log-probabilities are taken under the whole distribution; a truncated rollout means another.
+    if value != 1.0:
+        raise ValueError("must be 1: rollout and log-probabilities must mean one distribution")
+    return value
+
+
+# The linear layers of a Qwen2.5-VL, as `transformers` names them. Those of the MLPs have the same
+# names in the language model and in the vision tower.
+AttentionLayer = Literal["q_proj", "k_proj", "v_proj", "o_proj"]  # of the language model
+VisionLayer = Literal["qkv", "proj"]  # of the vision tower alone
+MlpLayer = Literal["gate_proj", "up_proj", "down_proj"]
+Layer = Literal[AttentionLayer, MlpLayer, VisionLayer]
+
+
+class LoraConfig(Frozen):
+    """Adapters that are trained in the place of the weights; without dropout.
+
+    The weights stay those of the reference, which is the same model, its adapters switched off. The
+    trained policy is written merged: whole weights in the policy's dtype, as without adapters.
+    """
+
+    rank: Positive
+    """Rank of each adapter's two matrices."""
+    alpha: Annotated[float, Field(gt=0)]
+    """An adapter's product counts alpha / rank times; often twice the rank."""
+    targets: Annotated[tuple[Layer, ...], Field(min_length=1)]
+    """Which linear layers have one; in the vision tower only with `policy.train_vision`."""
+
+    @model_validator(mode="after")
+    def _each_layer_once(self) -> LoraConfig:
+        for name in self.targets:
+            if self.targets.count(name) > 1:
+                raise refusal("targets", self.targets, f"must name {name} once")
+        return self
+
+
+class TrainConfig(Frozen):
+    samples: Positive
+    """Training questions that the scale draws, one sentence of each."""
+    samples_factor: Annotated[float, Field(gt=0)] = 1.0
+    """Times as many are drawn for this run; a smaller draw is the beginning of a larger one."""
+    steps: Positive | None
+    """Rollout steps; null is one pass over the training samples."""
+    group_size: Annotated[int, Field(ge=2)]
+    """Responses to one question (G)."""
+    questions_per_step: Positive
+    """Questions of one rollout step, over all processes."""
+    updates_per_rollout: Positive
+    """Optimiser steps on one rollout, each over all its questions; with 1 no clip bound can act."""
+    learning_rate: Annotated[float, Field(gt=0)]
+    """AdamW's peak learning rate."""
+    weight_decay: Annotated[float, Field(ge=0)]
+    """AdamW's weight decay."""
+    max_grad_norm: Annotated[float, Field(gt=0)]
+    """Gradients are scaled down to this norm."""
+    schedule: Literal["linear", "constant"]
+    """Learning rate after the warm-up: falling to 0 in a line, or constant."""
+    warmup_steps: NonNegative
+    """Rollout steps in which the learning rate rises from 0 in a line."""
+    clip_low: Annotated[float, Field(gt=0, lt=1)]
+    """ε_low: the ratio is clipped below at 1 − ε_low."""
+    clip_high: Annotated[float, Field(gt=0)]
+    """ε_high: the ratio is clipped above at 1 + ε_high."""
+    kl_coef: Annotated[float, Field(ge=0)]
+    """β, the weight of the KL term; 0 trains without it."""
+    token_level: bool
+    """One normaliser for a group's tokens (equation 4), or one for each response (equation 2)."""
+    temperature: Annotated[float, Field(gt=0)]
+    """Of the sampling and of the log-probabilities alike."""
+    top_p: Annotated[float, AfterValidator(_one_distribution)]
+    """Nucleus sampling; only 1 (off) is possible."""
+    max_response_tokens: Positive
+    """Longest response in tokens, the end-of-turn token included."""
+    tokens_per_pass: Positive
+    """Packed tokens in one forward and backward pass: a limit of memory, not of the method."""
+    gradient_checkpointing: bool
+    """Compute each layer's activations again in the backward pass instead of keeping them."""
+    zero_stage: Literal[0, 1, 2, 3]
+    """DeepSpeed's ZeRO stage."""
+    offload_optimizer: bool = False
+    """Keep AdamW's masters and moments in the host's memory and step there; with ZeRO 1 to 3."""
+    lora: LoraConfig | None = None
+    """Train adapters of low rank (LoRA) and leave the weights as they are; null trains these."""
+    checkpoint_steps: Positive
+    """Steps from one checkpoint to the next; after the last there always is one."""
+
+    @property
+    def drawn_samples(self) -> int:
+        """How many training questions the run draws: at least one."""
+        return max(1, round(self.samples * self.samples_factor))
+
+    @model_validator(mode="after")
+    def _bounds_are_ordered(self) -> TrainConfig:
+        if self.clip_high < self.clip_low:
+            raise refusal("clip_high", self.clip_high, f"must be >= clip_low ({self.clip_low:g})")
+        return self
+
+    @model_validator(mode="after")
+    def _offloading_needs_zero(self) -> TrainConfig:
+        if self.offload_optimizer and not self.zero_stage:
+            raise refusal("offload_optimizer", True, "must be false with zero_stage 0; use 1 to 3")
+        return self
+
+
+class PredictConfig(Frozen):
+    batch_size: Positive
+    """Samples decoded together."""
+    max_response_tokens: Positive
+    """Longest response in tokens."""
+
+
+class ScoreStage(Frozen):
+    bootstrap_resamples: Positive
+    """Resamples of the bootstrap over images."""
+    bootstrap_seed: NonNegative
+    """Its seed."""
+
+
+class EvaluationConfig(PredictConfig, ScoreStage):
+    """How a run is evaluated: its prediction (greedy) and its scoring."""
+
+
+class TrainStage(Frozen):
+    """What `train_policy` reads, and nothing more."""
+
+    name: Name
+    """The run's."""
+    seed: NonNegative
+    """Of the sampling and of the order of the questions."""
+    dialect: Dialect
+    """The prompt's template and the answer's grammar (`src/samr1/policy/prompt.py`)."""
+    threads: Positive
+    """Torch threads of each process of a job; they change last digits, so they belong to a run."""
+    policy: PolicyConfig
+    segmenter: SegmenterConfig
+    reward: RewardConfig
+    train: TrainConfig
+
+    @model_validator(mode="after")
+    def _adapters_are_where_training_is(self) -> TrainStage:
+        if self.train.lora is None:
+            return self
+        key, targets = "train.lora.targets", self.train.lora.targets
+        of_tower = [name for name in targets if name in get_args(VisionLayer)]
+        if len(of_tower) == len(targets):
+            raise refusal(key, targets, "must name a layer of the language model too")
+        if self.policy.train_vision:
+            if not of_tower and not set(targets) & set(get_args(MlpLayer)):
+                allowed = f"must be false, because {key} names no layer of the vision tower"
+                raise refusal("policy.train_vision", True, allowed)
+        elif of_tower:
+            allowed = f"must not name {of_tower[0]}, a layer of the vision tower, which "
+            raise refusal(key, targets, f"{allowed}policy.train_vision: false leaves as it is")
+        return self
+
+
+class PredictStage(Frozen):
+    """What `predict_masks` reads, and nothing more."""
+
+    name: Name
+    dialect: Dialect
+    threads: Positive
+    policy: PolicyConfig
+    segmenter: SegmenterConfig
+    evaluation: PredictConfig
+
+
+class RunConfig(TrainStage):
+    """One run of the paper, complete."""
+
+    trained: bool
+    """False for a model that is evaluated as it is; its reward and training settings are unused."""
+    scales: tuple[str, ...]
+    """The scales at which the run exists."""
+    benchmarks: tuple[Name, ...] | None = None
+    """The benchmarks that an untrained run is evaluated on; null is all of them."""
+    evaluation: EvaluationConfig
+
+    @model_validator(mode="after")
+    def _benchmarks_are_for_untrained_runs(self) -> RunConfig:
+        if self.benchmarks is not None and self.trained:
+            raise refusal("benchmarks", self.benchmarks, "must be left out where trained is true")
+        return self
+
+    @model_validator(mode="after")
+    def _points_need_their_dialect(self) -> RunConfig:
+        if self.reward.negative_points != "none" and self.dialect != "sam_r1_points":
+            raise refusal(
+                "reward.negative_points",
+                self.reward.negative_points,
+                f"must be none with dialect {self.dialect}; only sam_r1_points has several points",
+            )
+        return self
+
+    def train_stage(self) -> TrainStage:
+        """The slice that training depends on."""
+        return TrainStage(**{name: getattr(self, name) for name in TrainStage.model_fields})
+
+    def predict_stage(self) -> PredictStage:
+        """The slice that prediction depends on."""
+        shared = set(PredictStage.model_fields) - {"evaluation"}
+        values = {name: getattr(self, name) for name in shared}
+        evaluation = {name: getattr(self.evaluation, name) for name in PredictConfig.model_fields}
+        return PredictStage(**values, evaluation=PredictConfig(**evaluation))
+
+    def score_stage(self) -> ScoreStage:
+        """The slice that scoring depends on."""
+        names = ScoreStage.model_fields
+        return ScoreStage(**{name: getattr(self.evaluation, name) for name in names})
+
+
+Model = TypeVar("Model", bound=Frozen)
+
+
+def parse_config(values: dict[str, Any], cls: type[Model], where: str) -> Model:
+    """`values` as a `cls`; raises UserError of one sentence that begins with `where`."""
+    try:
+        return cls.model_validate(values)
+    except ValidationError as error:
+        raise UserError(f"{where}: {explain(error, cls)}") from error
+
+
+def load_stage(path: Path, cls: type[Model]) -> Model:
+    """Read one stage's YAML file; raises UserError naming the file and the key."""
+    return parse_config(read_mapping(path), cls, str(path))
+
+
+def dump_stage(stage: Frozen) -> str:
+    """The YAML text of a stage, in the schema's order; `load_stage` reads it back."""
+    return yaml.safe_dump(stage.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

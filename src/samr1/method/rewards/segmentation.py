@@ -1,0 +1,30 @@
+"""Segmentation rewards: the IoU between SAM's mask and the ground truth, in steps.
+
+Both take the IoU of one response as a plain float in 0–1. Take it in double precision, from whole
+numbers of pixels: 0.8 as a float32 lies above 0.8. They do not look at the response's form.
+"""
+
+from __future__ import annotations
+
+# Equation 5: (the IoU to exceed, the reward), highest first.
+TIERS = ((0.8, 4.0), (0.7, 3.0), (0.5, 2.0))
+# The fixed-threshold ablation keeps the tiers' range.
+FIXED_REWARD = 4.0
+
+
+def tiered_iou_reward(iou: float) -> float:
+    """4 above 0.8, 3 above 0.7, 2 above 0.5, else 0; a bound belongs to the tier below it (eq. 5).
+
+    >>> [tiered_iou_reward(iou) for iou in (0.5, 0.7, 0.8, 0.81)]
+    [0.0, 2.0, 3.0, 4.0]
+    """
+    return next((reward for bound, reward in TIERS if iou > bound), 0.0)
+
+
+def fixed_iou_reward(iou: float, threshold: float) -> float:
+    """4 above the threshold, else 0: the ablation of Table 4.
+
+    >>> fixed_iou_reward(0.71, 0.7), fixed_iou_reward(0.7, 0.7)
+    (4.0, 0.0)
+    """
+    return FIXED_REWARD if iou > threshold else 0.0

@@ -1,0 +1,168 @@
+"""The sizes of a policy from its configuration alone: no weights, no hub, no GPU.
+
+`known/` holds what decides the sizes of the public Qwen2.5-VL checkpoints: the values of their
+config.json for 3B and 7B; for 32B those that give its published 33,452,718,336 weights; for 72B
+those of Table 1 of the technical report (arXiv 2502.13923), with the 7B's padded vocabulary; and
+for Qwen2-VL-7B those that give its published 8,291,375,616.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from transformers import Qwen2_5_VLConfig
+
+from samr1.config.schema import LoraConfig, MlpLayer
+from samr1.core.errors import UserError
+from samr1.policy.meta import CONFIGS, QwenConfig, read_policy_config
+
+KNOWN = Path(__file__).parent / "known"
+# Public checkpoints that were trained from one of these: their sizes are its own.
+_TRAINED_FROM = {
+    "seg-zero-7b": "qwen2.5-vl-7b-instruct",
+    "visionreasoner-7b": "qwen2.5-vl-7b-instruct",
+    "qwen2.5vl-3b-vlm-r1-rec-500steps": "qwen2.5-vl-3b-instruct",
+    "qwen2-vl-7b_visual_rft_lisa_iou_reward": "qwen2-vl-7b-instruct",
+}
+
+
+@dataclass(frozen=True)
+class ParameterCounts:
+    """How many numbers a policy's weights are, by part."""
+
+    vision: int  # tower and merger
+    layers: int  # of the language model, its last norm included
+    embedding: int
+    head: int  # 0 where it is the embedding
+
+    @property
+    def all(self) -> int:
+        return self.vision + self.layers + self.embedding + self.head
+
+
+def find_policy_config(path: str) -> QwenConfig:
+    """The configuration of a local folder or, by its name on the hub, of a public checkpoint.
+
+    Only a name that `known/` lacks is asked of the hub. Raises UserError where there is none.
+    """
+    name = path.partition("@")[0].rpartition("/")[2].lower()
+    file = KNOWN / f"{_TRAINED_FROM.get(name, name)}.json"
+    if file.is_file() and not Path(path).is_dir():
+        values = json.loads(file.read_text(encoding="utf-8"))
+        return CONFIGS[values["model_type"]].from_dict(values)
+    try:
+        return read_policy_config(path)
+    except UserError as error:
+        known = ", ".join(sorted(one.stem for one in KNOWN.glob("*.json")))
+        reason = str(error).removesuffix(".")
+        raise UserError(
+            f"{path}: its config.json cannot be read ({reason}); name a folder that has one, or "
+            f"one of {known}."
+        ) from error
+
+
+def check_trainable(config: QwenConfig, path: str) -> Qwen2_5_VLConfig:
+    """`config`, of the policy at `path`; raises UserError unless it is a Qwen2.5-VL's."""
+    if not isinstance(config, Qwen2_5_VLConfig):
+        raise UserError(f"{path}: is a {config.model_type}; only a qwen2_5_vl can be trained.")
+    return config
+
+
+def read_as_trainable(config: QwenConfig) -> Qwen2_5_VLConfig:
+    """`config`, or for a Qwen2-VL the Qwen2.5-VL that takes about as long to answer.
+
+    Its vision layers are all of the kind that sees the whole image.
+    """
+    if isinstance(config, Qwen2_5_VLConfig):
+        return config
+    vision = vision_of(config)
+    return Qwen2_5_VLConfig(
+        text_config=text_of(config).to_dict() | {"model_type": "qwen2_5_vl_text"},
+        vision_config={
+            "depth": vision.depth,
+            "hidden_size": vision.embed_dim,
+            "intermediate_size": vision.embed_dim * vision.mlp_ratio,
+            "num_heads": vision.num_heads,
+            "out_hidden_size": vision.hidden_size,
+            "patch_size": vision.patch_size,
+            "temporal_patch_size": vision.temporal_patch_size,
+            "spatial_merge_size": vision.spatial_merge_size,
+            "fullatt_block_indexes": list(range(vision.depth)),
+        },
+        tie_word_embeddings=config.tie_word_embeddings,
+    )
+
+
+# Of any type, because the library says that each of their sizes may be of several.
+def text_of(config: QwenConfig) -> Any:
+    """The language model's part of a configuration."""
+    return config.text_config
+
+
+def vision_of(config: QwenConfig) -> Any:
+    """The vision tower's part of a configuration."""
+    return config.vision_config
+
+
+def count_parts(config: Qwen2_5_VLConfig) -> ParameterCounts:
+    """The numbers of each part, exactly as the model has them."""
+    text = text_of(config)
+    hidden, wide = text.hidden_size, text.intermediate_size
+    cached = key_value_width(config)
+    attention = 2 * hidden**2 + hidden + 2 * (hidden * cached + cached)
+    layer = attention + 3 * hidden * wide + 2 * hidden
+    embedding = text.vocab_size * hidden
+    return ParameterCounts(
+        vision=_count_vision(vision_of(config)),
+        layers=text.num_hidden_layers * layer + hidden,
+        embedding=embedding,
+        head=0 if config.tie_word_embeddings else embedding,
+    )
+
+
+def _count_vision(vision: Any) -> int:
+    hidden, wide = vision.hidden_size, vision.intermediate_size
+    pixels = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
+    block = 4 * hidden**2 + 4 * hidden + 3 * hidden * wide + 2 * wide + hidden + 2 * hidden
+    merged = hidden * vision.spatial_merge_size**2
+    merger = hidden + merged**2 + merged + merged * vision.out_hidden_size + vision.out_hidden_size
+    return int(pixels * hidden + vision.depth * block + merger)
+
+
+def key_value_width(config: Qwen2_5_VLConfig) -> int:
+    """The numbers of one token's keys (or values) in one layer of the language model."""
+    text = text_of(config)
+    return int(text.num_key_value_heads * (text.hidden_size // text.num_attention_heads))
+
+
+def count_adapter(config: Qwen2_5_VLConfig, lora: LoraConfig, vision: bool) -> int:
+    """The numbers of the adapters of `lora`, those of the vision tower where `vision`.
+
+    A layer of [in, out] gets in·r + r·out.
+    """
+    text, tower = text_of(config), vision_of(config)
+    hidden, cached = text.hidden_size, key_value_width(config)
+    attention = {"q_proj": hidden, "k_proj": cached, "v_proj": cached, "o_proj": hidden}
+    of_text = {name: hidden + out for name, out in attention.items()}
+    of_text |= dict.fromkeys(get_args(MlpLayer), hidden + text.intermediate_size)
+    wide = tower.hidden_size + tower.intermediate_size
+    of_tower = {"qkv": 4 * tower.hidden_size, "proj": 2 * tower.hidden_size}
+    of_tower |= dict.fromkeys(get_args(MlpLayer), wide)
+    ends = text.num_hidden_layers * sum(of_text.get(name, 0) for name in lora.targets)
+    if vision:
+        ends += tower.depth * sum(of_tower.get(name, 0) for name in lora.targets)
+    return int(lora.rank * ends)
+
+
+def count_patches(config: Qwen2_5_VLConfig, image_size: int) -> int:
+    """The patches of one square image before merging."""
+    return int((image_size // vision_of(config).patch_size) ** 2)
+
+
+def count_image_tokens(config: Qwen2_5_VLConfig, image_size: int) -> int:
+    """The tokens of one square image in the prompt."""
+    merge = vision_of(config).spatial_merge_size
+    return count_patches(config, image_size) // int(merge**2)

@@ -1,0 +1,1 @@
+"""Metrics and predictions made into what people read: tables, figures, gallery, studies."""

@@ -1,0 +1,1 @@
+"""Curves, bars, histograms and pictures of answers."""

@@ -1,0 +1,1 @@
+"""Several seeds, sweeps and long trainings: tables, pictures and declared verdicts."""

@@ -1,0 +1,1 @@
+"""Tables with the published figures beside the measured ones, as Parquet, Markdown and HTML."""

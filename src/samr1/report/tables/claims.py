@@ -1,0 +1,194 @@
+"""Which of the paper's claims show up in the studies, by declared rules and in plain words."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from samr1.report.tables.differences import LEVEL, Comparisons, Row, correct
+from samr1.report.tables.layout import BASE
+from samr1.report.tables.markdown import percent
+from samr1.report.tables.published import Column
+
+SHOWS, NOT, OPPOSITE, UNKNOWN = "shows", "does not show", "the opposite", "cannot be said yet"
+SEEDS = 3  # fewer pairs of trainings say nothing of the settings
+MARGIN = 0.01  # more samples "do not help" where they help by less than this
+WINDOW = 10  # steps
+COLLAPSE = 0.5  # of the best window's reward
+COLLAPSE_STEPS = 100  # after which the paper's training without KL collapsed
+
+# Claim -> a run, and those that it is said to beat.
+BEATING = {
+    "Training improves the base policy": ("sam_r1", [BASE]),
+    "Tiers beat every fixed threshold": (
+        "sam_r1",
+        ["threshold_0.5", "threshold_0.7", "threshold_0.8"],
+    ),
+    "Token-level beats GRPO": ("grpo_token_level", ["grpo"]),
+    "Clip-higher beats GRPO": ("grpo_clip_higher", ["grpo"]),
+    "Both together beat each alone": ("sam_r1", ["grpo_token_level", "grpo_clip_higher"]),
+}
+# Three times the samples, and the once that they are compared with.
+LARGER, SMALLER = "sam_r1_3x", "sam_r1"
+WITHOUT_KL, WITH_KL = "no_kl_3x", "sam_r1_3x"
+
+RULES = f"""Declared before, and the same at every scale:
+
+- A run *beats* another where at least one of the columns (gIoU and cIoU on each benchmark) is
+  better beyond noise and none is worse beyond noise. Beyond noise: p ≤ {LEVEL} of the bootstrap
+  paired over images and seeds, after Holm's correction for all comparisons of the claim. A claim
+  *shows* where the run beats every one that it names; *the opposite* shows where it beats none and
+  one beats it; else it *does not show*, which is not the same as false.
+- More samples *do not help* where in no column the 95 % interval of the gain of three times the
+  samples reaches {100 * MARGIN:.0f} point; the opposite shows where the larger training beats the
+  smaller one.
+- A training has *collapsed* where the mean reward of its last {WINDOW} steps is below
+  {100 * COLLAPSE:.0f} % of that of its best {WINDOW} in a row. The claim shows where most seeds
+  without the KL term collapse and most with it do not, and the other way round the opposite.
+  Trainings of fewer than {COLLAPSE_STEPS} steps say nothing.
+- With fewer than {SEEDS} seeds (of both runs of a pair, the same ones) nothing is said.
+"""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim, whether it shows, and the figures that say so."""
+
+    claim: str
+    verdict: str
+    why: str
+
+
+def judge_claims(
+    columns: Sequence[Column], comparisons: Comparisons, curves: pa.Table
+) -> list[Verdict]:
+    """Every claim of the paper against the studies' comparisons and training curves."""
+    return [
+        *(judge_beating(claim, *who, columns, comparisons) for claim, who in BEATING.items()),
+        judge_collapse("Without the KL term training collapses", curves),
+        judge_more_data("More training samples do not help", columns, comparisons),
+    ]
+
+
+def pairs_of_claims() -> list[tuple[str, str]]:
+    """The comparisons (run, baseline) that the claims need."""
+    beating = [(run, rival) for run, rivals in BEATING.values() for rival in rivals]
+    return [*beating, (LARGER, SMALLER)]
+
+
+def judge_beating(
+    claim: str, run: str, rivals: Sequence[str], columns: Sequence[Column], found: Comparisons
+) -> Verdict:
+    """Whether `run` beats every one of `rivals`, by the first rule."""
+    by_rival = {rival: _differences(run, rival, columns, found) for rival in rivals}
+    if lacking := [rival for rival, them in by_rival.items() if _seeds(them) < SEEDS]:
+        return Verdict(claim, UNKNOWN, _lacking(run, lacking, by_rival))
+    corrected = iter(_signs([one for them in by_rival.values() for one in them]))
+    signs = {rival: [next(corrected) for _ in them] for rival, them in by_rival.items()}
+    results = {rival: _result(them) for rival, them in signs.items()}
+    if all(result > 0 for result in results.values()):
+        verdict = SHOWS
+    elif any(result < 0 for result in results.values()) and max(results.values()) <= 0:
+        verdict = OPPOSITE
+    else:
+        verdict = NOT
+    why = "; ".join(_sentence(run, rival, them, signs[rival]) for rival, them in by_rival.items())
+    return Verdict(claim, verdict, why)
+
+
+def judge_more_data(claim: str, columns: Sequence[Column], found: Comparisons) -> Verdict:
+    """Whether three times the samples do not help, by the second rule."""
+    them = _differences(LARGER, SMALLER, columns, found)
+    if _seeds(them) < SEEDS:
+        return Verdict(claim, UNKNOWN, _lacking(LARGER, [SMALLER], {SMALLER: them}))
+    signs = _signs(them)
+    highest = max(one["ci_high"] for one in them)
+    without = SHOWS if highest < MARGIN else NOT
+    verdict = OPPOSITE if _result(signs) > 0 else without
+    why = (
+        f"{_sentence(LARGER, SMALLER, them, signs)}; the intervals allow a gain of up to "
+        f"{percent(highest, signed=True)} points"
+    )
+    return Verdict(claim, verdict, why)
+
+
+def judge_collapse(claim: str, curves: pa.Table) -> Verdict:
+    """Whether the long trainings without the KL term collapse and those with it do not."""
+    collapsed: dict[str, list[bool]] = {}
+    for run in (WITHOUT_KL, WITH_KL):
+        rewards: dict[int, list[float]] = {}
+        for row in curves.to_pylist():
+            if row["run"] == run:
+                rewards.setdefault(row["seed"], []).append(row["reward_total"])
+        if len(rewards) < SEEDS:
+            why = f"`{run}` has {len(rewards)} of the {SEEDS} seeds that it takes"
+            return Verdict(claim, UNKNOWN, why)
+        shortest = min(map(len, rewards.values()))
+        if shortest < COLLAPSE_STEPS:
+            why = f"`{run}` has {shortest} steps; the paper's collapse came after {COLLAPSE_STEPS}"
+            return Verdict(claim, UNKNOWN, why)
+        collapsed[run] = [has_collapsed(values) for values in rewards.values()]
+    without, with_kl = (sum(them) > len(them) / 2 for them in collapsed.values())
+    verdict = {(True, False): SHOWS, (False, True): OPPOSITE}.get((without, with_kl), NOT)
+    why = "; ".join(
+        f"`{run}` collapsed in {sum(them)} of {len(them)} seeds" for run, them in collapsed.items()
+    )
+    return Verdict(claim, verdict, why)
+
+
+def has_collapsed(rewards: Sequence[float]) -> bool:
+    """Whether the last window's mean reward is far below the best window's."""
+    windows = [
+        statistics.fmean(rewards[start : start + WINDOW])
+        for start in range(len(rewards) - WINDOW + 1)
+    ]
+    return windows[-1] < COLLAPSE * max(windows)
+
+
+def list_claims(verdicts: Sequence[Verdict]) -> str:
+    """The verdicts as Markdown, with the rules below."""
+    lines = [f"- {one.claim}: **{one.verdict}**. {one.why}." for one in verdicts]
+    return "\n".join([*lines, "", RULES])
+
+
+def _differences(run: str, rival: str, columns: Sequence[Column], found: Comparisons) -> list[Row]:
+    all_found = [found.find(run, rival, column) for column in columns]
+    return [one for one in all_found if one is not None]
+
+
+def _seeds(differences: Sequence[Row]) -> int:
+    return min((len(one["seeds"]) for one in differences), default=0)
+
+
+def _signs(differences: Sequence[Row]) -> list[int]:
+    """1 or -1 of each difference beyond noise, 0 of the others."""
+    return [
+        0 if p > LEVEL else (1 if one["value"] > 0 else -1)
+        for one, p in zip(differences, correct(differences), strict=True)
+    ]
+
+
+def _result(signs: Sequence[int]) -> int:
+    """1 where a run beats another, -1 where it is beaten, else 0."""
+    return max(signs) if min(signs) >= 0 else (min(signs) if max(signs) <= 0 else 0)
+
+
+def _lacking(run: str, rivals: Sequence[str], found: dict[str, list[Row]]) -> str:
+    return "; ".join(
+        f"`{run}` − `{rival}` has {_seeds(found[rival])} of the {SEEDS} seeds that it takes"
+        for rival in rivals
+    )
+
+
+def _sentence(run: str, rival: str, them: Sequence[Row], signs: Sequence[int]) -> str:
+    values = [one["value"] for one in them]
+    lowest, highest = percent(min(values), signed=True), percent(max(values), signed=True)
+    counts = (signs.count(1), "better"), (signs.count(-1), "worse")
+    beyond = " and ".join(f"{count} {word}" for count, word in counts if count) or "none"
+    return (
+        f"`{run}` − `{rival}` is {lowest} to {highest} points in the {len(them)} columns "
+        f"({_seeds(them)} seeds), {beyond} beyond noise"
+    )

@@ -1,0 +1,51 @@
+"""A table's Markdown as a page for a browser: one file that needs no other."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from pathlib import Path
+
+from markdown import Markdown
+
+from samr1.core.errors import UserError
+from samr1.core.files import atomic_file
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>
+body {{ font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem; }}
+h2 {{ font-size: 1.25rem; }}
+blockquote {{ margin: 0; padding: 0.2rem 1rem; border-left: 4px solid #D55E00; }}
+p, blockquote {{ max-width: 50rem; }}
+div {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
+th, td {{ padding: 0.3rem 0.5rem; border-bottom: 1px solid #8C8C8C66; white-space: nowrap; }}
+th {{ text-align: left; vertical-align: bottom; white-space: normal; border-color: currentColor; }}
+</style>
+{body}
+</html>
+"""
+
+
+def render_table(page: Path, output: Path) -> None:
+    """Write the Markdown `page` of a table as HTML, light or dark as the reader's browser is.
+
+    Links to files beside the page become plain names, because a report holds the page alone. Raises
+    UserError where the page is missing.
+    """
+    if not page.is_file():
+        raise UserError(f"{page}: no such file; make the table first.")
+    text = page.read_text(encoding="utf-8")
+    reader = Markdown(extensions=["tables"])
+    reader.preprocessors.deregister("html_block")  # a name that looks like a tag is no tag
+    reader.inlinePatterns.deregister("html")
+    body = re.sub(r'<a href="(?!https?:)[^"]*">(.*?)</a>', r"<code>\1</code>", reader.convert(text))
+    body = body.replace("<table>", "<div><table>").replace("</table>", "</table></div>")
+    title = next((line.lstrip("# ") for line in text.splitlines() if line.startswith("#")), "")
+    with atomic_file(output) as temporary:
+        temporary.write_text(_PAGE.format(title=escape(title), body=body), encoding="utf-8")

@@ -1,0 +1,137 @@
+"""From an answer in each dialect to SAM's prompt in pixels of the original, and to a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from predict_world import random_segmenter
+
+from samr1.config.names import Dialect
+from samr1.config.schema import PredictStage
+from samr1.core import schemas
+from samr1.core.stopwatch import Stopwatch
+from samr1.data.masks import decode_mask, encode_mask
+from samr1.data.resizing import ImageStore, resize_images
+from samr1.evaluation import predict as module
+from samr1.evaluation.predict import predict
+from samr1.evaluation.responses import Response
+from samr1.micro.segmenter_config import IMAGE_SIZE
+from samr1.policy.model import Policy
+from samr1.segmenter import Prompt, Segmenter
+
+SIDE = 28  # pixels of the policy's square
+WIDTH, HEIGHT = 70, 42  # of the original: 2.5 and 1.5 of its pixels to one of the policy's
+
+THOUGHT = "<think> there </think>"
+BOX, POINT = (17.5, 10.5, 52.5, 21.0), (35.0, 15.0, 1)  # of (7, 7, 21, 14) and (14, 10)
+WHOLE = (18.0, 11.0, 53.0, 21.0)  # the same in whole pixels
+# What is said, and the prompts that it comes to.
+SAID: dict[Dialect, tuple[str, list[Prompt]]] = {
+    "sam_r1": (
+        '<answer>{"bbox_2d": [7, 7, 21, 14], "point_2d": [14, 10], "label": "cup"}</answer>',
+        [Prompt(BOX, (POINT,))],
+    ),
+    "sam_r1_points": (
+        '<answer>{"bbox_2d": [7, 7, 21, 14], "points": [{"point_2d": [14, 10], "value": 1}, '
+        '{"point_2d": [0, 28], "value": 0}], "label": "cup"}</answer>',
+        [Prompt(BOX, (POINT, (0.0, 42.0, 0)))],
+    ),
+    "seg_zero": (
+        '<answer>{"bbox": [7, 7, 21, 14], "points_1": [14, 10], "points_2": [9, 9]}</answer>',
+        [Prompt(WHOLE, (POINT, (23.0, 14.0, 1)))],
+    ),
+    "vision_reasoner": (
+        '<answer>[{"bbox_2d": [7, 7, 21, 14], "point_2d": [14, 10]}, '
+        '{"bbox_2d": [0, 14, 10, 28], "point_2d": [4, 20]}]</answer>',
+        [Prompt(WHOLE, (POINT,)), Prompt((0.0, 21.0, 25.0, 42.0), ((10.0, 30.0, 1),))],
+    ),
+    "visual_rft": ("<answer>(250,250),(750,500)</answer>", [Prompt(BOX)]),
+    "vlm_r1": (
+        '<answer>{"bbox_2d": [7, 7, 21, 14], "point_2d": [14, 10]}</answer>',
+        [Prompt(BOX)],
+    ),
+    "qwen": (
+        '```json\n[{"bbox_2d": [7, 7, 21, 14], "label": "cup"}, '
+        '{"bbox_2d": [0, 14, 10, 28], "label": "cup"}]\n```',
+        [Prompt(BOX), Prompt((0.0, 21.0, 25.0, 42.0))],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    return random_segmenter()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pa.Table, ImageStore]:
+    """One image and one question about it."""
+    root = tmp_path_factory.mktemp("data")
+    pixels = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(root / "a.png")
+    sample = {
+        "sample_id": "s",
+        "image_id": "a",
+        "image_path": "a.png",
+        "width": WIDTH,
+        "height": HEIGHT,
+        "query": "cup",
+        "mask": encode_mask(np.ones((HEIGHT, WIDTH))),
+    }
+    samples = pa.Table.from_pylist([sample], schema=schemas.SAMPLES)
+    resize_images(samples, root, SIDE, root / "images.parquet")
+    return root, samples, ImageStore(root / "images.parquet")
+
+
+def stage(dialect: Dialect) -> PredictStage:
+    return PredictStage.model_validate(
+        {
+            "name": "test",
+            "dialect": dialect,
+            "threads": 1,
+            "policy": {
+                "path": "tests",
+                "image_size": SIDE,
+                "dtype": "float32",
+                "train_vision": False,
+            },
+            "segmenter": {"path": "tests", "image_size": IMAGE_SIZE},
+            "evaluation": {"batch_size": 1, "max_response_tokens": 1},
+        }
+    )
+
+
+@pytest.mark.parametrize("dialect", SAID)
+def test_answers_reach_the_segmenter_as_the_public_code_gives_them(
+    dialect: Dialect,
+    world: tuple[Path, pa.Table, ImageStore],
+    segmenter: Segmenter,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root, samples, store = world
+    said, prompts = SAID[dialect]
+
+    def respond(*_: Any) -> Iterator[dict[int, Response]]:
+        yield {0: Response(THOUGHT + said, 5)}
+
+    monkeypatch.setattr(module, "respond", respond)
+    policy = cast(Policy, None)  # it has spoken already
+    found = predict(
+        samples, store, root, policy, segmenter, stage(dialect), Stopwatch()
+    ).to_pylist()
+    image = np.array(Image.open(root / "a.png"))
+    masks, scores = segmenter.predict(segmenter.embed(image), prompts)
+    assert found[0]["status"] == "ok"
+    assert found[0]["box"] == pytest.approx(prompts[0].box)
+    points = [(point["x"], point["y"], point["value"]) for point in found[0]["points"]]
+    assert points == [pytest.approx(point) for point in prompts[0].points]
+    assert (decode_mask(found[0]["mask"]) == masks.any(dim=0).numpy()).all()
+    assert found[0]["sam_score"] == pytest.approx(float(scores.min()), rel=1e-5)
+    if len(prompts) > 1:
+        assert (masks[0] != masks[1]).any()

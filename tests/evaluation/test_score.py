@@ -1,0 +1,337 @@
+"""Scoring, by masks small enough to count by hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from samr1.core import schemas
+from samr1.core.errors import UserError
+from samr1.data.masks import encode_mask
+from samr1.evaluation.bootstrap import Ratio, bootstrap, interval_over_seeds, paired_bootstrap
+from samr1.evaluation.compare import compare
+from samr1.evaluation.score import PROTOCOLS, measure_overlaps, score
+
+# 2×4 masks. "o" is on, "i" ignored.
+SHAPE = (2, 4)
+
+
+def mask(rows: str, mark: str = "o") -> dict[str, Any]:
+    return encode_mask(np.array([[c == mark for c in row] for row in rows.split("/")]))
+
+
+def samples(*truths: str, images: tuple[str, ...] | None = None, **columns: list[Any]) -> pa.Table:
+    rows = [
+        {
+            "sample_id": f"s{i}",
+            "dataset": "d",
+            "split": "val",
+            "image_id": images[i] if images else f"image{i}",
+            "image_path": "a.jpg",
+            "width": SHAPE[1],
+            "height": SHAPE[0],
+            "query": "q",
+            "sentence_index": 0,
+            "box": [0.0, 0.0, 2.0, 2.0],
+            "mask": mask(truth),
+            "ignore": mask(truth, "i") if "i" in truth else None,
+            **{name: values[i] for name, values in columns.items()},
+        }
+        for i, truth in enumerate(truths)
+    ]
+    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+
+
+def predictions(*masks: str | None) -> pa.Table:
+    """As another method would bring them: no more than is needed."""
+    rows = [{"sample_id": f"s{i}", "mask": rows and mask(rows)} for i, rows in enumerate(masks)]
+    schema = pa.schema([schemas.PREDICTIONS.field("sample_id"), schemas.PREDICTIONS.field("mask")])
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def boxes(*values: list[float] | None) -> pa.Table:
+    return pa.table({"sample_id": [f"s{i}" for i in range(len(values))], "box": values})
+
+
+def values(table: pa.Table) -> dict[str, float]:
+    return dict(zip(table["metric"].to_pylist(), table["value"].to_pylist(), strict=True))
+
+
+def one(truth: str, predicted: str | None, protocol: Any) -> dict[str, float]:
+    return values(score(samples(truth), predictions(predicted), protocol, resamples=10))
+
+
+# truth, prediction -> intersection and union as each protocol counts them
+CASES = {
+    "overlap": ("oo../oo..", ".oo./.oo.", (2, 6), (2, 6)),
+    "equal": ("oo../....", "oo../....", (2, 2), (2, 2)),
+    "apart": ("oo../....", "..oo/....", (0, 4), (0, 4)),
+    "ignored pixels predicted": ("oii./....", "ooo./....", (3, 3), (1, 1)),
+    "ignored pixels not predicted": ("oii./....", "o.../....", (1, 3), (1, 1)),
+    "half of the ignored, and one beside": ("ooii/....", ".oo./o...", (2, 5), (1, 3)),
+    "empty prediction": ("oo../....", "..../....", (0, 2), (0, 2)),
+    "empty truth": ("..../....", "oo../....", (0, 2), (0, 2)),
+    "unparseable": ("ooo./....", None, (0, 3), (0, 3)),
+    "unparseable, with ignored pixels": ("ooi./....", None, (0, 3), (0, 2)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_sample_by_hand(case: str) -> None:
+    truth, predicted, (i0, u0), (i1, u1) = CASES[case]
+    seg_zero, lisa = one(truth, predicted, "seg_zero"), one(truth, predicted, "lisa")
+    assert seg_zero["giou"] == pytest.approx(i0 / u0, abs=1e-12)
+    assert seg_zero["ciou"] == pytest.approx(i0 / u0, abs=1e-12)
+    assert lisa["giou"] == pytest.approx(i1 / (u1 + 1e-5), abs=1e-12)
+    assert lisa["ciou"] == pytest.approx(i1 / (u1 + 1e-10), abs=1e-12)
+    assert seg_zero["unparseable"] == lisa["unparseable"] == (predicted is None)
+
+
+@pytest.mark.parametrize("truth", ["..../....", "ii../...."])
+@pytest.mark.parametrize("predicted", ["..../....", None])
+def test_nothing_to_find_and_nothing_found(truth: str, predicted: str | None) -> None:
+    assert one(truth, predicted, "seg_zero")["giou"] == 0
+    lisa = one(truth, predicted, "lisa")
+    assert (lisa["giou"], lisa["ciou"]) == (1, 0)  # cIoU: 0 / (0 + 1e-10)
+
+
+def test_a_prediction_inside_the_ignored_pixels_of_an_empty_truth() -> None:
+    # LISA sees two empty masks; Seg-Zero sees a target of two pixels, both found.
+    assert one("ii../....", "oo../....", "lisa")["giou"] == 1
+    assert one("ii../....", "oo../....", "seg_zero") == {"giou": 1, "ciou": 1, "unparseable": 0}
+
+
+def test_several_samples_by_hand() -> None:
+    truths = samples("oo../oo..", "o.../....", "oooo/oooo")
+    table = score(truths, predictions(".oo./.oo.", "o.../....", None), "seg_zero", resamples=10)
+    found = values(table)
+    assert found["giou"] == pytest.approx((2 / 6 + 1 + 0) / 3)
+    assert found["ciou"] == pytest.approx((2 + 1 + 0) / (6 + 1 + 8))
+    assert found["unparseable"] == pytest.approx(1 / 3)
+    assert table.schema.equals(schemas.METRICS)
+    assert set(table["n"].to_pylist()) == {3} and set(table["run"].to_pylist()) == {"imported"}
+
+
+def test_boxes_by_hand() -> None:
+    truths = samples(*["oo../oo.."] * 6, box=[[0.0, 0.0, 2.0, 2.0]] * 5 + [[0.0, 0.0, 0.0, 0.0]])
+    given = boxes(
+        [0, 0, 2, 2],  # 1
+        [1, 0, 3, 2],  # 2 / 6
+        [0, 0, 1, 2],  # 2 / 4: not above 0.5
+        [2, 2, 0, 0],  # reversed: no area
+        None,
+        [0, 0, 1, 1],  # nothing to find
+    )
+    found = values(score(truths, given, "rec", resamples=10))
+    assert found["box_iou"] == pytest.approx((1 + 1 / 3 + 1 / 2) / 6)
+    assert found["box_accuracy_0.5"] == pytest.approx(1 / 6)
+    assert found["unparseable"] == pytest.approx(1 / 6)
+
+
+def test_the_order_of_the_predictions_does_not_matter() -> None:
+    truths = samples("oo../....", "o.../....", "..oo/....")
+    given = predictions("o.../....", "o.../....", None)
+    for protocol in ("seg_zero", "lisa"):
+        forwards = score(truths, given, protocol, resamples=10)
+        assert score(truths, given.take([2, 0, 1]), protocol, resamples=10).equals(forwards)
+
+
+@pytest.mark.parametrize(
+    ("given", "protocol", "message"),
+    [
+        (predictions("oo../....").slice(0, 0), "lisa", "2 of 2 samples have no answer.*'s0'"),
+        (predictions("oo../....", None, None), "lisa", "row 3 answers 's2'.*not among"),
+        (predictions("oo../....", None).take([0, 1, 0]), "lisa", "rows 1 and 3 both answer 's0'"),
+        (predictions("oo./...", None), "seg_zero", r"'s0'.* size \[2, 3\] .* \[2, 4\]"),
+        (boxes([0, 0, 1, 1], None), "seg_zero", "lack the column 'mask'"),
+        (predictions(None, None), "rec", "lack the column 'box'"),
+        (boxes([0, 0, 1], None), "rec", "'s0'.*not four finite numbers"),
+        (boxes([0, 0, 1, float("nan")], None), "rec", "'s0'.*not four finite numbers"),
+        (
+            pa.table({"sample_id": ["s0", "s1"], "mask": [1, 2]}),
+            "lisa",
+            "'mask' has the type int64",
+        ),
+        (pa.table({"sample_id": [None, "s1"], "box": [None, None]}), "rec", "row 1 answers None"),
+    ],
+)
+def test_bad_predictions_are_named(given: pa.Table, protocol: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        score(samples("oo../....", "o.../...."), given, protocol)
+
+
+def test_broken_masks_are_named() -> None:
+    rows = [{"sample_id": "s0", "mask": {"size": list(SHAPE), "counts": b"1"}}]
+    with pytest.raises(UserError, match="'s0': the predicted mask is broken"):
+        score(samples("oo../...."), pa.Table.from_pylist(rows), "lisa")
+    rows[0]["mask"] = {"size": list(SHAPE), "counts": None}
+    with pytest.raises(UserError, match="'s0': the predicted mask lacks"):
+        score(samples("oo../...."), pa.Table.from_pylist(rows), "lisa")
+    with pytest.raises(UserError, match="no samples"):
+        score(samples(), predictions(), "lisa")
+
+
+def test_masks_with_text_counts_are_read() -> None:
+    """COCO's JSON has text where Parquet has bytes, and pandas writes wider integers."""
+    encoded = mask("oo../....")
+    rows = [
+        {"sample_id": "s0", "mask": {"size": list(SHAPE), "counts": encoded["counts"].decode()}}
+    ]
+    assert values(score(samples("oo../...."), pa.Table.from_pylist(rows), "lisa"))["ciou"] > 0.99
+
+
+def plain_bootstrap(ratio: Ratio, images: list[str], resamples: int, seed: int) -> np.ndarray:
+    """The twin: draw images one resample after another and add up their samples."""
+    rng = np.random.default_rng(seed)
+    names = sorted(set(images))
+    drawn = []
+    for _ in range(resamples):
+        times = rng.multinomial(len(names), [1 / len(names)] * len(names))
+        picked = [
+            i
+            for name, count in zip(names, times, strict=True)
+            for _ in range(count)
+            for i, image in enumerate(images)
+            if image == name
+        ]
+        below = sum(ratio.denominator[i] for i in picked) + ratio.epsilon
+        drawn.append(sum(ratio.numerator[i] for i in picked) / below if below else 0.0)
+    return np.array(drawn)
+
+
+def test_bootstrap_equals_its_plain_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    images = [f"image{i}" for i in rng.integers(0, 7, 30)]
+    mean = Ratio(rng.random(30), np.ones(30))
+    total = Ratio(rng.integers(0, 9, 30).astype(float), rng.integers(9, 20, 30).astype(float), 1e-3)
+    found = bootstrap([mean, total], images, resamples=200, seed=3)
+    for ratio, interval in zip((mean, total), found, strict=True):
+        drawn = plain_bootstrap(ratio, images, 200, 3)
+        np.testing.assert_allclose(
+            [interval.low, interval.high], np.quantile(drawn, [0.025, 0.975]), rtol=1e-12
+        )
+        assert interval.low < interval.value < interval.high
+    assert mean.value() == pytest.approx(mean.numerator.mean())
+    # The size of a block of draws is a matter of memory alone.
+    monkeypatch.setattr("samr1.evaluation.bootstrap._CELLS", 7 * 3)
+    assert bootstrap([mean, total], images, resamples=200, seed=3) == found
+
+
+def test_the_bootstrap_draws_images_not_questions() -> None:
+    # Ten questions on one image stand or fall together: one image alone has no spread.
+    same = Ratio(np.array([0.0, 1.0] * 5), np.ones(10))
+    alone = bootstrap([same], ["image"] * 10, resamples=50, seed=0)[0]
+    assert alone.low == alone.value == alone.high == 0.5
+    apart = bootstrap([same], [str(i) for i in range(10)], resamples=200, seed=0)[0]
+    assert apart.low < 0.4 and apart.high > 0.6
+
+
+def test_paired_bootstrap_cancels_what_both_share() -> None:
+    rng = np.random.default_rng(1)
+    base, images = rng.random(40), [str(i) for i in range(40)]
+    ours, theirs = Ratio(base + 0.1, np.ones(40)), Ratio(base, np.ones(40))
+    gain = paired_bootstrap([[ours]], [[theirs]], images, resamples=100, seed=0)[0]
+    np.testing.assert_allclose([gain.value, gain.low, gain.high], 0.1, rtol=1e-9)
+    # The twin: the same draws for both, subtracted resample by resample.
+    other = Ratio(rng.random(40), np.ones(40))
+    gain = paired_bootstrap([[ours]], [[other]], images, resamples=100, seed=0)[0]
+    # Names sort as text, in both.
+    drawn = plain_bootstrap(ours, images, 100, 0) - plain_bootstrap(other, images, 100, 0)
+    np.testing.assert_allclose([gain.low, gain.high], np.quantile(drawn, [0.025, 0.975]))
+
+
+def test_seeds_are_in_the_interval_and_the_images_are_paired_within_each() -> None:
+    rng = np.random.default_rng(3)
+    images, ones = [str(i) for i in range(200)], np.ones(200)
+    theirs = [Ratio(rng.random(200), ones) for _ in range(4)]
+    shifts = np.array([0.05, 0.15, 0.01, 0.19])
+    ours = [Ratio(one.numerator + shift, ones) for one, shift in zip(theirs, shifts, strict=True)]
+    alone = paired_bootstrap([[ours[0]]], [[theirs[0]]], images, resamples=4000, seed=0)[0]
+    assert alone.sd is None and alone.high - alone.low < 1e-9  # a shift is the same on any image
+    gain = paired_bootstrap(
+        [[one] for one in ours], [[one] for one in theirs], images, resamples=4000, seed=0
+    )[0]
+    # Nothing but the seeds is left: the interval and the test are Student's with 3 degrees of
+    # freedom, whose quantile is 3.182 and whose two-sided p at t = 2.353 is 0.1.
+    assert gain.value == pytest.approx(0.1) and gain.sd == pytest.approx(shifts.std(ddof=1))
+    half = 3.182 * shifts.std(ddof=1) / 2
+    np.testing.assert_allclose([gain.low, gain.high], [0.1 - half, 0.1 + half], atol=0.1 * half)
+    assert 0.07 < gain.p < 0.12
+    low, high = interval_over_seeds(shifts, [(0.1, 0.1)] * 4)
+    np.testing.assert_allclose([low, high], [0.1 - half, 0.1 + half], atol=0.05 * half)
+    low, high = interval_over_seeds([0.1] * 4, [(0.0, 0.2)] * 4)
+    np.testing.assert_allclose([low, high], [0.0, 0.2], atol=0.005)
+
+
+def test_identical_runs_differ_by_nothing() -> None:
+    same = Ratio(np.array([0.0, 1.0, 1.0]), np.ones(3))
+    gain = paired_bootstrap([[same]], [[same]], ["a", "b", "c"], resamples=50, seed=0)[0]
+    assert (gain.value, gain.low, gain.high, gain.p) == (0, 0, 0, 1)
+
+
+def test_compare_is_the_difference_of_the_scores() -> None:
+    truths = samples("oo../....", "o.../....", "oooo/oooo", images=("a", "a", "b"))
+    ours, theirs = predictions("oo../....", "o.../....", None), predictions("o.../....", None, None)
+    for protocol in PROTOCOLS[:2]:
+        first, second = (values(score(truths, p, protocol, resamples=9)) for p in (ours, theirs))
+        one = measure_overlaps(truths, ours, protocol, "x", 3)
+        two = measure_overlaps(truths, theirs, protocol, "y", 3)
+        table = compare({3: (one, two)}, resamples=9, bootstrap_seed=0)
+        assert values(table) == pytest.approx({k: first[k] - second[k] for k in first})
+        assert table["seeds"].to_pylist() == [[3]] * 3
+        several = compare({3: (one, two), 4: (two, two)}, resamples=9, bootstrap_seed=0)
+        halved = {k: gain / 2 for k, gain in values(table).items()}
+        assert values(several) == pytest.approx(halved)
+    fewer = measure_overlaps(truths.slice(0, 2), theirs.slice(0, 2), "lisa", "y")
+    with pytest.raises(UserError, match=r"'y', seed 0 .* same samples"):
+        compare({0: (one, fewer)}, resamples=9, bootstrap_seed=0)
+
+
+def command(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", f"samr1.cli.{name}", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": "src"},
+        check=False,
+    )
+
+
+def test_commands(tmp_path: Path) -> None:
+    truths, ours, theirs = tmp_path / "s.parquet", tmp_path / "a.parquet", tmp_path / "b.parquet"
+    pq.write_table(samples("oo../....", "o.../...."), truths)
+    pq.write_table(predictions("oo../....", None), ours)
+    pq.write_table(predictions("o.../....", None), theirs)
+    output = tmp_path / "out" / "metrics.parquet"
+    kept = [tmp_path / "out" / f"{name}.parquet" for name in ("ours", "theirs")]
+    shared = ("--samples", truths, "--protocol", "seg_zero", "--protocol", "lisa")
+    shared = (*shared, "--output", output)
+    named = ("--run", "r", "--seed", "7", "--output-overlaps", kept[0])
+    done = command("score_benchmark", *shared, "--predictions", ours, *named)
+    assert done.returncode == 0, done.stderr
+    table = pq.read_table(output)
+    assert table.schema.equals(schemas.METRICS, check_metadata=False)
+    assert table["protocol"].to_pylist() == ["seg_zero"] * 3 + ["lisa"] * 3
+    assert table["value"].to_pylist()[0] == 0.5 and set(table["seed"].to_pylist()) == {7}
+    written = output.read_bytes()
+    command("score_benchmark", *shared, "--predictions", theirs, "--output-overlaps", kept[1])
+    command("score_benchmark", *shared, "--predictions", ours, *named)
+    assert output.read_bytes() == written
+    done = command("compare_runs", "--overlaps", kept[0], "--baseline", kept[1], "--output", output)
+    assert done.returncode == 0, done.stderr
+    gain = pq.read_table(output).to_pylist()[0]
+    assert (gain["run"], gain["baseline"], gain["seeds"]) == ("r", "imported", [7])
+    assert gain["value"] == pytest.approx(0.25)
+    output.unlink()
+    pq.write_table(predictions("oo../....", None, None), ours)
+    done = command("score_benchmark", *shared, "--predictions", ours)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert str(ours) in done.stderr and "row 3" in done.stderr
+    assert not output.exists()

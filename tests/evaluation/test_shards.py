@@ -1,0 +1,190 @@
+"""A benchmark in shards and by several processes, against the whole of it in one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from samr1.cli import gather_predictions, predict_masks
+from samr1.config.merge import load_experiment
+from samr1.config.schema import dump_stage
+from samr1.core import schemas
+from samr1.core.errors import UserError
+from samr1.core.files import write_table
+from samr1.core.stopwatch import TIMINGS, Stopwatch
+from samr1.data.masks import encode_mask
+from samr1.data.resizing import resize_images
+from samr1.evaluation import parallel
+from samr1.evaluation.shards import Shard, add_timings, gather, split_by_image
+from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
+
+ROOT = Path(__file__).parents[2]
+
+
+def sample_table(image_ids: list[str], **columns: list[object]) -> pa.Table:
+    table = pa.table({"sample_id": [f"s{i}" for i in range(len(image_ids))], "image_id": image_ids})
+    for name, values in columns.items():
+        table = table.append_column(name, [values])
+    return table
+
+
+def ids(table: pa.Table) -> list[str]:
+    return table["sample_id"].to_pylist()
+
+
+def test_images_stay_whole_and_parts_are_of_one_size() -> None:
+    images = [f"i{i}" for i in np.random.default_rng(0).integers(0, 40, 100)]
+    samples = sample_table(images)
+    assert split_by_image(samples, 1)[0].equals(samples)
+    for count in (2, 3, 7):
+        parts = split_by_image(samples, count)
+        dealt = [name for part in parts for name in ids(part)]
+        assert sorted(dealt, key=lambda name: int(name[1:])) == ids(samples)
+        shown = [set(part["image_id"].to_pylist()) for part in parts]
+        assert sum(map(len, shown)) == len(set(images))
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+        assert all(ids(part) == sorted(ids(part), key=lambda name: int(name[1:])) for part in parts)
+        for number, part in enumerate(parts, 1):
+            assert Shard(number, count).rows(samples).equals(part)
+    assert [len(part) for part in split_by_image(sample_table(["a", "a", "b"]), 3)] == [2, 1, 0]
+
+
+def test_shards_are_written_as_people_say_them() -> None:
+    assert Shard.parse("2-of-4") == Shard(2, 4)
+    for text in ("2", "0-of-4", "5-of-4", "2-of-4-of-5", "-1-of-4"):
+        with pytest.raises(ValueError, match="is no shard"):
+            Shard.parse(text)
+
+
+def predicted(names: list[str]) -> pa.Table:
+    rows = [dict.fromkeys(schemas.PREDICTIONS.names) | {"sample_id": name} for name in names]
+    return pa.Table.from_pylist(rows, schema=schemas.PREDICTIONS)
+
+
+def test_gathering_refuses_what_is_missing_twice_or_strange() -> None:
+    parts = [predicted(["c", "a"]), predicted([]), predicted(["b"])]
+    assert ids(gather(["a", "b", "c"], parts)) == ["a", "b", "c"]
+    with pytest.raises(UserError, match=r"sample d is in no shard"):
+        gather(["a", "b", "c", "d"], parts)
+    with pytest.raises(UserError, match=r"sample [ac] is not in the benchmark"):
+        gather(["b"], parts)
+    with pytest.raises(UserError, match=r"a sample is in two shards"):
+        gather(["a", "b", "c"], [*parts, predicted(["b"])])
+
+
+def test_timings_add_up() -> None:
+    one, two = Stopwatch(), Stopwatch()
+    for watch, seconds in ((one, 2.0), (two, 3.0)):
+        watch.add("load", seconds)
+        watch.add("generate", 2 * seconds)
+    table = add_timings([one.table(10), two.table(5), TIMINGS.empty_table()], 15).to_pylist()
+    assert [(row["phase"], row["seconds"]) for row in table] == [
+        ("load", 5.0),
+        ("generate", 10.0),
+        ("total", 15.0),
+    ]
+    assert table[2]["samples_per_second"] == 1.0
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eleven questions on five drawn images, one question at a time: so every batch is the same."""
+    folder = tmp_path_factory.mktemp("shards")
+    run = load_experiment(ROOT / "config", "micro").runs["sam_r1"]
+    stage = run.predict_stage()
+    sizes = {"batch_size": 1, "max_response_tokens": 60}
+    values = stage.model_dump() | {"evaluation": sizes}
+    values["segmenter"]["path"] = str(ROOT / stage.segmenter.path)
+    (folder / "stage.yaml").write_text(dump_stage(type(stage).model_validate(values)))
+    rows = []
+    for number in [0, 1, 2, 3, 4, 0, 2, 0, 3, 0, 2]:
+        scene = draw_scene(generator("test", "shards", number))
+        (folder / f"{number}.jpg").write_bytes(encode_jpeg(render(scene)))
+        thing = scene.things[len(rows) % len(scene.things)]
+        rows.append(
+            {
+                "sample_id": f"s{len(rows)}",
+                "dataset": "refcocog",
+                "split": "test",
+                "image_id": str(number),
+                "image_path": f"{number}.jpg",
+                "width": scene.width,
+                "height": scene.height,
+                "query": f"the {thing.color} {thing.shape}",
+                "sentence_index": 0,
+                "box": list(thing.box),
+                "mask": encode_mask(np.ones((scene.height, scene.width), bool)),
+                "ignore": None,
+            }
+        )
+    samples = pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+    write_table(folder / "samples.parquet", samples)
+    resize_images(samples, folder, run.policy.image_size, folder / "images.parquet")
+    return folder
+
+
+def predict(world: Path, output: Path, *extra: str) -> Path:
+    arguments = {
+        "--config": world / "stage.yaml",
+        "--policy": ROOT / "src/samr1/micro/weights/policy",
+        "--samples": world / "samples.parquet",
+        "--images": world / "images.parquet",
+        "--root": world,
+        "--output": output / "predictions.parquet",
+        "--output-timings": output / "timings.parquet",
+    }
+    words = [str(word) for pair in arguments.items() for word in pair]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["predict_masks", *words, *extra])
+        predict_masks.main()
+    return output
+
+
+@pytest.fixture(scope="module")
+def whole(world: Path) -> bytes:
+    """The predictions of one process without shards."""
+    path = predict(world, world / "whole") / "predictions.parquet"
+    assert pq.read_table(path)["mask"].null_count < 11  # there is something to compare
+    return path.read_bytes()
+
+
+def test_shards_gather_to_the_same_bytes(world: Path, whole: bytes, tmp_path: Path) -> None:
+    shards = [predict(world, tmp_path / f"{n}", "--shard", f"{n}-of-7") for n in range(1, 8)]
+    parts = [pq.read_table(shard / "predictions.parquet") for shard in shards]
+    assert sorted(map(len, parts)) == [0, 0, 1, 1, 2, 3, 4]
+    arguments = ["--config", world / "stage.yaml", "--samples", world / "samples.parquet"]
+    for kind in ("predictions", "timings"):
+        arguments += [f"--{kind}", *(shard / f"{kind}.parquet" for shard in reversed(shards))]
+    arguments += ["--output", tmp_path / "all.parquet", "--output-timings", tmp_path / "t.parquet"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["gather_predictions", *map(str, arguments)])
+        gather_predictions.main()
+    assert (tmp_path / "all.parquet").read_bytes() == whole
+    seconds = [row["seconds"] for row in pq.read_table(tmp_path / "t.parquet").to_pylist()]
+    assert seconds[-1] == pytest.approx(sum(seconds[:-1]))
+    of_one = pq.read_table(shards[0] / "timings.parquet")["seconds"].to_pylist()
+    assert seconds[-1] > of_one[-1] > 0
+
+
+def test_processes_give_the_same_bytes_and_one_s_error_is_everyone_s(
+    world: Path, whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*arguments: object) -> None:
+        raise AssertionError("the parent needs no model")
+
+    monkeypatch.setattr(parallel, "load_policy", never)
+    several = predict(world, tmp_path / "two", "--processes", "2")
+    assert (several / "predictions.parquet").read_bytes() == whole
+    picture = (world / "4.jpg").read_bytes()
+    (world / "4.jpg").write_bytes(picture[:300])
+    try:
+        with pytest.raises(UserError, match=r"4\.jpg: the image is broken"):
+            predict(world, tmp_path / "broken", "--processes", "2")
+    finally:
+        (world / "4.jpg").write_bytes(picture)
+    assert not (tmp_path / "broken").exists()
+    assert not parallel.multiprocessing.active_children()

@@ -1,0 +1,296 @@
+"""The rewards: bounds, strictness, and texts that must cost a penalty and never an exception."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+
+import pytest
+
+from samr1.config.names import DIALECTS, Dialect
+from samr1.method.rewards import (
+    fixed_iou_reward,
+    negative_points_reward,
+    reasoning_format_reward,
+    score_response,
+    segmentation_format_reward,
+    tiered_iou_reward,
+)
+from samr1.policy.answer import parse_answer
+from samr1.policy.prompt import format_answer
+
+GOOD = {"bbox_2d": [10, 20, 30, 40], "point_2d": [20, 30], "label": "cup"}
+
+
+def respond(answer: object) -> str:
+    written = answer if isinstance(answer, str) else json.dumps(answer)
+    return f"<think> it is on the left </think><answer>{written}</answer>"
+
+
+def points_answer(*points: tuple[float, float, int]) -> str:
+    return format_answer("sam_r1_points", "left", (10, 20, 30, 40), points, "cup")
+
+
+@pytest.mark.parametrize(
+    ("iou", "reward"),
+    [
+        (0.0, 0),
+        (0.5, 0),
+        (math.nextafter(0.5, 1), 2),
+        (0.7, 2),
+        (7 / 10, 2),
+        (math.nextafter(0.7, 1), 3),
+        (0.8, 3),
+        (4 / 5, 3),
+        (math.nextafter(0.8, 1), 4),
+        (1.0, 4),
+        (math.nan, 0),
+    ],
+)
+def test_tiers_are_exact_at_their_bounds(iou: float, reward: float) -> None:
+    assert tiered_iou_reward(iou) == reward
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.7, 0.8])
+def test_fixed_threshold_is_exclusive(threshold: float) -> None:
+    assert fixed_iou_reward(threshold, threshold) == 0
+    assert fixed_iou_reward(math.nextafter(threshold, 1), threshold) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>a</think><answer>b</answer>",
+        "<think>a\nb</think>\n\t <answer>\n{}\n</answer>",
+        "<think>x < y > z</think><answer></answer>",
+    ],
+)
+def test_reasoning_format_kept(text: str) -> None:
+    assert reasoning_format_reward(text) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no tags",
+        "<think></think><answer>b</answer>",
+        "<think> \n </think><answer>b</answer>",
+        "<think>a</think>",
+        "<answer>b</answer>",
+        "<answer>b</answer><think>a</think>",
+        "<think>a<answer>b</answer></think>",
+        "<think>a</think>so<answer>b</answer>",
+        " <think>a</think><answer>b</answer>",
+        "<think>a</think><answer>b</answer>\n",
+        "<think>a</think><answer>b</answer> and more",
+        "<think>a</think><think>a</think><answer>b</answer>",
+        "<think><think>a</think><answer>b</answer>",
+        "<think>a</think><answer>b</answer><answer>b</answer>",
+        "<think>a</think><answer>b</answer></answer>",
+        "<THINK>a</THINK><ANSWER>b</ANSWER>",
+        "</think>a<think><answer>b</answer>",
+    ],
+)
+def test_reasoning_format_broken(text: str) -> None:
+    assert reasoning_format_reward(text) == -1
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_well_formed_answers_are_rewarded_in_their_own_dialect(dialect: Dialect) -> None:
+    text = format_answer(dialect, "left", (0, 0, 84, 84), [(3, 4, 1), (84, 0, 0)], "cup")
+    assert segmentation_format_reward(text, dialect, (84, 84)) == 1
+    assert reasoning_format_reward(text) == (-1 if dialect == "qwen" else 1)
+    for other in set(DIALECTS) - {dialect}:
+        assert segmentation_format_reward(text, other, (84, 84)) == -1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"bbox_2d": [0, 0, 840, 840]},
+        {"bbox_2d": [0.5, 1.25, 2.5, 1e2]},
+        {"point_2d": [0, 840]},
+        {"label": "ein Stück Käse"},
+    ],
+)
+def test_segmentation_format_kept(change: dict[str, object]) -> None:
+    assert segmentation_format_reward(respond({**GOOD, **change}), "sam_r1") == 1
+
+
+BAD_BOXES: list[object] = [
+    None,
+    "10, 20, 30, 40",
+    ["10", "20", "30", "40"],
+    [True, 20, 30, 40],
+    [10, 20, 30],
+    [10, 20, 30, 40, 50],
+    [[10, 20], [30, 40]],
+    [math.nan, 20, 30, 40],
+    [10, 20, math.inf, 40],
+    [10, 20, 30, 10**400],
+    [10, 20, 10, 40],
+    [10, 20, 30, 20],
+    [30, 40, 10, 20],
+    [-1, 20, 30, 40],
+    [10, 20, 841, 40],
+    [10, 20, 30, 840.5],
+    {"x1": 10, "y1": 20, "x2": 30, "y2": 40},
+]
+
+
+@pytest.mark.parametrize("box", BAD_BOXES)
+def test_unfit_boxes_fail_the_format(box: object) -> None:
+    assert segmentation_format_reward(respond({**GOOD, "bbox_2d": box}), "sam_r1") == -1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"point_2d": [20, 841]},
+        {"point_2d": [-1, 20]},
+        {"point_2d": [20]},
+        {"point_2d": ["20", "30"]},
+        {"point_2d": [[20, 30]]},
+        {"point_2d": [math.nan, 3]},
+        {"label": ""},
+        {"label": "  "},
+        {"label": 3},
+        {"label": None},
+        {"extra": 1},
+    ],
+)
+def test_unfit_points_labels_and_keys_fail_the_format(change: dict[str, object]) -> None:
+    assert segmentation_format_reward(respond({**GOOD, **change}), "sam_r1") == -1
+
+
+@pytest.mark.parametrize("key", GOOD)
+def test_every_key_is_needed(key: str) -> None:
+    rest = {name: value for name, value in GOOD.items() if name != key}
+    assert segmentation_format_reward(respond(rest), "sam_r1") == -1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(GOOD),
+        respond(str(GOOD)),  # single quotes
+        respond([GOOD]),
+        respond(f"```json\n{json.dumps(GOOD)}\n```"),
+        respond(f"here: {json.dumps(GOOD)}"),
+        respond(json.dumps(GOOD)[:-1]),
+        respond('{"label": "a", ' + json.dumps(GOOD)[1:]),  # a key twice
+        respond(GOOD) + respond(GOOD),
+        "</answer>" + respond(GOOD),
+        respond(""),
+        respond("null"),
+    ],
+)
+def test_unfit_answers_fail_the_format(text: str) -> None:
+    assert segmentation_format_reward(text, "sam_r1") == -1
+
+
+@pytest.mark.parametrize("value", [2, -1, 0.5, True, "1", None, [1], math.nan])
+def test_point_values_are_0_or_1(value: object) -> None:
+    points = [{"point_2d": [20, 30], "value": value}]
+    answer = {"bbox_2d": GOOD["bbox_2d"], "points": points, "label": "cup"}
+    assert segmentation_format_reward(respond(answer), "sam_r1_points") == -1
+
+
+def test_the_number_of_points_is_bounded() -> None:
+    assert segmentation_format_reward(points_answer(*[(20, 30, 1)] * 16), "sam_r1_points") == 1
+    assert segmentation_format_reward(points_answer(*[(20, 30, 1)] * 17), "sam_r1_points") == -1
+    assert segmentation_format_reward(points_answer(), "sam_r1_points") == -1
+
+
+@pytest.mark.parametrize(
+    ("points", "any_where", "inside"),
+    [
+        ([(20, 30, 1), (25, 35, 0)], 1, 1),
+        ([(20, 30, 1), (100, 35, 0)], 1, 0),
+        ([(200, 30, 1), (25, 35, 0)], 1, 0),
+        ([(20, 30, 1), (25, 35, 0), (5, 5, 1)], 1, 0),
+        ([(20, 30, 1), (30, 35, 0)], 1, 0),  # on the edge
+        ([(20, 30, 1), (25, 35, 1)], 0, 0),
+        ([(20, 30, 0), (25, 35, 0)], 0, 0),
+        ([], 0, 0),
+    ],
+)
+def test_negative_points(
+    points: list[tuple[float, float, int]], any_where: float, inside: float
+) -> None:
+    answer = parse_answer(points_answer(*points), "sam_r1_points")
+    assert negative_points_reward(answer, "any") == any_where
+    assert negative_points_reward(answer, "inside") == inside
+
+
+def test_a_point_beyond_the_image_does_not_count_as_inside() -> None:
+    text = format_answer(
+        "sam_r1_points", "left", (10, 20, 900, 900), [(20, 30, 1), (5000, 30, 0)], "cup"
+    )
+    answer = parse_answer(text, "sam_r1_points")
+    assert negative_points_reward(answer, "any") == 1
+    assert negative_points_reward(answer, "inside") == 0
+
+
+def test_inside_needs_a_box() -> None:
+    text = respond(
+        '{"points": [{"point_2d": [1, 1], "value": 1}, {"point_2d": [2, 2], "value": 0}]}'
+    )
+    answer = parse_answer(text, "sam_r1_points")
+    assert answer.box is None and negative_points_reward(answer, "any") == 1
+    assert negative_points_reward(answer, "inside") == 0
+
+
+def test_parts_add_up_and_the_mask_counts_whatever_the_form() -> None:
+    def score(text: str, iou: float, **changes: object) -> tuple[float, ...]:
+        settings: dict[str, object] = {
+            "segmentation": "tiered",
+            "threshold": None,
+            "negative_points": "none",
+            "dialect": "sam_r1",
+            "frame": (840, 840),
+            **changes,
+        }
+        parts = score_response(text, iou, **settings)  # type: ignore[arg-type]
+        formats = (parts.reasoning_format, parts.segmentation_format)
+        assert parts.total == parts.segmentation + sum(formats) + parts.points
+        return (parts.segmentation, *formats, parts.points)
+
+    assert score(respond(GOOD), 0.75) == (3, 1, 1, 0)
+    assert score(json.dumps(GOOD), 0.9) == (4, -1, -1, 0)
+    assert score(respond("nothing"), 0.0) == (0, 1, -1, 0)
+    assert score(respond(GOOD), 0.75, segmentation="fixed", threshold=0.7) == (4, 1, 1, 0)
+    assert score(respond(GOOD), 0.75, segmentation="fixed", threshold=0.8) == (0, 1, 1, 0)
+    both = points_answer((20, 30, 1), (100, 35, 0))
+    pointed = {"dialect": "sam_r1_points"}
+    assert score(both, 0.6, negative_points="any", **pointed) == (2, 1, 1, 1)
+    assert score(both, 0.6, negative_points="inside", **pointed) == (2, 1, 1, 0)
+    assert score(both, 0.6, **pointed) == (2, 1, 1, 0)
+    with pytest.raises(ValueError, match="threshold"):
+        score(both, 0.6, segmentation="fixed")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        respond("[" * 40 + "]" * 40),
+        respond('{"bbox_2d": ' + "[" * 40 + "]" * 40 + "}"),
+        respond("[" * 8_000 + "]" * 8_000),
+        respond("[" * 100_000),
+        respond('{"a":' * 100_000),
+        respond("9" * 100_000),
+        respond(json.dumps({**GOOD, "label": "x" * 10_000_000})),
+        "<think>" * 1_500_000,
+        "<think>" + " " * 10_000_000,
+        "\ud800" * 1_000_000,
+        respond("\x00\ud800"),
+    ],
+    ids=lambda text: f"{len(text)} of {text[:30].encode('ascii', 'replace')!r}",
+)
+def test_monstrous_texts_get_the_penalty_quickly(text: str) -> None:
+    start = time.process_time()
+    assert all(segmentation_format_reward(text, dialect) == -1 for dialect in DIALECTS)
+    assert reasoning_format_reward(text) == (1 if text.startswith("<think> it") else -1)
+    assert time.process_time() - start < 1

@@ -1,0 +1,211 @@
+"""The sizes of a plan against the models', its formulas against the bytes torch allocates."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import torch
+from sam2 import build_sam
+from tiny import random_image, tiny_policy
+from torch import nn
+from training_world import make_stage
+from transformers import Qwen2_5_VLForConditionalGeneration
+
+from samr1.config.schema import Layer, LoraConfig
+from samr1.core.errors import UserError
+from samr1.planning.activations import LOGITS_AT_ONCE, kept_activations
+from samr1.planning.job import Job, total
+from samr1.planning.memory import plan_memory
+from samr1.planning.parameters import count_adapter, count_parts, find_policy_config
+from samr1.planning.segmenter_size import SegmenterSize, find_segmenter_size
+from samr1.policy.adapter import adapted_layers
+from samr1.policy.model import encode_question
+from samr1.rollout import logprobs
+from samr1.segmenter.build import build_sam2
+from samr1.train.engine import Engine, _Scorer, join_processes
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("size", "numbers"),
+    [
+        ("3B", 3_754_622_976),
+        ("7B", 8_292_166_656),
+        ("32B", 33_452_718_336),
+        ("72B", 73_410_777_344),
+    ],
+)
+def test_the_known_checkpoints_have_their_published_sizes(size: str, numbers: int) -> None:
+    name = f"Qwen/Qwen2.5-VL-{size}-Instruct@{'0' * 40}"
+    assert count_parts(find_policy_config(name)).all == numbers
+
+
+def test_parts_and_adapters_are_counted_as_the_models_have_them() -> None:
+    for size, visual in (("3B", 668_684_288), ("7B", 676_550_144)):
+        config = find_policy_config(f"Qwen/Qwen2.5-VL-{size}-Instruct")
+        with torch.device("meta"):
+            model = Qwen2_5_VLForConditionalGeneration(config)
+        parts = count_parts(config)
+        assert parts.all == sum(weight.numel() for weight in model.parameters())
+        assert parts.vision == sum(w.numel() for w in model.model.visual.parameters()) == visual
+        for targets, vision in (
+            (get_args(Layer), True),
+            (get_args(Layer), False),
+            (("q_proj", "v_proj", "down_proj"), False),
+            (("k_proj", "qkv", "up_proj"), True),
+        ):
+            lora = LoraConfig(rank=8, alpha=16, targets=targets)
+            linear: list[Any] = [
+                model.get_submodule(name) for name in adapted_layers(model, lora, vision)
+            ]
+            adapters = sum(8 * (layer.in_features + layer.out_features) for layer in linear)
+            assert count_adapter(config, lora, vision) == adapters
+
+
+def test_a_local_folder_wins_and_an_unreadable_one_is_named(tmp_path: Path) -> None:
+    weights = ROOT / "src/samr1/micro/weights"
+    micro = find_policy_config(str(weights / "policy"))
+    assert count_parts(micro).all == 1_558_432
+    size = find_segmenter_size(str(weights / "segmenter"))
+    file = weights / "segmenter/model.safetensors"
+    assert size == SegmenterSize(weights=file.stat().st_size, channels=16)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UserError, match=r"config.json cannot be read .* qwen2.5-vl-7b-instruct"):
+        find_policy_config(str(tmp_path))
+
+
+def test_a_public_segmenter_is_as_large_as_sam2_builds_it() -> None:
+    import yaml
+
+    file = Path(build_sam.__file__).parent / "configs/sam2.1/sam2.1_hiera_t.yaml"
+    model = build_sam2(yaml.safe_load(file.read_text().replace("1e-6", "1.0e-6"))["model"])
+    known = find_segmenter_size("facebook/sam2.1-hiera-tiny")
+    assert known.weights == 4 * sum(weight.numel() for weight in model.parameters())
+    assert known.channels == 96
+
+
+def job_of(policy: Any, **changes: Any) -> Job:
+    """A job of the tiny policy on a CPU, one question of three responses of four tokens."""
+    job = Job(
+        policy=policy.model.config,
+        segmenter=SegmenterSize(0, 16),
+        segmenter_size=128,
+        image_size=56,
+        number_bytes=policy.model.dtype.itemsize,
+        trainable=sum(weight.numel() for weight in policy.model.parameters()),
+        adapter=False,
+        train_vision=True,
+        offload=False,
+        processes=1,
+        zero_stage=0,
+        gradient_checkpointing=False,
+        tokens_per_pass=4096,
+        group_size=3,
+        questions=1,
+        response_tokens=4,
+        prompt_tokens=100,
+        cuda=False,
+    )
+    return replace(job, **changes)
+
+
+@pytest.fixture
+def only_what_is_new() -> Iterator[None]:
+    """Hide the objects there are from the collector: it then looks through the test's own alone."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+def live_bytes() -> int:
+    """Bytes of all tensors that the collector sees, gradients included, each storage once."""
+    gc.collect()
+    things = [thing for thing in gc.get_objects() if type(thing) in (torch.Tensor, nn.Parameter)]
+    leaves = [thing for thing in things if thing.is_leaf and thing.grad is not None]
+    storages = [one.untyped_storage() for one in [*things, *(leaf.grad for leaf in leaves)]]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+
+
+@pytest.mark.usefixtures("only_what_is_new")
+@pytest.mark.parametrize(
+    ("dtype", "zero_stage", "offload"),
+    [
+        ("float32", 0, False),
+        ("float32", 2, False),
+        *(("bfloat16", stage, False) for stage in range(4)),
+        *(("bfloat16", stage, True) for stage in range(1, 4)),
+        ("float32", 3, True),
+    ],
+)
+def test_states_and_gradients_are_as_many_bytes_as_deepspeed_holds(
+    dtype: str, zero_stage: int, offload: bool, tmp_path: Path
+) -> None:
+    join_processes()
+    before = live_bytes()
+    policy = tiny_policy(hidden=128, layers=3)
+    policy.model.to(getattr(torch, dtype))
+    stage = make_stage(tmp_path, zero_stage=zero_stage, offload_optimizer=offload)
+    stage = stage.model_copy(update={"policy": stage.policy.model_copy(update={"dtype": dtype})})
+    engine = Engine(policy, stage)
+    question = encode_question(policy, random_image(0), "a ball", "sam_r1")
+
+    def add_gradients() -> None:
+        scored = engine.score([question], [[[20, 21, 22, 23]] * 3])
+        engine.backward(scored.logprobs.sum())
+
+    add_gradients()
+    engine.step(1e-3)
+    job = job_of(policy, zero_stage=zero_stage, offload=offload)
+    there = {line.what: line.bytes for line in plan_memory(job).states}
+    there.pop("reference weights")
+    # Not there at all times.
+    bucket = there.pop("reduction bucket", 0.0)
+    assert live_bytes() - before - bucket == pytest.approx(sum(there.values()), rel=0.03)
+    add_gradients()
+    added = {line.what: line.bytes for line in plan_memory(job).phases["forward and backward"]}
+    bucket += added["reduction bucket"] if zero_stage == 1 else 0.0  # stage 2's is gone by now
+    there["new gradients"] = added.get("gradients", 0.0)
+    assert live_bytes() - before - bucket == pytest.approx(sum(there.values()), rel=0.03)
+
+
+def saved_bytes(policy: Any, checkpointing: bool) -> tuple[int, int]:
+    """Bytes that autograd saves for the backward pass, weights apart; and the prompt's tokens."""
+    scorer = _Scorer(policy, 1.0, checkpointing)
+    question = encode_question(policy, random_image(0, 112), "a ball", "sam_r1")
+    known = {weight.untyped_storage().data_ptr() for weight in policy.model.parameters()}
+    saved: dict[int, torch.Tensor] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.untyped_storage().data_ptr() not in known:
+            saved[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        scorer([question], [[[20] * 24] * 4], None)
+    size = sum(tensor.untyped_storage().nbytes() for tensor in saved.values())
+    return size, len(question.input_ids)
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_activations_are_within_a_fifth_of_what_autograd_saves(
+    dtype: torch.dtype, checkpointing: bool
+) -> None:
+    policy = tiny_policy(hidden=128, layers=4)
+    policy.model.to(dtype)
+    found, prompt = saved_bytes(policy, checkpointing)
+    changes = {"group_size": 4, "response_tokens": 24, "prompt_tokens": prompt, "image_size": 112}
+    job = job_of(policy, gradient_checkpointing=checkpointing, **changes)
+    planned = total(kept_activations(job, job.row, 1))
+    assert found == pytest.approx(planned, rel=0.2)
+
+
+def test_the_chunk_of_logits_is_the_one_that_is_planned() -> None:
+    assert logprobs._LOGITS_AT_ONCE == LOGITS_AT_ONCE

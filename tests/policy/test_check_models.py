@@ -1,0 +1,221 @@
+"""What is looked at before a run, on models that are whole and on models that are not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+import torch
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+from safetensors.torch import load_file, save_file
+from tiny import tiny_policy
+
+from samr1.config.schema import (
+    PolicyConfig,
+    PredictConfig,
+    PredictStage,
+    SegmenterConfig,
+    dump_stage,
+)
+from samr1.core import hub
+from samr1.core.checks import Check, run_steps, write_page
+from samr1.core.errors import UserError
+from samr1.core.hub import HubName, locate
+from samr1.policy import check
+from samr1.policy.check import check_policy
+from samr1.policy.model import save_policy
+from samr1.segmenter.check import check_segmenter
+
+WEIGHTS = Path(__file__).parents[2] / "src/samr1/micro/weights"
+REVISION = "cc594898137f460bfe9f0759e9844b3ce807cfb5"
+
+
+def policy_config(path: str | Path, image_size: int = 84) -> PolicyConfig:
+    return PolicyConfig(path=str(path), image_size=image_size, dtype="float32", train_vision=True)
+
+
+def segmenter_config(path: Path, image_size: int = 128) -> SegmenterConfig:
+    return SegmenterConfig(path=str(path), image_size=image_size)
+
+
+def look_at_policy(path: Path, image_size: int = 84) -> list[Check]:
+    return run_steps(check_policy(policy_config(path, image_size), "sam_r1", "cpu"))
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    save_policy(tiny_policy(), tmp_path / "policy")
+    return tmp_path / "policy"
+
+
+def test_whole_models_pass_and_the_page_says_what_was_found(tmp_path: Path) -> None:
+    stage = PredictStage(
+        name="base",
+        dialect="sam_r1",
+        threads=1,
+        policy=policy_config(WEIGHTS / "policy"),
+        segmenter=segmenter_config(WEIGHTS / "segmenter"),
+        evaluation=PredictConfig(batch_size=1, max_response_tokens=8),
+    )
+    (tmp_path / "stage.yaml").write_text(dump_stage(stage))
+    page = tmp_path / "page.md"
+    command = [sys.executable, "-m", "samr1.cli.check_models", "--output", str(page), "--config"]
+    done = subprocess.run(
+        [*command, str(tmp_path / "stage.yaml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    text = page.read_text()
+    assert text.count("| ok |") == 10 and "FAILED" not in text
+    assert "| policy: configuration | ok | 1,558,432 parameters" in text
+    assert "12×12 patches" in text and "279 names and shapes" in text
+
+
+def lose_a_weight(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    del weights["visual.merger.ln_q.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def spoil_a_weight(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"][0] = torch.nan
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def cut_short(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1000])
+
+
+def lose_the_template(folder: Path) -> None:
+    (folder / "chat_template.jinja").unlink()
+
+
+def show_no_image(folder: Path) -> None:
+    template = folder / "chat_template.jinja"
+    template.write_text(template.read_text().replace("<|image_pad|>", "an image"))
+
+
+def lose_a_token(folder: Path) -> None:
+    for file in folder.glob("tokenizer*.json"):
+        file.write_text(file.read_text().replace("<|vision_end|>", "<|sight_end|>"))
+
+
+def change_the_size(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["intermediate_size"] = 96
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+FAULTS: list[tuple[Callable[[Path], None], str, str]] = [
+    (lambda folder: (folder / "model.safetensors").unlink(), "files", "only safetensors are read"),
+    (lambda folder: (folder / "config.json").write_text("{"), "configuration", "no JSON object"),
+    (cut_short, "weights", "cannot be read"),
+    (lose_a_weight, "weights", "1 missing (model.visual.merger.ln_q.weight)"),
+    (change_the_size, "weights", "6 of another shape (model.language_model.layers.0.mlp."),
+    (lose_a_token, "tokenizer", "lacks the token <|vision_end|>"),
+    (lose_the_template, "tokenizer", "no chat template"),
+    (show_no_image, "tokenizer", "writes 0 image tokens"),
+    (spoil_a_weight, "forward pass", "not finite in float32"),
+]
+
+
+@pytest.mark.parametrize(("fault", "name", "said"), FAULTS)
+def test_a_fault_fails_its_check_and_ends_the_looking(
+    policy: Path, fault: Callable[[Path], None], name: str, said: str
+) -> None:
+    fault(policy)
+    *before, last = look_at_policy(policy)
+    assert all(one.passed for one in before)
+    assert not last.passed
+    assert (last.name, said in last.found) == (f"policy: {name}", True), last
+
+
+def test_an_image_size_that_does_not_fit_the_patches_fails(policy: Path) -> None:
+    last = look_at_policy(policy, image_size=80)[-1]
+    assert last.name == "policy: image size" and "a multiple of 14" in last.found
+
+
+def test_a_policy_that_does_not_fit_is_said(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(check, "load_policy", load)
+    last = look_at_policy(policy)[-1]
+    assert last.name == "policy: forward pass" and "does not fit into the memory" in last.found
+
+
+def test_a_segmenter_of_another_input_fails() -> None:
+    config = segmenter_config(WEIGHTS / "segmenter", 1024)
+    last = run_steps(check_segmenter(config, "cpu"))[-1]
+    assert last.name == "segmenter: weights" and "set segmenter.image_size to 128" in last.found
+
+
+def test_a_pt_file_that_is_not_metas_own_fails(tmp_path: Path) -> None:
+    (tmp_path / "sam2_hiera_large.pt").write_bytes(b"other weights")
+    config = segmenter_config(tmp_path / "sam2_hiera_large.pt", 1024)
+    last = run_steps(check_segmenter(config, "cpu"))[-1]
+    assert last.name == "segmenter: checksum"
+    assert "not 7442e4e9b732a508f80e141e7c2913437a3610ee0c77381a66658c3a445df87b" in last.found
+
+
+def test_a_hub_name_is_downloaded_at_its_commit_and_read_from_there(
+    policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def download(name: str, revision: str, allow_patterns: list[str]) -> str:
+        asked.append((name, revision, allow_patterns))
+        return str(policy)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    config = policy_config(f"Qwen/Qwen2.5-VL-7B-Instruct@{REVISION}")
+    checks = run_steps(check_policy(config, "sam_r1", "cpu"))
+    assert [one.passed for one in checks] == [True] * 6
+    assert asked == [("Qwen/Qwen2.5-VL-7B-Instruct", REVISION, check.PATTERNS)]
+
+
+def test_a_hub_that_cannot_be_reached_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(*_: object, **__: object) -> str:
+        raise ConnectionError("no route\nand a page of details")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    with pytest.raises(UserError, match=r"cannot be had from the model hub \(no route\); correct"):
+        hub.fetch_file(HubName("owner/name", REVISION), "config.json")
+
+
+def test_what_a_repository_lacks_is_told_from_a_hub_that_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails_with(error: Exception) -> None:
+        def download(*_: object, **__: object) -> str:
+            raise error
+
+        monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+
+    place = HubName("owner/name", REVISION)
+    fails_with(EntryNotFoundError("404"))
+    assert hub.fetch_file_if_there(place, "samr1.json") is None
+    for error in (LocalEntryNotFoundError("offline"), ConnectionError("no route")):
+        fails_with(error)
+        with pytest.raises(UserError, match="cannot be had from the model hub"):
+            hub.fetch_file_if_there(place, "samr1.json")
+
+
+def test_a_hub_name_needs_its_commit_and_a_local_path_does_not(tmp_path: Path) -> None:
+    assert locate(f"owner/name@{REVISION}") == HubName("owner/name", REVISION)
+    assert locate(tmp_path) == tmp_path
+    assert locate("src/samr1/micro/weights/policy") == Path("src/samr1/micro/weights/policy")
+    for path in ("owner/name", "owner/name@main", f"owner/name@{REVISION[:7]}", "owner/name@"):
+        with pytest.raises(ValueError, match=r"owner/name@<commit of 40 hexadecimal digits>"):
+            locate(path)
+
+
+def test_a_bar_does_not_end_a_cell_of_the_page() -> None:
+    page = write_page("models", [Check("tokens", False, "lacks <|image_pad|>")])
+    assert r"| tokens | FAILED | lacks <\|image_pad\|> |" in page

@@ -1,0 +1,61 @@
+"""Snakemake as the tests call it in the repository's root, and settings and files around it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a Snakemake ended, what it said, messages and all, and how long it took (seconds)."""
+
+    code: int
+    text: str
+    seconds: float
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs it finished."""
+        found = re.findall(r"^(\d+) of \d+ steps", self.text, re.MULTILINE)
+        return int(found[-1]) if found else 0
+
+
+def snakemake(*arguments: str) -> Said:
+    """Run Snakemake in the repository's root."""
+    begin = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Said(done.returncode, done.stdout, time.perf_counter() - begin)
+
+
+def edit(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Write what `change` makes of a settings file's mapping."""
+    values = change(yaml.safe_load(file.read_text(encoding="utf-8")))
+    file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """The bytes of every file below `folder`, by its path there; of a file, its own."""
+    if folder.is_file():
+        return {folder.name: folder.read_bytes()}
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}

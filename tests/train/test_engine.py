@@ -1,0 +1,231 @@
+"""An update of the engine against torch's own AdamW, on one process and on two."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from processes import find_port, fork, take_place
+from test_rollout import plain_logprobs
+from tiny import random_image, tiny_policy
+from torch import Tensor, nn
+from training_world import make_stage, make_world
+
+from samr1.core.errors import UserError
+from samr1.method.objective import policy_objective
+from samr1.policy.model import Policy, encode_question, load_policy, save_policy
+from samr1.rollout.sample import Group, sample_groups
+from samr1.train.engine import Engine, join_processes
+from samr1.train.step import Rollout, plan_passes, update
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+def make_rollout(policy: Policy) -> Rollout:
+    questions = [
+        encode_question(policy, random_image(index, side), query, "qwen")
+        for index, (side, query) in enumerate([(56, "a ball"), (84, "the blue ring"), (56, "x")])
+    ]
+    groups = sample_groups(
+        policy,
+        questions,
+        group_size=3,
+        temperature=1.0,
+        max_new_tokens=6,
+        keys=[(0, 0, index) for index in range(3)],
+    )
+    return Rollout(questions, groups, [], None)
+
+
+def reference_and_advantages(rollout: Rollout) -> tuple[Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(5)
+    longest = max(len(response) for group in rollout.responses for response in group)
+    reference = -5 + torch.rand(3, 3, longest, generator=draw)
+    return reference, torch.randn(3, 3, generator=draw)
+
+
+def run_update(world: Path, tokens_per_pass: int, **train: Any) -> tuple[Policy, list[float]]:
+    stage = make_stage(world, tokens_per_pass=tokens_per_pass, learning_rate=1e-2, **train)
+    join_processes()
+    policy = load_policy(world / "policy")
+    rollout = make_rollout(policy)
+    engine = Engine(policy, stage)
+    passes = plan_passes(engine, rollout, 3, True, stage)
+    assert len(passes) == (3 if tokens_per_pass == 1 else 1)
+    reference, advantages = reference_and_advantages(rollout)
+    _, norms = update(engine, rollout, reference, advantages, passes, [1e-2, 1e-2], 0, stage)
+    with engine.gathered_parameters():
+        return load_state(policy), norms
+
+
+def load_state(policy: Policy) -> Policy:
+    copy = tiny_policy()
+    copy.model.load_state_dict(policy.model.state_dict())
+    return copy
+
+
+def plain_update(world: Path) -> tuple[Policy, list[float]]:
+    """The twin: torch's own AdamW, one full forward pass a response, no engine."""
+    policy = load_policy(world / "policy")
+    rollout = make_rollout(policy)
+    reference, advantages = reference_and_advantages(rollout)
+    optimizer = torch.optim.AdamW(policy.model.parameters(), lr=1e-2, weight_decay=0.01)
+    old = torch.zeros_like(reference)
+    norms = []
+    for number in range(2):
+        new, mask = torch.zeros_like(reference), torch.zeros_like(reference)
+        for q, g in itertools.product(range(3), range(3)):
+            response = rollout.responses[q][g]
+            new[q, g, : len(response)] = plain_logprobs(policy, rollout.questions[q], response, 1.0)
+            mask[q, g, : len(response)] = 1
+        if number == 0:
+            old = new.detach()
+        terms = policy_objective(
+            new,
+            old,
+            reference,
+            advantages,
+            mask,
+            clip_low=0.2,
+            clip_high=0.3,
+            kl_coef=0.005,
+            token_level=True,
+        )
+        optimizer.zero_grad()
+        (-terms.objective).backward()
+        norms.append(float(nn.utils.clip_grad_norm_(policy.model.parameters(), 0.5)))
+        optimizer.step()
+    return policy, norms
+
+
+@pytest.mark.parametrize(
+    ("tokens_per_pass", "train"),
+    [
+        (4096, {}),
+        (1, {}),
+        (1, {"zero_stage": 2}),
+        (1, {"zero_stage": 2, "gradient_checkpointing": True}),
+        (1, {"zero_stage": 3, "gradient_checkpointing": True}),
+    ],
+)
+def test_an_update_of_the_engine_is_torchs_adamw_on_the_whole_step(
+    world: Path, tokens_per_pass: int, train: dict[str, Any]
+) -> None:
+    plain, plain_norms = plain_update(world)
+    ours, norms = run_update(world, tokens_per_pass, **train)
+    assert norms == pytest.approx(plain_norms, rel=1e-4)
+    assert distance(ours, plain, world) < 2e-3
+
+
+def test_gradient_checkpointing_computes_layers_again_and_changes_nothing_else(world: Path) -> None:
+    join_processes()
+    found = []
+    for checkpointing in (False, True):
+        policy = load_policy(world / "policy")
+        before = make_rollout(policy)
+        engine = Engine(policy, make_stage(world, gradient_checkpointing=checkpointing))
+        runs = count_runs(policy)
+        scored = engine.score(before.questions, before.responses)
+        weights = torch.randn(scored.logprobs.shape, generator=torch.Generator().manual_seed(2))
+        engine.backward((scored.logprobs * weights).sum())
+        assert set(runs.values()) == {2 if checkpointing else 1}
+        assert not any(module.training for module in policy.model.modules())
+        after = make_rollout(policy)
+        for old, new in zip(before.groups, after.groups, strict=True):
+            assert old.responses == new.responses
+            assert torch.equal(torch.cat(old.logprobs), torch.cat(new.logprobs))
+        gradients = [weight.grad for weight in policy.model.parameters()]
+        found.append((scored.logprobs.detach(), *gradients))
+    for plain, ours in zip(*found, strict=True):
+        assert float((ours - plain).norm() / plain.norm().clamp(min=1e-3)) < 1e-5
+
+
+def count_runs(policy: Policy) -> Counter[str]:
+    """How often each layer's first part has run; every layer is ready to drop out when trained."""
+    runs: Counter[str] = Counter()
+    language, visual = policy.model.model.language_model, policy.model.model.visual
+    for name, part in [
+        *((f"language {i}", layer.input_layernorm) for i, layer in enumerate(language.layers)),
+        *((f"vision {i}", block.norm1) for i, block in enumerate(visual.blocks)),
+    ]:
+        part.register_forward_pre_hook(lambda *_, name=name: runs.update([name]))
+    for layer in language.layers:
+        layer.self_attn.attention_dropout = 0.5
+    return runs
+
+
+def update_on_one_of_two(rank: int, port: int, world: Path) -> None:
+    """What each of two processes does with its part of the questions; the first saves."""
+    take_place(rank, 2, port)
+    join_processes()
+    stage = make_stage(world, tokens_per_pass=1, zero_stage=2)
+    policy = load_policy(world / "policy")
+    whole = make_rollout(policy)
+    reference, advantages = reference_and_advantages(whole)
+    mine = slice(rank, None, 2)  # two questions for the first process, one for the second
+    rollout = Rollout(whole.questions[mine], whole.groups[mine], [], None)
+    engine = Engine(policy, stage)
+    passes = plan_passes(engine, rollout, 3, True, stage)
+    assert len(passes) == 2
+    update(engine, rollout, reference[mine], advantages[mine], passes, [1e-2, 1e-2], 0, stage)
+    if rank == 0:
+        save_policy(policy, world / "of_two")
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_with_unequal_shares_train_as_one(world: Path) -> None:
+    port = find_port()
+    workers = [fork(update_on_one_of_two, rank, port, world) for rank in range(2)]
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    plain, _ = plain_update(world)
+    assert distance(load_policy(world / "of_two"), plain, world) < 2e-3
+
+
+def distance(ours: Policy, theirs: Policy, world: Path) -> float:
+    """How far two policies lie apart, as a share of the way from the start to `theirs`."""
+    start = load_policy(world / "policy").model.state_dict()
+    one, other = ours.model.state_dict(), theirs.model.state_dict()
+    moved = torch.cat([(other[name] - start[name]).flatten() for name in start])
+    apart = torch.cat([(one[name] - other[name]).flatten() for name in start])
+    assert float(moved.abs().mean()) > 3e-3
+    # AdamW divides by the gradient's own size: one that is all rounding may turn around.
+    return float(apart.norm() / moved.norm())
+
+
+def test_a_rollout_of_another_distribution_stops_the_training(world: Path) -> None:
+    stage = make_stage(world)
+    join_processes()
+    policy = load_policy(world / "policy")
+    rollout = make_rollout(policy)
+    shifted = [
+        Group(group.responses, [row + 0.01 for row in group.logprobs], group.truncated)
+        for group in rollout.groups
+    ]
+    rollout = replace(rollout, groups=shifted)
+    engine = Engine(policy, stage)
+    passes = plan_passes(engine, rollout, 3, True, stage)
+    reference, advantages = reference_and_advantages(rollout)
+    with pytest.raises(UserError, match=r"largest difference is 1\.00e-02, more than 1e-04"):
+        update(engine, rollout, reference, advantages, passes, [1e-3], 0, stage)
+
+
+def test_a_loss_that_is_no_number_stops_the_training(world: Path) -> None:
+    stage = make_stage(world)
+    join_processes()
+    policy = load_policy(world / "policy")
+    rollout = make_rollout(policy)
+    engine = Engine(policy, stage)
+    passes = plan_passes(engine, rollout, 3, True, stage)
+    reference, advantages = reference_and_advantages(rollout)
+    with pytest.raises(UserError, match="step 7, update 1: the loss is nan"):
+        update(engine, rollout, reference * torch.nan, advantages, passes, [1e-3], 7, stage)

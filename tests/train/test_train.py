@@ -1,0 +1,204 @@
+"""Which questions a step takes, what reward they get, and the whole loop on a random policy."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from training_world import SIDE, batch_of, make_stage, make_world, samples_of
+
+from samr1.cli import train_policy as command
+from samr1.config.names import DIALECTS, Dialect
+from samr1.core.errors import UserError
+from samr1.core.files import read_table
+from samr1.data.images import load_rgb
+from samr1.data.masks import decode_mask, mask_iou
+from samr1.data.resizing import ImageStore
+from samr1.policy.answer import Answer, parse_answer, to_original
+from samr1.policy.model import load_policy
+from samr1.policy.prompt import FORMS, answer_frame, format_answer
+from samr1.segmenter import Prompt, Segmenter, answer_masks
+from samr1.train import reward
+from samr1.train.batches import count_steps, draw_batches, learning_rate
+from samr1.train.loop import train_policy
+from samr1.train.metrics import TRAINING_METRICS
+from samr1.train.reward import score_groups
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+def test_an_epoch_takes_every_sample_once_and_then_another_order() -> None:
+    batches = list(draw_batches(10, 4, 6, seed=1))
+    assert [len(batch) for batch in batches] == [4, 4, 2, 4, 4, 2]
+    first, second = (list(itertools.chain(*part)) for part in (batches[:3], batches[3:]))
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
+    assert batches == list(draw_batches(10, 4, 6, seed=1))
+    assert batches != list(draw_batches(10, 4, 6, seed=2))
+
+
+def test_steps_and_learning_rates(tmp_path: Path) -> None:
+    epoch = make_stage(tmp_path, steps=None, questions_per_step=16).train
+    assert count_steps(3000, epoch) == 188
+    linear = make_stage(tmp_path, warmup_steps=2, learning_rate=1.0).train
+    rates = [learning_rate(step, 6, linear) for step in range(6)]
+    assert rates == [0.5, 1.0, 1.0, 0.75, 0.5, 0.25]
+    constant = make_stage(tmp_path, schedule="constant", learning_rate=1.0).train
+    assert [learning_rate(step, 3, constant) for step in range(3)] == [1.0, 1.0, 1.0]
+
+
+def answer(box: list[Any], point: list[Any]) -> str:
+    return (
+        f'<think> left of it </think><answer>{{"bbox_2d": {box}, "point_2d": {point}, '
+        '"label": "ball"}</answer>'
+    )
+
+
+TEXTS = [
+    answer([5, 5, 30, 40], [10, 20]),
+    "no idea",
+    answer([0, 0, 56, 56], [30, 30]),
+    answer([-5, 10, 90, 56], [80, 20]),
+    answer(["a", 1, 2, 3], [1, 1]),
+    answer([9, 9, 9, 9], [1, 1]),
+    "[" * 4000,
+    "",
+]
+
+
+def test_rewards_in_one_batch_equal_one_image_and_one_prompt_at_a_time(world: Path) -> None:
+    stage = make_stage(world)
+    segmenter = Segmenter.load(stage.segmenter.path, 128)
+    batch = batch_of(world, stage)
+    samples = batch.samples
+    judged = score_groups(segmenter, batch, [TEXTS] * len(samples), stage)
+    seen = set()
+    for sample, group in zip(samples, judged, strict=True):
+        truth = decode_mask(sample.mask)
+        for text, ours in zip(TEXTS, group, strict=True):
+            own = parse_answer(text, "sam_r1", (SIDE, SIDE))
+            iou = 0.0
+            if own.box is not None:
+                there = to_original(own, (SIDE, SIDE), (sample.width, sample.height))
+                embedding = segmenter.embed(load_rgb(world / sample.image_path))
+                masks, _ = segmenter.predict(embedding, [Prompt(there.box, there.points)])
+                iou = mask_iou(masks[0].numpy(), truth)
+            assert ours.iou == pytest.approx(iou, abs=1e-6)
+            seen.add(round(iou, 4))
+        totals = [response.parts.total for response in group]
+        assert totals[1] == totals[6] == totals[7] == -2.0
+        # Coordinates beyond the image cost the format reward and nothing else.
+        assert group[3].parts.segmentation_format == -1.0
+        assert group[3].parts.reasoning_format == 1.0
+    assert len(seen) > 4
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_segmenter_is_asked_in_training_as_in_evaluation(
+    world: Path, dialect: Dialect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In every dialect: where coordinates are relative, or rounded to pixels of the original, too.
+    stage = make_stage(world).model_copy(update={"dialect": dialect})
+    segmenter = Segmenter.load(stage.segmenter.path, 128)
+    batch = batch_of(world, stage)
+    frame = answer_frame(dialect, SIDE)
+    box = (frame[0] / 7, frame[0] / 7, frame[0] / 2, frame[0] / 2)
+    spot = (frame[0] / 3, frame[0] / 4, 1)
+    text = format_answer(dialect, "it is left", box, [spot, spot], "ball")
+    read = parse_answer(text, dialect, frame)
+    asked: list[Answer] = []
+
+    def answer_masks_and_note(*given: Any) -> Any:
+        asked.extend(given[2])
+        return answer_masks(*given)
+
+    monkeypatch.setattr(reward, "answer_masks", answer_masks_and_note)
+    score_groups(segmenter, batch, [[text]] * 5, stage)
+    sizes = {(sample.width, sample.height) for sample in batch.samples}
+    assert set(asked) == {to_original(read, frame, size, dialect) for size in sizes}
+    whole = [all(float(edge).is_integer() for edge in one.box or ()) for one in asked]
+    assert all(whole) if FORMS[dialect].whole_pixels else not any(whole)
+
+
+def test_an_image_is_embedded_once_a_step_and_a_few_together(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = make_stage(world)
+    segmenter = Segmenter.load(stage.segmenter.path, 128)
+    batch = batch_of(world, stage)  # five questions on three images
+    sizes = []
+    embed_batch = segmenter.embed_batch
+    monkeypatch.setattr(
+        segmenter, "embed_batch", lambda images: sizes.append(len(images)) or embed_batch(images)
+    )
+    together = score_groups(segmenter, batch, [TEXTS] * 5, stage)
+    assert sizes == [3]
+    monkeypatch.setattr("samr1.segmenter.segmenter.EMBEDDED_TOGETHER", 1)
+    assert score_groups(segmenter, batch, [TEXTS] * 5, stage) == together
+    assert sizes == [3, 1, 1, 1]
+
+
+def test_a_frozen_vision_tower_stays_as_it_is(world: Path) -> None:
+    stage = make_stage(world, steps=1)
+    frozen = stage.model_copy(
+        update={"policy": stage.policy.model_copy(update={"train_vision": False})}
+    )
+    trained = train_policy(
+        frozen, samples_of(world), ImageStore(world / "images.parquet"), world, None
+    )
+    start = load_policy(world / "policy").model.state_dict()
+    now = trained.policy.model.state_dict()
+    assert all(torch.equal(now[name], start[name]) for name in start if ".visual." in name)
+
+
+def run_command_line(world: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = output.with_suffix(".yaml")
+    config.write_text(yaml.safe_dump(make_stage(world).model_dump(mode="json")))
+    arguments = {
+        "config": config,
+        "samples": world / "samples.parquet",
+        "images": world / "images.parquet",
+        "root": world,
+        "output-policy": output / "policy",
+        "output-metrics": output / "metrics.parquet",
+        "output-timings": output / "timings.parquet",
+        "tensorboard": output / "board",
+        "checkpoints": output / "checkpoints",
+    }
+    flags = itertools.chain(*((f"--{name}", str(value)) for name, value in arguments.items()))
+    monkeypatch.setattr("sys.argv", ["train_policy", *flags])
+    command.main()
+
+
+def test_training_twice_gives_the_same_bytes(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        run_command_line(world, tmp_path / name, monkeypatch)
+    names = ["metrics.parquet", *(f"policy/{p.name}" for p in (tmp_path / "a/policy").iterdir())]
+    assert {"policy/model.safetensors", "policy/README.md", "policy/samr1.json"} < set(names)
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    rows = read_table(tmp_path / "a" / "metrics.parquet", TRAINING_METRICS).to_pylist()
+    assert [row["step"] for row in rows] == [0, 1, 2]
+    assert rows[0]["rollout_logprob_gap"] < 1e-4
+    assert rows[0]["kl"] < rows[-1]["kl"]
+    assert all(row["reward_total"] == -2.0 and row["share_no_spread"] == 1.0 for row in rows)
+    assert [row["learning_rate"] for row in rows] == pytest.approx([1e-3, 2e-3 / 3, 1e-3 / 3])
+    seconds = read_table(tmp_path / "a" / "timings.parquet").to_pylist()
+    assert all(row["total"] > row["rollout"] > 0 for row in seconds)
+    assert list((tmp_path / "a" / "board").glob("events.out.tfevents.*"))
+
+
+def test_images_of_another_size_are_refused(world: Path) -> None:
+    stage = make_stage(world)
+    larger = stage.model_copy(update={"policy": stage.policy.model_copy(update={"image_size": 84})})
+    with pytest.raises(UserError, match="56 pixels a side and the policy's 84"):
+        train_policy(larger, samples_of(world), ImageStore(world / "images.parquet"), world, None)
