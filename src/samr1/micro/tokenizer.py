@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from samr1.config.names import Dialect
 from samr1.micro.queries import ASK, think
 from samr1.micro.scenes import draw_scene, generator
+from samr1.policy.processors import MICRO_WORDS
 from samr1.policy.prompt import SYSTEM_PROMPT, TEMPLATES
 
 IMAGE_TOKEN = "<|image_pad|>"
@@ -99,7 +100,7 @@ def _corpus(scenes: int) -> Iterator[str]:
 def build_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer, trained on the micro world's questions and thoughts; always the same."""
     core = Tokenizer(models.BPE())
-    words = pre_tokenizers.Split(Regex(r" ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+"), "isolated")
+    words = pre_tokenizers.Split(Regex(MICRO_WORDS), "isolated")
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     core.pre_tokenizer = pre_tokenizers.Sequence([words, byte_level])
     core.decoder = decoders.ByteLevel()
