@@ -19,6 +19,7 @@ Shapes = dict[str, Shape]
 
 _NAMED = 3  # how many of many keys a sentence names
 _MOST_INDEX = _MOST_HEADER = 2**22  # bytes; those of a 72B model have less than a million
+_LONGEST = 200  # characters of a file's name
 _NUMBERS = {"F64", "F32", "F16", "BF16"}
 
 
@@ -56,7 +57,9 @@ def safetensors_files(folder: Path) -> list[Path]:
 
 
 def _is_weight_file(name: object) -> bool:
-    return isinstance(name, str) and name == Path(name).name and name.endswith(".safetensors")
+    if not isinstance(name, str) or not name.isprintable() or len(name) > _LONGEST:
+        return False
+    return name == Path(name).name and name.endswith(".safetensors")
 
 
 def safetensors_shapes(files: Iterable[Path]) -> Shapes:

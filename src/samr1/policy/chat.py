@@ -19,6 +19,7 @@ from transformers import PreTrainedTokenizerBase
 from samr1.core.errors import UserError
 from samr1.policy import rendering
 
+IMAGE_TOKEN = "<|image_pad|>"
 _SECONDS = 60  # that may pass while a busy machine gives it its few
 
 
@@ -42,6 +43,11 @@ def chat_frame(tokenizer: PreTrainedTokenizerBase, where: str) -> tuple[str, str
         raise UserError(
             f"{where}: its chat template does not write the system prompt and then the question, "
             "each once; use a Qwen2.5-VL's."
+        )
+    if (images := answer["text"].count(IMAGE_TOKEN)) != 1:
+        raise UserError(
+            f"{where}: its chat template writes {images} image tokens for one image; use a "
+            "Qwen2.5-VL's."
         )
     return before, middle, after[0]
 

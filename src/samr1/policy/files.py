@@ -15,10 +15,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from samr1.config.schema import parse_config
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, refusing
 from samr1.core.files import read_json, read_text
 from samr1.core.hub import HubName, fetch_folder, require
-from samr1.policy.schema import ImageKeys
+from samr1.policy.schema import GenerationKeys, ImageKeys, Keys, TokenizerKeys
 
 # All that loading reads; the hub's other formats of the same weights are left there.
 PATTERNS = ["*.json", "*.jinja", "*.txt", "*.safetensors"]
@@ -27,18 +27,6 @@ _VOCABULARY = 2**24  # bytes at most; Qwen's tokenizer.json has 11 million
 _GENERATION, _IMAGES = "generation_config.json", "preprocessor_config.json"
 _TOKENIZER, _PIPELINE = "tokenizer_config.json", "tokenizer.json"
 _VOCABULARIES = (_PIPELINE, "vocab.json", "merges.txt", "added_tokens.json")
-
-_GENERATION_KEYS = {
-    "_from_model_config", "bos_token_id", "do_sample", "eos_token_id", "output_attentions",
-    "output_hidden_states", "pad_token_id", "repetition_penalty", "temperature", "top_k", "top_p",
-    "transformers_version", "use_cache",
-}  # fmt: skip
-_TOKENIZER_KEYS = {
-    "add_bos_token", "add_eos_token", "add_prefix_space", "added_tokens_decoder",
-    "additional_special_tokens", "backend", "bos_token", "clean_up_tokenization_spaces",
-    "eos_token", "errors", "extra_special_tokens", "model_max_length", "pad_token", "padding_side",
-    "processor_class", "split_special_tokens", "tokenizer_class", "truncation_side", "unk_token",
-}  # fmt: skip
 
 
 def policy_folder(path: str | Path) -> Path:
@@ -49,7 +37,15 @@ def policy_folder(path: str | Path) -> Path:
 
 @contextmanager
 def weights_alone(folder: Path, weights: Iterable[Path]) -> Iterator[Path]:
-    """A temporary folder with the `weights` of `folder` and its generation_config.json, if any."""
+    """A temporary folder with the `weights` of `folder` and its generation_config.json, if any.
+
+    Raises UserError where that cannot be read, or an adapter lies beside the weights.
+    """
+    if (folder / "adapter_config.json").exists():
+        raise UserError(
+            f"{folder}: holds an adapter beside the weights; merge it into them, or take its "
+            "adapter_config.json away."
+        )
     with TemporaryDirectory(prefix="samr1-") as name:
         stage, files = Path(name), list(weights)
         for file in files:
@@ -58,8 +54,7 @@ def weights_alone(folder: Path, weights: Iterable[Path]) -> Iterator[Path]:
             places = {str(i): file.name for i, file in enumerate(files)}
             _write(stage / "model.safetensors.index.json", {"metadata": {}, "weight_map": places})
         if (folder / _GENERATION).is_file():
-            values = read_json(folder / _GENERATION, SETTINGS)
-            _write(stage / _GENERATION, _only(values, _GENERATION_KEYS))
+            _write(stage / _GENERATION, _known(folder / _GENERATION, GenerationKeys))
         yield stage
 
 
@@ -76,10 +71,10 @@ def processors_alone(folder: Path) -> Iterator[Path]:
                 if file.stat().st_size > _VOCABULARY:
                     raise UserError(f"{file}: has more than {_VOCABULARY:,} bytes; get it again.")
                 (stage / file.name).symlink_to(file.resolve())
-        settings = _settings(folder / _TOKENIZER)
-        _write(stage / _TOKENIZER, _only(settings, _TOKENIZER_KEYS))
-        if template := _template(folder, settings):
-            (stage / "chat_template.jinja").write_text(template, encoding="utf-8")
+        _write(stage / _TOKENIZER, _known(folder / _TOKENIZER, TokenizerKeys))
+        if template := _template(folder):
+            with refusing(f"{folder}: its chat template cannot be read", "get it again"):
+                (stage / "chat_template.jinja").write_text(template, encoding="utf-8")
         _write(stage / _IMAGES, _image_settings(folder))
         yield stage
 
@@ -94,20 +89,23 @@ def _settings(file: Path) -> dict[str, Any]:
     return read_json(file, SETTINGS) if file.is_file() else {}
 
 
-def _only(values: dict[str, Any], keys: set[str]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key in keys}
+def _known(file: Path, cls: type[Keys]) -> dict[str, Any]:
+    """The settings in `file` that `cls` knows; none where there is no such file."""
+    return parse_config(_settings(file), cls, str(file)).model_dump(
+        exclude_unset=True, by_alias=True
+    )
 
 
 def _write(file: Path, values: dict[str, Any]) -> None:
     file.write_text(json.dumps(values), encoding="utf-8")
 
 
-def _template(folder: Path, settings: dict[str, Any]) -> str | None:
+def _template(folder: Path) -> str | None:
     """The chat template: of a file of its own, or as the tokenizer or the processor keeps it."""
-    own, of_processor = folder / "chat_template.jinja", folder / "chat_template.json"
-    if own.is_file():
+    if (own := folder / "chat_template.jinja").is_file():
         return read_text(own, SETTINGS)
-    template = settings.get("chat_template") or _settings(of_processor).get("chat_template")
+    places = (_settings(folder / name) for name in (_TOKENIZER, "chat_template.json"))
+    template = next(filter(None, (place.get("chat_template") for place in places)), None)
     if isinstance(template, list):  # several by name
         named = [one for one in template if isinstance(one, dict) and one.get("name") == "default"]
         template = named[0].get("template") if named else None

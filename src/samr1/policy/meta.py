@@ -5,6 +5,7 @@ Tensors there have shapes and no data: the 7B is built in less than a second and
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,16 @@ def build_on_meta(config: QwenConfig, where: str = "config.json") -> QwenModel:
 def check_weights(model: QwenModel, found: Mapping[str, Shape], where: str) -> None:
     """Raise UserError unless `model`, on the meta device, can be given `found` and be run.
 
-    It is run on an image of one merged patch a quarter and on four tokens, without data, so that
-    sizes in its configuration that do not go together show before there are weights.
+    One layer of each kind is run on four tokens and an image of four, without data, so that sizes
+    in its configuration that do not go together show before there are weights.
     """
     if mismatch := find_mismatch(needed_shapes(model), name_as_model(model, found)):
         raise UserError(f"{where}: the weights do not fit config.json: {mismatch}; get it again.")
+    shallow: Any = copy.deepcopy(model.config)
+    shallow.text_config.num_hidden_layers = shallow.vision_config.depth = 1
+    shallow.text_config.layer_types = ["full_attention"]
     with refusing(f"{where}: no model of its config.json can be run", "get the original again"):
-        _run(model)
+        _run(build_on_meta(shallow))
 
 
 @torch.no_grad()

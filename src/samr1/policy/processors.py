@@ -8,20 +8,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tokenizers.pre_tokenizers import ByteLevel
 from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer, TokenizersBackend
 from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from samr1.core.errors import UserError, refusing
 from samr1.core.files import read_json
-from samr1.policy.chat import chat_frame
+from samr1.policy.chat import IMAGE_TOKEN, chat_frame
 from samr1.policy.files import SETTINGS, policy_folder, processors_alone, read_pipeline
 from samr1.policy.meta import QwenConfig, read_policy_config
 
 # Tokens that stand for an image or a video, or open and close one. A response that held one would
 # be taken for another image by the next forward pass, so they are suppressed in sampling and, for
 # one and the same distribution, in the log-probabilities.
-VISION_TOKENS = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+VISION_TOKENS = ("<|vision_start|>", "<|vision_end|>", IMAGE_TOKEN, "<|video_pad|>")
 STOP_TOKEN, END_TOKEN = "<|im_end|>", "<|endoftext|>"
 
 MICRO_WORDS = r" ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+"
@@ -37,12 +38,18 @@ _WORDS = {PRETOKENIZE_REGEX, MICRO_WORDS}
 _IDS = {
     "<|vision_start|>": "vision_start_token_id",
     "<|vision_end|>": "vision_end_token_id",
-    "<|image_pad|>": "image_token_id",
+    IMAGE_TOKEN: "image_token_id",
     "<|video_pad|>": "video_token_id",
 }
-# What a tokenizer.json may do to a text. Rules of its own for replacing could grow without end, and
-# patterns of its own take as long as they like.
-_STEPS = {"NFC", "Split", "ByteLevel", "TemplateProcessing"}
+# What a tokenizer.json must and may do to a text. Rules of its own for replacing could grow without
+# end, and patterns of its own take as long as they like.
+_STEPS: dict[str, tuple[set[str], set[str]]] = {
+    "normalizer": (set(), {"NFC"}),
+    "pre_tokenizer": ({"ByteLevel"}, {"ByteLevel", "Split"}),
+    "post_processor": (set(), {"ByteLevel", "TemplateProcessing"}),
+    "decoder": ({"ByteLevel"}, {"ByteLevel"}),
+}
+_UNUSUAL = {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}
 
 
 def load_processors(
@@ -81,39 +88,36 @@ def _check_pipeline(values: dict[str, Any] | None, where: str) -> None:
     """Raise UserError unless a tokenizer.json does to a text what a Qwen's does."""
     if values is None:
         return
-    steps = [
-        step
-        for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder")
-        for step in _flat(values.get(part))
-    ]
+    for part, (needed, allowed) in _STEPS.items():
+        steps = _flat(values.get(part))
+        kinds = {step.get("type") for step in steps}
+        if not needed <= kinds <= allowed or not all(map(_is_plain, steps)):
+            raise UserError(
+                f"{where}: the {part} of its tokenizer.json is none of a Qwen2.5-VL's; use one."
+            )
     model = values.get("model")
-    strange = [
-        step.get("type")
-        for step in steps
-        if step.get("type") not in _STEPS
-        or (step["type"] == "Split" and step.get("pattern") not in [{"Regex": w} for w in _WORDS])
-        or step.get("special_tokens")
-    ]
-    if strange or not isinstance(model, dict) or model.get("type", "BPE") != "BPE":
-        named = strange[0] if strange else "model"
-        raise UserError(
-            f"{where}: its tokenizer.json has a step of its own ({named}), where a Qwen2.5-VL's "
-            "cuts a text into words and bytes; use that one."
-        )
-    if model.get("dropout") or values.get("truncation") or values.get("padding"):
-        raise UserError(
-            f"{where}: its tokenizer.json cuts, pads or drops at random; use a Qwen2.5-VL's."
-        )
+    if not isinstance(model, dict) or model.get("type", "BPE") != "BPE" or _UNUSUAL & _set(model):
+        raise UserError(f"{where}: its tokenizer.json is no plain BPE's; use a Qwen2.5-VL's.")
+    if _set(values) & {"truncation", "padding"}:
+        raise UserError(f"{where}: its tokenizer.json cuts or pads; use a Qwen2.5-VL's.")
+
+
+def _set(values: dict[str, Any]) -> set[str]:
+    return {key for key, value in values.items() if value}
+
+
+def _is_plain(step: dict[str, Any]) -> bool:
+    pattern_known = step.get("pattern") in [{"Regex": words} for words in _WORDS]
+    return (step["type"] != "Split" or pattern_known) and not step.get("special_tokens")
 
 
 def _flat(step: object) -> list[dict[str, Any]]:
-    """The steps of a sequence of steps, or the one; what is no step has no type."""
-    if step is None:
-        return []
+    """The steps of a sequence of steps, or the one; what is no step has the type None."""
+    steps = [] if step is None else [step]
     if isinstance(step, dict) and step.get("type") == "Sequence":
-        lists = [value for value in step.values() if isinstance(value, list)]
-        return [one if isinstance(one, dict) else {} for steps in lists for one in steps]
-    return [step if isinstance(step, dict) else {}]
+        steps = [one for value in step.values() if isinstance(value, list) for one in value]
+    known = [one if isinstance(one, dict) else {} for one in steps]
+    return [one if isinstance(one.get("type"), str) else {"type": None} for one in known]
 
 
 def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, config: QwenConfig, where: str) -> None:
@@ -157,7 +161,8 @@ def _check_patches(processor: Qwen2VLImageProcessorPil, config: QwenConfig, wher
 def known_tokens(tokenizer: PreTrainedTokenizerBase, name: str) -> dict[str, int]:
     """The tokenizer's vocabulary; raises UserError where it lacks a token that is needed."""
     vocabulary: dict[str, int] = tokenizer.get_vocab()
-    missing = [token for token in (*VISION_TOKENS, STOP_TOKEN) if token not in vocabulary]
+    needed = (*VISION_TOKENS, STOP_TOKEN, *ByteLevel.alphabet())
+    missing = [token for token in needed if token not in vocabulary]
     if missing:
         raise UserError(f"{name}: its tokenizer lacks the token {missing[0]}; use a Qwen2.5-VL's.")
     return vocabulary

@@ -11,7 +11,7 @@ import json
 import resource
 import sys
 
-SECONDS = 5  # of a processor; a template takes a hundredth
+SECONDS = 2  # of a processor; a template takes a hundredth
 _MEMORY = 400_000_000  # bytes; Python and Jinja take 60 million
 _LONGEST = 100_000  # characters of the text
 

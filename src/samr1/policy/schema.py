@@ -1,4 +1,4 @@
-"""What the config.json and the preprocessor_config.json of a policy may say.
+"""What the files of settings of a policy may say.
 
 `transformers` makes an attribute of every key that it finds, and some of them name files, labels by
 the billion, or code. Here each key that a Qwen-VL has is written down with what it may be; whatever
@@ -20,6 +20,11 @@ def _number(value: object) -> object:
     return value
 
 
+def _no_quantization(value: object) -> None:
+    if value is not None:
+        raise ValueError("cannot be read; use a checkpoint that is not quantized")
+
+
 Count = Annotated[int, Field(ge=1, le=2**20)]  # widths, heads, tokens
 Depth = Annotated[int, Field(ge=1, le=1024)]  # layers
 Small = Annotated[int, Field(ge=1, le=64)]  # patches, pixels
@@ -32,11 +37,13 @@ Activation = Literal["silu", "gelu", "quick_gelu", "relu"]
 NOT_GIVEN: Any = None  # the library's own default holds
 
 
-class _Keys(Frozen):
+class Keys(Frozen):
+    """Settings of one file; what is not written down here is left out."""
+
     model_config = ConfigDict(extra="ignore", strict=True)
 
 
-class RopeKeys(_Keys):
+class RopeKeys(Keys):
     """Rotary positions; those that are stretched beyond the training's length are not read."""
 
     type: Literal["default", "mrope"] = NOT_GIVEN
@@ -45,20 +52,20 @@ class RopeKeys(_Keys):
     mrope_section: Annotated[list[Count], Field(min_length=3, max_length=3)] = NOT_GIVEN
 
 
-class VisionRopeKeys(_Keys):
+class VisionRopeKeys(Keys):
     rope_type: Literal["axial"] = NOT_GIVEN
     rope_theta: Annotated[Real, Field(gt=1)] = NOT_GIVEN
 
 
-class _SharedKeys(_Keys):
-    model_type: str = NOT_GIVEN
+class _SharedKeys(Keys):
+    model_type: Annotated[str, Field(pattern="^qwen2(_5)?_vl(_text|_vision)?$")] = NOT_GIVEN
     architectures: Annotated[list[str], Field(max_length=8)] | None = NOT_GIVEN
     dtype: Literal["float32", "float16", "bfloat16"] | None = NOT_GIVEN
     torch_dtype: Literal["float32", "float16", "bfloat16"] | None = NOT_GIVEN
     transformers_version: str | None = NOT_GIVEN
     hidden_act: Activation = NOT_GIVEN
     initializer_range: Share = NOT_GIVEN
-    quantization_config: None = NOT_GIVEN
+    quantization_config: Annotated[Any, AfterValidator(_no_quantization)] = NOT_GIVEN
 
 
 class TextKeys(_SharedKeys):
@@ -123,14 +130,14 @@ class PolicyKeys(TextKeys):
     vision_token_id: Token = NOT_GIVEN
 
 
-class SizeKeys(_Keys):
+class SizeKeys(Keys):
     """Pixels of the whole image that the processor would resize to; here it resizes nothing."""
 
     shortest_edge: Annotated[int, Field(ge=1, le=2**31)] = NOT_GIVEN
     longest_edge: Annotated[int, Field(ge=1, le=2**31)] = NOT_GIVEN
 
 
-class ImageKeys(_Keys):
+class ImageKeys(Keys):
     """The image processor."""
 
     image_processor_type: str = NOT_GIVEN
@@ -149,3 +156,45 @@ class ImageKeys(_Keys):
     patch_size: Small = NOT_GIVEN
     temporal_patch_size: Small = NOT_GIVEN
     merge_size: Small = NOT_GIVEN
+
+
+class TokenizerKeys(Keys):
+    """tokenizer_config.json; the library says what a special token may be."""
+
+    tokenizer_class: str | None = NOT_GIVEN
+    processor_class: str = NOT_GIVEN
+    backend: str = NOT_GIVEN
+    add_bos_token: bool = NOT_GIVEN
+    add_eos_token: bool = NOT_GIVEN
+    add_prefix_space: bool | None = NOT_GIVEN
+    added_tokens_decoder: dict[str, dict[str, Any]] = NOT_GIVEN
+    additional_special_tokens: list[Any] | None = NOT_GIVEN
+    extra_special_tokens: list[Any] | dict[str, Any] = NOT_GIVEN
+    bos_token: str | dict[str, Any] | None = NOT_GIVEN
+    eos_token: str | dict[str, Any] | None = NOT_GIVEN
+    pad_token: str | dict[str, Any] | None = NOT_GIVEN
+    unk_token: str | dict[str, Any] | None = NOT_GIVEN
+    clean_up_tokenization_spaces: bool = NOT_GIVEN
+    split_special_tokens: Literal[False] = NOT_GIVEN
+    errors: Literal["replace", "ignore", "strict"] = NOT_GIVEN
+    model_max_length: Annotated[Real, Field(ge=1)] = NOT_GIVEN
+    padding_side: Literal["left", "right"] = NOT_GIVEN
+    truncation_side: Literal["left", "right"] = NOT_GIVEN
+
+
+class GenerationKeys(Keys):
+    """generation_config.json, which is saved with a trained policy and not used here."""
+
+    from_model_config: bool = Field(NOT_GIVEN, alias="_from_model_config")
+    transformers_version: str = NOT_GIVEN
+    bos_token_id: Token | None = NOT_GIVEN
+    eos_token_id: Token | list[Token] | None = NOT_GIVEN
+    pad_token_id: Token | None = NOT_GIVEN
+    do_sample: bool = NOT_GIVEN
+    temperature: Annotated[Real, Field(ge=0)] | None = NOT_GIVEN
+    top_p: Annotated[Real, Field(ge=0, le=1)] | None = NOT_GIVEN
+    top_k: Annotated[int, Field(ge=0)] | None = NOT_GIVEN
+    repetition_penalty: Annotated[Real, Field(gt=0)] | None = NOT_GIVEN
+    output_attentions: bool = NOT_GIVEN
+    output_hidden_states: bool = NOT_GIVEN
+    use_cache: bool = NOT_GIVEN
