@@ -10,18 +10,19 @@ import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile, is_zipfile
 
 import torch
 import yaml
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from sam2.modeling.sam2_base import SAM2Base
-from torch import Tensor
+from torch import Tensor, nn
 
 from samr1.config.errors import read_mapping
 from samr1.config.schema import parse_config
-from samr1.core.errors import UserError
-from samr1.core.weights import find_mismatch, tensor_shapes
+from samr1.core.errors import UserError, refusing
+from samr1.core.files import read_text
+from samr1.core.weights import check_finite, find_mismatch, safetensors_shapes, tensor_shapes
 from samr1.segmenter.files import SegmenterFiles
 from samr1.segmenter.schema import Sam2Part
 
@@ -36,12 +37,8 @@ def build_sam2(config: Mapping[str, Any], where: str = "config") -> SAM2Base:
     arguments, or values of which there is none.
     """
     part = parse_config(dict(config), Sam2Part, where)
-    try:
+    with refusing(f"{where}: no SAM 2 can be built of it", "get it again"):
         model: SAM2Base = part.build()
-    # What SAM 2's classes raise on values that do not fit together has no type of its own.
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{where}: no SAM 2 can be built of it ({reason}).") from error
     return model.eval()
 
 
@@ -63,11 +60,9 @@ def _check_simple(file: Path) -> None:
 
     The events of a YAML file are read one by one; a tree of it could be endless.
     """
-    try:
-        if file.stat().st_size > _MAX_BYTES:
-            raise UserError(f"{file}: has more than {_MAX_BYTES} bytes; get it again.")
+    with refusing(f"{file}: cannot be read", "get it again"):
         depth = 0
-        for event in yaml.parse(file.read_text(encoding="utf-8"), yaml.SafeLoader):
+        for event in yaml.parse(read_text(file, _MAX_BYTES), yaml.SafeLoader):
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if isinstance(event, yaml.AliasEvent) or depth > _MAX_DEPTH:
@@ -75,43 +70,64 @@ def _check_simple(file: Path) -> None:
                     f"{file}: line {event.start_mark.line + 1} repeats a part by an alias, or is "
                     f"more than {_MAX_DEPTH} levels deep; get it again."
                 )
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{file}: cannot be read ({reason}); get it again.") from error
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
     """The state dict in a `.safetensors` file, or under `model` in one of Meta's `.pt` files.
 
-    On the CPU. Raises UserError where the file is broken or holds anything but tensors.
+    On the CPU, mapped from the disk. Raises UserError where the file is broken or holds anything
+    but floating-point numbers.
     """
-    try:
+    with refusing(f"{file}: cannot be read", "get it again"):
         if file.suffix == ".safetensors":
+            safetensors_shapes([file])
             return load_file(file)
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UserError(
-            f"{file}: asks to run code, or is no file of weights, and is not loaded; get it from "
-            "Meta or the model hub."
-        ) from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, SafetensorError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{file}: cannot be read ({reason}); get it again.") from error
+        zipped = is_zipfile(file)
+        if zipped and any(one.compress_type for one in ZipFile(file).infolist()):
+            raise UserError(f"{file}: is packed, which torch's own files are not; get it again.")
+        try:
+            content = torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
+        except pickle.UnpicklingError as error:
+            raise UserError(
+                f"{file}: asks to run code, or is no file of weights, and is not loaded; get it "
+                "from Meta or the model hub."
+            ) from error
     weights = content.get("model") if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()
+        isinstance(key, str) and _is_weight(value) for key, value in weights.items()
     ):
-        raise UserError(f"{file}: holds no weights under `model`, as Meta's files do; get its own.")
+        raise UserError(
+            f"{file}: holds no weights under `model`, floating-point numbers as in Meta's files; "
+            "get its own."
+        )
     return weights
+
+
+def _is_weight(value: object) -> bool:
+    # torch's loader also makes tensors without data, or of another layout or kind of number.
+    return (
+        type(value) in (Tensor, nn.Parameter)
+        and value.layout == torch.strided
+        and value.is_floating_point()
+        and value.device.type == "cpu"
+    )
 
 
 def load_sam2(files: SegmenterFiles) -> SAM2Base:
     """The SAM 2 of `files`, in eval mode, on the CPU.
 
-    Raises UserError when a file cannot be read or the weights do not fit the configuration.
+    Raises UserError when a file cannot be read, or the weights are no finite numbers or do not fit
+    the configuration. What does not fit takes no memory.
     """
-    model = build_sam2(read_config(files.config), str(files.config))
+    config = read_config(files.config)
     weights = read_weights(files.weights)
+    least = parse_config(config, Sam2Part, str(files.config)).least_numbers()
+    if least > (numbers := sum(weight.numel() for weight in weights.values())):
+        raise UserError(
+            f"{files.weights}: the weights do not fit {files.config.name}: they are {numbers:,} "
+            f"numbers, and its sizes need at least {least:,}; get the file that belongs to it."
+        )
+    model = build_sam2(config, str(files.config))
     mismatch = find_mismatch(tensor_shapes(model.state_dict()), tensor_shapes(weights))
     if mismatch:
         raise UserError(
@@ -119,4 +135,5 @@ def load_sam2(files: SegmenterFiles) -> SAM2Base:
             "file that belongs to it."
         )
     model.load_state_dict(weights)
+    check_finite(model, str(files.weights))
     return model

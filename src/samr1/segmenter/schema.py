@@ -7,6 +7,8 @@ arguments which Meta's files give it and no other; nothing that a file names is 
 
 from __future__ import annotations
 
+from inspect import signature
+from itertools import accumulate
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -22,7 +24,8 @@ from torch import nn
 from samr1.config.schema import Frozen, refusal
 
 Width = Annotated[int, Field(ge=1, le=4096)]  # channels, heads, pixels
-Depth = Annotated[int, Field(ge=0, le=64)]  # layers, kernels
+Depth = Annotated[int, Field(ge=0, le=64)]  # blocks
+Small = Annotated[int, Field(ge=0, le=16)]  # layers, memories, kernels
 Number = Annotated[float, Field(strict=False)]  # to YAML 1e-6 is a word
 Grid = Annotated[list[Annotated[int, Field(ge=1, le=256)]], Field(min_length=2, max_length=2)]
 Blocks = Annotated[list[int], Field(max_length=64)]
@@ -30,6 +33,7 @@ Stages = Annotated[list[Depth], Field(min_length=4, max_length=4)]
 Widths = Annotated[list[Width], Field(min_length=4, max_length=4)]
 
 NOT_GIVEN: Any = None  # the class's own default holds
+_HIERA = {name: one.default for name, one in signature(Hiera).parameters.items()}
 
 
 class Part(Frozen):
@@ -67,12 +71,13 @@ class PositionsPart(Part):
 
 class TrunkPart(Part):
     builds = Hiera
-    embed_dim: Width = NOT_GIVEN
-    num_heads: Width = NOT_GIVEN
-    stages: Stages = NOT_GIVEN
+    # With the class's own defaults, where a check below needs the number.
+    embed_dim: Width = _HIERA["embed_dim"]
+    num_heads: Width = _HIERA["num_heads"]
+    stages: Stages = list(_HIERA["stages"])  # noqa: RUF012
     window_pos_embed_bkg_spatial_size: Grid = NOT_GIVEN
-    window_spec: Widths = NOT_GIVEN
-    global_att_blocks: Blocks = NOT_GIVEN
+    window_spec: Widths = list(_HIERA["window_spec"])  # noqa: RUF012
+    global_att_blocks: Blocks = list(_HIERA["global_att_blocks"])  # noqa: RUF012
 
 
 class NeckPart(Part):
@@ -88,7 +93,7 @@ class ImageEncoderPart(Part):
     builds = ImageEncoder
     trunk: TrunkPart
     neck: NeckPart
-    scalp: Annotated[int, Field(ge=0, le=1)] = NOT_GIVEN
+    scalp: Literal[1]
 
 
 class AttentionPart(Part):
@@ -121,22 +126,22 @@ class MemoryAttentionPart(Part):
     d_model: Width
     pos_enc_at_input: bool
     layer: MemoryLayerPart
-    num_layers: Depth
+    num_layers: Small
 
 
 class DownSamplerPart(Part):
     builds = MaskDownSampler
     embed_dim: Width = NOT_GIVEN
-    kernel_size: Depth = NOT_GIVEN
-    stride: Depth = NOT_GIVEN
-    padding: Depth = NOT_GIVEN
+    kernel_size: Small = NOT_GIVEN
+    stride: Small = NOT_GIVEN
+    padding: Small = NOT_GIVEN
 
 
 class FuserLayerPart(Part):
     builds = CXBlock
     dim: Width
-    kernel_size: Depth = NOT_GIVEN
-    padding: Depth = NOT_GIVEN
+    kernel_size: Small = NOT_GIVEN
+    padding: Small = NOT_GIVEN
     layer_scale_init_value: Number = NOT_GIVEN
     use_dwconv: bool = NOT_GIVEN
 
@@ -144,7 +149,7 @@ class FuserLayerPart(Part):
 class FuserPart(Part):
     builds = Fuser
     layer: FuserLayerPart
-    num_layers: Depth
+    num_layers: Small
 
 
 class MemoryEncoderPart(Part):
@@ -163,16 +168,16 @@ class Sam2Part(Part):
     image_encoder: ImageEncoderPart
     memory_attention: MemoryAttentionPart
     memory_encoder: MemoryEncoderPart
-    image_size: Annotated[int, Field(ge=16, le=4096, multiple_of=16)]
-    num_maskmem: Depth = NOT_GIVEN
+    image_size: Annotated[int, Field(ge=32, le=2048, multiple_of=32)]
+    num_maskmem: Small = NOT_GIVEN
     sigmoid_scale_for_mem_enc: Number = NOT_GIVEN
     sigmoid_bias_for_mem_enc: Number = NOT_GIVEN
     use_mask_input_as_output_without_sam: bool = NOT_GIVEN
     directly_add_no_mem_embed: bool = NOT_GIVEN
     use_high_res_features_in_sam: bool = NOT_GIVEN
     multimask_output_in_sam: bool = NOT_GIVEN
-    multimask_min_pt_num: Depth = NOT_GIVEN
-    multimask_max_pt_num: Depth = NOT_GIVEN
+    multimask_min_pt_num: Small = NOT_GIVEN
+    multimask_max_pt_num: Small = NOT_GIVEN
     multimask_output_for_tracking: bool = NOT_GIVEN
     use_multimask_token_for_obj_ptr: bool = NOT_GIVEN
     iou_prediction_use_sigmoid: bool = NOT_GIVEN
@@ -191,19 +196,58 @@ class Sam2Part(Part):
     @model_validator(mode="after")
     def _has_one_width(self) -> Sam2Part:
         """The parts that no weight tells of, where they have no layer, are as wide as the rest."""
-        width = self.image_encoder.neck.d_model
-        attention, fuser = self.memory_attention, self.memory_encoder.fuser
-        widths = {
-            "memory_attention.layer.d_model": attention.layer.d_model,
-            "memory_attention.layer.self_attention.embedding_dim": (
-                attention.layer.self_attention.embedding_dim
+        width, attention = self.image_encoder.neck.d_model, self.memory_attention.layer
+        memory, side = self.memory_encoder, self.image_size // 16
+        widths: dict[str, tuple[Any, Any]] = {
+            "memory_attention.layer.d_model": (attention.d_model, width),
+            "image_encoder.neck.position_encoding.num_pos_feats": (
+                self.image_encoder.neck.position_encoding.num_pos_feats,
+                width,
             ),
-            "memory_attention.layer.cross_attention.embedding_dim": (
-                attention.layer.cross_attention.embedding_dim
+            "memory_encoder.fuser.layer.dim": (memory.fuser.layer.dim, width),
+            "memory_encoder.position_encoding.num_pos_feats": (
+                memory.position_encoding.num_pos_feats,
+                memory.out_dim,
             ),
-            "memory_encoder.fuser.layer.dim": fuser.layer.dim,
         }
-        for path, value in widths.items():
-            if value != width:
-                raise refusal(path, value, f"must be image_encoder.neck.d_model, {width}")
+        for name in ("self_attention", "cross_attention"):
+            part = getattr(attention, name)
+            path = f"memory_attention.layer.{name}"
+            widths[f"{path}.embedding_dim"] = (part.embedding_dim, width)
+            widths[f"{path}.feat_sizes"] = (part.feat_sizes, [side, side])
+        for path, (found, needed) in widths.items():
+            if found != needed:
+                raise refusal(path, found, f"must be {needed}, by the sizes of the other parts")
         return self
+
+    @model_validator(mode="after")
+    def _has_windows_that_fit(self) -> Sam2Part:
+        """What no weight tells of, and would only show when an image is embedded."""
+        trunk = self.image_encoder.trunk
+        *pooled, _ = trunk.window_spec
+        starts = set(accumulate(trunk.stages[:-1]))
+        if trunk.embed_dim % trunk.num_heads:
+            path, value, needed = "num_heads", trunk.num_heads, f"a divisor of {trunk.embed_dim}"
+        elif self.image_size // 4 % trunk.window_spec[0] or any(side % 2 for side in pooled):
+            path, value = "window_spec", trunk.window_spec
+            needed = f"even but for the last, and the first a divisor of {self.image_size // 4}"
+        elif starts & set(trunk.global_att_blocks):
+            path, value = "global_att_blocks", trunk.global_att_blocks
+            needed = f"without the first of a stage ({', '.join(map(str, sorted(starts)))})"
+        else:
+            return self
+        raise refusal(f"image_encoder.trunk.{path}", value, f"must be {needed}")
+
+    def least_numbers(self) -> int:
+        """Fewer numbers than its weights have, so that a size that lies shows before it is built.
+
+        Of the trunk's blocks, the mask decoder's networks and the layers of memory attention.
+        """
+        trunk, memory = self.image_encoder.trunk, self.memory_attention
+        width = self.image_encoder.neck.d_model
+        blocks = sum(
+            11 * count * (trunk.embed_dim * 2**stage) ** 2
+            for stage, count in enumerate(trunk.stages)
+        )
+        layer = 6 * width**2 + 2 * width * memory.layer.dim_feedforward
+        return blocks + 8 * width**2 + memory.num_layers * layer
