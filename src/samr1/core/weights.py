@@ -62,11 +62,11 @@ def _is_weight_file(name: object) -> bool:
     return name == Path(name).name and name.endswith(".safetensors")
 
 
-def safetensors_shapes(files: Iterable[Path]) -> Shapes:
+def safetensors_shapes(files: Iterable[Path], integers: bool = False) -> Shapes:
     """The names and shapes that safetensors files hold, read from their headers alone.
 
-    Raises UserError where a file is broken or cut short, holds what is no floating-point number, or
-    two files hold the same name.
+    Raises UserError where a file is broken or cut short, two files hold the same name, or one holds
+    what is no floating-point number (or, with `integers`, no number of the library's indices).
     """
     shapes: Shapes = {}
     for file in files:
@@ -76,7 +76,8 @@ def safetensors_shapes(files: Iterable[Path]) -> Shapes:
                 slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
                 found = {name: tuple(one.get_shape()) for name, one in slices.items()}
                 kinds = {name: one.get_dtype() for name, one in slices.items()}
-        if other := [name for name, kind in kinds.items() if kind not in _NUMBERS]:
+        allowed = _NUMBERS | ({"I64"} if integers else set())
+        if other := [name for name, kind in kinds.items() if kind not in allowed]:
             raise UserError(
                 f"{file}: holds {other[0]} as {kinds[other[0]]}, which are no floating-point "
                 "numbers; use a checkpoint that is not quantized."

@@ -14,7 +14,7 @@ from samr1.config.schema import PolicyConfig
 from samr1.core.checks import Step
 from samr1.core.errors import UserError
 from samr1.core.weights import safetensors_files, safetensors_shapes
-from samr1.policy.files import policy_folder
+from samr1.policy.files import model_folder
 from samr1.policy.meta import build_on_meta, check_weights, read_policy_config
 from samr1.policy.model import encode_image, encode_prompt, encode_question, load_policy
 from samr1.policy.processors import load_processors
@@ -30,7 +30,7 @@ def check_policy(config: PolicyConfig, dialect: Dialect, device: str) -> Iterato
     folders: list[Path] = []
 
     def files() -> str:
-        folder = policy_folder(config.path)
+        folder = model_folder(config.path)
         weights = safetensors_files(folder)
         folders.append(folder)
         size = sum(file.stat().st_size for file in weights)

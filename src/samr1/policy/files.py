@@ -18,7 +18,7 @@ from samr1.config.schema import parse_config
 from samr1.core.errors import UserError, refusing
 from samr1.core.files import read_json, read_text
 from samr1.core.hub import HubName, fetch_folder, require
-from samr1.policy.schema import GenerationKeys, ImageKeys, Keys, TokenizerKeys
+from samr1.policy.schema import GenerationKeys, Keys
 
 # All that loading reads; the hub's other formats of the same weights are left there.
 PATTERNS = ["*.json", "*.jinja", "*.txt", "*.safetensors"]
@@ -26,11 +26,11 @@ SETTINGS = 2**20  # bytes at most of a file of settings; the published ones have
 _VOCABULARY = 2**24  # bytes at most; Qwen's tokenizer.json has 11 million
 _GENERATION, _IMAGES = "generation_config.json", "preprocessor_config.json"
 _TOKENIZER, _PIPELINE = "tokenizer_config.json", "tokenizer.json"
-_VOCABULARIES = (_PIPELINE, "vocab.json", "merges.txt", "added_tokens.json")
+_VOCABULARIES = (_PIPELINE, "vocab.json", "merges.txt", "vocab.txt", "added_tokens.json")
 
 
-def policy_folder(path: str | Path) -> Path:
-    """The folder of the policy at `path`, downloaded where it is a hub name."""
+def model_folder(path: str | Path) -> Path:
+    """The folder of the model at `path`, downloaded where it is a hub name."""
     place = require(path)
     return fetch_folder(place, PATTERNS) if isinstance(place, HubName) else place
 
@@ -59,10 +59,11 @@ def weights_alone(folder: Path, weights: Iterable[Path]) -> Iterator[Path]:
 
 
 @contextmanager
-def processors_alone(folder: Path) -> Iterator[Path]:
+def processors_alone(folder: Path, tokenizer: type[Keys], images: type[Keys]) -> Iterator[Path]:
     """A temporary folder with the files of the tokenizer and the image processor of `folder`.
 
-    Raises UserError where one cannot be read, or is none of a Qwen-VL's.
+    With the settings that `tokenizer` and `images` know. Raises UserError where they refuse one, or
+    a file cannot be read.
     """
     with TemporaryDirectory(prefix="samr1-") as name:
         stage = Path(name)
@@ -71,11 +72,11 @@ def processors_alone(folder: Path) -> Iterator[Path]:
                 if file.stat().st_size > _VOCABULARY:
                     raise UserError(f"{file}: has more than {_VOCABULARY:,} bytes; get it again.")
                 (stage / file.name).symlink_to(file.resolve())
-        _write(stage / _TOKENIZER, _known(folder / _TOKENIZER, TokenizerKeys))
+        _write(stage / _TOKENIZER, _known(folder / _TOKENIZER, tokenizer))
         if template := _template(folder):
             with refusing(f"{folder}: its chat template cannot be read", "get it again"):
                 (stage / "chat_template.jinja").write_text(template, encoding="utf-8")
-        _write(stage / _IMAGES, _image_settings(folder))
+        _write(stage / _IMAGES, _image_settings(folder, images))
         yield stage
 
 
@@ -114,7 +115,7 @@ def _template(folder: Path) -> str | None:
     return template
 
 
-def _image_settings(folder: Path) -> dict[str, Any]:
+def _image_settings(folder: Path, keys: type[Keys]) -> dict[str, Any]:
     """The settings of the image processor, of its own file or of the whole processor's."""
     file, values = folder / "processor_config.json", {}
     if file.is_file():
@@ -124,4 +125,4 @@ def _image_settings(folder: Path) -> dict[str, Any]:
         values = read_json(file, SETTINGS)
     if not isinstance(values, dict):
         raise UserError(f"{file}: image_processor must be a JSON object; get it again.")
-    return parse_config(values, ImageKeys, str(file)).model_dump(exclude_unset=True)
+    return parse_config(values, keys, str(file)).model_dump(exclude_unset=True)

@@ -23,7 +23,7 @@ from samr1.core.weights import check_finite, safetensors_files, safetensors_shap
 from samr1.policy.adapter import merged_weights
 from samr1.policy.attention import ATTENTION
 from samr1.policy.chat import chat_frame
-from samr1.policy.files import policy_folder, weights_alone
+from samr1.policy.files import model_folder, weights_alone
 from samr1.policy.meta import build_on_meta, check_weights, policy_class, read_policy_config
 from samr1.policy.processors import STOP_TOKEN, VISION_TOKENS, known_tokens, load_processors
 from samr1.policy.prompt import FORMS, build_prompt
@@ -77,7 +77,7 @@ def load_policy(
     Raises UserError when there is no such policy, its weights are no finite numbers or do not fit
     its configuration, or its tokenizer is another's. What does not fit takes no memory.
     """
-    folder = policy_folder(path)
+    folder = model_folder(path)
     config = read_policy_config(folder)
     weights = safetensors_files(folder)
     check_weights(build_on_meta(config, f"{path}"), safetensors_shapes(weights), f"{path}")
@@ -103,6 +103,7 @@ def load_policy(
                 f"{path}: the weights do not fit config.json: {len(keys)} {kind}, first {keys[0]}; "
                 "get the checkpoint again."
             )
+    model.config.name_or_path = f"{path}"
     model.to(device=torch.device(device))
     check_finite(model, f"{path}")
     return assemble_policy(model.eval(), tokenizer, image_processor, name=str(path))

@@ -14,10 +14,11 @@ from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from samr1.core.errors import UserError, refusing
-from samr1.core.files import read_json
 from samr1.policy.chat import IMAGE_TOKEN, chat_frame
-from samr1.policy.files import SETTINGS, policy_folder, processors_alone, read_pipeline
+from samr1.policy.files import model_folder, processors_alone
 from samr1.policy.meta import QwenConfig, read_policy_config
+from samr1.policy.schema import ImageKeys, TokenizerKeys
+from samr1.policy.tokenizer import TokenizerKind, load_tokenizer
 
 # Tokens that stand for an image or a video, or open and close one. A response that held one would
 # be taken for another image by the next forward pass, so they are suppressed in sampling and, for
@@ -28,28 +29,32 @@ STOP_TOKEN, END_TOKEN = "<|im_end|>", "<|endoftext|>"
 MICRO_WORDS = r" ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+"
 """How the tiny policy's tokenizer cuts a text into words."""
 
-_CLASSES = {
-    "Qwen2Tokenizer": Qwen2Tokenizer,
-    "Qwen2TokenizerFast": Qwen2Tokenizer,
-    "PreTrainedTokenizerFast": TokenizersBackend,
-    "TokenizersBackend": TokenizersBackend,
-}
-_WORDS = {PRETOKENIZE_REGEX, MICRO_WORDS}
 _IDS = {
     "<|vision_start|>": "vision_start_token_id",
     "<|vision_end|>": "vision_end_token_id",
     IMAGE_TOKEN: "image_token_id",
     "<|video_pad|>": "video_token_id",
 }
-# What a tokenizer.json must and may do to a text. Rules of its own for replacing could grow without
-# end, and patterns of its own take as long as they like.
-_STEPS: dict[str, tuple[set[str], set[str]]] = {
-    "normalizer": (set(), {"NFC"}),
-    "pre_tokenizer": ({"ByteLevel"}, {"ByteLevel", "Split"}),
-    "post_processor": (set(), {"ByteLevel", "TemplateProcessing"}),
-    "decoder": ({"ByteLevel"}, {"ByteLevel"}),
-}
-_UNUSUAL = {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}
+_KIND = TokenizerKind(
+    of="a Qwen2.5-VL's",
+    classes={
+        "Qwen2Tokenizer": Qwen2Tokenizer,
+        "Qwen2TokenizerFast": Qwen2Tokenizer,
+        "PreTrainedTokenizerFast": TokenizersBackend,
+        "TokenizersBackend": TokenizersBackend,
+    },
+    model="BPE",
+    without=frozenset(
+        {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}
+    ),
+    steps={
+        "normalizer": (set(), {"NFC"}),
+        "pre_tokenizer": ({"ByteLevel"}, {"ByteLevel", "Split"}),
+        "post_processor": (set(), {"ByteLevel", "TemplateProcessing"}),
+        "decoder": ({"ByteLevel"}, {"ByteLevel"}),
+    },
+    words=frozenset({PRETOKENIZE_REGEX, MICRO_WORDS}),
+)
 
 
 def load_processors(
@@ -59,65 +64,15 @@ def load_processors(
 
     Raises UserError where one of them cannot be read, or does not belong to the policy's model.
     """
-    folder = policy_folder(path)
+    folder = model_folder(path)
     config = read_policy_config(folder)
-    _check_pipeline(read_pipeline(folder), f"{path}")
-    with processors_alone(folder) as stage:
-        tokenizer = _load_tokenizer(stage, f"{path}")
+    with processors_alone(folder, TokenizerKeys, ImageKeys) as stage:
+        tokenizer = load_tokenizer(folder, stage, _KIND, f"{path}")
         with refusing(f"{path}: its image processor cannot be loaded", "get its files again"):
             image_processor = Qwen2VLImageProcessorPil.from_pretrained(stage)
     _check_tokenizer(tokenizer, config, f"{path}")
     _check_patches(image_processor, config, f"{path}")
     return tokenizer, image_processor
-
-
-def _load_tokenizer(stage: Path, where: str) -> PreTrainedTokenizerBase:
-    name = read_json(stage / "tokenizer_config.json", SETTINGS).get("tokenizer_class")
-    cls = _CLASSES.get(name or "Qwen2Tokenizer") if isinstance(name, str | None) else None
-    if cls is None:
-        raise UserError(f"{where}: its tokenizer is a {name!r}; use a Qwen2.5-VL's.")
-    with refusing(f"{where}: its tokenizer cannot be loaded", "get its files again"):
-        tokenizer: PreTrainedTokenizerBase = cls.from_pretrained(stage)
-    # Where it came from and whether there was a network: it would be saved with it.
-    for key in ("is_local", "local_files_only"):
-        tokenizer.init_kwargs.pop(key, None)
-    return tokenizer
-
-
-def _check_pipeline(values: dict[str, Any] | None, where: str) -> None:
-    """Raise UserError unless a tokenizer.json does to a text what a Qwen's does."""
-    if values is None:
-        return
-    for part, (needed, allowed) in _STEPS.items():
-        steps = _flat(values.get(part))
-        kinds = {step.get("type") for step in steps}
-        if not needed <= kinds <= allowed or not all(map(_is_plain, steps)):
-            raise UserError(
-                f"{where}: the {part} of its tokenizer.json is none of a Qwen2.5-VL's; use one."
-            )
-    model = values.get("model")
-    if not isinstance(model, dict) or model.get("type", "BPE") != "BPE" or _UNUSUAL & _set(model):
-        raise UserError(f"{where}: its tokenizer.json is no plain BPE's; use a Qwen2.5-VL's.")
-    if _set(values) & {"truncation", "padding"}:
-        raise UserError(f"{where}: its tokenizer.json cuts or pads; use a Qwen2.5-VL's.")
-
-
-def _set(values: dict[str, Any]) -> set[str]:
-    return {key for key, value in values.items() if value}
-
-
-def _is_plain(step: dict[str, Any]) -> bool:
-    pattern_known = step.get("pattern") in [{"Regex": words} for words in _WORDS]
-    return (step["type"] != "Split" or pattern_known) and not step.get("special_tokens")
-
-
-def _flat(step: object) -> list[dict[str, Any]]:
-    """The steps of a sequence of steps, or the one; what is no step has the type None."""
-    steps = [] if step is None else [step]
-    if isinstance(step, dict) and step.get("type") == "Sequence":
-        steps = [one for value in step.values() if isinstance(value, list) for one in value]
-    known = [one if isinstance(one, dict) else {} for one in steps]
-    return [one if isinstance(one.get("type"), str) else {"type": None} for one in known]
 
 
 def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, config: QwenConfig, where: str) -> None:

@@ -87,7 +87,7 @@ class TextKeys(_SharedKeys):
     use_sliding_window: Literal[False] | None = NOT_GIVEN
     sliding_window: int | None = NOT_GIVEN
     max_window_layers: int | None = NOT_GIVEN
-    layer_types: Annotated[list[Literal["full_attention"]], Field(max_length=1024)] | None = (
+    layer_types: Annotated[list[Literal["full_attention"]], Field(max_length=256)] | None = (
         NOT_GIVEN
     )
     tie_word_embeddings: bool = NOT_GIVEN
@@ -114,7 +114,7 @@ class VisionKeys(_SharedKeys):
     temporal_patch_size: Small = NOT_GIVEN
     tokens_per_second: Real = NOT_GIVEN
     window_size: Annotated[int, Field(ge=1, le=1024)] = NOT_GIVEN
-    fullatt_block_indexes: Annotated[list[int], Field(max_length=1024)] = NOT_GIVEN
+    fullatt_block_indexes: Annotated[list[int], Field(max_length=256)] = NOT_GIVEN
     rope_parameters: VisionRopeKeys | None = NOT_GIVEN
 
 
