@@ -28,7 +28,7 @@ from samr1.core.files import read_json
 from samr1.core.weights import find_mismatch, safetensors_shapes
 from samr1.policy.files import SETTINGS
 from samr1.policy.meta import name_as_model, needed_shapes
-from samr1.policy.schema import NOT_GIVEN, ImageKeys, Keys, TokenizerKeys
+from samr1.policy.schema import NOT_GIVEN, AnyImageKeys, Keys, TokenizerKeys
 from samr1.policy.tokenizer import TokenizerKind
 
 _CLASSES: dict[str, type[PreTrainedConfig]] = {
@@ -82,7 +82,7 @@ class DetectorSizeKeys(Keys):
     width: _Side = NOT_GIVEN
 
 
-class DetectorImageKeys(ImageKeys):
+class DetectorImageKeys(AnyImageKeys):
     size: DetectorSizeKeys = NOT_GIVEN
     do_pad: bool = NOT_GIVEN
     format: str = NOT_GIVEN
@@ -102,7 +102,7 @@ def _known(values: object, kind: str, where: str) -> dict[str, Any]:
     """The values that a configuration of `kind` has fields for."""
     if not isinstance(values, dict) or values.get("model_type") != kind:
         raise UserError(f"{where}: must be of model_type {kind}; get the original again.")
-    keys = {field.name for field in fields(_CLASSES[kind])} - _LEFT_OUT  # type: ignore[arg-type]
+    keys = {field.name for field in fields(_CLASSES[kind])} - _LEFT_OUT
     known = {key: values[key] for key in sorted(keys | _OWN) if key in values}
     for key, value in known.items():
         most = _MOST_LAYERS if "layers" in key or key == "depths" else _MOST

@@ -137,8 +137,8 @@ class SizeKeys(Keys):
     longest_edge: Annotated[int, Field(ge=1, le=2**31)] = NOT_GIVEN
 
 
-class ImageKeys(Keys):
-    """The image processor."""
+class AnyImageKeys(Keys):
+    """An image processor, but for its sizes."""
 
     image_processor_type: str = NOT_GIVEN
     processor_class: str = NOT_GIVEN
@@ -150,6 +150,11 @@ class ImageKeys(Keys):
     image_std: Annotated[list[Deviation], Field(min_length=3, max_length=3)] = NOT_GIVEN
     rescale_factor: Annotated[Real, Field(gt=0, le=1)] = NOT_GIVEN
     resample: Annotated[int, Field(ge=0, le=5)] = NOT_GIVEN
+
+
+class ImageKeys(AnyImageKeys):
+    """A policy's image processor."""
+
     size: SizeKeys = NOT_GIVEN
     min_pixels: Annotated[int, Field(ge=1, le=2**31)] | None = NOT_GIVEN
     max_pixels: Annotated[int, Field(ge=1, le=2**31)] | None = NOT_GIVEN

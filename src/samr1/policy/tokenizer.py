@@ -61,8 +61,9 @@ def _check_pipeline(values: dict[str, Any], kind: TokenizerKind, where: str) -> 
                 f"{where}: the {part} of its tokenizer.json is not as in {kind.of}; use one."
             )
     model = values.get("model")
-    of_kind = isinstance(model, dict) and model.get("type", kind.model) == kind.model
-    if not of_kind or any(model.get(key) for key in kind.without):
+    settings = model if isinstance(model, dict) else {"type": None}
+    known = settings.get("type", kind.model) == kind.model
+    if not known or any(settings.get(key) for key in kind.without):
         raise UserError(f"{where}: its tokenizer.json is no plain {kind.model}; use {kind.of}.")
 
 

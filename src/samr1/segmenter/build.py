@@ -106,7 +106,8 @@ def read_weights(file: Path) -> dict[str, Tensor]:
 def _is_weight(value: object) -> bool:
     # torch's loader also makes tensors without data, or of another layout or kind of number.
     return (
-        type(value) in (Tensor, nn.Parameter)
+        isinstance(value, Tensor)
+        and type(value) in (Tensor, nn.Parameter)
         and value.layout == torch.strided
         and value.is_floating_point()
         and value.device.type == "cpu"

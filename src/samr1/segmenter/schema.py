@@ -226,6 +226,7 @@ class Sam2Part(Part):
         trunk = self.image_encoder.trunk
         *pooled, _ = trunk.window_spec
         starts = set(accumulate(trunk.stages[:-1]))
+        value: object
         if trunk.embed_dim % trunk.num_heads:
             path, value, needed = "num_heads", trunk.num_heads, f"a divisor of {trunk.embed_dim}"
         elif self.image_size // 4 % trunk.window_spec[0] or any(side % 2 for side in pooled):
