@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import copy
+import io
+import math
+import shutil
+from collections.abc import Callable
 from inspect import isclass
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from samr1.core.errors import UserError
 from samr1.micro.segmenter_config import SEGMENTER_CONFIG
+from samr1.segmenter import Segmenter
 from samr1.segmenter.build import build_sam2, read_config
 from samr1.segmenter.files import PUBLISHED, published_config
 from samr1.segmenter.schema import Part, Sam2Part
@@ -160,3 +168,99 @@ def test_a_segmenters_yaml_is_short_and_shallow(text: str, sentence: str, tmp_pa
     file.write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=rf"^.*config\.yaml: .*({sentence})[^\n]*\.$"):
         build_sam2(read_config(file), str(file))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("segmenter") / "whole"
+    folder.mkdir()
+    torch.manual_seed(0)
+    (folder / "config.yaml").write_text(yaml.safe_dump(SEGMENTER_CONFIG))
+    save_file(build_sam2(SEGMENTER_CONFIG).state_dict(), folder / "model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda weight: weight * math.nan, "in no_mem_embed that are infinite or none"),
+        (lambda weight: weight / 0, "in no_mem_embed that are infinite or none"),
+        (lambda weight: weight.double() + 1e300, "in no_mem_embed that are infinite or none"),
+        (Tensor.long, "holds no_mem_embed as I64, which are no floating-point"),
+        (Tensor.bool, "holds no_mem_embed as BOOL, which are no floating-point"),
+        (lambda weight: weight[:, :, :1], "the weights do not fit config.yaml: 1 of another"),
+        (lambda weight: weight[0], "the weights do not fit config.yaml: 1 of another"),
+    ],
+)
+def test_weights_that_are_no_finite_numbers_are_refused(
+    whole: Path, tmp_path: Path, change: Callable[[Tensor], Tensor], sentence: str
+) -> None:
+    folder = Path(shutil.copytree(whole, tmp_path / "segmenter"))
+    weights = load_file(folder / "model.safetensors")
+    weights["no_mem_embed"] = change(weights["no_mem_embed"] + 1).contiguous()
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(UserError, match=rf"^[^\n]*{sentence}[^\n]*\.$"):
+        Segmenter.load(folder)
+
+
+def pack(file: Path) -> None:
+    """Write a file of Meta's form whose weights are packed, and far larger than they are."""
+    content = io.BytesIO()
+    torch.save({"model": {"a": torch.zeros(1)}}, content)
+    with ZipFile(content) as stored, ZipFile(file, "w", ZIP_DEFLATED) as packed:
+        for name in stored.namelist():
+            packed.writestr(name, stored.read(name) + bytes(10**7 * name.endswith("/data/0")))
+
+
+def holding(weight: Tensor) -> Callable[[Path], object]:
+    return lambda file: torch.save({"model": {"a": weight}}, file)
+
+
+NO_WEIGHTS = "holds no weights under `model`, floating-point"
+OTHERS = "the weights do not fit sam2_hiera_t.yaml: they are 3 numbers"
+
+
+@pytest.mark.parametrize(
+    ("write", "sentence"),
+    [
+        (pack, "is packed, which torch's own files are not"),
+        (lambda file: file.write_bytes(b""), "cannot be read"),
+        (lambda file: file.write_bytes(b"PK\3\4" + bytes(99)), "cannot be read"),
+        (lambda file: file.write_bytes(b"\x80\x02r\xff\xff\xff\x7f."), "cannot be read"),
+        (lambda file: file.write_bytes(bytes(range(256))), "asks to run code, or is no file"),
+        (lambda file: ZipFile(file, "w").writestr("../x", "y"), "cannot be read"),
+        (lambda file: file.open("wb").truncate(10**10), "cannot be read"),
+        (holding(torch.zeros(3)), OTHERS),
+        (holding(torch.zeros(3).long()), NO_WEIGHTS),
+        (holding(torch.zeros(3).to_sparse()), NO_WEIGHTS),
+        (
+            holding(torch.zeros(3, device="meta")),
+            NO_WEIGHTS,
+        ),
+        (
+            holding(torch.zeros(1).expand(10**6, 10**6)),
+            r"the weights do not fit sam2_hiera_t\.yaml: \d+ missing",
+        ),
+    ],
+)
+def test_a_pt_file_holds_weights_and_nothing_else(
+    tmp_path: Path, write: Callable[[Path], object], sentence: str
+) -> None:
+    file = tmp_path / "sam2_hiera_tiny.pt"
+    write(file)
+    with pytest.raises(UserError, match=rf"^[^\n]*{sentence}[^\n]*\.$"):
+        Segmenter.load(file)
+
+
+def test_sizes_that_lie_are_refused_before_they_are_built(whole: Path, tmp_path: Path) -> None:
+    for path, value in (
+        ("image_encoder.trunk.embed_dim", 4096),
+        ("image_encoder.trunk.stages", [64, 64, 64, 64]),
+        ("memory_attention.layer.dim_feedforward", 4096),
+    ):
+        folder = Path(shutil.copytree(whole, tmp_path / path))
+        config = change(SEGMENTER_CONFIG, path, value)
+        config["memory_attention"]["num_layers"] = 16
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        with pytest.raises(UserError, match=r"config\.yaml: they are 1,308,944 numbers, and its"):
+            Segmenter.load(folder)
