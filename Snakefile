@@ -13,6 +13,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/common_data.smk"
 include: "workflow/rules/common_evaluate.smk"
 include: "workflow/rules/common_figures.smk"
+include: "workflow/rules/common_tables.smk"
 include: "workflow/rules/config.smk"
 include: "workflow/rules/fetch.smk"
 include: "workflow/rules/data.smk"
@@ -45,14 +46,14 @@ localrules:
 rule tables:
     input:
         rules.collect_tables.output,
-        expand(rules.render_table.output, number=range(1, 6)),
+        expand(rules.render_table.output, table=EXPERIMENT.published.tables),
 
 
 # Every figure, and the runs that only figures show.
 rule figures:
     input:
         rules.figure_4.output,
-        expand(rules.draw_curves.output, curves=["table_4", "table_5", "figure_4"]),
+        expand(rules.draw_curves.output, curves=CURVES),
         rules.draw_ablations.output,
         rules.draw_histograms.output,
         rules.draw_lengths.output,
@@ -66,15 +67,14 @@ rule all:
     default_target: True
     input:
         rules.tables.input,
-        get_metrics(MAIN_RUNS, list(EXPERIMENT.benchmarks)),
+        get_evaluated("metrics", jobs.evaluate_main(EXPERIMENT)),
         rules.figures.input,
 
 
 # Tables 4 and 5, Figure 4 and its three runs.
 rule ablations:
     input:
-        rules.table_4.output,
-        rules.table_5.output,
+        expand(rules.make_table.output, table=EXPERIMENT.published.ablations),
         rules.figure_4.output,
 
 

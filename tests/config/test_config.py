@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from samr1.config.data import WorldConfig
+from samr1.config.jobs import find_study_seeds
 from samr1.config.merge import load_experiment, merge
 from samr1.config.schema import (
     PredictStage,
@@ -237,6 +238,15 @@ REFUSED = [
         "hexadecimal digits>, so that results can be repeated.",
     ),
     (
+        *("scales/paper.yaml", "defaults/policy/dtype", "float32"),
+        "scales/paper.yaml: defaults: segmenter.tf32 = true: must be false with policy.dtype "
+        "float32, whose products it would round too.",
+    ),
+    (
+        *("runs.yaml", "sam_r1/policy", {"attention": "flash"}),
+        "runs.yaml: run sam_r1: policy.attention = \"flash\": must be 'flex' or 'two_calls'.",
+    ),
+    (
         *("runs.yaml", "sam_r1/seed", 3),
         "runs.yaml: run sam_r1: seed: is not a run's to choose; remove it.",
     ),
@@ -335,3 +345,18 @@ def test_broken_yaml_is_refused_by_file_and_line(edit: Edit) -> None:
     folder = edit("runs.yaml", "base/trained", False)
     (folder / "runs.yaml").write_text("base: {trained: false")
     assert "runs.yaml: not valid YAML" in refusal(folder)
+
+
+def test_a_scale_of_ones_own_needs_no_code(edit: Edit) -> None:
+    folder = edit("scales/micro.yaml", "seeds", [0])
+    (folder / "scales/mine.yaml").write_text("extends: smoke\nseeds: [3, 4]\n")
+    mine, micro = (load_experiment(folder, scale) for scale in ("mine", "micro"))
+    assert mine.seeds == (3, 4) and mine.family == ("mine", "smoke", "micro")
+    assert list(mine.runs) == list(micro.runs)
+    assert mine.data.world != micro.data.world and not mine.comparable
+    assert find_study_seeds(mine)["grpo"] == (0, 1)  # smoke's
+    (folder / "scales/mine.yaml").write_text("extends: paper\ngpus: 4\n")
+    mine = load_experiment(folder, "mine")
+    assert "seg_zero" in mine.runs and "tiny_qwen" not in mine.runs
+    assert mine.comparable and "grounded_sam" in mine.baselines
+    assert mine.table_stage("table_1").scale == "mine"

@@ -27,7 +27,8 @@ from samr1.policy.adapter import adapted_layers
 from samr1.policy.model import encode_question
 from samr1.rollout import logprobs
 from samr1.segmenter.build import build_sam2
-from samr1.train.engine import Engine, _Scorer, join_processes
+from samr1.train.engine import Engine, join_processes
+from samr1.train.scorer import Scorer
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,6 +106,7 @@ def job_of(policy: Any, **changes: Any) -> Job:
         processes=1,
         zero_stage=0,
         gradient_checkpointing=False,
+        checkpoint_steps=10,
         tokens_per_pass=4096,
         group_size=3,
         questions=1,
@@ -177,7 +179,7 @@ def test_states_and_gradients_are_as_many_bytes_as_deepspeed_holds(
 
 def saved_bytes(policy: Any, checkpointing: bool) -> tuple[int, int]:
     """Bytes that autograd saves for the backward pass, weights apart; and the prompt's tokens."""
-    scorer = _Scorer(policy, 1.0, checkpointing)
+    scorer = Scorer(policy, 1.0, checkpointing)
     question = encode_question(policy, random_image(0, 112), "a ball", "sam_r1")
     known = {weight.untyped_storage().data_ptr() for weight in policy.model.parameters()}
     saved: dict[int, torch.Tensor] = {}

@@ -9,6 +9,7 @@ import pytest
 from figure_world import answer, predictions, samples, write_training
 from made_up_metrics import PUBLISHED, metric_rows, write_metrics
 
+from samr1.config.published import load_published
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
 from samr1.evaluation.bootstrap import interval_over_seeds
@@ -22,7 +23,6 @@ from samr1.report.figures.histograms import EDGES
 from samr1.report.figures.lengths import answer_lengths, length_edges
 from samr1.report.figures.points import locate_points
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.published import load_published_table
 
 
 def test_runs_keep_the_order_of_their_files_and_their_own_seeds(tmp_path: Path) -> None:
@@ -128,18 +128,18 @@ def test_answers_are_found_by_run_seed_and_benchmark(tmp_path: Path) -> None:
     tables = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     for count, table in enumerate(tables, start=1):
         write_table(table, samples(count))
-    first, second = read_answers(tables, files)
-    assert (first.benchmark, second.benchmark) == ("a", "b")
+    first, second = read_answers(tables, files, ["A", "B"])
+    assert (first.title, second.title) == ("A", "B")
     assert {run: len(seeds) for run, seeds in second.runs.items()} == {"base": 1, "it": 2}
     assert all(len(table) == 2 for seeds in second.runs.values() for table in seeds)
     with pytest.raises(UserError, match=r"b.parquet: no predictions of run 'it'"):
-        read_answers(tables, files[:3])
+        read_answers(tables, files[:3], ["A", "B"])
     with pytest.raises(UserError, match=r"a.parquet: 1 runs among the predictions"):
-        read_answers(tables, files[:2])
+        read_answers(tables, files[:2], ["A", "B"])
 
 
 def test_bars_are_the_tables_figures_with_every_seed(tmp_path: Path) -> None:
-    table = load_published_table(PUBLISHED, "table_4")
+    table = load_published(PUBLISHED).tables["table_4"]
     runs = [row.run for row in table.rows if row.run]
     rows = [row for run in ("base", *runs) for row in metric_rows(run, 0.5)]
     rows += metric_rows("sam_r1", 0.6, seed=3)
@@ -157,7 +157,7 @@ def test_bars_are_the_tables_figures_with_every_seed(tmp_path: Path) -> None:
 
 
 def test_a_bar_may_have_no_interval_but_never_no_figure(tmp_path: Path) -> None:
-    table = load_published_table(PUBLISHED, "table_5")
+    table = load_published(PUBLISHED).tables["table_5"]
     runs = ["base", *(row.run for row in table.rows if row.run)]
     rows = [
         row | {"ci_low": None, "ci_high": None} for run in runs for row in metric_rows(run, 0.5)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from figure_world import answer, draw, predictions, samples, write_training
-from made_up_metrics import PUBLISHED, RUNS, metric_rows, write_metrics
+from made_up_metrics import RUNS, metric_rows, write_metrics, write_stage
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
@@ -115,11 +115,12 @@ def test_ablations_histograms_and_lengths_are_drawn(
 ) -> None:
     rows = [row for run in RUNS for seed in (0, 1) for row in metric_rows(run, 0.5, seed)]
     metrics = write_metrics(tmp_path, rows)
-    check_written(draw(draw_ablations, tmp_path, "--metrics", metrics, "--published", PUBLISHED))
+    tables = [write_stage(f"table_{number}", tmp_path, "smoke") for number in (4, 5)]
+    check_written(draw(draw_ablations, tmp_path, "--metrics", metrics, "--tables", *tables))
     table, answers = points
     base = tmp_path / "base" / "seed_0" / "bench.parquet"
     write_table(base, predictions([answer((10, 10, 20, 20)), answer(None), answer(None)]))
-    both = ["--samples", table, "--predictions", base, answers]
+    both = ["--samples", table, "--titles", "A bench", "--predictions", base, answers]
     check_written(draw(draw_histograms, tmp_path, *both))
     training = write_training(tmp_path, "sam_r1", 0, response_length=[9.0, 8.0])
     check_written(draw(draw_lengths, tmp_path, "--training", training, *both))

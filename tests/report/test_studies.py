@@ -13,6 +13,7 @@ import pytest
 from made_up_study import N, write_evaluation, write_run, write_training
 
 from samr1.cli import collect_study
+from samr1.config.published import Beating, Collapse, Column, MoreData
 from samr1.core.errors import UserError
 from samr1.core.schemas import COMPARISONS
 from samr1.report.studies.study_pages import CURVE
@@ -27,8 +28,8 @@ from samr1.report.tables.claims import (
     judge_more_data,
 )
 from samr1.report.tables.differences import Comparisons
-from samr1.report.tables.published import Column
 
+NO_KL = Collapse(claim="c", without_kl="no_kl_3x", with_kl="sam_r1_3x")
 COLUMNS = [Column(label=m, benchmark="reasonseg_test", metric=m) for m in ("giou", "ciou")]
 
 
@@ -107,6 +108,10 @@ def comparisons(**gains: Sequence[tuple[float, float, float]]) -> Comparisons:
     return Comparisons(rows)
 
 
+def beats(*rivals: str) -> Beating:
+    return Beating(claim="c", run="ours", rivals=rivals)
+
+
 UP, DOWN, NOISE = (0.02, 0.03, 0.001), (-0.02, 0.0, 0.001), (0.02, 0.05, 0.2)
 
 
@@ -124,14 +129,14 @@ UP, DOWN, NOISE = (0.02, 0.03, 0.001), (-0.02, 0.0, 0.001), (0.02, 0.05, 0.2)
 )
 def test_a_run_beats_its_rivals_by_the_declared_rule(one: tuple, two: tuple, verdict: str) -> None:
     found = comparisons(ours__one=one, ours__two=two)
-    assert judge_beating("c", "ours", ["one", "two"], COLUMNS, found).verdict == verdict
+    assert judge_beating(beats("one", "two"), COLUMNS, found).verdict == verdict
 
 
 def test_nothing_is_said_of_too_few_seeds_or_steps() -> None:
-    judged = judge_beating("c", "ours", ["other"], COLUMNS, comparisons())
+    judged = judge_beating(beats("other"), COLUMNS, comparisons())
     assert judged.verdict == UNKNOWN and "has 0 of the 3 seeds" in judged.why
     short = curves({"no_kl_3x": [[1.0] * 99] * 3, "sam_r1_3x": [[1.0] * 99] * 3})
-    judged = judge_collapse("c", short)
+    judged = judge_collapse(NO_KL, short)
     assert judged.verdict == UNKNOWN and "99 steps" in judged.why
 
 
@@ -146,8 +151,9 @@ def test_nothing_is_said_of_too_few_seeds_or_steps() -> None:
 def test_more_data_does_not_help_where_no_interval_reaches_a_point(
     columns: tuple, verdict: str
 ) -> None:
+    claim = MoreData(claim="c", larger="sam_r1_3x", smaller="sam_r1")
     found = comparisons(sam_r1_3x__sam_r1=columns)
-    assert judge_more_data("c", COLUMNS, found).verdict == verdict
+    assert judge_more_data(claim, COLUMNS, found).verdict == verdict
 
 
 def curves(rewards: dict[str, list[list[float]]]) -> pa.Table:
@@ -171,7 +177,7 @@ def test_collapse_is_of_most_seeds_without_kl_and_not_with_it() -> None:
         ([stays, stays, stays], [falls, falls, stays], OPPOSITE),
     ):
         table = curves({"no_kl_3x": without, "sam_r1_3x": with_kl})
-        assert judge_collapse("c", table).verdict == verdict
+        assert judge_collapse(NO_KL, table).verdict == verdict
 
 
 def test_long_trainings_show_reward_and_kl_by_step(tmp_path: Path) -> None:

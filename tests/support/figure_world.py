@@ -68,7 +68,7 @@ def draw(module: Any, folder: Path, *arguments: object) -> list[Path]:
     name = module.__name__.rpartition(".")[2]
     outputs = [folder / f"{name}.pdf", folder / f"{name}.png", folder / f"{name}_dark.png"]
     options = ("--output-pdf", "--output-png", "--output-png-dark")
-    where = ["--scale", "smoke"]
+    where = ["--micro-world", "smoke"]
     where += [text for pair in zip(options, map(str, outputs), strict=True) for text in pair]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [name, *map(str, arguments), *where])

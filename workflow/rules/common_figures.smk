@@ -4,6 +4,27 @@ def get_curves(wildcards):
     return get_trainings(CURVES[wildcards.curves])
 
 
+# What is not comparable with published figures says so in every figure.
+MICRO_WORLD = "" if EXPERIMENT.comparable else f"--micro-world {EXPERIMENT.scale}"
+
+
+def get_titles(benchmarks):
+    """The benchmarks' names as readers know them."""
+    return [EXPERIMENT.labels[name] for name in benchmarks]
+
+
+def get_shown(figure, runs):
+    """The answers of `runs` that a figure shows, at all their seeds."""
+    return get_scores("predictions", runs, figure.benchmarks)
+
+
+def get_examples():
+    """The answers of the picture of examples, of each run at its first seed."""
+    first = {run: seeds[:1] for run, seeds in SEEDS.items()}
+    examples = SHOWN.examples
+    return jobs.evaluate(EXPERIMENT, examples.runs, examples.benchmarks, first)
+
+
 def get_picture(rule, file, title, theme):
     """A figure on a bright or dark ground, as the report shows it: there a switch turns them all.
 
@@ -26,18 +47,10 @@ def get_picture(rule, file, title, theme):
 
 
 def get_gallery():
-    """What the gallery shows, at the first seed: (benchmark, run, predictions), the method first.
-
-    A run is there where the tables have it.
-    """
-    ablations = [*TABLE_4_RUNS, *TABLE_5_RUNS]
-    return [
-        (benchmark, run, path)
-        for benchmark in EXPERIMENT.benchmarks
-        for run in dict.fromkeys(["sam_r1", *MAIN_RUNS, *ablations])
-        if run in MAIN_RUNS or benchmark in ABLATION_BENCHMARKS
-        for path in get_scores("predictions", [run], [benchmark])[:1]
-    ]
+    """What the gallery shows, at the first seed: (benchmark, run, predictions), the method first."""
+    shown = jobs.evaluate_gallery(EXPERIMENT)
+    paths = get_evaluated("predictions", shown)
+    return [(one.benchmark, one.run, path) for one, path in zip(shown, paths)]
 
 
 def get_gallery_options(wildcards):

@@ -3,10 +3,10 @@
 
 rule draw_examples:
     input:
-        samples=f"{OUT}/samples/refcocog_test.parquet",
-        predictions=get_scores("predictions", ["base", "sam_r1"], ["refcocog_test"]),
+        samples=get_samples(SHOWN.examples.benchmarks),
+        predictions=get_evaluated("predictions", get_examples()),
         world=DRAWN_WORLD,
-        code=get_code("report/figures", "draw_examples"),
+        code=get_code("draw_examples"),
     output:
         report(
             f"{FIGURES}/examples.png",
@@ -22,19 +22,20 @@ rule draw_examples:
         ENVIRONMENT
     params:
         root=get_root,
+        runs=SHOWN.examples.runs,
     shell:
         "python -m samr1.cli.draw_examples --samples {input.samples} "
-        "--predictions {input.predictions[0]} {input.predictions[1]} --runs base sam_r1 "
+        "--predictions {input.predictions} --runs {params.runs} "
         "--root {params.root} --output {output} 2> {log}"
 
 
 rule figure_4:
     input:
-        training=get_trainings(["sam_r1", "no_kl"]),
-        samples=get_samples(["refcocog_test"]),
-        any=get_scores("predictions", ["negative_points_any"], ["refcocog_test"]),
-        inside=get_scores("predictions", ["negative_points_inside"], ["refcocog_test"]),
-        code=get_code("report/figures", "figure_options", "figure_4"),
+        training=get_trainings(SHOWN.figure_4.kl),
+        samples=get_samples(SHOWN.figure_4.benchmarks),
+        any=get_shown(SHOWN.figure_4, [SHOWN.figure_4.any]),
+        inside=get_shown(SHOWN.figure_4, [SHOWN.figure_4.inside]),
+        code=get_code("figure_4"),
     output:
         pdf=f"{FIGURES}/figure_4.pdf",
         png=get_picture(
@@ -50,18 +51,18 @@ rule figure_4:
     conda:
         ENVIRONMENT
     params:
-        scale=WORKFLOW.scale,
+        world=MICRO_WORLD,
     shell:
         "python -m samr1.cli.figure_4 --training {input.training} --samples {input.samples} "
         "--any {input.any} --inside {input.inside} "
-        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
+        "{params.world} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
 rule draw_curves:
     input:
         training=get_curves,
-        code=get_code("report/figures", "figure_options", "draw_curves"),
+        code=get_code("draw_curves"),
     output:
         pdf=f"{FIGURES}/curves_{{curves}}.pdf",
         png=get_picture(
@@ -77,18 +78,24 @@ rule draw_curves:
     conda:
         ENVIRONMENT
     params:
-        scale=WORKFLOW.scale,
+        world=MICRO_WORLD,
     shell:
         "python -m samr1.cli.draw_curves --training {input.training} "
-        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
+        "{params.world} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
 rule draw_ablations:
     input:
-        published=PUBLISHED,
-        metrics=get_metrics(["base", *TABLE_4_RUNS, *TABLE_5_RUNS], ABLATION_BENCHMARKS),
-        code=get_code("report/figures", "figure_options", "draw_ablations"),
+        tables=expand(
+            f"{OUT}/config/table/{{table}}.yaml", table=EXPERIMENT.published.ablations
+        ),
+        metrics=[
+            path
+            for name in EXPERIMENT.published.ablations
+            for path in get_shown_metrics(name)
+        ],
+        code=get_code("draw_ablations"),
     output:
         pdf=f"{FIGURES}/ablations.pdf",
         png=get_picture(
@@ -104,22 +111,19 @@ rule draw_ablations:
     conda:
         ENVIRONMENT
     params:
-        scale=WORKFLOW.scale,
+        world=MICRO_WORLD,
     shell:
         "python -m samr1.cli.draw_ablations --metrics {input.metrics} "
-        "--published {input.published} "
-        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
+        "--tables {input.tables} "
+        "{params.world} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
 rule draw_histograms:
     input:
-        samples=get_samples(TABLE_1_BENCHMARKS + TABLE_2_BENCHMARKS),
-        predictions=get_scores(
-            "predictions", ["base", "sam_r1"], TABLE_1_BENCHMARKS + TABLE_2_BENCHMARKS
-        ),
-        code=get_code("report/figures", "figure_options", "draw_histograms")
-        + get_code("evaluation"),
+        samples=get_samples(SHOWN.histograms.benchmarks),
+        predictions=get_shown(SHOWN.histograms, SHOWN.histograms.runs),
+        code=get_code("draw_histograms"),
     output:
         pdf=f"{FIGURES}/histograms.pdf",
         png=get_picture(
@@ -141,20 +145,21 @@ rule draw_histograms:
     conda:
         ENVIRONMENT
     params:
-        scale=WORKFLOW.scale,
+        world=MICRO_WORLD,
+        titles=get_titles(SHOWN.histograms.benchmarks),
     shell:
         "python -m samr1.cli.draw_histograms --samples {input.samples} "
-        "--predictions {input.predictions} "
-        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
+        "--titles {params.titles:q} --predictions {input.predictions} "
+        "{params.world} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
 rule draw_lengths:
     input:
-        training=get_trainings(["sam_r1", *TABLE_4_RUNS, *TABLE_5_RUNS, *FIGURE_4_RUNS]),
-        samples=get_samples(ABLATION_BENCHMARKS),
-        predictions=get_scores("predictions", ["base", "sam_r1"], ABLATION_BENCHMARKS),
-        code=get_code("report/figures", "figure_options", "draw_lengths"),
+        training=get_trainings([run for runs in CURVES.values() for run in runs]),
+        samples=get_samples(SHOWN.lengths.benchmarks),
+        predictions=get_shown(SHOWN.lengths, SHOWN.lengths.runs),
+        code=get_code("draw_lengths"),
     output:
         pdf=f"{FIGURES}/lengths.pdf",
         png=get_picture(
@@ -170,11 +175,13 @@ rule draw_lengths:
     conda:
         ENVIRONMENT
     params:
-        scale=WORKFLOW.scale,
+        world=MICRO_WORLD,
+        titles=get_titles(SHOWN.lengths.benchmarks),
     shell:
         "python -m samr1.cli.draw_lengths --training {input.training} "
-        "--samples {input.samples} --predictions {input.predictions} "
-        "--scale {params.scale} --output-pdf {output.pdf} --output-png {output.png} "
+        "--samples {input.samples} --titles {params.titles:q} "
+        "--predictions {input.predictions} "
+        "{params.world} --output-pdf {output.pdf} --output-png {output.png} "
         "--output-png-dark {output.dark} 2> {log}"
 
 
@@ -185,10 +192,7 @@ rule draw_gallery:
         samples=expand(f"{OUT}/samples/{{name}}.parquet", name=EXPERIMENT.benchmarks),
         predictions=[path for _, _, path in get_gallery()],
         world=DRAWN_WORLD,
-        code=[
-            *get_files("src/samr1/report/gallery"),
-            "src/samr1/cli/draw_gallery.py",
-        ],
+        code=get_code("draw_gallery"),
     output:
         f"{FIGURES}/gallery.html",
     log:

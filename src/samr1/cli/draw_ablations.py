@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from samr1.cli.figure_options import figure_parser, read_outputs
+from samr1.config.published import TableStage
+from samr1.config.schema import load_stage
 from samr1.core.errors import run_command
 from samr1.report.figures.ablations import draw_ablations
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.published import load_published_table
 
 
 def main() -> None:
@@ -18,13 +19,11 @@ def main() -> None:
         "--metrics", type=Path, nargs="+", required=True, help="metrics.parquet files, any order"
     )
     parser.add_argument(
-        "--published", type=Path, required=True, help="YAML that names the tables' runs and columns"
+        "--tables", type=Path, nargs="+", required=True, help="the tables' stages (YAML)"
     )
     arguments = parser.parse_args()
-    tables = {
-        f"Table {number}": load_published_table(arguments.published, f"table_{number}")
-        for number in (4, 5)
-    }
+    stages = [load_stage(path, TableStage) for path in arguments.tables]
+    tables = {one.name.replace("_", " ").capitalize(): one.table for one in stages}
     draw_ablations(tables, Measurements(arguments.metrics), read_outputs(arguments))
 
 

@@ -13,7 +13,7 @@ def main() -> None:
     parser = figure_parser("draw_histograms", __doc__)
     add_answers(parser)
     arguments = parser.parse_args()
-    answers = read_answers(arguments.samples, arguments.predictions)
+    answers = read_answers(arguments.samples, arguments.predictions, arguments.titles)
     draw_histograms(answers, read_outputs(arguments))
 
 

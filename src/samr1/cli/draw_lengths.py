@@ -22,7 +22,7 @@ def main() -> None:
     )
     add_answers(parser)
     arguments = parser.parse_args()
-    answers = read_answers(arguments.samples, arguments.predictions)
+    answers = read_answers(arguments.samples, arguments.predictions, arguments.titles)
     draw_lengths(arguments.training, answers, read_outputs(arguments))
 
 

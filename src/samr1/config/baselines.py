@@ -51,7 +51,7 @@ class Baseline(Frozen):
     method: Annotated[tuple[Text, ...], BeforeValidator(_listed)] = ()
     """The published rows (`method` in published.yaml) that it stands beside at paper scale."""
     scales: tuple[str, ...] = ("paper",)
-    """The scales whose data it answers."""
+    """The scales whose data it answers, those that extend one included."""
     predictions: dict[Name, Text] = Field(default={})
     """By benchmark: a folder of PNG masks, a COCO-results .json or a predictions .parquet."""
     detector: DetectorConfig | None = None
@@ -86,8 +86,8 @@ def detect_stage(name: str, baseline: Baseline, run: RunConfig) -> DetectStage:
     )
 
 
-def load_baselines(path: Path, scale: str) -> dict[str, Baseline]:
-    """Read `config/baselines.yaml`; only the baselines of `scale` come back.
+def load_baselines(path: Path, family: Collection[str]) -> dict[str, Baseline]:
+    """Read `config/baselines.yaml`; only those of a scale in `family` come back.
 
     Raises UserError naming the file, the baseline and the key.
     """
@@ -96,7 +96,7 @@ def load_baselines(path: Path, scale: str) -> dict[str, Baseline]:
         where = f"{path}: baseline {name}"
         parse_config({"name": name}, Named, where)
         found[name] = parse_config(values or {}, Baseline, where)
-    return {name: one for name, one in found.items() if scale in one.scales}
+    return {name: one for name, one in found.items() if set(one.scales) & set(family)}
 
 
 def check_baselines(

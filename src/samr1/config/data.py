@@ -87,6 +87,8 @@ class Benchmark(Frozen):
     """The data set; `lisa_grounding` is ReasonSeg's files, scored by boxes."""
     split: Word
     """Its split."""
+    label: str | None = None
+    """Its name in tables and figures; null is its name here."""
     split_by: Literal["unc", "google", "umd"] | None = None
     """Who made the split; for the RefCOCO family only."""
     sentences: Literal["first", "all"] = "first"

@@ -63,9 +63,8 @@ def show(value: object) -> str:
 def _allowed_keys(cls: type[BaseModel], path: list[str]) -> str:
     """What may stand beside the last key of `path`: the nearest name, or all of them."""
     for part in path[:-1]:
-        if part.isdigit():  # a place in a list, which is of one model
-            continue
-        cls = _submodel(cls.model_fields[part].annotation)
+        if part in cls.model_fields:  # and no place in a list or name in a mapping, of one model
+            cls = _submodel(cls.model_fields[part].annotation)
     near = difflib.get_close_matches(path[-1], cls.model_fields, n=1)
     if near:
         return f"the nearest allowed key is {near[0]}"
@@ -73,6 +72,6 @@ def _allowed_keys(cls: type[BaseModel], path: list[str]) -> str:
 
 
 def _submodel(annotation: Any) -> type[BaseModel]:
-    """The model in `annotation`, which is one or its union with None."""
+    """The model in `annotation`, which is one, its union with None, or holds several."""
     options = get_args(annotation) or (annotation,)
-    return next(option for option in options if issubclass(option, BaseModel))
+    return next(one for one in options if isinstance(one, type) and issubclass(one, BaseModel))

@@ -1,7 +1,7 @@
-"""The names that a configuration may give to what code defines: dialects and segmentation rewards.
+"""The names that configuration and code share: dialects, rewards, attentions, two runs.
 
-They stand here and not beside their code, because the schema lies below it; a test holds that each
-has its code, and no more.
+Dialects and rewards stand here and not beside their code, because the schema lies below it; a test
+holds that each has its code, and no more.
 """
 
 from __future__ import annotations
@@ -14,3 +14,8 @@ Dialect = Literal[
 DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
 
 MaskReward = Literal["tiered", "fixed"]
+
+PackedAttention = Literal["flex", "two_calls"]
+
+# The two runs that code knows by name: what every table begins with, and what the paper proposes.
+BASE, METHOD = "base", "sam_r1"

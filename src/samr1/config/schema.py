@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from samr1.config.errors import explain, read_mapping
-from samr1.config.names import Dialect, MaskReward
+from samr1.config.names import Dialect, MaskReward, PackedAttention
 from samr1.core.errors import UserError
 from samr1.core.hub import ModelPath
 
@@ -66,6 +66,9 @@ class PolicyConfig(Frozen):
     """Number format of the weights in the forward pass."""
     train_vision: bool
     """Whether the vision tower is trained with the rest; with `train.lora`, by adapters too."""
+    attention: PackedAttention = "flex"
+    """How a GPU attends a prompt with all its responses: FlexAttention, which needs a C compiler,
+    or two calls of torch's own, as a CPU always does."""
 
 
 class CacheConfig(Frozen):
@@ -83,6 +86,10 @@ class SegmenterConfig(Frozen):
     """Folder with config.yaml and model.safetensors, one of Meta's .pt files, or its hub name."""
     image_size: Positive
     """Side in pixels of the segmenter's square input; it reads the original image."""
+    tf32: bool = False
+    """Let a GPU round the factors of the segmenter's products to ten bits, several times as fast;
+    only beside a policy in bfloat16, whose own products that leaves as they are. A Grounding DINO
+    beside it rounds too."""
     cache: CacheConfig | None = None
     """Keep the image embeddings on disk; null computes them anew in every run."""
 
@@ -245,6 +252,14 @@ class TrainStage(Frozen):
     train: TrainConfig
 
     @model_validator(mode="after")
+    def _rounding_is_the_segmenters_alone(self) -> TrainStage:
+        # torch knows one switch for the process, and the two models work at the same time.
+        if self.segmenter.tf32 and self.policy.dtype == "float32":
+            allowed = "must be false with policy.dtype float32, whose products it would round too"
+            raise refusal("segmenter.tf32", True, allowed)
+        return self
+
+    @model_validator(mode="after")
     def _adapters_are_where_training_is(self) -> TrainStage:
         if self.train.lora is None:
             return self
@@ -278,8 +293,8 @@ class RunConfig(TrainStage):
 
     trained: bool
     """False for a model that is evaluated as it is; its reward and training settings are unused."""
-    scales: tuple[str, ...]
-    """The scales at which the run exists."""
+    scales: tuple[str, ...] | None = None
+    """The scales at which the run exists, those that extend one included; null is all of them."""
     benchmarks: tuple[Name, ...] | None = None
     """The benchmarks that an untrained run is evaluated on; null is all of them."""
     evaluation: EvaluationConfig

@@ -1,13 +1,16 @@
-"""Names and shapes of weights, without the weights: what files hold, what a model needs.
+"""Files of weights: their names and shapes without the weights, and one written as it is digested.
 
 A safetensors file says both in its header, so that a checkpoint of any size is read in moments.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
@@ -21,6 +24,14 @@ _NAMED = 3  # how many of many keys a sentence names
 _MOST_INDEX = _MOST_HEADER = 2**22  # bytes; those of a 72B model have less than a million
 _LONGEST = 200  # characters of a file's name
 _NUMBERS = {"F64", "F32", "F16", "BF16"}
+_PART = 2**26  # bytes that pass through the host's memory at once
+_DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.uint8: "U8",
+}
 
 
 def tensor_shapes(tensors: Mapping[str, Tensor]) -> Shapes:
@@ -102,6 +113,36 @@ def check_finite(model: nn.Module, where: str) -> None:
             raise UserError(
                 f"{where}: holds numbers in {name} that are infinite or none; get it again."
             )
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Write `tensors` as a safetensors file and return its SHA-256, taken on the way.
+
+    A GPU's tensors come to the host in parts. Raises OSError where the disk does not take them.
+    """
+    # The widest first, so that each begins at a multiple of its number's size.
+    ordered = sorted(tensors.items(), key=lambda one: (-one[1].element_size(), one[0]))
+    entries, end = {}, 0
+    for name, tensor in ordered:
+        start, end = end, end + tensor.numel() * tensor.element_size()
+        entries[name] = {
+            "dtype": _DTYPES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    header = json.dumps(entries, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for part in (len(header).to_bytes(8, "little"), header):
+            digest.update(part)
+            file.write(part)
+        for _, tensor in ordered:
+            for some in tensor.detach().flatten().split(_PART // tensor.element_size()):
+                data = some.cpu().view(torch.uint8).numpy().data
+                digest.update(data)
+                file.write(data)
+    return digest.hexdigest()
 
 
 def find_mismatch(needed: Mapping[str, Shape], found: Mapping[str, Shape]) -> str | None:

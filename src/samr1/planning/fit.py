@@ -71,6 +71,7 @@ def describe_job(stage: TrainStage, processes: int, cuda: bool, *, evaluated: bo
         zero_stage=stage.train.zero_stage,
         offload=stage.train.offload_optimizer,
         gradient_checkpointing=stage.train.gradient_checkpointing,
+        checkpoint_steps=stage.train.checkpoint_steps,
         tokens_per_pass=stage.train.tokens_per_pass,
         group_size=stage.train.group_size,
         questions=-(-stage.train.questions_per_step // processes),

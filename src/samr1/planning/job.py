@@ -25,6 +25,7 @@ class Job:
     zero_stage: int
     offload: bool  # AdamW's states are the host's, and its step too
     gradient_checkpointing: bool
+    checkpoint_steps: int
     tokens_per_pass: int
     group_size: int
     questions: int  # of one process in one step

@@ -16,17 +16,19 @@ from torch import LongTensor, Tensor
 from transformers import PreTrainedTokenizerBase, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from samr1.config.names import Dialect
+from samr1.config.names import Dialect, PackedAttention
 from samr1.core.errors import UserError, refusing
 from samr1.core.files import atomic_folder
 from samr1.core.weights import check_finite, safetensors_files, safetensors_shapes
 from samr1.policy.adapter import merged_weights
-from samr1.policy.attention import ATTENTION
+from samr1.policy.attention import attention_name
 from samr1.policy.chat import chat_frame
 from samr1.policy.files import model_folder, weights_alone
+from samr1.policy.head import Float32Head
 from samr1.policy.meta import build_on_meta, check_weights, policy_class, read_policy_config
 from samr1.policy.processors import STOP_TOKEN, VISION_TOKENS, known_tokens, load_processors
 from samr1.policy.prompt import FORMS, build_prompt
+from samr1.policy.vision import prepare_tower
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,10 @@ class EncodedPrompt:
 
 
 def load_policy(
-    path: str | Path, dtype: str = "float32", device: torch.device | str = "cpu"
+    path: str | Path,
+    dtype: str = "float32",
+    device: torch.device | str = "cpu",
+    attention: PackedAttention = "flex",
 ) -> Policy:
     """Load a Qwen2.5-VL of any size from a folder or a hub name, in evaluation mode.
 
@@ -72,7 +77,8 @@ def load_policy(
 
     The weights are safetensors, mapped from the disk: where the checkpoint has `dtype` already the
     host's memory holds no copy of them, however many processes load it, and else one, in `dtype`.
-    Code that comes with a checkpoint is never run.
+    Code that comes with a checkpoint is never run. `attention` is how packed rows are attended on
+    a GPU.
 
     Raises UserError when there is no such policy, its weights are no finite numbers or do not fit
     its configuration, or its tokenizer is another's. What does not fit takes no memory.
@@ -106,25 +112,30 @@ def load_policy(
     model.config.name_or_path = f"{path}"
     model.to(device=torch.device(device))
     check_finite(model, f"{path}")
-    return assemble_policy(model.eval(), tokenizer, image_processor, name=str(path))
+    return assemble_policy(model.eval(), tokenizer, image_processor, attention, str(path))
 
 
 def assemble_policy(
     model: Qwen2_5_VLForConditionalGeneration,
     tokenizer: PreTrainedTokenizerBase,
     image_processor: Qwen2VLImageProcessorPil,
+    attention: PackedAttention = "flex",
     name: str = "policy",
 ) -> Policy:
     """Join a model to its tokenizer and image processor, and look up the special tokens.
 
-    The language model gets the attention that also takes block masks.
+    The language model gets the attention that also takes packed rows and logits in float32, the
+    tower its own attention.
     """
     vocabulary = known_tokens(tokenizer, name)
     # Rows of the output layer beyond the vocabulary only round its size; they mean no token.
     meant = set(vocabulary.values())
     rows = range(model.model.language_model.config.vocab_size)
     rounding = [row for row in rows if row not in meant]
-    model.model.language_model.set_attn_implementation(ATTENTION)
+    packed = attention_name(attention, model.device)
+    model.model.language_model.set_attn_implementation(packed)
+    model.lm_head = Float32Head(model.lm_head.weight)
+    prepare_tower(model.model.visual)
     return Policy(
         model=model,
         tokenizer=tokenizer,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from samr1.config.names import BASE
+from samr1.config.published import Column, Table
 from samr1.report.figures.style import WIDTH, Outputs, Theme, add_legend, write_figure
-from samr1.report.tables.layout import BASE
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.published import Column, Table
 
 _COLUMNS = 2
 
@@ -43,8 +42,7 @@ def measure_bars(table: Table, column: Column, measurements: Measurements) -> li
     Figures are of the table's first protocol, and their intervals the table's: over images, and
     over seeds where there are several. Raises UserError where a run has no such figure.
     """
-    names = {BASE: "Base, no training"}
-    names |= {row.run: row.measured_as or row.method for row in table.rows if row.run}
+    names = {BASE: "Base, no training"} | table.labels
     key = (column.benchmark, table.protocols[0], column.metric or "")
     bars = []
     for run, name in names.items():
@@ -52,14 +50,13 @@ def measure_bars(table: Table, column: Column, measurements: Measurements) -> li
         low, high = (
             np.nan if bound is None else bound for bound in (figure.ci_low, figure.ci_high)
         )
-        own = measurements.values(run, [key]).values()
         bars.append(
             Bar(
                 name,
                 100 * figure.value,
                 100 * (figure.value - low),
                 100 * (high - figure.value),
-                tuple(100 * cast(float, value) for (value,) in own),
+                tuple(100 * value for value in figure.values),
             )
         )
     return bars

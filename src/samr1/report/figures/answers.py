@@ -17,34 +17,34 @@ from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.evaluation.answers import answers_in_order
 from samr1.report.figures.style import Theme
-from samr1.report.tables.layout import BENCHMARK_LABELS
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What runs answered to one benchmark: run -> its predictions, a table a seed."""
+    """What runs answered to one benchmark: run -> its predictions, a table a seed.
 
-    benchmark: str
+    `title` is the benchmark's name as readers know it.
+    """
+
+    title: str
     samples: pa.Table
     runs: Mapping[str, Sequence[pa.Table]]
 
-    @property
-    def title(self) -> str:
-        """The benchmark's name, as readers know it."""
-        return BENCHMARK_LABELS.get(self.benchmark, self.benchmark)
 
-
-def read_answers(samples: Sequence[Path], predictions: Sequence[Path]) -> list[Answers]:
+def read_answers(
+    samples: Sequence[Path], predictions: Sequence[Path], titles: Sequence[str]
+) -> list[Answers]:
     """Read the predictions on each file of samples, .../{run}/seed_{seed}/{samples' name}.
 
-    Runs keep the order of the files. Raises UserError where a file is missing or not what it
-    should be, where a sample is not answered, and where a benchmark lacks one of two runs.
+    `titles` are the benchmarks' names. Runs keep the order of the files. Raises UserError where a
+    file is missing or not what it should be, where a sample is not answered, and where a benchmark
+    lacks one of two runs.
     """
     names = list(dict.fromkeys(path.parent.parent.name for path in predictions))
     found = []
-    for file in samples:
+    for file, title in zip(samples, titles, strict=True):
         table = read_table(file, schemas.SAMPLES)
         runs = {
             run: [
@@ -61,7 +61,7 @@ def read_answers(samples: Sequence[Path], predictions: Sequence[Path]) -> list[A
                 f"{file}: {what} among the predictions; give two runs' answers to every benchmark, "
                 f".../{{run}}/seed_{{seed}}/{file.name}."
             )
-        found.append(Answers(file.stem, table, runs))
+        found.append(Answers(title, table, runs))
     return found
 
 

@@ -18,7 +18,6 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.style import context
 
 from samr1.core.files import atomic_file
-from samr1.report.tables.published import Scale
 
 WIDTH = 7.0  # inches: the text of a page, both columns
 _DPI = 200
@@ -63,12 +62,15 @@ DARK = Theme(
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a figure goes: for print, and for a light and a dark screen; and what it is of."""
+    """Where a figure goes: for print, and for a light and a dark screen; and what it is of.
+
+    `micro_world` is the scale, where what it shows is not comparable with published figures.
+    """
 
     pdf: Path
     png: Path
     png_dark: Path
-    scale: Scale
+    micro_world: str | None
 
 
 def write_figure(
@@ -76,9 +78,9 @@ def write_figure(
 ) -> None:
     """Draw a figure of `size` (inches) in both themes; the same figure is the same bytes.
 
-    What is not of the paper's scale says so at its head.
+    What is not comparable with published figures says so at its head.
     """
-    note = "" if outputs.scale == "paper" else _NOTE.format(scale=outputs.scale)
+    note = _NOTE.format(scale=outputs.micro_world) if outputs.micro_world else ""
     head = _NOTE_HEIGHT / size[1] if note else 0.0
     for theme, paths in ((LIGHT, (outputs.pdf, outputs.png)), (DARK, (outputs.png_dark,))):
         with context(_settings(theme), after_reset=True):  # whatever a user's own file says

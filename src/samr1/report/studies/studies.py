@@ -7,45 +7,42 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from samr1.config.jobs import find_study_seeds
 from samr1.config.merge import Experiment
+from samr1.config.names import BASE, METHOD
+from samr1.config.published import Table, TableStage
 from samr1.config.studies import Study
 from samr1.core.errors import UserError
 from samr1.core.files import atomic_file, write_table
 from samr1.core.schemas import COMPARISONS
 from samr1.report.studies.study_data import StudyData
 from samr1.report.studies.study_pages import Trained, curves_table, measured_rows, read_curves
-from samr1.report.tables.claims import judge_claims, list_claims, pairs_of_claims
+from samr1.report.tables.claims import judge_claims, list_claims
 from samr1.report.tables.clipping import clipping
 from samr1.report.tables.collect import read_page
-from samr1.report.tables.differences import METHOD, Comparisons, list_differences, method_pairs
-from samr1.report.tables.layout import BASE, TABLE, Measured, Record, table_benchmarks
+from samr1.report.tables.differences import Comparisons, list_differences, table_pairs
+from samr1.report.tables.layout import TABLE, Record
 from samr1.report.tables.markdown import aligned_table, link_to
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.page import (
     Addition,
     Outputs,
-    Setting,
     checkpoint_note,
     micro_note,
     publish_table,
     seeds_note,
 )
-from samr1.report.tables.published import Published, Table
 from samr1.train.batches import count_steps
 
-ABLATIONS = ("table_4", "table_5")
 
-
-def find_study_data(folder: Path, experiment: Experiment, published: Published) -> StudyData:
+def find_study_data(folder: Path, experiment: Experiment) -> StudyData:
     """The data of the studies in `folder`, on the benchmarks of Tables 4 and 5."""
-    benchmarks = [one for name in ABLATIONS for one in table_benchmarks(published.tables[name])]
-    asked = experiment.studies.seeds(experiment.scale)
-    return StudyData(folder, tuple(dict.fromkeys(benchmarks)), asked, experiment.seeds[0])
+    tables = experiment.published.ablations.values()
+    benchmarks = tuple(dict.fromkeys(one for table in tables for one in table.benchmarks))
+    return StudyData(folder, benchmarks, find_study_seeds(experiment), experiment.seeds[0])
 
 
-def write_studies(
-    data: StudyData, experiment: Experiment, published: Published, setting: Setting, output: Path
-) -> None:
+def write_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     """Write the studies' tables, comparisons and page to the folder `output`.
 
     The page shows the pictures that `samr1.report.studies.figures` draws there. What is not there
@@ -57,15 +54,16 @@ def write_studies(
             "begin; predict and score it first (it needs no training)."
         )
     studies = experiment.studies
-    compared = _compare(data, experiment, published)
+    compared = _compare(data, experiment)
     comparisons = Comparisons(compared.to_pylist())
     write_table(output / "comparisons.parquet", compared)
     pages = [
-        _write_ablation(name, data, comparisons, published, setting, output) for name in ABLATIONS
+        _write_ablation(experiment.table_stage(name), data, comparisons, output)
+        for name in experiment.published.ablations
     ]
-    columns = published.tables["table_4"]
+    columns = next(iter(experiment.published.ablations.values()))
     sweep = _measure(studies.sweep, data, comparisons, experiment, columns)
-    pages.append(_write_page("sweep", "Training samples, one pass each", sweep, setting, output))
+    pages.append(_write_page("sweep", "Training samples, one pass each", sweep, experiment, output))
     curves = read_curves(studies.long.runs, data)
     write_table(output / "curves.parquet", curves)
     text = (
@@ -77,52 +75,45 @@ def write_studies(
     long = _measure(studies.long, data, comparisons, experiment, columns)
     long += Addition((text, curves_table(curves)))
     pages.append(
-        _write_page("long", "Three times the steps, with and without KL", long, setting, output)
+        _write_page("long", "Three times the steps, with and without KL", long, experiment, output)
     )
-    verdicts = judge_claims(list(columns.columns.values()), comparisons, curves)
+    verdicts = judge_claims(
+        experiment.published.claims, list(columns.columns.values()), comparisons, curves
+    )
     pictures = ["![Tables 4 and 5, a dot a seed](ablations.png)"]
     if curves.num_rows:
         pictures.append("![Three times the steps, a thin line a seed](long.png)")
-    _write_readme(data, pages, [list_claims(verdicts), *pictures], setting, output)
+    _write_readme(data, pages, [list_claims(verdicts), *pictures], experiment, output)
 
 
-def _compare(data: StudyData, experiment: Experiment, published: Published) -> pa.Table:
-    studies = experiment.studies
-    ablations = [method_pairs(published.tables[name]) for name in ABLATIONS]
+def _compare(data: StudyData, experiment: Experiment) -> pa.Table:
+    studies, published = experiment.studies, experiment.published
+    ablations = [table_pairs(table) for table in published.ablations.values()]
     pairs = [(run, baseline) for table in ablations for _, run, baseline in table]
     pairs += [pair for study in (studies.sweep, studies.long) for pair in study.pairs]
-    pairs += pairs_of_claims()
+    pairs += published.claims.pairs
     stage = experiment.runs[METHOD].score_stage()
     return pa.concat_tables([COMPARISONS.empty_table(), *data.compare(pairs, stage)])
 
 
 def _write_ablation(
-    name: str,
-    data: StudyData,
-    comparisons: Comparisons,
-    published: Published,
-    setting: Setting,
-    output: Path,
+    stage: TableStage, data: StudyData, comparisons: Comparisons, output: Path
 ) -> Path:
-    table = ablation_there(published.tables[name], data)
-    runs = [row.run for row in table.rows if row.run]
-    addition = list_differences(table.columns.values(), method_pairs(table), comparisons)
-    if name == "table_5" and runs:
+    table = ablation_there(stage.table, data)
+    runs = list(table.labels)
+    addition = list_differences(table.columns.values(), table_pairs(table), comparisons)
+    if table.clipping and runs:
         files = [data.training(run, seed) for run in runs for seed in data.seeds(run)]
-        addition += clipping(table, files, Measurements(data.metrics([BASE, *runs])))
-    outputs = Outputs(output / f"{name}.parquet", output / f"{name}.md")
-    measurements = Measurements(data.metrics([BASE, *runs]))
-    publish_table(name, table, measurements, setting, outputs, addition, Measured())
+        addition += clipping(table, files)
+    outputs = Outputs(output / f"{stage.name}.parquet", output / f"{stage.name}.md")
+    there = stage.model_copy(update={"table": table, "baselines": {}})
+    publish_table(there, Measurements(data.metrics([BASE, *runs])), addition, outputs)
     return outputs.markdown
 
 
 def ablation_there(table: Table, data: StudyData) -> Table:
     """The table without the runs of which no seed is there; what is published of them stays."""
-    rows = [
-        row if data.seeds(row.run or "") else row.model_copy(update={"run": None})
-        for row in table.rows
-    ]
-    return table.model_copy(update={"rows": tuple(rows)})
+    return table.only([run for run in table.labels if data.seeds(run)])
 
 
 def _measure(
@@ -140,25 +131,32 @@ def _measure(
         trained.append(Trained(run, train.drawn_samples, steps))
     columns = list(table.columns.values())
     pairs = [(f"`{run}`", run, baseline) for run, baseline in study.pairs]
-    figures = measured_rows(trained, columns, data)
+    figures = measured_rows(trained, columns, data, experiment.labels)
     several = any(len(data.seeds(run)) > 1 for run in study.runs)
     how = f"All figures in percent: {seeds_note(several)}, greedy decoding, protocol `seg_zero`.\n"
     return figures + Addition((how,)) + list_differences(columns, pairs, comparisons)
 
 
-def _write_page(name: str, title: str, content: Addition, setting: Setting, output: Path) -> Path:
+def _write_page(
+    name: str, title: str, content: Addition, experiment: Experiment, output: Path
+) -> Path:
     page = output / f"{name}.md"
     records: list[Record] = [{"table": name, **record} for record in content.records]
     rows = [{key: None for key in TABLE.names} | record for record in records]
-    metadata = {"table": name, "title": title, **vars(setting)}
+    metadata = {"table": name, "title": title, "scale": experiment.scale}
+    metadata |= {"checkpoint": experiment.checkpoint}
     write_table(output / f"{name}.parquet", pa.Table.from_pylist(rows, TABLE), metadata)
-    blocks = [f"## {title}", *content.blocks, checkpoint_note(setting.checkpoint)]
-    _write_text(page, blocks, setting)
+    blocks = [f"## {title}", *content.blocks, checkpoint_note(experiment.checkpoint)]
+    _write_text(page, blocks, experiment)
     return page
 
 
 def _write_readme(
-    data: StudyData, pages: Sequence[Path], claims: Sequence[str], setting: Setting, output: Path
+    data: StudyData,
+    pages: Sequence[Path],
+    claims: Sequence[str],
+    experiment: Experiment,
+    output: Path,
 ) -> None:
     rows = [[f"`{run}`", _list(seeds), _list(data.seeds(run))] for run, seeds in data.asked.items()]
     there = sum(len(data.seeds(run)) for run in data.asked)
@@ -179,15 +177,15 @@ def _write_readme(
         f"{state} Every comparison: "
         f"{link_to(output / 'comparisons.parquet', output / 'README.md')}.",
         f"All of it is made of the files in `{data.folder.name}/`, and made again by\n\n"
-        f"    python -m samr1.cli.collect_study --scale {setting.scale} --output <this folder>",
+        f"    python -m samr1.cli.collect_study --scale {experiment.scale} --output <this folder>",
         aligned_table(["Run", "seeds asked for", "seeds there"], rows),
         *(read_page(page)[1] for page in pages),
     ]
-    _write_text(output / "README.md", blocks, setting)
+    _write_text(output / "README.md", blocks, experiment)
 
 
-def _write_text(page: Path, blocks: Sequence[str], setting: Setting) -> None:
-    note = [micro_note(setting.scale)] if setting.scale != "paper" else []
+def _write_text(page: Path, blocks: Sequence[str], experiment: Experiment) -> None:
+    note = [micro_note(experiment.scale)] if not experiment.comparable else []
     text = "\n\n".join(block.strip() for block in (*note, *blocks))
     with atomic_file(page) as temporary:
         temporary.write_text(f"{text}\n", encoding="utf-8")

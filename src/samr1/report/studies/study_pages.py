@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
+from samr1.config.published import Column
 from samr1.core.files import read_table
 from samr1.report.studies.study_data import StudyData
-from samr1.report.tables.layout import BENCHMARK_LABELS, Record, measured_fields
+from samr1.report.tables.layout import Record, measured_fields
 from samr1.report.tables.markdown import EMPTY, aligned_table, measured_cell
 from samr1.report.tables.measured import Estimate, Measurements
 from samr1.report.tables.page import Addition
-from samr1.report.tables.published import Column
 
 _PROTOCOL = "seg_zero"
 _SPANS = 12  # rows of the curves' table
@@ -38,9 +38,15 @@ class Trained:
 
 
 def measured_rows(
-    trained: Sequence[Trained], columns: Sequence[Column], data: StudyData
+    trained: Sequence[Trained],
+    columns: Sequence[Column],
+    data: StudyData,
+    labels: Mapping[str, str],
 ) -> Addition:
-    """The figures of each run over the seeds that are there; an empty row where none is."""
+    """The figures of each run over the seeds that are there; an empty row where none is.
+
+    `labels` are the benchmarks' names as readers know them.
+    """
     measurements = Measurements(data.metrics([one.run for one in trained]))
     rows, records = [], []
     for one in trained:
@@ -61,7 +67,7 @@ def measured_rows(
         if data.seeds(one.run)
         for benchmark in data.benchmarks
     }
-    n = ", ".join(f"{BENCHMARK_LABELS[name]} {count:,}" for name, count in counts.items())
+    n = ", ".join(f"{labels[name]} {count:,}" for name, count in counts.items())
     header = ["Run", "samples", "steps", *(column.label for column in columns), "seeds"]
     note = f"n: {n}.\n" if counts else "Nothing of it is there yet.\n"
     return Addition((aligned_table(header, rows), note), tuple(records))
