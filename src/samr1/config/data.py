@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from samr1.config.schema import Frozen, NonNegative, Positive, refusal
+from samr1.config.schema import Frozen, NonNegative, Positive, Word, refusal
 
 
 def _name_on_hub(value: str) -> str:
@@ -46,7 +46,7 @@ class TrainingData(Frozen):
     """The data set of the pool."""
     split_by: Literal["unc", "google", "umd"]
     """Who made its splits."""
-    split: str
+    split: Word
     """The split that is the pool."""
     seed: NonNegative
     """Of the draw."""
@@ -57,7 +57,7 @@ class TrainingData(Frozen):
 
 
 class DataConfig(Frozen):
-    root: str | None = None
+    root: Word | None = None
     """Folder with the public data sets (see the README); null where the world is drawn."""
     world: WorldConfig | None = None
     """The micro world to draw; its folder is then the root."""
@@ -85,7 +85,7 @@ class Benchmark(Frozen):
 
     dataset: Literal["reasonseg", "refcoco", "refcoco+", "refcocog", "lisa_grounding"]
     """The data set; `lisa_grounding` is ReasonSeg's files, scored by boxes."""
-    split: str
+    split: Word
     """Its split."""
     label: str | None = None
     """Its name in tables and figures; null is its name here."""

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from samr1.core.errors import UserError
 
+_LONGEST = 200  # characters of a value in a sentence
+
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """The YAML mapping in `path`; raises UserError where there is none."""
@@ -53,8 +55,9 @@ def _sentence(error: ValidationError, cls: type[BaseModel]) -> str:
 
 
 def show(value: object) -> str:
-    """`value` as it would stand in the file."""
-    return json.dumps(value, default=str, ensure_ascii=False)
+    """`value` as it would stand in the file, the beginning of it where it is long."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _allowed_keys(cls: type[BaseModel], path: list[str]) -> str:

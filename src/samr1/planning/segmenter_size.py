@@ -48,5 +48,6 @@ def find_segmenter_size(path: str) -> SegmenterSize:
     if config.is_file():
         values = read_mapping(config)
         with suppress(KeyError, TypeError):  # not for here to refuse
-            channels = values.get("model", values)["image_encoder"]["trunk"]["embed_dim"]
+            said = values.get("model", values)["image_encoder"]["trunk"]["embed_dim"]
+            channels = said if type(said) is int else channels
     return SegmenterSize(weights, channels)
