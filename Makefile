@@ -28,6 +28,7 @@ test-slurm: $(READY)
 # results/reference/{resume,routes,slurm}.md.
 test-long: $(READY)
 	OMP_NUM_THREADS=1 PYTHONPATH=src:tests/support:tests/bench python tests/long/check_resume.py --output results/reference/resume.md
+	PYTHONPATH=src:tests/support python tests/long/check_hostile_answers.py
 	OMP_NUM_THREADS=1 python -m pytest tests/long
 	python tests/slurm/slurm_cluster.py
 	PYTHONPATH=src:tests/support:tests/bench python tests/slurm/check_whole.py --output results/reference/slurm.md

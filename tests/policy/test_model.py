@@ -9,11 +9,11 @@ import pytest
 import torch
 from tiny import CHAT_TEMPLATE, random_image, tiny_policy, tiny_tokenizer
 
-from samr1.config.names import Dialect
+from samr1.config.names import DIALECTS, DialectName
 from samr1.core.errors import UserError
 from samr1.micro.tokenizer import CHAT_TEMPLATE as MICRO_TEMPLATE
+from samr1.policy.dialects import get_dialect
 from samr1.policy.model import encode_prompt, encode_question, load_policy, save_policy
-from samr1.policy.prompt import FORMS, build_prompt
 
 
 def test_a_question_has_one_token_a_merged_patch_in_the_models_own_positions() -> None:
@@ -48,20 +48,20 @@ ELABORATE = (
 
 
 @pytest.mark.parametrize("template", [CHAT_TEMPLATE, MICRO_TEMPLATE, ELABORATE])
-@pytest.mark.parametrize("dialect", list(FORMS))
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_prompt_is_what_the_library_makes_of_the_template(
-    template: str, dialect: Dialect
+    template: str, dialect: DialectName
 ) -> None:
     tokenizer = tiny_tokenizer()
     tokenizer.chat_template = template
     for query in ("the red ball", '{{ 7 * 7 }} "it\'s"\n {% é 球 ', "<|im_end|>"):
         messages: list[dict[str, Any]] = [
-            {"role": "system", "content": FORMS[dialect].system},
+            {"role": "system", "content": get_dialect(dialect).system},
             {
                 "role": "user",
                 "content": [
                     {"type": "image"},
-                    {"type": "text", "text": build_prompt(dialect, query)},
+                    {"type": "text", "text": get_dialect(dialect).ask(query)},
                 ],
             },
         ]

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from samr1.config.errors import explain, read_mapping
-from samr1.config.names import Dialect, MaskReward, PackedAttention
+from samr1.config.names import POINT_VALUES, DialectName, MaskReward, PackedAttention
 from samr1.core.errors import UserError
 from samr1.core.hub import ModelPath
 
@@ -242,8 +242,8 @@ class TrainStage(Frozen):
     """The run's."""
     seed: NonNegative
     """Of the sampling and of the order of the questions."""
-    dialect: Dialect
-    """The prompt's template and the answer's grammar (`src/samr1/policy/prompt.py`)."""
+    dialect: DialectName
+    """The prompt's template and the answer's grammar (`src/samr1/policy/dialects/`)."""
     threads: Positive
     """Torch threads of each process of a job; they change last digits, so they belong to a run."""
     policy: PolicyConfig
@@ -281,7 +281,7 @@ class PredictStage(Frozen):
     """What `predict_masks` reads, and nothing more."""
 
     name: Name
-    dialect: Dialect
+    dialect: DialectName
     threads: Positive
     policy: PolicyConfig
     segmenter: SegmenterConfig
@@ -315,11 +315,12 @@ class RunConfig(TrainStage):
 
     @model_validator(mode="after")
     def _points_need_their_dialect(self) -> RunConfig:
-        if self.reward.negative_points != "none" and self.dialect != "sam_r1_points":
+        if self.reward.negative_points != "none" and self.dialect not in POINT_VALUES:
             raise refusal(
                 "reward.negative_points",
                 self.reward.negative_points,
-                f"must be none with dialect {self.dialect}; only sam_r1_points has several points",
+                f"must be none with dialect {self.dialect}; only {', '.join(POINT_VALUES)} has "
+                "several points",
             )
         return self
 

@@ -55,3 +55,12 @@ def run_command(main: Callable[[], None]) -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+@contextmanager
+def prefix_errors(whose: str) -> Iterator[None]:
+    """Say in front of a UserError what it is about."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{whose}: {error}") from error

@@ -32,7 +32,7 @@ from samr1.detector.files import (
     read_detector_config,
 )
 from samr1.policy.files import model_folder, processors_alone, weights_alone
-from samr1.policy.prompt import Box
+from samr1.policy.objects import Box
 from samr1.policy.tokenizer import load_tokenizer
 
 

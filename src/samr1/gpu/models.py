@@ -31,7 +31,7 @@ from samr1.policy.model import (
     encode_question,
     load_processors,
 )
-from samr1.policy.recipe import MICRO, resolve
+from samr1.policy.prompt_settings import MICRO, resolve
 from samr1.segmenter import Segmenter
 from samr1.segmenter.build import build_sam2
 

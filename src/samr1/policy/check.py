@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from samr1.config.names import Dialect
+from samr1.config.names import DialectName
 from samr1.config.schema import PolicyConfig
 from samr1.core.checks import Step
 from samr1.core.weights import safetensors_files, safetensors_shapes
@@ -17,7 +17,7 @@ from samr1.policy.model import encode_image, encode_prompt
 from samr1.policy.processors import load_processors
 
 
-def check_policy(config: PolicyConfig, dialect: Dialect) -> Iterator[Step]:
+def check_policy(config: PolicyConfig, dialect: DialectName) -> Iterator[Step]:
     """The steps from "is it there" to its image's patches.
 
     A hub name is downloaded by the first of them, once, before many processes ask for it.
@@ -35,7 +35,7 @@ def check_policy(config: PolicyConfig, dialect: Dialect) -> Iterator[Step]:
     yield from _look(folders[0], config, dialect)
 
 
-def _look(folder: Path, config: PolicyConfig, dialect: Dialect) -> Iterator[Step]:
+def _look(folder: Path, config: PolicyConfig, dialect: DialectName) -> Iterator[Step]:
     def architecture() -> str:
         model = build_on_meta(read_policy_config(folder), f"{folder}")
         count = sum(weight.numel() for weight in model.parameters())

@@ -16,18 +16,18 @@ from torch import LongTensor, Tensor
 from transformers import PreTrainedTokenizerBase, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from samr1.config.names import Dialect, PackedAttention
+from samr1.config.names import DialectName, PackedAttention
 from samr1.core.errors import UserError, refusing
 from samr1.core.files import atomic_folder
 from samr1.core.weights import check_finite, safetensors_files, safetensors_shapes
 from samr1.policy.adapter import merged_weights
 from samr1.policy.attention import attention_name
 from samr1.policy.chat import chat_frame
+from samr1.policy.dialects import get_dialect
 from samr1.policy.files import model_folder, weights_alone
 from samr1.policy.head import Float32Head
 from samr1.policy.meta import build_on_meta, check_weights, policy_class, read_policy_config
 from samr1.policy.processors import STOP_TOKEN, VISION_TOKENS, known_tokens, load_processors
-from samr1.policy.prompt import FORMS, build_prompt
 from samr1.policy.vision import prepare_tower
 
 
@@ -147,7 +147,7 @@ def assemble_policy(
 
 
 def encode_question(
-    policy: Policy, image: Image.Image, query: str, dialect: Dialect
+    policy: Policy, image: Image.Image, query: str, dialect: DialectName
 ) -> EncodedPrompt:
     """Encode an already resized RGB `image` and `query` as the policy's prompt in `dialect`.
 
@@ -172,10 +172,13 @@ def encode_question(
     return EncodedPrompt(input_ids, pixel_values, grid_thw, positions[:, 0])
 
 
-def encode_prompt(tokenizer: PreTrainedTokenizerBase, query: str, dialect: Dialect) -> list[int]:
+def encode_prompt(
+    tokenizer: PreTrainedTokenizerBase, query: str, dialect: DialectName
+) -> list[int]:
     """The token ids of the whole chat before the response; the image is one token yet."""
+    form = get_dialect(dialect)
     before, middle, after = chat_frame(tokenizer, "the policy")
-    text = f"{before}{FORMS[dialect].system}{middle}{build_prompt(dialect, query)}{after}"
+    text = f"{before}{form.system}{middle}{form.ask(query)}{after}"
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids
 

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from samr1.config.names import Dialect
+from samr1.config.names import DialectName
 from samr1.config.schema import Frozen, TrainStage, parse_config
 from samr1.core.errors import UserError
 from samr1.core.hub import HubName, fetch_file_if_there, require
@@ -25,10 +25,10 @@ MICRO = "micro"
 """The name of the tiny models that are shipped: a policy and a segmenter."""
 
 
-class Recipe(Frozen):
+class PromptSettings(Frozen):
     """What a policy was trained with and is asked with."""
 
-    dialect: Dialect
+    dialect: DialectName
     image_size: Annotated[int, Field(ge=1, le=3584)]
     """Side in pixels of the square image that it sees, up to Qwen2.5-VL's own 128 tokens."""
     dtype: Literal["float32", "bfloat16"]
@@ -39,12 +39,12 @@ class Recipe(Frozen):
     """Which one its reward came from: a path, a hub name with its commit, or `micro`."""
 
 
-MICRO_RECIPE = Recipe(
+MICRO_SETTINGS = PromptSettings(
     dialect="sam_r1", image_size=84, dtype="float32", max_response_tokens=96, segmenter=MICRO
 )
 
 # The paper's; what a checkpoint that was trained elsewhere is asked with.
-DEFAULT_RECIPE = Recipe(
+DEFAULT_SETTINGS = PromptSettings(
     dialect="sam_r1",
     image_size=840,
     dtype="bfloat16",
@@ -65,10 +65,10 @@ def _shipped(model: Model) -> Path:
     return Path(str(resources.files("samr1") / "micro/weights" / model))
 
 
-def recipe_of(stage: TrainStage) -> Recipe:
-    """The recipe of the policy that `stage` trains."""
+def settings_of(stage: TrainStage) -> PromptSettings:
+    """The settings of the policy that `stage` trains."""
     segmenter = stage.segmenter.path
-    return Recipe(
+    return PromptSettings(
         dialect=stage.dialect,
         image_size=stage.policy.image_size,
         dtype=stage.policy.dtype,
@@ -77,19 +77,19 @@ def recipe_of(stage: TrainStage) -> Recipe:
     )
 
 
-def write_recipe(recipe: Recipe) -> str:
+def write_settings(settings: PromptSettings) -> str:
     """The content of `samr1.json`."""
-    return json.dumps(recipe.model_dump(), indent=2) + "\n"
+    return json.dumps(settings.model_dump(), indent=2) + "\n"
 
 
-def read_recipe(policy: str | Path) -> Recipe | None:
-    """The recipe of the policy at `policy` (folder, hub name or `micro`); None where it has none.
+def read_settings(policy: str | Path) -> PromptSettings | None:
+    """The settings of the policy at `policy` (folder, hub name or `micro`); None where it has none.
 
-    Raises UserError where it cannot be read, or holds what no recipe may.
+    Raises UserError where it cannot be read, or holds what no settings may.
     """
     path = resolve(policy, "policy")
     if is_shipped(path, "policy"):
-        return MICRO_RECIPE
+        return MICRO_SETTINGS
     place = require(path)
     file = fetch_file_if_there(place, FILE) if isinstance(place, HubName) else place / FILE
     if file is None or not file.is_file():
@@ -102,7 +102,7 @@ def read_recipe(policy: str | Path) -> Recipe | None:
         raise UserError(f"{file}: cannot be read ({error}); get it again.") from error
     if not isinstance(values, dict):
         raise UserError(f"{file}: must be a JSON object; get it again.")
-    return parse_config(values, Recipe, str(file))
+    return parse_config(values, PromptSettings, str(file))
 
 
 def is_shipped(path: str, model: Model) -> bool:

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from samr1.policy.answer import Answer
-from samr1.segmenter.segmenter import Embedding, Prompt, Segmenter
+from samr1.segmenter.segmenter import RESIZED_PIXELS, Embedding, Prompt, Segmenter
+
+MAX_TOGETHER = 64  # prompts decoded together: an answer may list a thousand objects
 
 
 def answer_masks(
@@ -25,12 +27,13 @@ def answer_masks(
         for box, points in ((answer.box, answer.points), *answer.others):
             prompts.append(Prompt(box, points))
             owners.append(i)
-    masks, scores = segmenter.predict(embedding, prompts)
-    if len(prompts) == len(answers):
-        return masks, scores
-    united = torch.zeros_like(masks[: len(answers)])
-    lowest = torch.full_like(scores[: len(answers)], torch.inf)
-    for row, i in enumerate(owners):
-        united[i] |= masks[row]
-        lowest[i] = torch.minimum(lowest[i], scores[row])
+    size, device = (embedding.height, embedding.width), segmenter.device
+    united = torch.zeros(len(answers), *size, dtype=torch.bool, device=device)
+    lowest = torch.full((len(answers),), torch.inf, device=device)
+    together = max(1, min(MAX_TOGETHER, RESIZED_PIXELS // (size[0] * size[1])))
+    for start in range(0, len(prompts), together):
+        masks, scores = segmenter.predict(embedding, prompts[start : start + together])
+        for i, mask, score in zip(owners[start:], masks, scores, strict=False):
+            united[i] |= mask
+            lowest[i] = torch.minimum(lowest[i], score)
     return united, lowest
