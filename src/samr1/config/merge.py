@@ -45,11 +45,11 @@ class ScaleConfig(Frozen):
     gpus: NonNegative
     """GPUs of one training job, and of one prediction job where the profile does not say fewer.
     With 0 models run on the CPU, a GPU there or not; with more they refuse to."""
+    comparable: bool
+    """Whether figures may stand beside published ones: of models and data as the paper's."""
     evaluated_together: Literal["run", "benchmark"]
     """Whether a job answers all benchmarks that `all` shows a run on, its models loaded once, or
     one benchmark; what is done is never done again."""
-    comparable: bool
-    """Whether figures may stand beside published ones: of models and data as the paper's."""
     evaluation_shards: Positive
     """Jobs that what is evaluated together is dealt to, each with its part of every benchmark."""
     defaults: dict[str, Any]
@@ -76,8 +76,8 @@ class Experiment:
     seeds: tuple[int, ...]
     processes: int
     gpus: int
-    evaluated_together: str
     comparable: bool
+    evaluated_together: str
     evaluation_shards: int
     runs: dict[str, RunConfig]  # at their first seed; only those that exist at this scale
     benchmarks: dict[str, Benchmark]
@@ -178,8 +178,8 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         seeds=settings.seeds,
         processes=settings.processes,
         gpus=settings.gpus,
-        evaluated_together=settings.evaluated_together,
         comparable=settings.comparable,
+        evaluated_together=settings.evaluated_together,
         evaluation_shards=settings.evaluation_shards,
         runs=present,
         benchmarks=benchmarks,

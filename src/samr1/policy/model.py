@@ -154,8 +154,18 @@ def encode_question(
     The tensors are on the CPU. Raises UserError when the image's sides are not whole numbers of
     merged patches, or when its tokens in the prompt differ in number from its merged patches.
     """
-    pixel_values, grid_thw = encode_image(policy.image_processor, image)
     ids = encode_prompt(policy.tokenizer, query, dialect)
+    return join_prompt(policy, query, ids, encode_image(policy.image_processor, image))
+
+
+def join_prompt(
+    policy: Policy, query: str, ids: list[int], image: tuple[Tensor, Tensor]
+) -> EncodedPrompt:
+    """The prompt of `ids`, which `encode_prompt` made of `query`, and of an encoded `image`.
+
+    Raises UserError as `encode_question` does.
+    """
+    pixel_values, grid_thw = image
     merge = policy.image_processor.merge_size
     needed = int(grid_thw.prod()) // merge**2
     expanded = _expand_image_token(ids, policy.image_token_id, needed)
@@ -176,8 +186,8 @@ def encode_prompt(
     tokenizer: PreTrainedTokenizerBase, query: str, dialect: DialectName
 ) -> list[int]:
     """The token ids of the whole chat before the response; the image is one token yet."""
-    form = get_dialect(dialect)
     before, middle, after = chat_frame(tokenizer, "the policy")
+    form = get_dialect(dialect)
     text = f"{before}{form.system}{middle}{form.ask(query)}{after}"
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids
