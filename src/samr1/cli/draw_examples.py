@@ -8,6 +8,7 @@ from pathlib import Path
 from samr1.core import schemas
 from samr1.core.errors import run_command
 from samr1.core.files import read_table
+from samr1.data.samples import load_samples
 from samr1.report.figures.examples import draw_examples
 
 
@@ -27,7 +28,7 @@ def main() -> None:
         parser.error("--runs and --predictions must be equally many")
     tables = [read_table(path, schemas.PREDICTIONS) for path in arguments.predictions]
     draw_examples(
-        read_table(arguments.samples, schemas.SAMPLES),
+        load_samples(arguments.samples),
         list(zip(arguments.runs, tables, strict=True)),
         arguments.root,
         arguments.count,

@@ -10,6 +10,7 @@ import pyarrow as pa
 from samr1.core import schemas
 from samr1.core.errors import UserError, run_command
 from samr1.core.files import read_table
+from samr1.data.samples import load_samples
 from samr1.report.gallery.kinds import known_kinds, load_said
 from samr1.report.gallery.page import Shown, write_gallery
 
@@ -37,7 +38,7 @@ def main() -> None:
 
 
 def _read_samples(path: Path) -> pa.Table:
-    samples = read_table(path, schemas.SAMPLES)
+    samples = load_samples(path)
     if not len(samples):
         raise UserError(f"{path}: has no samples; index the benchmark again.")
     return samples

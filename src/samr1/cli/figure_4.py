@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from samr1.cli.figure_options import figure_parser, read_outputs
-from samr1.core import schemas
 from samr1.core.errors import run_command
-from samr1.core.files import read_table
+from samr1.data.samples import load_samples
 from samr1.report.figures.answers import read_predictions
 from samr1.report.figures.figure_4 import draw_figure_4
 
@@ -34,7 +33,7 @@ def main() -> None:
         "--inside", type=Path, nargs="+", required=True, help="predictions for panel (c)"
     )
     arguments = parser.parse_args()
-    samples = read_table(arguments.samples, schemas.SAMPLES)
+    samples = load_samples(arguments.samples)
     draw_figure_4(
         arguments.training,
         samples,

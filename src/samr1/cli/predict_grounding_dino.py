@@ -9,9 +9,9 @@ import torch
 
 from samr1.config.baselines import DetectStage
 from samr1.config.schema import load_stage
-from samr1.core import schemas
 from samr1.core.errors import run_command
-from samr1.core.files import read_table, write_table
+from samr1.core.files import write_table
+from samr1.data.samples import load_samples
 from samr1.detector import Detector
 from samr1.evaluation.detect import detect_masks
 from samr1.segmenter import Segmenter
@@ -30,7 +30,7 @@ def main() -> None:
     stage = load_stage(arguments.config, DetectStage)
     torch.set_num_threads(stage.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    samples = read_table(arguments.samples, schemas.SAMPLES)
+    samples = load_samples(arguments.samples)
     detector = Detector.load(stage.detector.path, device)
     sam = stage.segmenter
     segmenter = Segmenter.load(sam.path, sam.image_size, device, sam.cache)

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 
 from samr1.config.schema import PredictStage, load_stage
-from samr1.core import schemas
 from samr1.core.errors import UserError, run_command
-from samr1.core.files import read_table, write_table
+from samr1.core.files import write_table
+from samr1.data.samples import load_samples
 from samr1.evaluation.parallel import Job, predict_in_parallel
 from samr1.evaluation.shards import Shard
 
@@ -46,7 +46,7 @@ def main() -> None:
     if arguments.processes < 1:
         parser.error("--processes: must be at least 1")
     stage = load_stage(arguments.config, PredictStage)
-    samples = read_table(arguments.samples, schemas.SAMPLES)
+    samples = load_samples(arguments.samples)
     if not len(samples):
         raise UserError(f"{arguments.samples}: has no samples; index the benchmark again.")
     job = Job(stage, arguments.policy, arguments.images, arguments.root)

@@ -139,13 +139,18 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     )
 
 
-def read_scale(path: Path) -> Mapping:
-    """The scale file, on top of the one it extends."""
+def read_scale(path: Path, above: tuple[Path, ...] = ()) -> Mapping:
+    """The scale file, on top of the one it extends; raises UserError where it extends itself."""
     values = read_mapping(path)
     if "extends" not in values:
         return values
-    below = path.with_name(f"{values.pop('extends')}.yaml")
-    return merge(read_scale(below), values)
+    extends = values.pop("extends")
+    if not isinstance(extends, str) or Path(extends).name != extends:
+        raise UserError(f"{path}: extends = {show(extends)}: must be the name of another scale.")
+    below = path.with_name(f"{extends}.yaml")
+    if below in (path, *above):
+        raise UserError(f"{path}: extends = {show(extends)}: a scale cannot extend itself.")
+    return merge(read_scale(below, (path, *above)), values)
 
 
 def _refuse_unknown_benchmarks(

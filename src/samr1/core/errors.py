@@ -18,10 +18,26 @@ class Stopped(UserError):
     exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 
+def printable(text: str) -> str:
+    """`text` in one line, and nothing in it that a terminal would take for an order.
+
+    >>> printable("a name\\x1b[2J of a file")
+    'a name\\\\x1b[2J of a file'
+    """
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+def say(text: str) -> None:
+    """Tell the person at the keyboard, on stderr."""
+    print(printable(text), file=sys.stderr)
+
+
 def run_command(main: Callable[[], None]) -> None:
     """Run a command's `main`; a `UserError` becomes one line on stderr and its exit code."""
     try:
         main()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         sys.exit(error.exit_code)

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
+from samr1.data.samples import load_samples
 from samr1.evaluation.answers import answers_in_order
 from samr1.report.figures.style import Theme
 from samr1.report.tables.layout import BENCHMARK_LABELS
@@ -45,7 +46,7 @@ def read_answers(samples: Sequence[Path], predictions: Sequence[Path]) -> list[A
     names = list(dict.fromkeys(path.parent.parent.name for path in predictions))
     found = []
     for file in samples:
-        table = read_table(file, schemas.SAMPLES)
+        table = load_samples(file)
         runs = {
             run: [
                 read_predictions(path, table)

@@ -12,8 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from samr1.core.files import read_table
-from samr1.core.schemas import SAMPLES
+from samr1.data.samples import load_samples
 from samr1.report.tables.layout import BENCHMARK_LABELS, Record
 from samr1.report.tables.markdown import aligned_table, percent
 from samr1.report.tables.page import Addition
@@ -25,12 +24,12 @@ def training_overlap(training_samples: Path, benchmark_samples: Sequence[Path]) 
     A benchmark is named by its file, `{benchmark}.parquet`; images are one when `image_id` is the
     same. Raises UserError where a file is missing or is no samples table.
     """
-    training = read_table(training_samples, SAMPLES)["image_id"]
+    training = load_samples(training_samples)["image_id"]
     seen = set(training.to_pylist())
     rows: list[list[str]] = []
     records: list[Record] = []
     for path in sorted(set(benchmark_samples), key=_benchmark_order):
-        images = set(read_table(path, SAMPLES)["image_id"].to_pylist())
+        images = set(load_samples(path)["image_id"].to_pylist())
         shared = seen & images
         share = len(shared) / len(images) if images else None
         questions = pc.sum(pc.is_in(training, value_set=_strings(shared))).as_py() or 0
