@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
+from data_world import write_zip
 from fetch_server import Server, serve
-from test_unpacking import write_zip
 
 from samr1.cli import fetch_dataset as command
 from samr1.config.datasets import Dataset, load_datasets

@@ -7,19 +7,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from data_world import write_zip
 
 from samr1.core.errors import UserError
 from samr1.data.unpacking import BadArchiveError, unpack_folder
 
 GOOD = {"set/a.json": b"{}", "set/deep/b.jpg": b"jpg" * 1000}
-
-
-def write_zip(path: Path, members: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("set/", b"")
-        for name, content in members.items():
-            file.writestr(name, content)
-    return path
 
 
 def refused(tmp_path: Path, archive: Path, told: str) -> None:

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from plain_twins import objective_by_loops
 
 from samr1.method.objective import ObjectiveTerms, kl_estimate, policy_objective
 
@@ -23,48 +24,6 @@ def draw(seed: int = 0, shape: tuple[int, int, int] = (3, 4, 6)) -> tuple[torch.
     lengths[0, 0] = 0
     mask = torch.arange(shape[2]) < lengths.unsqueeze(-1)
     return new, old, ref, advantages, mask
-
-
-def objective_by_loops(
-    new: torch.Tensor,
-    old: torch.Tensor,
-    ref: torch.Tensor,
-    advantages: torch.Tensor,
-    mask: torch.Tensor,
-    *,
-    clip_low: float,
-    clip_high: float,
-    kl_coef: float,
-    token_level: bool,
-) -> tuple[float, float]:
-    """Equations 2, 3 and 4 written out token by token: objective and KL."""
-    totals = []
-    questions, group, length = new.shape
-    for kind in ("objective", "kl"):
-        by_question = []
-        for q in range(questions):
-            responses = []
-            for i in range(group):
-                values = []
-                for t in range(length):
-                    if not mask[q, i, t]:
-                        continue
-                    ratio = math.exp(new[q, i, t] - old[q, i, t])
-                    a = float(advantages[q, i])
-                    clipped = min(max(ratio, 1 - clip_low), 1 + clip_high)
-                    x = math.exp(ref[q, i, t] - new[q, i, t])
-                    kl = x - math.log(x) - 1
-                    surrogate = min(ratio * a, clipped * a)
-                    values.append(kl if kind == "kl" else surrogate - kl_coef * kl)
-                responses.append(values)
-            if token_level:
-                tokens = sum(len(values) for values in responses)
-                by_question.append(sum(map(sum, responses)) / max(tokens, 1))
-            else:
-                means = [sum(values) / len(values) if values else 0.0 for values in responses]
-                by_question.append(sum(means) / group)
-        totals.append(sum(by_question) / questions)
-    return totals[0], totals[1]
 
 
 @pytest.mark.parametrize("token_level", [True, False])

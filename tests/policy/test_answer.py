@@ -12,11 +12,11 @@ from typing import get_args
 
 import pytest
 
+from samr1.config.names import DIALECTS
 from samr1.method.rewards import reasoning_format_reward, segmentation_format_reward
 from samr1.policy.answer import Answer, Status, parse_answer, to_original
 from samr1.policy.grammar import finite_number
 from samr1.policy.prompt import (
-    DIALECTS,
     Dialect,
     format_answer,
 )

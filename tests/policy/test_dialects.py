@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from samr1.config.names import DIALECTS
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.prompt import (
     BOX_ALONE,
-    DIALECTS,
     FORMS,
     Dialect,
     answer_frame,

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 import torch
-from test_grpo import objective_by_loops
+from plain_twins import objective_by_loops, plain_logits, plain_logprobs
 from tiny import random_image, tiny_policy, use_block_masks
 from torch import Tensor
 
@@ -40,28 +40,6 @@ def random_groups(policy: Policy, lengths: list[list[int]]) -> list[list[list[in
         [torch.randint(low, high, (length,), generator=draw).tolist() for length in group]
         for group in lengths
     ]
-
-
-def plain_logits(policy: Policy, question: EncodedPrompt, response: list[int]) -> Tensor:
-    """The twin: one full forward pass of one response by the model's own front door, [T, V]."""
-    input_ids = torch.cat([question.input_ids, torch.tensor(response, dtype=torch.int64)])[None]
-    logits = policy.model(
-        input_ids=input_ids,
-        attention_mask=torch.ones_like(input_ids),
-        pixel_values=question.pixel_values,
-        image_grid_thw=question.grid_thw,
-        mm_token_type_ids=(input_ids == policy.image_token_id).int(),
-    ).logits[0]
-    start = len(question.input_ids) - 1
-    return logits[start : start + len(response)]
-
-
-def plain_logprobs(
-    policy: Policy, question: EncodedPrompt, response: list[int], temperature: float
-) -> Tensor:
-    logits = plain_logits(policy, question, response)
-    table = next_token_logprobs(logits, policy.blocked_token_ids, temperature)
-    return table.gather(1, torch.tensor(response)[:, None])[:, 0]
 
 
 # An empty response stands between longer ones, and the shorter rows are padded to the middle one.

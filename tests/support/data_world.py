@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -99,4 +100,12 @@ def write_refer(
         annotations = [annotation(number) for number in numbers]
     content = {"images": images, "annotations": annotations, "categories": []}
     (folder / "instances.json").write_text(json.dumps(content))
+    return path
+
+
+def write_zip(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("set/", b"")
+        for name, content in members.items():
+            file.writestr(name, content)
     return path

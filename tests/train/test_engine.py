@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 import torch
+from engine_world import make_rollout
+from plain_twins import plain_logprobs
 from processes import find_port, fork, take_place
-from test_rollout import plain_logprobs
-from tiny import random_image, tiny_policy
+from tiny import tiny_policy
 from torch import Tensor, nn
 from training_world import make_stage, make_world
 
 from samr1.core.errors import UserError
 from samr1.method.objective import policy_objective
-from samr1.policy.model import Policy, encode_question, load_policy, save_policy
-from samr1.rollout.sample import Group, sample_groups
+from samr1.policy.model import Policy, load_policy, save_policy
+from samr1.rollout.sample import Group
 from samr1.train.engine import Engine, join_processes
 from samr1.train.step import Rollout, plan_passes, update
 
@@ -27,22 +28,6 @@ from samr1.train.step import Rollout, plan_passes, update
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_world(tmp_path_factory.mktemp("world"))
-
-
-def make_rollout(policy: Policy) -> Rollout:
-    questions = [
-        encode_question(policy, random_image(index, side), query, "qwen")
-        for index, (side, query) in enumerate([(56, "a ball"), (84, "the blue ring"), (56, "x")])
-    ]
-    groups = sample_groups(
-        policy,
-        questions,
-        group_size=3,
-        temperature=1.0,
-        max_new_tokens=6,
-        keys=[(0, 0, index) for index in range(3)],
-    )
-    return Rollout(questions, groups, [], None)
 
 
 def reference_and_advantages(rollout: Rollout) -> tuple[Tensor, Tensor]:

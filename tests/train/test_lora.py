@@ -8,11 +8,10 @@ from typing import Any
 import peft
 import pytest
 import torch
+from engine_world import make_rollout, start_engine, take_step
 from interrupting import Interruption, kept_steps, results_of, train
+from plain_twins import plain_logprobs
 from recording import apart, record, take_steps, train_on
-from test_engine import make_rollout
-from test_resume import start_engine, take_step
-from test_rollout import plain_logprobs
 from torch import Tensor
 from training_world import make_stage, make_world
 

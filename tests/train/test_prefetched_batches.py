@@ -56,7 +56,7 @@ def test_training_is_the_same_with_and_without(
     beside = train(world, images)
     assert images.readers == {"ahead_0"}
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "ahead", in_own_thread)
+        patch.setattr(loop, "prefetch", in_own_thread)
         plain = train(world)
     assert beside.metrics.equals(plain.metrics)
     weights = plain.policy.model.state_dict()
@@ -89,7 +89,7 @@ def test_a_broken_image_stops_training_at_its_own_step(
     with pytest.raises(UserError, match=f"{broken}: the image is broken"):
         train(folder)
     assert done == list(range(step))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
 
 def test_a_batch_holds_what_its_samples_say(world: Path) -> None:

@@ -8,12 +8,12 @@ import math
 import os
 import shutil
 import signal
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from engine_world import start_engine, take_step
 from interrupting import (
     Interruption,
     kept_steps,
@@ -24,17 +24,12 @@ from interrupting import (
     train,
 )
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_engine import make_rollout
 from training_world import make_world
 
-from samr1.config.schema import TrainStage
 from samr1.core.errors import Stopped, UserError
 from samr1.core.files import read_table
-from samr1.policy.model import load_policy
 from samr1.train import checkpoint, loop
-from samr1.train.engine import Engine, join_processes
 from samr1.train.metrics import TRAINING_METRICS
-from samr1.train.step import Rollout
 
 
 @pytest.fixture(scope="module")
@@ -199,28 +194,6 @@ def test_an_engine_goes_on_from_its_tensors(world: Path, zero_stage: int, dtype:
     assert all(torch.equal(weights[name], weights_again[name]) for name in weights)
     with pytest.raises(UserError, match="cut otherwise"):
         again.load_tensors({name: one.flatten()[:1] for name, one in kept.items()})
-
-
-def start_engine(
-    world: Path, stage: TrainStage
-) -> tuple[Engine, Callable[[], dict[str, torch.Tensor]], Rollout]:
-    """An engine, what gives its weights, and three questions with their answers."""
-    join_processes()
-    policy = load_policy(world / "policy", stage.policy.dtype)
-    rollout = make_rollout(policy)
-    engine = Engine(policy, stage)
-
-    def weights() -> dict[str, torch.Tensor]:
-        with engine.gathered_parameters():
-            return {name: one.clone() for name, one in policy.model.state_dict().items()}
-
-    return engine, weights, rollout
-
-
-def take_step(engine: Engine, rollout: Rollout) -> None:
-    scored = engine.score(rollout.questions, rollout.responses)
-    engine.backward(-scored.logprobs.sum())
-    engine.step(1e-3)
 
 
 def test_two_processes_stop_at_one_step_and_go_on(world: Path, tmp_path: Path) -> None:
