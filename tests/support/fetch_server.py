@@ -17,13 +17,10 @@ class Server:
 
     body: bytes
     url: str = ""
-    etag: str | None = '"one"'
     status: int = 200
     content_type: str = "application/octet-stream"
     ranges: bool = True
     """Whether a Range is heeded; else the whole file comes again."""
-    heeds_version: bool = True
-    """Whether the rest is kept back where If-Range names another version."""
     length: int | None = None
     """What Content-Length says in place of the truth; below 0, there is none."""
     drops: list[int] = field(default_factory=list)
@@ -42,8 +39,7 @@ def serve(body: bytes, **how: object) -> Iterator[Server]:
             wanted = self.headers.get("Range")
             told.asked.append(wanted)
             start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
-            other = self.headers.get("If-Range", told.etag) != told.etag
-            if not told.ranges or (other and told.heeds_version):
+            if not told.ranges:
                 start = 0
             if wanted and start >= len(told.body):
                 self.send_response(416)
@@ -54,8 +50,6 @@ def serve(body: bytes, **how: object) -> Iterator[Server]:
             rest = told.body[start:]
             self.send_response(206 if start else told.status)
             self.send_header("Content-Type", told.content_type)
-            if told.etag is not None:
-                self.send_header("ETag", told.etag)
             if start:
                 whole = len(told.body)
                 self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")

@@ -130,20 +130,20 @@ def _answering(url: str) -> Iterator[None]:
     """Sort what goes wrong while a server is asked: passing, or for a person to see to."""
     try:
         yield
+    except HTTPError as error:
+        error.close()
+        if error.code not in _PASSING:
+            raise UserError(
+                f"{url}: the server says {error.code} {error.reason}; correct the address, or put "
+                "the file there by hand."
+            ) from error
+        raise _PassingError(f"no good answer ({error.code} {error.reason})") from error
     except (OSError, HTTPException) as error:
-        if isinstance(error, HTTPError):
-            error.close()
-            if error.code not in _PASSING:
-                raise UserError(
-                    f"{url}: the server says {error.code} {error.reason}; correct the address, or "
-                    "put the file there by hand."
-                ) from error
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLCertVerificationError):
             raise UserError(
-                f"{url}: the server's certificate is not valid ({reason.verify_message}); "
-                "correct the address or the machine's clock and certificates."
+                f"{url}: the server's certificate is not valid ({reason.verify_message}); correct "
+                "the address or the machine's clock and certificates."
             ) from error
-        raise _PassingError(
-            f"no answer, or a broken one ({reason or type(error).__name__})"
-        ) from error
+        told = reason or type(error).__name__
+        raise _PassingError(f"no answer, or a broken one ({told})") from error

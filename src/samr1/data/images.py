@@ -203,7 +203,7 @@ def load_mask(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np
     UserError where the file is not of `width`×`height`, is broken, or nobody can tell the object:
     it shows several colours beside black, as soft edges are, or is transparent.
     """
-    told_by = "what it is the mask of"
+    told_by = "the one it masks"
     with _opened(name, data, size=(width, height), told_by=told_by) as image:
         _load(image, name)
         if image.has_transparency_data:

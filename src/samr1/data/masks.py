@@ -92,16 +92,17 @@ def segmentation_to_mask(segmentation: object, height: int, width: int) -> Mask:
     Several parts are united, as the REFER toolkit does; where they overlap, LISA's masks have
     holes. Raises UserError where it is none of these or does not fit the image.
     """
+    if segmentation is None or segmentation == []:
+        raise UserError("it has no segmentation.")
     parts = segmentation if isinstance(segmentation, list) else [segmentation]
-    if parts and all(isinstance(part, Mapping) for part in parts):
+    if all(isinstance(part, Mapping) for part in parts):
         mask = rle_to_mask(parts[0], height, width)
         for part in parts[1:]:
             mask |= rle_to_mask(part, height, width)
-    elif isinstance(segmentation, list) and segmentation:
-        mask = polygons_to_mask(segmentation, height, width)
-    else:
+        return mask
+    if not isinstance(segmentation, list):
         raise UserError("its segmentation is neither polygons nor run lengths.")
-    return mask
+    return polygons_to_mask(segmentation, height, width)
 
 
 def polygons_to_mask(polygons: Sequence[object], height: int, width: int) -> Mask:

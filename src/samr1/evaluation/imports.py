@@ -61,10 +61,10 @@ def import_predictions(path: Path, samples: pa.Table, needed: str) -> pa.Table:
     for row, (mask, box) in tqdm(pairs, "import", len(rows), unit="sample", disable=None):
         found.append(_prediction(row["sample_id"], mask, box))
         boxes += [] if box is None else box
-    if boxes and all(0 <= value <= 1 for value in boxes):
-        raise UserError(f"{path}: its boxes all lie between 0 and 1; give them in pixels.")
     if all(one[needed] is None for one in found):
         raise UserError(f"{path}: gives no {needed}, and this benchmark is scored by it.")
+    if boxes and all(0 <= value <= 1 for value in boxes):
+        raise UserError(f"{path}: its boxes all lie between 0 and 1; give them in pixels.")
     return pa.Table.from_pylist(found, schema=schemas.PREDICTIONS)
 
 
