@@ -85,7 +85,10 @@ def test_a_part_of_a_data_set_is_not_fetched_over(tmp_path: Path, link: bool) ->
     else:
         (tmp_path / "set").mkdir()
         (tmp_path / "set" / "b").write_text("mine")
-    with serve(b"x") as server, pytest.raises(UserError, match=r"set/a.json: missing or empty, and"):
+    with (
+        serve(b"x") as server,
+        pytest.raises(UserError, match=r"set/a.json: missing or empty, and"),
+    ):
         fetch_dataset(declared(server), tmp_path, HASTY)
     assert server.asked == []
 

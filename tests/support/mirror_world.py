@@ -14,7 +14,7 @@ from data_world import HEIGHT, WIDTH, save_image
 from PIL import Image
 from pycocotools import mask as coco
 
-from samr1.data import masks, mirror
+from samr1.data import mirror
 from samr1.data.mirror_images import unpack_images
 from samr1.data.shapes import rasterise_shapes
 

@@ -5,10 +5,11 @@ Nothing of the archive is believed: every member is checked before the first is 
 
 from __future__ import annotations
 
-import shutil
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from samr1.core.errors import UserError
@@ -37,13 +38,22 @@ def unpack_folder(archive: Path, name: str, folder: Path) -> None:
     where `folder` is there or the disk is full.
     """
     with atomic_folder(folder, replace=False) as temporary:
-        try:
-            with zipfile.ZipFile(archive) as file:
-                _unpack(file, _check_members(file, archive, name), temporary, archive)
-        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
-            raise BadArchiveError(
-                f"{archive}: not a whole zip file ({error}); fetch it again."
-            ) from error
+        with _reading(archive):
+            file = zipfile.ZipFile(archive)
+        with file:
+            _unpack(file, _check_members(file, archive, name), temporary, archive)
+
+
+@contextmanager
+def _reading(archive: Path) -> Iterator[None]:
+    """Turn what the library raises on a broken archive into a sentence."""
+    try:
+        yield
+    # On broken bytes: of the library's own, of zlib's, and an OSError of a place before the start.
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, OSError) as error:
+        raise BadArchiveError(
+            f"{archive}: not a whole zip file ({error}); fetch it again."
+        ) from error
 
 
 def _check_members(file: zipfile.ZipFile, archive: Path, name: str) -> Members:
@@ -100,6 +110,13 @@ def _unpack(file: zipfile.ZipFile, members: Members, folder: Path, archive: Path
         for path, member in members.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            with file.open(member) as source, target.open("xb") as sink:
-                shutil.copyfileobj(source, sink, _BLOCK)
-            bar.update(member.file_size)
+            with _reading(archive):
+                source = file.open(member)
+            with source, target.open("xb") as sink:
+                while True:
+                    with _reading(archive):
+                        block = source.read(_BLOCK)
+                    if not block:
+                        break
+                    sink.write(block)
+                    bar.update(len(block))
