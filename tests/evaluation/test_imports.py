@@ -199,8 +199,8 @@ RUNS = {"size": [HEIGHT, WIDTH], "counts": [HEIGHT * WIDTH]}
         ({"bbox": [1, 2, 3, float("inf")]}, r"is not \[x, y, width, height\]"),
         ({"bbox": [1, 2, 3, True]}, r"is not \[x, y, width, height\]"),
         ({"bbox": [1, 2, 3, -1]}, r"is not \[x, y, width, height\]"),
-        ({"segmentation": [[0, 0, 12, 0, 12, 3]]}, r"go to x = 12 in an image of 6×4"),
-        ({"segmentation": [[9, 9, 12, 9, 12, 12]]}, r"go to x = 12 in an image of 6×4"),
+        ({"segmentation": [[0, 0, 12, 0, 12, 3]]}, r"go to 12, 3 in an image of 6×4"),
+        ({"segmentation": [[9, 9, 12, 9, 12, 12]]}, r"go to 12, 12 in an image of 6×4"),
     ],
 )
 def test_results_that_do_not_fit_are_refused(

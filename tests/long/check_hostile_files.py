@@ -162,7 +162,7 @@ def main() -> None:
     """Parse, try, write; fails where anything failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, help="page (Markdown) to write")
-    parser.add_argument("--seconds", type=float, default=60, help="for each reader")
+    parser.add_argument("--seconds", type=float, default=20, help="for each reader")
     parser.add_argument("--first", type=int, default=0, help="the first try's seed")
     parser.add_argument("--reader", choices=sorted(READERS), help="one alone, in this process")
     parser.add_argument("--report", type=Path, help="with --reader: where its counts go (JSON)")

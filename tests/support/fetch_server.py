@@ -1,7 +1,9 @@
-"""Real HTTP servers on loopback: of one file, misbehaving as it is told to, and of a folder."""
+"""Real HTTP servers on loopback: of one file, misbehaving as it is told to, a folder, a hub."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,6 +94,43 @@ def serve_folder(path: Path) -> Iterator[Folder]:
             pass
 
     with _running(partial(Handler, directory=path)) as address:
+        told.address = address
+        yield told
+
+
+@contextmanager
+def serve_hub(name: str, commit: str, files: dict[str, bytes]) -> Iterator[Folder]:
+    """A model hub that has one data set at one commit, as `huggingface_hub` asks for it."""
+    told = Folder(Path())
+    of_files = f"/datasets/{name}/resolve/{commit}/"
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told.asked.append(f"{self.command} {self.path}")
+            headers: dict[str, str] = {}
+            if self.path.startswith(f"/api/datasets/{name}/tree/{commit}"):
+                tree = [{"type": "file", "path": path, "size": 1, "oid": "0"} for path in files]
+                body = json.dumps(tree).encode()
+            elif self.path.startswith(of_files):
+                body = files[self.path.removeprefix(of_files)]
+                tag = hashlib.sha256(body).hexdigest()
+                headers = {"ETag": f'"{tag}"', "X-Repo-Commit": commit}
+            else:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            for key, value in (headers | {"Content-Length": str(len(body))}).items():
+                self.send_header(key, value)
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with _running(Handler) as address:
         told.address = address
         yield told
 

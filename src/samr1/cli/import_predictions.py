@@ -1,8 +1,8 @@
 """Check another system's predictions on a benchmark, and write them in this workflow's form.
 
-The predictions are a folder of PNG masks (SAMPLE_ID.png, at the original image's size, 0 off the
-object), a COCO-results .json (a list with sample_id or image_id, and segmentation and/or bbox) or a
-predictions .parquet (sample_id, and mask and/or box).
+The predictions are a folder of PNG masks (SAMPLE_ID.png, at the original image's size, black off
+the object), a COCO-results .json (a list with sample_id or image_id, and segmentation and/or bbox)
+or a predictions .parquet (sample_id, and mask and/or box).
 """
 
 from __future__ import annotations

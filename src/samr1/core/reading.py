@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from samr1.core.errors import UserError
 
 # Of one table in memory: a million questions with their masks.
-MOST_TABLE_BYTES = 400_000_000
-_ROWS_AT_ONCE = 128  # a few bytes of a dictionary can stand for megabytes in every row
+MOST_TABLE_BYTES = 300_000_000
+_ROWS_AT_ONCE = 32  # a few bytes of a dictionary can stand for megabytes in every row
 
 _ENCODINGS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -140,10 +140,19 @@ def read_columns(
     with reading_parquet(path, remedy):
         for batch in file.iter_batches(_ROWS_AT_ONCE, columns=schema.names):
             batch.validate(full=True)
-            batches.append(batch)
-            size += batch.nbytes
+            batches.append(_written_out(batch))
+            size += batches[-1].nbytes
             if size > MOST_TABLE_BYTES:
                 raise UserError(
                     f"{path}: holds more than {MOST_TABLE_BYTES:,} bytes; divide it into several."
                 )
-        return pa.Table.from_batches(batches, schema)
+        return pa.Table.from_batches(batches).combine_chunks() if batches else schema.empty_table()
+
+
+def _written_out(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with every value in its place where a column holds numbers of values."""
+    for index, column in enumerate(batch.columns):
+        if isinstance(column, pa.DictionaryArray):
+            name = batch.schema.names[index]
+            batch = batch.set_column(index, name, column.dictionary_decode())
+    return batch

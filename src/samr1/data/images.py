@@ -93,24 +93,26 @@ def _opened(
     """
     if data is None:
         check_file(Path(path), _MAX_BYTES, _REMEDY)
-    too_large = UserError(
-        f"{path}: the image has more than {max_pixels:,} pixels; replace it by a smaller one."
-    )
     with _decoding(path):
         try:
             image = Image.open(path if data is None else io.BytesIO(data), formats=_FORMATS)
         except Image.DecompressionBombError as error:  # PIL's own bound, at twice MAX_PIXELS
-            raise too_large from error
+            raise _too_large(path, max_pixels) from error
     with image:
         most = min(max_pixels, _MAX_OF_FORMAT.get(image.format or "", max_pixels))
         if image.width * image.height > most:
-            raise too_large
+            raise _too_large(path, most)
         if size is not None and image.size != size:
             raise UserError(
                 f"{path}: the image is {image.width}×{image.height} pixels and {told_by} "
                 f"{size[0]}×{size[1]}; one of them belongs to another image."
             )
         yield image
+
+
+def _too_large(name: Path | str, most: int) -> UserError:
+    told = f"{name}: the image has more than {most:,} pixels; replace it by a smaller one."
+    return UserError(told)
 
 
 def _load(image: Image.Image, name: Path | str) -> None:

@@ -86,11 +86,14 @@ def _fill_runs(runs: Sequence[int], height: int, width: int) -> Mask:
     return np.repeat(values, runs).reshape(width, height).T
 
 
-def segmentation_to_mask(segmentation: object, height: int, width: int) -> Mask:
+def segmentation_to_mask(
+    segmentation: object, height: int, width: int, inside: bool = False
+) -> Mask:
     """Rasterise a COCO `segmentation` (polygons, one or several RLEs) to bool [h, w].
 
     Several parts are united, as the REFER toolkit does; where they overlap, LISA's masks have
-    holes. Raises UserError where it is none of these or does not fit the image.
+    holes. Raises UserError where it is none of these or does not fit the image; with `inside` also
+    where polygons reach far beyond it, as those of a larger size of the image do.
     """
     if segmentation is None or segmentation == []:
         raise UserError("it has no segmentation.")
@@ -102,15 +105,18 @@ def segmentation_to_mask(segmentation: object, height: int, width: int) -> Mask:
         return mask
     if not isinstance(segmentation, list):
         raise UserError("its segmentation is neither polygons nor run lengths.")
-    return polygons_to_mask(segmentation, height, width)
+    return polygons_to_mask(segmentation, height, width, inside)
 
 
-def polygons_to_mask(polygons: Sequence[object], height: int, width: int) -> Mask:
+def polygons_to_mask(
+    polygons: Sequence[object], height: int, width: int, inside: bool = False
+) -> Mask:
     """Rasterise the union of COCO polygons ([x1, y1, x2, y2, …] each) with pycocotools.
 
     A polygon of one or two points beside good ones is drawn as pycocotools draws it. Rows of pixels
     in the polygons' place, [h][w] of 0 and 1 or 255, are taken for what they are. Raises UserError
-    where a polygon is none or too long, all points lie between 0 and 1, or no pixel is covered.
+    where a polygon is none or too long, all points lie between 0 and 1, no pixel is covered, or,
+    with `inside`, a point lies far beyond the image.
     """
     dense = _read_rows(polygons, height, width)
     if dense is not None:
@@ -120,6 +126,12 @@ def polygons_to_mask(polygons: Sequence[object], height: int, width: int) -> Mas
         raise UserError("its segmentation has a polygon that is not three or more x, y pairs.")
     if all(0 <= value <= 1 for one in good for value in one):
         raise UserError("its polygons' points all lie between 0 and 1; give them in pixels.")
+    farthest = [max(max(one[start::2]) for one in good) for start in (0, 1)]
+    if inside and (farthest[0] > width * 1.05 + 2 or farthest[1] > height * 1.05 + 2):
+        raise UserError(
+            f"its polygons go to {farthest[0]:g}, {farthest[1]:g} in an image of {width}×{height}; "
+            "give them at the original's size."
+        )
     for one in good:
         check_outline(np.array(one, np.float64).reshape(-1, 2))
     # Where the first had four numbers, pycocotools would take all for boxes.

@@ -160,8 +160,7 @@ def _read_result(path: Path, entry: Row, row: Row) -> Answer:
         if segmentation == []:
             mask = np.zeros((height, width), bool)
         elif segmentation is not None:
-            _check_extent(segmentation, width, height)
-            mask = segmentation_to_mask(segmentation, height, width)
+            mask = segmentation_to_mask(segmentation, height, width, inside=True)
         if bbox is None:
             return mask, None
         if not are_coordinates(bbox) or len(bbox) != 4 or min(bbox[2:]) < 0:
@@ -170,18 +169,6 @@ def _read_result(path: Path, entry: Row, row: Row) -> Answer:
         raise UserError(f"{path}: {row['sample_id']!r}: {error}") from error
     x, y, box_width, box_height = bbox
     return mask, [x, y, x + box_width, y + box_height]
-
-
-def _check_extent(segmentation: Any, width: int, height: int) -> None:
-    """Raise UserError where polygons were drawn for a larger size of the image."""
-    polygons = [one for one in segmentation if are_coordinates(one) and len(one) > 1]
-    for name, side, start in (("x", width, 0), ("y", height, 1)):
-        farthest = max((max(polygon[start::2]) for polygon in polygons), default=0)
-        if farthest > side * 1.05 + 2:
-            raise UserError(
-                f"its polygons go to {name} = {farthest:g} in an image of {width}×{height}; give "
-                "them at the original's size."
-            )
 
 
 def _read_parquet(path: Path, samples: pa.Table, rows: list[Row]) -> Iterator[Answer]:
