@@ -23,7 +23,7 @@ _CANNOT_WRITE = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQ
 
 # In every folder that may be replaced: what a person put somewhere has none.
 MARK = ".made_by_samr1"
-_MARK_TEXT = "samr1 made this folder and may replace it. Without this file it never will.\n"
+_MARK_TEXT = b"samr1 made this folder and may replace it. Without this file it never will.\n"
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def atomic_folder(path: Path, replace: bool = True) -> Iterator[Path]:
             temporary.mkdir()
             yield temporary
             if replace:
-                (temporary / MARK).write_text(_MARK_TEXT, encoding="utf-8")
+                (temporary / MARK).write_bytes(_MARK_TEXT)
             _check_free(path, replace)
             if path.exists():
                 shutil.rmtree(path)
