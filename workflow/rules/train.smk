@@ -33,4 +33,4 @@ rule train_policy:
         "--config {input.config} --samples {input.samples} --images {input.images} "
         "--root {params.root} --output-policy {output.policy} --output-metrics {output.metrics} "
         "--output-timings {output.timings} --tensorboard {output.tensorboard} "
-        "--checkpoints {params.checkpoints} --processes {params.processes} 2> {log}"
+        "--checkpoints {params.checkpoints} --processes {params.processes} --device {DEVICE} 2> {log}"

@@ -14,6 +14,7 @@ import torch.distributed as dist
 from transformers.utils import logging
 
 from samr1.app.card import files_beside
+from samr1.cli.device_option import add_device_option
 from samr1.config.schema import TrainStage, dump_stage, load_stage
 from samr1.core.errors import run_command
 from samr1.core.files import remove_parts, write_table
@@ -40,6 +41,7 @@ def main() -> None:
         "--checkpoints", type=Path, required=True, help="folder of its own, removed at the end"
     )
     parser.add_argument("--processes", type=int, default=1, help="of this machine, one a GPU")
+    add_device_option(parser)
     arguments = parser.parse_args()
     if not is_started():
         for output in (
@@ -56,7 +58,7 @@ def main() -> None:
     logging.disable_progress_bar()
     stage = load_stage(arguments.config, TrainStage)
     samples = load_samples(arguments.samples)
-    check_fits(stage, join_processes(), dist.get_world_size())
+    check_fits(stage, join_processes(arguments.device), dist.get_world_size())
     trained = train_policy(
         stage,
         samples,
@@ -64,6 +66,7 @@ def main() -> None:
         arguments.root,
         arguments.tensorboard,
         arguments.checkpoints,
+        arguments.device,
     )
     beside = files_beside(stage, samples, arguments.root, trained.metrics)
     trained.save_policy(arguments.output_policy, beside)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from samr1.config.schema import Frozen, NonNegative, Positive, refusal
+from samr1.config.schema import Frozen, NonNegative, Positive, Word, refusal
 from samr1.core.hub import locate_dataset
 
 Mirror = Annotated[str, AfterValidator(locate_dataset)]
@@ -38,7 +38,7 @@ class TrainingData(Frozen):
     """The data set of the pool."""
     split_by: Literal["unc", "google", "umd"]
     """Who made its splits."""
-    split: str
+    split: Word
     """The split that is the pool."""
     seed: NonNegative
     """Of the draw."""
@@ -49,7 +49,7 @@ class TrainingData(Frozen):
 
 
 class DataConfig(Frozen):
-    root: str | None = None
+    root: Word | None = None
     """Folder with the public data sets (see the README); null where the world is drawn."""
     world: WorldConfig | None = None
     """The micro world to draw; its folder is then the root."""
@@ -77,8 +77,10 @@ class Benchmark(Frozen):
 
     dataset: Literal["reasonseg", "refcoco", "refcoco+", "refcocog", "lisa_grounding"]
     """The data set; `lisa_grounding` is ReasonSeg's files, scored by boxes."""
-    split: str
+    split: Word
     """Its split."""
+    label: str | None = None
+    """Its name in tables and figures; null is its name here."""
     split_by: Literal["unc", "google", "umd"] | None = None
     """Who made the split; for the RefCOCO family only."""
     sentences: Literal["first", "all"] = "first"

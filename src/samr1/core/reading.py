@@ -6,18 +6,18 @@ import codecs
 import json
 import re
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, refusing
 
 # Of one table in memory: a million questions with their masks.
 MOST_TABLE_BYTES = 300_000_000
+BROKEN_PARQUET = "not a readable Parquet file"
 _ROWS_AT_ONCE = 32  # a few bytes of a dictionary can stand for megabytes in every row
 
 _ENCODINGS = {
@@ -89,7 +89,7 @@ def is_text(value: object) -> bool:
     return True
 
 
-def read_json(path: Path, most: int, remedy: str = "fetch it again") -> Any:
+def load_json(path: Path, most: int, remedy: str = "fetch it again") -> Any:
     """The value in a JSON file of at most `most` bytes, in any encoding of `decode_text`.
 
     Raises UserError where it is no such file, or has so many values that it would fill the memory.
@@ -98,26 +98,14 @@ def read_json(path: Path, most: int, remedy: str = "fetch it again") -> Any:
     values = sum(map(data.count, (b",", b"[", b"{")))
     if values > most // 16:
         raise UserError(f"{path}: has more than {most // 16:,} values; {remedy}.")
-    try:
+    with refusing(f"{path}: not a JSON file", remedy):
         return json.loads(decode_text(data))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a JSON file ({error}); {remedy}.") from error
-
-
-@contextmanager
-def reading_parquet(path: Path, remedy: str) -> Iterator[None]:
-    """Turn what pyarrow raises on a broken file into a UserError; only its calls stand inside."""
-    try:
-        yield
-    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"{path}: not a readable Parquet file ({reason}); {remedy}.") from error
 
 
 def open_parquet(path: Path, remedy: str = "make it again") -> pq.ParquetFile:
     """Open a Parquet file. Raises UserError where it is none, or has two columns of one name."""
     check_file(path, 1 << 50, remedy)
-    with reading_parquet(path, remedy):
+    with refusing(f"{path}: {BROKEN_PARQUET}", remedy):
         file = pq.ParquetFile(path)
         names = file.schema_arrow.names
     if twice := next((name for name in names if names.count(name) > 1), None):
@@ -137,7 +125,7 @@ def read_columns(
     if columns is not None:
         schema = pa.schema([field for field in schema if field.name in columns])
     batches, size = [], 0
-    with reading_parquet(path, remedy):
+    with refusing(f"{path}: {BROKEN_PARQUET}", remedy):
         for batch in file.iter_batches(_ROWS_AT_ONCE, columns=schema.names):
             batch.validate(full=True)
             batches.append(_written_out(batch))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, refusing
 from samr1.core.reading import check_file
 
 Pixels = npt.NDArray[np.uint8]
@@ -62,19 +62,9 @@ _TURNS: dict[object, Image.Transpose] = {
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
-@contextmanager
-def _decoding(name: Path | str) -> Iterator[None]:
-    """Turn what PIL raises on a picture into one UserError; only its calls stand inside."""
-    try:
-        yield
-    except UserError:
-        raise
-    except UnidentifiedImageError as error:
-        raise UserError(f"{name}: not an image that can be read; fetch it again.") from error
-    # Plugins raise nearly anything on a broken file: a TIFF's, TypeError and struct.error too.
-    except Exception as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"{name}: the image is broken ({reason}); fetch it again.") from error
+def _decoding(name: Path | str) -> AbstractContextManager[None]:
+    """What PIL raises on a broken picture, nearly anything, becomes the picture's error."""
+    return refusing(f"{name}: the image is broken", "fetch it again")
 
 
 @contextmanager
@@ -98,6 +88,8 @@ def _opened(
             image = Image.open(path if data is None else io.BytesIO(data), formats=_FORMATS)
         except Image.DecompressionBombError as error:  # PIL's own bound, at twice MAX_PIXELS
             raise _too_large(path, max_pixels) from error
+        except UnidentifiedImageError as error:
+            raise UserError(f"{path}: not an image that can be read; fetch it again.") from error
     with image:
         most = min(max_pixels, _MAX_OF_FORMAT.get(image.format or "", max_pixels))
         if image.width * image.height > most:

@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, refusing
 from samr1.core.hub import HubName, fetch_dataset_files, locate_dataset
-from samr1.core.reading import open_parquet, reading_parquet
+from samr1.core.reading import BROKEN_PARQUET, open_parquet
 
 # One row of a mirror: what to call it in an error, and its cells by column.
 Row = tuple[str, dict[str, pa.Scalar]]
@@ -128,5 +128,5 @@ def _has(schema: pa.Schema, column: str) -> bool:
 def _batches(path: Path, shard: pq.ParquetFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
     """The rows of a shard as batches of one, row group by row group."""
     for group in range(shard.num_row_groups):
-        with reading_parquet(path, "fetch it again"):
+        with refusing(f"{path}: {BROKEN_PARQUET}", "fetch it again"):
             yield from shard.iter_batches(batch_size=1, row_groups=[group], columns=columns)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from samr1.core import schemas
 from samr1.core.errors import UserError
-from samr1.core.reading import is_text, read_json
+from samr1.core.reading import is_text, load_json
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
@@ -103,7 +103,7 @@ def _read_sample(stem: Path, files: dict[str, str], split: str, dataset: Dataset
 
 def _read_annotation(path: Path) -> dict[str, Any]:
     """Parse and check one annotation; a few of the official files are cp1252, not UTF-8."""
-    annotation = read_json(path, _MOST_BYTES, "fetch it again")
+    annotation = load_json(path, _MOST_BYTES, "fetch it again")
     if not isinstance(annotation, dict) or not {"text", "shapes"} <= annotation.keys():
         raise UserError(f"{path}: not a ReasonSeg annotation; it needs `text` and `shapes`.")
     texts, shapes = annotation["text"], annotation["shapes"]

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from samr1.core import schemas
 from samr1.core.errors import UserError
-from samr1.core.reading import is_text, read_json
+from samr1.core.reading import is_text, load_json
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
@@ -161,7 +161,7 @@ class _Instances:
     def __init__(self, root: Path, path: Path) -> None:
         self.root = root
         self.path = path
-        content = read_json(path, _MOST_BYTES, "correct the data root or fetch the data set")
+        content = load_json(path, _MOST_BYTES, "correct the data root or fetch the data set")
         self.images = _by_id(content, "images", path)
         self.annotations = _by_id(content, "annotations", path)
         self.checked: dict[int, tuple[str, int, int] | UserError] = {}

@@ -21,9 +21,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from samr1.core import schemas
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, refusing
 from samr1.core.files import atomic_file
-from samr1.core.reading import open_parquet, reading_parquet
+from samr1.core.reading import BROKEN_PARQUET, open_parquet
 from samr1.data.images import load_original, open_rgb
 
 # What one read brings in: about 16 MB at 840×840, so that a random image does not cost a hundred.
@@ -140,7 +140,7 @@ class ImageStore:
 
     def _read(self, group: int, column: str) -> pa.ChunkedArray:
         """One column of a row group; raises UserError where the file is broken there."""
-        with reading_parquet(self.path, _REMEDY):
+        with refusing(f"{self.path}: {BROKEN_PARQUET}", _REMEDY):
             table = self._file.read_row_group(group, columns=[column])
             table.validate(full=True)
         return table[column]

@@ -18,7 +18,7 @@ from samr1.data.masks import Mask, decode_mask
 
 
 def answers_in_order(samples: pa.Table, predictions: pa.Table, column: str) -> list[Any]:
-    """The entries of `column` ("mask" or "box") of `predictions`, in the order of `samples`.
+    """The entries of `column` ("mask", "box" or "status") of `predictions`, in `samples`' order.
 
     None stands for an answer that could not be read. Raises UserError unless every sample is
     answered exactly once and nothing else is.

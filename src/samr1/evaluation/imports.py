@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from samr1.core import schemas
 from samr1.core.errors import UserError
-from samr1.core.reading import check_file, read_bytes, read_columns, read_json
+from samr1.core.reading import check_file, load_json, read_bytes, read_columns
 from samr1.data.images import load_mask
 from samr1.data.masks import (
     Mask,
@@ -134,7 +134,7 @@ def _read_png(file: Path, row: Row) -> Mask:
 
 def _read_json(path: Path, rows: list[Row]) -> Iterator[Answer]:
     """A list of {"sample_id" or "image_id", "segmentation" and/or "bbox"}, as COCO's results."""
-    entries = read_json(path, _MOST_BYTES, "write it again, with masks as run lengths")
+    entries = load_json(path, _MOST_BYTES, "write it again, with masks as run lengths")
     if not isinstance(entries, list):
         raise UserError(f"{path}: must be a list of results, as COCO's are.")
     names, found = _known_names(rows), dict[str, Row]()
