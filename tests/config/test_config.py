@@ -193,7 +193,7 @@ REFUSED = [
     (
         *("benchmarks.yaml", "reasonseg_val/mirror", "../n"),
         'benchmarks.yaml: benchmark reasonseg_val: mirror = "../n": must be owner/name, as on '
-        "the model hub.",
+        "the model hub, or owner/name@<commit of 40 hexadecimal digits>.",
     ),
     (
         *("runs.yaml", "grpo/train/clip_high", 0.1),

@@ -55,6 +55,7 @@ def samples() -> pa.Table:
             "width": SIZES[name][0],
             "height": SIZES[name][1],
             "query": query,
+            "sentence_index": 0,
             "mask": encode_mask(np.ones(SIZES[name][::-1])),
         }
         for i, (name, query) in enumerate(QUESTIONS)

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
 from samr1.config.schema import Frozen, NonNegative, Positive, Word, refusal
+from samr1.core.hub import locate_dataset
 
-
-def _name_on_hub(value: str) -> str:
-    # It becomes a folder below the data root.
-    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", value, re.ASCII):
-        raise ValueError("must be owner/name, as on the model hub")
-    return value
-
-
-Mirror = Annotated[str, AfterValidator(_name_on_hub)]
+Mirror = Annotated[str, AfterValidator(locate_dataset)]
 
 
 class WorldConfig(Frozen):
@@ -53,7 +45,7 @@ class TrainingData(Frozen):
     leave_out_benchmark_images: bool
     """Leave out of the pool every image that a benchmark shows."""
     mirror: Mirror | None = None
-    """The pool's mirror, with masks, read where `data.layout` is mirror; null reads the files."""
+    """The pool's mirror, with masks, owner/name@commit; null always reads the files."""
 
 
 class DataConfig(Frozen):
@@ -92,9 +84,9 @@ class Benchmark(Frozen):
     split_by: Literal["unc", "google", "umd"] | None = None
     """Who made the split; for the RefCOCO family only."""
     sentences: Literal["first", "all"] = "first"
-    """One question a ref or annotation (its first sentence), or one a sentence."""
+    """One question a ref or annotation (its first with words), or one a sentence."""
     mirror: Mirror | None = None
-    """The split's mirror, read where `data.layout` is mirror; null reads the files."""
+    """The split's mirror, owner/name@commit, read where `data.layout` is mirror; null is none."""
 
     @model_validator(mode="after")
     def _goes_with_refer(self) -> Benchmark:

@@ -190,13 +190,20 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     )
 
 
-def read_scale(path: Path) -> tuple[Mapping, tuple[str, ...]]:
-    """The scale file on top of the one that it extends, and the names of all of them."""
-    values = read_mapping(path)
+def read_scale(path: Path, above: tuple[str, ...] = ()) -> tuple[Mapping, tuple[str, ...]]:
+    """The scale file on top of the one that it extends, and the names of all of them.
+
+    Raises UserError where one extends itself or one of `above`, which extend this one.
+    """
+    values, family = read_mapping(path), (*above, path.stem)
     if "extends" not in values:
-        return values, (path.stem,)
-    below, family = read_scale(path.with_name(f"{values.pop('extends')}.yaml"))
-    return merge(below, values), (path.stem, *family)
+        return values, family
+    extends = values.pop("extends")
+    if not isinstance(extends, str) or Path(extends).name != extends or extends in family:
+        allowed = "must be the name of another scale, which does not extend this one"
+        raise UserError(f"{path}: extends = {show(extends)}: {allowed}.")
+    below, family = read_scale(path.with_name(f"{extends}.yaml"), family)
+    return merge(below, values), family
 
 
 def _refuse_unknown_benchmarks(

@@ -48,12 +48,28 @@ def reason_of(error: BaseException) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
+def printable(text: str) -> str:
+    """`text` in one line, and nothing in it that a terminal would take for an order.
+
+    >>> printable("a name\\x1b[2J of a file")
+    'a name\\\\x1b[2J of a file'
+    """
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
+
+
+def say(text: str) -> None:
+    """Tell the person at the keyboard, on stderr."""
+    print(printable(text), file=sys.stderr)
+
+
 def run_command(main: Callable[[], None]) -> None:
     """Run a command's `main`; a `UserError` becomes one line on stderr and its exit code."""
     try:
         main()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         sys.exit(error.exit_code)
 
 
