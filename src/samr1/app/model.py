@@ -25,6 +25,7 @@ from PIL import Image
 from samr1.app.questions import check_question
 from samr1.config.names import DialectName
 from samr1.config.schema import PolicyConfig, PredictConfig, PredictStage, SegmenterConfig
+from samr1.core.device import use_device
 from samr1.core.errors import UserError
 from samr1.core.hub import HubName, locate
 from samr1.core.stopwatch import Stopwatch
@@ -196,7 +197,7 @@ def load_samr1(
     settings = find_settings(policy, dialect, image_size)
     path = resolve(policy, "policy")
     sam = _find_segmenter(segmenter, settings, policy)
-    device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    device = use_device()
     loaded = load_policy(path, settings.dtype, device)
     unit = loaded.image_processor.patch_size * loaded.image_processor.merge_size
     if settings.image_size % unit:

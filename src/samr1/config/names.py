@@ -1,7 +1,7 @@
-"""The names that a configuration may give to what code defines: dialects and segmentation rewards.
+"""The names that configuration and code share: dialects, rewards, attentions, two runs.
 
-They stand here and not beside their code, because the schema lies below it; a test holds that each
-has its code, and no more.
+Dialects and rewards stand here and not beside their code, because the schema lies below it; a test
+holds that each has its code, and no more.
 """
 
 from __future__ import annotations
@@ -22,3 +22,8 @@ POINT_VALUES: tuple[DialectName, ...] = ("sam_r1_points",)
 """Those whose points have values, 1 on the object and 0 off it."""
 
 MaskReward = Literal["tiered", "fixed"]
+
+PackedAttention = Literal["flex", "two_calls"]
+
+# The two runs that code knows by name: what every table begins with, and what the paper proposes.
+BASE, METHOD = "base", "sam_r1"

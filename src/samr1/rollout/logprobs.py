@@ -21,7 +21,7 @@ from samr1.rollout.masks import attention_mask
 from samr1.rollout.packing import Packed, Responses, pack, split_passes
 
 # Response positions × vocabulary that are held as float32 logits at once: 256 MiB.
-_LOGITS_AT_ONCE = 2**26
+LOGITS_AT_ONCE = 2**26
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,11 @@ def response_logprobs(
         image_features = encode_images(model, questions)
     hidden = _hidden_at_responses(model, packed, image_features)
     target = packed.target.to(hidden.device)
-    rows = max(_LOGITS_AT_ONCE // model.model.language_model.config.vocab_size, 1)
+    blocked = torch.tensor(blocked_token_ids, dtype=torch.int64).to(hidden.device)
+    rows = max(LOGITS_AT_ONCE // model.model.language_model.config.vocab_size, 1)
     parts = []
     for states, tokens in zip(hidden.split(rows), target.split(rows), strict=True):
-        inputs = (model.lm_head, states, tokens, tuple(blocked_token_ids), temperature)
+        inputs = (model.lm_head, states, tokens, blocked, temperature)
         if len(hidden) > rows and torch.is_grad_enabled():
             # Each chunk's logits are computed again in the backward pass instead of kept.
             parts.append(checkpoint(_score, *inputs, use_reentrant=False))
@@ -123,11 +124,11 @@ def _score(
     lm_head: torch.nn.Module,
     hidden: Tensor,
     target: Tensor,
-    blocked_token_ids: tuple[int, ...],
+    blocked: Tensor,
     temperature: float,
 ) -> tuple[Tensor, Tensor]:
     """Log-probability of each target [N] and the entropy [N] at its position."""
-    table = next_token_logprobs(lm_head(hidden), blocked_token_ids, temperature)
+    table = next_token_logprobs(lm_head(hidden), blocked, temperature)
     with torch.no_grad():
         entropies = -(table.exp() * table).sum(dim=-1)
     return table.gather(1, target[:, None])[:, 0], entropies

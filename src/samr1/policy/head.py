@@ -1,0 +1,55 @@
+"""The output layer with logits in float32, in sampling as in the log-probabilities.
+
+A product of bfloat16 is exact in float32, and a GPU sums it there: what loses digits is rounding
+the sum to bfloat16, three digits of a logit of 20. Keeping them costs no copy of the weights and no
+time: cuBLAS writes its sums out as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+
+class Float32Head(nn.Linear):
+    """An output layer without bias: logits [..., V] float32 of states [..., H] of any format.
+
+    It is a module, called as such, since ZeRO 3 gathers a module's weight when it is called.
+    """
+
+    def __init__(self, weight: nn.Parameter) -> None:
+        """Take over `weight` [V, H], the very object: it may be the embedding's too."""
+        super().__init__(weight.shape[1], weight.shape[0], bias=False, device="meta")
+        self.weight = weight
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.is_cuda and input.dtype != torch.float32:
+            product: Tensor = _Float32Product.apply(input.flatten(0, -2), self.weight)
+            return product.unflatten(0, input.shape[:-1])
+        # A CPU has no such product; there models are small enough to be copied.
+        return linear(input.float(), self.weight.float())
+
+
+class _Float32Product(torch.autograd.Function):
+    """states [N, H] @ weight [V, H].T as float32 [N, V], both in bfloat16.
+
+    The backward pass rounds the gradient to bfloat16, as that of a bfloat16 layer does.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(states, weight)
+        return torch.mm(states, weight.t(), out_dtype=torch.float32)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        states, weight = ctx.saved_tensors
+        gradient = gradients[0].to(states.dtype)
+        of_states, of_weight = ctx.needs_input_grad
+        return (
+            gradient @ weight if of_states else None,
+            gradient.t() @ states if of_weight else None,
+        )

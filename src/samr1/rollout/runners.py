@@ -1,0 +1,142 @@
+"""Who calls the decoding step: a loop, or a CUDA graph that was recorded from the same call.
+
+Launched one by one, the thousand kernels of a step take a 7B policy's host longer than the GPU
+needs to read the weights; replayed, they follow each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from samr1.rollout.decode import Draw, State, decode_step
+from samr1.rollout.slots import Slots
+
+Step = Callable[[], None]
+Recorder = Callable[[Step], Step]
+
+
+class Runner(Protocol):
+    """Takes decoding steps over the first rows and places of `slots` and `state`.
+
+    `together` is how many steps it takes between two looks at what is done, `grain` what a window's
+    places are a multiple of, `compacts` whether it gains by fewer rows.
+    """
+
+    together: int
+    grain: int
+    compacts: bool
+
+    def __init__(self, draw: Draw, slots: Slots, state: State) -> None: ...
+
+    def run(self, steps: int, rows: int, places: int) -> None:
+        """Take `steps` steps over `rows` rows, none of which needs more than `places` places."""
+        ...
+
+
+class Eager:
+    """Calls the step: on a CPU, and where weights are gathered anew for every rollout."""
+
+    together = 1
+    grain = 8
+    compacts = True
+
+    def __init__(self, draw: Draw, slots: Slots, state: State) -> None:
+        self.draw, self.slots, self.state = draw, slots, state
+        self._shape, self._step = (0, 0), partial(decode_step, draw, slots.window(0, 0), state)
+
+    def run(self, steps: int, rows: int, places: int) -> None:
+        """Take `steps` steps over `rows` rows, none of which needs more than `places` places."""
+        if self._shape != (rows, places):
+            self._shape = rows, places
+            window, state = self.slots.window(rows, places), self.state.first(rows)
+            self._step = partial(decode_step, self.draw, window, state)
+        for _ in range(steps):
+            self._step()
+
+
+class CudaRecorder:
+    """Records steps as CUDA graphs that share the memory for what a step needs meanwhile.
+
+    That is some 200 MB, most of it tables over the vocabulary. Nothing of it outlives a step, so it
+    does not matter which graph is replayed after which.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._stream = torch.cuda.Stream(device)
+        self._memory = torch.cuda.graph_pool_handle()
+
+    def __call__(self, step: Step) -> Step:
+        """Take `step` once, which loads its kernels, record it, and return what replays it."""
+        usual = torch.cuda.current_stream(self._stream.device)
+        self._stream.wait_stream(usual)
+        with torch.cuda.stream(self._stream):
+            step()
+        usual.wait_stream(self._stream)
+        graph = torch.cuda.CUDAGraph()
+        # Other threads, which segment or read ahead, may allocate meanwhile.
+        with torch.cuda.graph(
+            graph, pool=self._memory, stream=self._stream, capture_error_mode="thread_local"
+        ):
+            step()
+        return graph.replay
+
+
+class Captured:
+    """Records the step once a shape and replays it, on a GPU whose weights stay where they are.
+
+    DeepSpeed's stages 0 to 2 update weights in place, so a graph outlives an optimiser step. Where
+    an address has changed all the same, it is recorded anew.
+
+    Graphs live as long as this object, and it as long as a rollout or a prediction: a training's
+    memory is planned phase by phase, and at 7B the 16 rows of a GPU hold 2 GB of keys and values that
+    the update has a use for, on one card of 48 GB 16 GB. Recording two or three shapes again each
+    step costs 0.3 s of some 15.
+    """
+
+    # What is wasted on rows that have ended is less than what the host would wait.
+    together = 16
+    # A few shapes a rollout. Reading 256 places in vain takes a hundredth of a step's time.
+    grain = 256
+    compacts = False
+
+    def __init__(
+        self, draw: Draw, slots: Slots, state: State, record: Recorder | None = None
+    ) -> None:
+        """`record` takes a step once and returns what takes it again; a `CudaRecorder`, or None."""
+        self.draw, self.slots, self.state = draw, slots, state
+        self._record = record or CudaRecorder(state.done.device)
+        self._replays: dict[tuple[int, int], Step] = {}
+        self._recorded_at: list[int] = []
+
+    def run(self, steps: int, rows: int, places: int) -> None:
+        """Take `steps` steps over `rows` rows, none of which needs more than `places` places."""
+        found = addresses(self.draw.policy.model)
+        if found != self._recorded_at:
+            self._replays, self._recorded_at = {}, found
+        shape = (rows, places)
+        if steps and shape not in self._replays:
+            window, state = self.slots.window(rows, places), self.state.first(rows)
+            self._replays[shape] = self._record(partial(decode_step, self.draw, window, state))
+            steps -= 1  # the one before it was recorded counts
+        for _ in range(steps):
+            self._replays[shape]()
+
+
+def addresses(model: nn.Module) -> list[int]:
+    """Where the weights and buffers of `model` are in its device's memory."""
+    return [tensor.data_ptr() for tensor in (*model.parameters(), *model.buffers())]
+
+
+def choose_runner(model: nn.Module) -> type[Runner]:
+    """The one that suits where `model` is, and whether its weights stay there.
+
+    ZeRO 3 gathers them for every rollout; it marks each weight with an id of its own.
+    """
+    weights = list(model.parameters())
+    stay = not any(hasattr(weight, "ds_id") for weight in weights)
+    return Captured if stay and weights[0].is_cuda else Eager

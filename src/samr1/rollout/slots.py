@@ -1,0 +1,131 @@
+"""A key-value cache of buffers that never move: a row for each response, and a length a row.
+
+A decoding step writes a row's token at the row's own length, so rows of any age stand side by side,
+nothing of the past is copied, and every step has the same shapes and addresses: a CUDA graph can
+replay it. Places beyond a row's length are masked, and finite: a fresh row is all zeros, a row that
+is filled again is wiped first, and what follows a prompt in its padding came out of the same pass as
+the prompt. So they weigh exactly nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import Qwen2_5_VLTextConfig
+from transformers.cache_utils import Cache
+
+
+class Slots:
+    """The keys and the values of every layer, [rows, heads, places, size] to the model.
+
+    In memory a token's heads stand side by side, [rows, places, heads, size], so that writing it is
+    one stretch; attention kernels read either. `lengths` [rows] int64 is the number of a row's
+    tokens, which stand from place 0 on. The last place is never a token's: a frozen row, which
+    computes along with the others, writes there.
+    """
+
+    def __init__(self, config: Qwen2_5_VLTextConfig, rows: int, places: int, like: Tensor) -> None:
+        """Empty rows on the device and in the format of `like`, for fewer than `places` tokens."""
+        size = config.hidden_size // config.num_attention_heads
+        shape = (rows, places, config.num_key_value_heads, size)
+        layers = range(config.num_hidden_layers)
+        self.rows, self.places, self.width = rows, places, config.num_key_value_heads * size
+        self.keys = [like.new_zeros(shape) for _ in layers]
+        self.values = [like.new_zeros(shape) for _ in layers]
+        self.lengths = torch.zeros(rows, dtype=torch.int64, device=like.device)
+        self.order = torch.arange(places, device=like.device)
+        # Where each row begins, were all places of a layer in one line.
+        self.begins = torch.arange(rows, device=like.device) * places
+        self._touched = 0  # rows before it have held something
+
+    def window(self, rows: int, places: int) -> Window:
+        """The first `rows` rows and `places` places, as one decoding step sees them."""
+        return Window(self, rows, places)
+
+    def prompts(self, rows: Sequence[int], sources: Sequence[int], lengths: Tensor) -> Prompts:
+        """A cache for the pass over prompts of `lengths` [Q]: `rows[i]` gets prompt `sources[i]`."""
+        stale = [row for row in rows if row < self._touched]
+        self._touched = max(self._touched, *(row + 1 for row in rows))
+        to, of, again = (self._indices(part) for part in (rows, sources, stale))
+        self.lengths[to] = lengths[of]
+        return Prompts(self, to, of, again)
+
+    def move(self, targets: Sequence[int], sources: Sequence[int], places: int) -> None:
+        """Let rows `targets` hold what `sources` hold in the first `places` places.
+
+        No source is a target, and neither has held anything beyond those places.
+        """
+        to, of = self._indices(targets), self._indices(sources)
+        self.lengths[to] = self.lengths[of]
+        for buffer in (*self.keys, *self.values):
+            cut = buffer.narrow(1, 0, places)
+            cut.index_copy_(0, to, cut.index_select(0, of))
+
+    def _indices(self, rows: Sequence[int]) -> Tensor:
+        return torch.tensor(rows, dtype=torch.int64, device=self.lengths.device)
+
+
+class Prompts(Cache):
+    """The cache of a pass over prompts: each layer goes straight into the prompts' rows."""
+
+    def __init__(self, slots: Slots, rows: Tensor, sources: Tensor, stale: Tensor) -> None:
+        """`stale` are the rows that held something before."""
+        super().__init__(layers=[])
+        self.slots, self.rows, self.sources, self.stale = slots, rows, sources, stale
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Keep the states [Q, heads, P, size] of a layer, and give them back for its attention."""
+        length = key_states.shape[2]
+        for buffers, states in ((self.slots.keys, key_states), (self.slots.values, value_states)):
+            buffer = buffers[layer_idx]
+            buffer.index_fill_(0, self.stale, 0)
+            prompts = states.transpose(1, 2).index_select(0, self.sources)
+            buffer.narrow(1, 0, length).index_copy_(0, self.rows, prompts)
+        return key_states, value_states
+
+
+class Window(Cache):
+    """The cache of decoding steps over the first rows and places of all buffers."""
+
+    def __init__(self, slots: Slots, rows: int, places: int) -> None:
+        super().__init__(layers=[])
+        self.slots = slots
+        self.lengths = slots.lengths.narrow(0, 0, rows)
+        self._begins = slots.begins.narrow(0, 0, rows)
+        self._order = slots.order.narrow(0, 0, places)
+        self._written = self._begins  # until a step says where
+        # A layer's keys and values: a line of all places, and what a step sees of them.
+        pairs = list(zip(slots.keys, slots.values, strict=True))
+        self._lines = [[buffer.view(-1, slots.width) for buffer in pair] for pair in pairs]
+        self._seen = [
+            [buffer.narrow(0, 0, rows).narrow(1, 0, places).transpose(1, 2) for buffer in pair]
+            for pair in pairs
+        ]
+
+    def advance(self, done: Tensor) -> Tensor:
+        """Take one more token for the rows that are not `done` [B]; the mask [B, 1, 1, places].
+
+        It is 0 where the new token may look and -inf elsewhere, in the format of the states, which
+        saves a conversion a layer. Its rows begin at multiples of 8 numbers where `places` is one,
+        as CUDA's memory-efficient attention wants them.
+        """
+        slots, at = self.slots, self.lengths.unsqueeze(1)
+        self._written = self._begins + torch.where(done, slots.places - 1, self.lengths)
+        mask = slots.keys[0].new_zeros(len(done), len(self._order))
+        mask.masked_fill_(self._order > at, float("-inf"))
+        self.lengths.add_(~done)
+        return mask.unsqueeze(1).unsqueeze(1)
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Write the token's states [B, heads, 1, size] of a layer; all that there is of it."""
+        for line, states in zip(self._lines[layer_idx], (key_states, value_states), strict=True):
+            line.index_copy_(0, self._written, states.reshape(-1, self.slots.width))
+        keys, values = self._seen[layer_idx]
+        return keys, values
