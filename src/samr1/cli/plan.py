@@ -54,9 +54,12 @@ def main() -> None:
     for name in ("gpus", "gpu_memory", "lora_rank"):
         if (value := getattr(arguments, name)) is not None and value <= 0:
             parser.error(f"--{name.replace('_', '-')} must be above 0")
+    rates = calculated(GPUS[arguments.gpu])
+    if arguments.measured:
+        rates = read_measured(arguments.measured, rates)
     choice = _choose(arguments.config)
     experiment = load_experiment(Path(choice.config_dir), choice.scale)
-    print(_plan(experiment, _list_jobs(experiment, arguments.run), choice, arguments))
+    print(_plan(experiment, _list_jobs(experiment, arguments.run), choice, rates, arguments))
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,11 @@ def _list_jobs(experiment: Experiment, run: str | None) -> _Jobs:
 
 
 def _plan(
-    experiment: Experiment, planned: _Jobs, choice: WorkflowConfig, arguments: argparse.Namespace
+    experiment: Experiment,
+    planned: _Jobs,
+    choice: WorkflowConfig,
+    rates: Rates,
+    arguments: argparse.Namespace,
 ) -> str:
     """All pages; raises UserError with the first thing that does not fit, the pages printed."""
     processes = arguments.gpus or experiment.processes
@@ -107,9 +114,6 @@ def _plan(
     )
     pages = [memory_page(name, job, memory, room, plan_host(job)), disk_page(places)]
     if cuda:
-        rates = calculated(gpu)
-        if arguments.measured:
-            rates = read_measured(arguments.measured, rates)
         pages.append(time_page(_hours(experiment, planned, jobs, name, rates)))
     text = "\n\n\n".join(pages)
     if memory.needed > room:
