@@ -520,7 +520,7 @@ YAML: list[tuple[str, str]] = [
     ("a: \x07", "not valid YAML"),
     ("a: 0b_", "not valid YAML"),
     ("- a", "must be a mapping"),
-    ("a: " + "b" * 300_000, "has 300,003 bytes, more than the 200,000"),
+    ("a: " + "b" * 300_000, "has more than 200,000 bytes"),
 ]
 
 

@@ -48,9 +48,7 @@ def check_file(path: Path, most: int, remedy: str = "correct the path") -> None:
     if not stat.S_ISREG(found.st_mode):
         raise UserError(f"{path}: is no regular file; {remedy}.")
     if found.st_size > most:
-        raise UserError(
-            f"{path}: has {found.st_size:,} bytes, more than the {most:,} that are read; {remedy}."
-        )
+        raise UserError(f"{path}: has more than {most:,} bytes; {remedy}.")
 
 
 def read_bytes(path: Path, most: int, remedy: str = "correct the path") -> bytes:
