@@ -8,7 +8,7 @@ import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -76,7 +76,7 @@ def decode_text(data: bytes) -> str:
         return data.decode("cp1252")
 
 
-def is_text(value: object) -> bool:
+def is_text(value: object) -> TypeGuard[str]:
     """Whether `value` is a text that every file can hold: valid Unicode without a zero byte."""
     if not isinstance(value, str) or "\0" in value:
         return False

@@ -208,7 +208,8 @@ def load_mask(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np
             f"{name}: the mask shows several colours beside black, so that nobody can tell the "
             "object; write white on it and black off it, without soft edges."
         )
-    return pixels.any(axis=2) if pixels.ndim == 3 else pixels != 0
+    shown: npt.NDArray[np.bool_] = pixels.reshape(height, width, -1).max(axis=2) != 0
+    return shown
 
 
 def _look_at(image: Image.Image, name: str) -> tuple[npt.NDArray[Any], int]:

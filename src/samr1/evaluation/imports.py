@@ -56,7 +56,7 @@ def import_predictions(path: Path, samples: pa.Table, needed: str) -> pa.Table:
     else:
         check_file(path, 1 << 50, _FORMS)
         raise UserError(f"{path}: is none of the forms that are read; {_FORMS}.")
-    found, boxes = [], []
+    found, boxes = [], list[float]()
     pairs = zip(rows, answers, strict=True)
     for row, (mask, box) in tqdm(pairs, "import", len(rows), unit="sample", disable=None):
         found.append(_prediction(row["sample_id"], mask, box))
