@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from samr1.core.errors import UserError, refusing
 
-# Of one table in memory: a million questions with their masks.
+# Of one table in memory: half a million questions with their masks.
 MOST_TABLE_BYTES = 300_000_000
 BROKEN_PARQUET = "not a readable Parquet file"
 _ROWS_AT_ONCE = 32  # a few bytes of a dictionary can stand for megabytes in every row
