@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from samr1 import __main__
-from samr1.app.answers import Source, draw_overlay, name_answer
+from samr1.app.answer_files import Source, draw_overlay, name_answer
 from samr1.app.asking import Written, ask_all
 from samr1.app.model import Samr1, load_samr1
 from samr1.app.questions import ImageQuestions, check_question, gather_questions

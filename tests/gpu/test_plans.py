@@ -25,7 +25,7 @@ from samr1.gpu.plans import (
 )
 from samr1.gpu.run import Outcome, Report
 from samr1.gpu.setting import Setting, check_size, make_setting, train_stage
-from samr1.planning.fit import describe_job
+from samr1.planning.job import describe_job
 from samr1.planning.parameters import count_parts
 
 ROOT = Path(__file__).parents[2]

@@ -18,8 +18,8 @@ from samr1.config.merge import load_experiment
 from samr1.core.errors import UserError, run_command
 from samr1.planning import fit
 from samr1.planning.disk import plan_disk
-from samr1.planning.fit import check_fits, describe_job, find_changes, with_rank
-from samr1.planning.job import Job, total
+from samr1.planning.fit import check_fits, find_changes, with_rank
+from samr1.planning.job import Job, describe_job, total
 from samr1.planning.memory import plan_host, plan_memory
 from samr1.planning.splits import Split, find_split
 

@@ -29,7 +29,9 @@ def plain_logprobs(
     policy: Policy, question: EncodedPrompt, response: list[int], temperature: float
 ) -> Tensor:
     logits = plain_logits(policy, question, response)
-    table = next_token_logprobs(logits, policy.blocked_token_ids, temperature)
+    table = next_token_logprobs(
+        logits, torch.tensor(policy.blocked_token_ids), temperature
+    )
     return table.gather(1, torch.tensor(response)[:, None])[:, 0]
 
 

@@ -210,7 +210,7 @@ def test_training_twice_gives_the_same_bytes(
     assert [row["step"] for row in rows] == [0, 1, 2]
     assert rows[0]["rollout_logprob_gap"] < 1e-4
     assert rows[0]["kl"] < rows[-1]["kl"]
-    assert all(row["reward_total"] == -2.0 and row["share_no_spread"] == 1.0 for row in rows)
+    assert all(row["reward_total"] == -2.0 and row["frac_reward_zero_std"] == 1.0 for row in rows)
     assert [row["learning_rate"] for row in rows] == pytest.approx([1e-3, 2e-3 / 3, 1e-3 / 3])
     seconds = read_table(tmp_path / "a" / "timings.parquet").to_pylist()
     assert all(row["total"] > row["rollout"] > 0 for row in seconds)

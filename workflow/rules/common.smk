@@ -53,6 +53,7 @@ IMPORTED = [name for name, one in BASELINES.items() if one.predictions]
 DETECTORS = [name for name, one in BASELINES.items() if one.detector]
 SHOWN = EXPERIMENT.published.figures
 SEEDS = jobs.find_seeds(EXPERIMENT)
+EVALUATIONS = jobs.list_evaluations(EXPERIMENT)
 CURVES = jobs.list_curves(EXPERIMENT)
 COMPARISONS = jobs.list_comparisons(EXPERIMENT)
 
@@ -178,6 +179,5 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"\d+",
     benchmark=get_names(EXPERIMENT.benchmarks),
-    curves=get_names(CURVES),
     table=get_names(EXPERIMENT.published.tables),
     samples=get_names(["pool", *EXPERIMENT.benchmarks]) + r"|training_\d+",

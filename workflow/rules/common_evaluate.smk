@@ -41,9 +41,7 @@ def get_results(wildcards):
 def get_together(wildcards):
     """The benchmarks that one job answers where `benchmark` is asked of a run, joined by `+`."""
     shown = dict.fromkeys(
-        one.benchmark
-        for one in jobs.list_evaluations(EXPERIMENT)
-        if one.run == wildcards.run
+        one.benchmark for one in EVALUATIONS if one.run == wildcards.run
     )
     if EXPERIMENT.evaluated_together == "run" and wildcards.benchmark in shown:
         return "+".join(shown)

@@ -17,9 +17,9 @@ from samr1.config.merge import Experiment, WorkflowConfig, load_experiment
 from samr1.config.schema import TrainStage, parse_config
 from samr1.core.errors import UserError, run_command
 from samr1.planning.disk import Place, plan_disk
-from samr1.planning.fit import available_memory, describe_job, does_not_fit, with_rank
+from samr1.planning.fit import available_memory, does_not_fit, with_rank
 from samr1.planning.hours import plan_evaluation, plan_step
-from samr1.planning.job import Job
+from samr1.planning.job import Job, describe_job
 from samr1.planning.memory import plan_host, plan_memory
 from samr1.planning.page import Hours, Row, disk_page, memory_page, time_page
 from samr1.planning.rates import GPUS, Rates, calculated, read_measured

@@ -66,7 +66,7 @@ def _run(arguments: argparse.Namespace) -> None:
     asked = gather_questions(places, questions)
     _make_folder(arguments.output)
     # Not before: --help and a wrong usage do not wait for torch.
-    from samr1.app.answers import describe_answer
+    from samr1.app.answer_files import describe_answer
     from samr1.app.asking import Failed, ask_all
 
     model, who = load_model(arguments)

@@ -19,9 +19,11 @@ from samr1.config.names import METHOD
 from samr1.config.published import Published, TableStage, check_published, load_published
 from samr1.config.schema import (
     Frozen,
+    Named,
     NonNegative,
     Positive,
     RunConfig,
+    Word,
     parse_config,
 )
 from samr1.config.studies import Studies, load_studies
@@ -43,11 +45,11 @@ class ScaleConfig(Frozen):
     gpus: NonNegative
     """GPUs of one training job, and of one prediction job where the profile does not say fewer.
     With 0 models run on the CPU, a GPU there or not; with more they refuse to."""
+    comparable: bool
+    """Whether figures may stand beside published ones: of models and data as the paper's."""
     evaluated_together: Literal["run", "benchmark"]
     """Whether a job answers all benchmarks that `all` shows a run on, its models loaded once, or
     one benchmark; what is done is never done again."""
-    comparable: bool
-    """Whether figures may stand beside published ones: of models and data as the paper's."""
     evaluation_shards: Positive
     """Jobs that what is evaluated together is dealt to, each with its part of every benchmark."""
     defaults: dict[str, Any]
@@ -56,11 +58,11 @@ class ScaleConfig(Frozen):
 class WorkflowConfig(Frozen):
     """`config/config.yaml`, with what `--config` changed."""
 
-    scale: str
+    scale: Word
     """Which `scales/<scale>.yaml`."""
-    results: str
+    results: Word
     """Root folder of everything that is produced."""
-    config_dir: str
+    config_dir: Word
     """Folder with `scales/` and the other files of `config/`."""
 
 
@@ -74,8 +76,8 @@ class Experiment:
     seeds: tuple[int, ...]
     processes: int
     gpus: int
-    evaluated_together: str
     comparable: bool
+    evaluated_together: str
     evaluation_shards: int
     runs: dict[str, RunConfig]  # at their first seed; only those that exist at this scale
     benchmarks: dict[str, Benchmark]
@@ -157,7 +159,9 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     _refuse_idle_clipping(present, runs_file)
     _refuse_other_image_sizes(present, runs_file)
     benchmarks = {
-        name: parse_config(values, Benchmark, f"{benchmarks_file}: benchmark {name}")
+        parse_config({"name": name}, Named, f"{benchmarks_file}: a benchmark").name: parse_config(
+            values, Benchmark, f"{benchmarks_file}: benchmark {name}"
+        )
         for name, values in read_mapping(benchmarks_file).items()
     }
     _refuse_unknown_benchmarks(present, benchmarks, runs_file)
@@ -174,8 +178,8 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         seeds=settings.seeds,
         processes=settings.processes,
         gpus=settings.gpus,
-        evaluated_together=settings.evaluated_together,
         comparable=settings.comparable,
+        evaluated_together=settings.evaluated_together,
         evaluation_shards=settings.evaluation_shards,
         runs=present,
         benchmarks=benchmarks,
@@ -186,13 +190,20 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     )
 
 
-def read_scale(path: Path) -> tuple[Mapping, tuple[str, ...]]:
-    """The scale file on top of the one that it extends, and the names of all of them."""
-    values = read_mapping(path)
+def read_scale(path: Path, above: tuple[str, ...] = ()) -> tuple[Mapping, tuple[str, ...]]:
+    """The scale file on top of the one that it extends, and the names of all of them.
+
+    Raises UserError where one extends itself or one of `above`, which extend this one.
+    """
+    values, family = read_mapping(path), (*above, path.stem)
     if "extends" not in values:
-        return values, (path.stem,)
-    below, family = read_scale(path.with_name(f"{values.pop('extends')}.yaml"))
-    return merge(below, values), (path.stem, *family)
+        return values, family
+    extends = values.pop("extends")
+    if not isinstance(extends, str) or Path(extends).name != extends or extends in family:
+        allowed = "must be the name of another scale, which does not extend this one"
+        raise UserError(f"{path}: extends = {show(extends)}: {allowed}.")
+    below, family = read_scale(path.with_name(f"{extends}.yaml"), family)
+    return merge(below, values), family
 
 
 def _refuse_unknown_benchmarks(

@@ -23,14 +23,8 @@ from samr1.micro.policy_config import join_config
 from samr1.micro.scenes import draw_scene, generator, render
 from samr1.planning.parameters import check_trainable, find_policy_config, text_of, vision_of
 from samr1.policy.meta import build_on_meta
-from samr1.policy.model import (
-    VISION_TOKENS,
-    EncodedPrompt,
-    Policy,
-    assemble_policy,
-    encode_question,
-    load_processors,
-)
+from samr1.policy.model import EncodedPrompt, Policy, assemble_policy, encode_question
+from samr1.policy.processors import VISION_TOKENS, load_processors
 from samr1.policy.prompt_settings import MICRO, resolve
 from samr1.segmenter import Segmenter
 from samr1.segmenter.build import build_sam2

@@ -42,14 +42,16 @@ _FIGURES: dict[str, tuple[str, Callable[[float], float]]] = {
 def plan_job(setting: Setting, layers: int, prompt: int) -> Job:
     """A training of the widths with so many `layers`, on one process and without a segmenter."""
     config = resized(setting.policy, layers)
+    parts = count_parts(config)
     train = train_stage(setting, setting.tokens).train
     return Job(
         policy=config,
+        parts=parts,
         segmenter=SegmenterSize(0, 1),
         segmenter_size=1,
         image_size=setting.image_size,
         number_bytes=2,
-        trainable=count_parts(config).all,
+        trainable=parts.all,
         adapter=False,
         train_vision=True,
         processes=1,

@@ -14,17 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 from PIL import Image, ImageDraw
 
 from samr1.app.model import Pixels, Segmented
 from samr1.core.files import atomic_file
 from samr1.data.masks import Mask, encode_mask
+from samr1.data.painting import line_width, paint_mask
 
-# Okabe and Ito's colours, which colour-blind readers tell apart.
-GREEN, ORANGE, BLACK, WHITE = (0, 158, 115), (230, 159, 0), (0, 0, 0), (255, 255, 255)
-_COVER = 130  # of 255: how much of the picture is hidden under the mask
+ORANGE, BLACK = (230, 159, 0), (0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -103,17 +100,16 @@ def write_answer(answer: Segmented, pixels: Pixels, source: Source, folder: Path
 
 
 def draw_overlay(pixels: Pixels, answer: Segmented) -> Image.Image:
-    """The picture with the mask green and edged white, the box orange, and points as dots.
+    """The picture with the mask's outline green, the box orange, and points as dots.
 
-    At the picture's size; lines are a two-hundredth of its longer side. Points off the object are
-    crosses.
+    At the picture's size. Points off the object are crosses.
     """
     image = Image.fromarray(pixels)
     if answer.mask is not None:
         layer = paint_mask(answer.mask).convert("RGBA")
         image = Image.alpha_composite(image.convert("RGBA"), layer).convert("RGB")
     draw = ImageDraw.Draw(image)
-    line = _line(image.size)
+    line = line_width(image.size)
     if answer.box is not None:
         draw.rectangle(_inside(answer.box, image.size), outline=ORANGE, width=line)
     for x, y, value in answer.points:
@@ -133,18 +129,3 @@ def _inside(
     """The box's outermost pixels: x2 and y2 are one past them."""
     x1, y1 = min(box[0], size[0] - 1), min(box[1], size[1] - 1)
     return x1, y1, max(x1, box[2] - 1), max(y1, box[3] - 1)
-
-
-def paint_mask(mask: Mask) -> Image.Image:
-    """A mask as a picture of its size to lay over another: transparent, green, and a white edge."""
-    inner = cv2.erode(
-        mask.astype(np.uint8), np.ones((3, 3)), iterations=_line(mask.shape), borderValue=0
-    )
-    image = Image.fromarray(mask.astype(np.uint8) * 2 - inner)  # 1 within, 2 at the edge
-    image.putpalette([*BLACK, *GREEN, *WHITE])
-    image.info["transparency"] = bytes([0, _COVER, 255])
-    return image
-
-
-def _line(size: tuple[int, ...]) -> int:
-    return max(1, round(max(size) / 200))
