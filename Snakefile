@@ -12,6 +12,7 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/common_data.smk"
 include: "workflow/rules/common_evaluate.smk"
+include: "workflow/rules/common_tables.smk"
 include: "workflow/rules/common_figures.smk"
 include: "workflow/rules/config.smk"
 include: "workflow/rules/fetch.smk"
@@ -34,6 +35,7 @@ localrules:
     figures,
     ablations,
     figure_3,
+    figure_4,
     studies,
     pretrain,
     bench,
@@ -45,18 +47,13 @@ localrules:
 rule tables:
     input:
         rules.collect_tables.output,
-        expand(rules.render_table.output, number=range(1, 6)),
+        expand(rules.render_table.output, table=EXPERIMENT.published.tables),
 
 
 # Every figure, and the runs that only figures show.
 rule figures:
     input:
-        rules.figure_4.output,
-        expand(rules.draw_curves.output, curves=["table_4", "table_5", "figure_4"]),
-        rules.draw_ablations.output,
-        rules.draw_histograms.output,
-        rules.draw_lengths.output,
-        rules.draw_examples.output,
+        expand(rules.draw_figure.output, figure=DRAWN),
         rules.draw_gallery.output,
 
 
@@ -66,16 +63,15 @@ rule all:
     default_target: True
     input:
         rules.tables.input,
-        get_metrics(MAIN_RUNS, list(EXPERIMENT.benchmarks)),
+        get_evaluated("metrics", jobs.evaluate_main(EXPERIMENT)),
         rules.figures.input,
 
 
 # Tables 4 and 5, Figure 4 and its three runs.
 rule ablations:
     input:
-        rules.table_4.output,
-        rules.table_5.output,
-        rules.figure_4.output,
+        expand(rules.make_table.output, table=EXPERIMENT.published.ablations),
+        expand(rules.draw_figure.output, figure="figure_4"),
 
 
 # Tables 4 and 5 over several seeds, the sweep of training samples and the long trainings
@@ -88,8 +84,14 @@ rule studies:
 # Figure 3: every question with the answers of the runs, on one page, and a picture of five.
 rule figure_3:
     input:
-        rules.draw_examples.output,
+        expand(rules.draw_figure.output, figure="examples"),
         rules.draw_gallery.output,
+
+
+# Figure 4: the KL term, and where negative points fall.
+rule figure_4:
+    input:
+        expand(rules.draw_figure.output, figure="figure_4"),
 
 
 # The public data sets that the scale reads, and nothing else.

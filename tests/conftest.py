@@ -29,6 +29,7 @@ def torch_as_it_was() -> Iterator[None]:
     yield
     torch.nn.functional.linear = linear
     torch.use_deterministic_algorithms(False)
+    torch.utils.deterministic.fill_uninitialized_memory = True
 
 
 @pytest.fixture(scope="session")

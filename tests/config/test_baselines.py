@@ -16,11 +16,10 @@ from made_up_metrics import (
     write_metrics,
 )
 
-from samr1.cli import table_1, table_3
-from samr1.config.baselines import check_baselines, detect_stage, load_baselines
+from samr1.config.baselines import Baseline, check_baselines, detect_stage, load_baselines
 from samr1.config.merge import load_experiment
+from samr1.config.published import load_published
 from samr1.core.errors import UserError
-from samr1.report.tables.published import load_published, published_methods
 
 CONFIG = Path(__file__).parents[2] / "config"
 FILES = {"reasonseg_test": "theirs/test.json"}
@@ -33,8 +32,8 @@ def write(folder: Path, **baselines: Any) -> Path:
 
 
 def check(path: Path) -> None:
-    methods = published_methods(load_published(PUBLISHED))
-    check_baselines(path, load_baselines(path, "paper"), ["base"], ["reasonseg_test"], methods)
+    methods = load_published(PUBLISHED).methods
+    check_baselines(path, load_baselines(path, ["paper"]), ["base"], ["reasonseg_test"], methods)
 
 
 @pytest.mark.parametrize(
@@ -81,10 +80,10 @@ def test_names_and_rows_belong_to_one(tmp_path: Path) -> None:
 
 
 def test_the_shipped_ones_are_of_the_papers_scale() -> None:
-    shipped = load_baselines(CONFIG / "baselines.yaml", "paper")
-    assert not load_baselines(CONFIG / "baselines.yaml", "micro")
+    shipped = load_baselines(CONFIG / "baselines.yaml", ["paper"])
+    assert not load_baselines(CONFIG / "baselines.yaml", ["micro"])
     experiment = load_experiment(CONFIG, "paper")
-    methods = published_methods(load_published(PUBLISHED))
+    methods = load_published(PUBLISHED).methods
     check_baselines(
         CONFIG / "baselines.yaml", shipped, experiment.runs, experiment.benchmarks, methods
     )
@@ -111,28 +110,18 @@ def metrics(tmp_path: Path) -> list[Path]:
     return [*write_all_metrics(tmp_path), write_metrics(tmp_path, rows, "invented")]
 
 
-def options(folder: Path, method: list[str]) -> list[str]:
-    values = {
-        "label": "Invented",
-        "method": method,
-        "scales": ["micro", "paper"],
-        "predictions": {"reasonseg_test": "a.json", "refcocog_test": "b.json"},
-    }
-    return [
-        "--baselines",
-        str(write(folder, invented=values)),
-        "--runs",
-        "base",
-        "qwen2.5vl_3b",
-        "sam_r1",
-    ]
+def invented(method: list[str]) -> dict[str, Any]:
+    """What a table is made with: the invented system beside its published rows, and three runs."""
+    files = {"reasonseg_test": "a.json", "refcocog_test": "b.json"}
+    one = Baseline(label="Invented", method=method, predictions=files)
+    return {"baselines": {"invented": one}, "runs": ["base", "qwen2.5vl_3b", "sam_r1"]}
 
 
 def test_at_paper_scale_files_stand_beside_their_published_row(
     tmp_path: Path, metrics: list[Path]
 ) -> None:
-    more = options(tmp_path, ["LISA-7B-LLaVA1.5"])
-    page, records = make(table_1, tmp_path, metrics, "paper", *more)
+    more = invented(["LISA-7B-LLaVA1.5"])
+    page, records = make("table_1", tmp_path, metrics, "paper", **more)
     rows = main_table(page)
     lisa = rows["LISA-7B-LLaVA1.5 (measured from files)"]
     assert lisa["paper test gIoU"] == "48.7"
@@ -150,21 +139,21 @@ def test_at_paper_scale_files_stand_beside_their_published_row(
 
 
 def test_elsewhere_they_have_a_row_of_their_own(tmp_path: Path, metrics: list[Path]) -> None:
-    more = options(tmp_path, ["LISA-7B-LLaVA1.5"])
-    page, _ = make(table_1, tmp_path, metrics, "micro", *more)
+    more = invented(["LISA-7B-LLaVA1.5"])
+    page, _ = make("table_1", tmp_path, metrics, "micro", **more)
     rows = main_table(page)
     assert rows["LISA-7B-LLaVA1.5"]["measured test gIoU"] == "–"
     assert rows["Invented (measured from files)"]["measured test gIoU"] == "**71.0** [70.0, 72.0]"
     assert list(rows)[-1] == "Invented (measured from files)"
     # Where it has no published row, at paper scale too.
-    more = options(tmp_path, [])
-    page, _ = make(table_1, tmp_path, metrics, "paper", *more)
+    more = invented([])
+    page, _ = make("table_1", tmp_path, metrics, "paper", **more)
     assert "Invented (measured from files)" in main_table(page)
 
 
 def test_a_run_answers_to_its_row_before_files_do(tmp_path: Path, metrics: list[Path]) -> None:
-    more = options(tmp_path, ["Qwen2.5VL-3B+SAM2"])
-    rows = main_table(make(table_1, tmp_path, metrics, "paper", *more)[0])
+    more = invented(["Qwen2.5VL-3B+SAM2"])
+    rows = main_table(make("table_1", tmp_path, metrics, "paper", **more)[0])
     assert rows["Qwen2.5VL-3B+SAM2"]["measured val gIoU"] == "**42.0** [41.0, 43.0]"
     assert "Invented (measured from files)" in rows
 
@@ -172,14 +161,14 @@ def test_a_run_answers_to_its_row_before_files_do(tmp_path: Path, metrics: list[
 def test_a_system_without_a_figure_of_a_table_is_not_in_it(
     tmp_path: Path, metrics: list[Path]
 ) -> None:
-    page, _ = make(table_3, tmp_path, metrics, "paper", *options(tmp_path, []))
+    page, _ = make("table_3", tmp_path, metrics, "paper", **invented([]))
     assert "Invented" not in page
 
 
 def test_a_prompts_row_is_named_after_the_tiny_policy(tmp_path: Path) -> None:
     tiny = [r for r in metric_rows("tiny_vlm_r1", 0.2) if r["benchmark"] == "lisa_grounding"]
     metrics = [*write_all_metrics(tmp_path), write_metrics(tmp_path, tiny, "tiny")]
-    page, _ = make(table_3, tmp_path, metrics, "micro")
+    page, _ = make("table_3", tmp_path, metrics, "micro", runs=["base", "sam_r1", "tiny_vlm_r1"])
     rows = main_table(page)
     row = rows["Tiny policy, vlm_r1 prompt"]
     assert row["measured mean box IoU"].startswith("**25.0**")
@@ -188,4 +177,4 @@ def test_a_prompts_row_is_named_after_the_tiny_policy(tmp_path: Path) -> None:
     fewer = [path for path in metrics if "visual_rft" not in path.name]
     # A run that the configuration has must have been scored where its row asks for it.
     with pytest.raises(UserError, match="no box_iou of run 'visual_rft' on benchmark"):
-        make(table_3, tmp_path, fewer, "paper", "--runs", "base", "sam_r1", "visual_rft")
+        make("table_3", tmp_path, fewer, "paper", runs=["base", "sam_r1", "visual_rft"])

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from samr1.config.data import WorldConfig
+from samr1.config.jobs import find_study_seeds
 from samr1.config.merge import load_experiment, merge
 from samr1.config.schema import (
     PredictStage,
@@ -149,6 +150,8 @@ def test_stages_are_read_back(tmp_path: Path) -> None:
 
 
 # file, path of the changed key, its value, and the sentence it ends in
+WORD = "may hold letters, digits and ._/@+=,:- alone, since it stands in commands of rules."
+
 REFUSED = [
     (
         *("studies.yaml", "sweep/runs", ["sam_r1", "sam_r1_9x"]),
@@ -190,7 +193,7 @@ REFUSED = [
     (
         *("benchmarks.yaml", "reasonseg_val/mirror", "../n"),
         'benchmarks.yaml: benchmark reasonseg_val: mirror = "../n": must be owner/name, as on '
-        "the model hub.",
+        "the model hub, or owner/name@<commit of 40 hexadecimal digits>.",
     ),
     (
         *("runs.yaml", "grpo/train/clip_high", 0.1),
@@ -235,6 +238,15 @@ REFUSED = [
         "hexadecimal digits>, so that results can be repeated.",
     ),
     (
+        *("scales/paper.yaml", "defaults/policy/dtype", "float32"),
+        "scales/paper.yaml: defaults: segmenter.tf32 = true: must be false with policy.dtype "
+        "float32, whose products it would round too.",
+    ),
+    (
+        *("runs.yaml", "sam_r1/policy", {"attention": "flash"}),
+        "runs.yaml: run sam_r1: policy.attention = \"flash\": must be 'flex' or 'two_calls'.",
+    ),
+    (
         *("runs.yaml", "sam_r1/seed", 3),
         "runs.yaml: run sam_r1: seed: is not a run's to choose; remove it.",
     ),
@@ -246,6 +258,24 @@ REFUSED = [
     (
         *("runs.yaml", "a run", {}),
         "runs.yaml: run a run: name = \"a run\": must match pattern '^[a-z0-9][a-z0-9_.]*$'.",
+    ),
+    # What stands in the commands of rules, which a shell reads.
+    (
+        *("benchmarks.yaml", "$(id)", {"dataset": "reasonseg", "split": "val"}),
+        'benchmarks.yaml: a benchmark: name = "$(id)": must match pattern '
+        "'^[a-z0-9][a-z0-9_.]*$'.",
+    ),
+    (
+        *("benchmarks.yaml", "reasonseg_val/split", "val; id"),
+        f'benchmarks.yaml: benchmark reasonseg_val: split = "val; id": {WORD}',
+    ),
+    (
+        *("scales/paper.yaml", "data/root", "`id`"),
+        f'scales/paper.yaml: data.root = "`id`": {WORD}',
+    ),
+    (
+        *("runs.yaml", "sam_r1/policy", {"path": "a && id"}),
+        f'runs.yaml: run sam_r1: policy.path = "a && id": {WORD}',
     ),
     (
         *("scales/micro.yaml", "defaults/train/steps", 0),
@@ -315,3 +345,18 @@ def test_broken_yaml_is_refused_by_file_and_line(edit: Edit) -> None:
     folder = edit("runs.yaml", "base/trained", False)
     (folder / "runs.yaml").write_text("base: {trained: false")
     assert "runs.yaml: not valid YAML" in refusal(folder)
+
+
+def test_a_scale_of_ones_own_needs_no_code(edit: Edit) -> None:
+    folder = edit("scales/micro.yaml", "seeds", [0])
+    (folder / "scales/mine.yaml").write_text("extends: smoke\nseeds: [3, 4]\n")
+    mine, micro = (load_experiment(folder, scale) for scale in ("mine", "micro"))
+    assert mine.seeds == (3, 4) and mine.family == ("mine", "smoke", "micro")
+    assert list(mine.runs) == list(micro.runs)
+    assert mine.data.world != micro.data.world and not mine.comparable
+    assert find_study_seeds(mine)["grpo"] == (0, 1)  # smoke's
+    (folder / "scales/mine.yaml").write_text("extends: paper\ngpus: 4\n")
+    mine = load_experiment(folder, "mine")
+    assert "seg_zero" in mine.runs and "tiny_qwen" not in mine.runs
+    assert mine.comparable and "grounded_sam" in mine.baselines
+    assert mine.table_stage("table_1").scale == "mine"

@@ -14,6 +14,7 @@ ROOMS = [
     "cli",
     "app",
     "report",
+    "gpu",
     "planning",
     "train",
     "pretrain",

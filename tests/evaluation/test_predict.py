@@ -37,8 +37,8 @@ from samr1.evaluation import predict as module
 from samr1.evaluation.predict import predict
 from samr1.evaluation.responses import Response, respond
 from samr1.micro.segmenter_config import SEGMENTER_CONFIG
+from samr1.policy.dialects import get_dialect
 from samr1.policy.model import Policy, save_policy
-from samr1.policy.prompt import format_answer
 from samr1.rollout.rows import Rows
 from samr1.segmenter import Prompt, Segmenter
 
@@ -69,7 +69,7 @@ def store(samples: pa.Table, root: Path) -> ImageStore:
 
 
 def answer(box: tuple[float, float, float, float], x: float, y: float) -> str:
-    return format_answer("sam_r1", "there it is", box, [(x, y, 1)], "ball")
+    return get_dialect("sam_r1").respond("there it is", box, [(x, y, 1)], "ball")
 
 
 SCRIPT = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -170,15 +171,7 @@ def test_shards_gather_to_the_same_bytes(world: Path, whole: bytes, tmp_path: Pa
     assert seconds[-1] > of_one[-1] > 0
 
 
-def test_processes_give_the_same_bytes_and_one_s_error_is_everyone_s(
-    world: Path, whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def never(*arguments: object) -> None:
-        raise AssertionError("the parent needs no model")
-
-    monkeypatch.setattr(parallel, "load_policy", never)
-    several = predict(world, tmp_path / "two", "--processes", "2")
-    assert (several / "predictions.parquet").read_bytes() == whole
+def test_one_process_s_error_is_everyone_s(world: Path, tmp_path: Path) -> None:
     picture = (world / "4.jpg").read_bytes()
     (world / "4.jpg").write_bytes(picture[:300])
     try:
@@ -188,3 +181,70 @@ def test_processes_give_the_same_bytes_and_one_s_error_is_everyone_s(
         (world / "4.jpg").write_bytes(picture)
     assert not (tmp_path / "broken").exists()
     assert not parallel.multiprocessing.active_children()
+
+
+def predict_both(world: Path, output: Path, *extra: str) -> list[Path]:
+    """The questions once as they are, and once the last five of them alone, by one command."""
+    few = output / "few.parquet"
+    if not few.exists():
+        write_table(few, pq.read_table(world / "samples.parquet")[-5:])
+    outputs = [output / "predictions.parquet", output / "of_few.parquet"]
+    predict(
+        *(world, output),
+        *("--samples", str(world / "samples.parquet"), str(few)),
+        *("--images", *2 * [str(world / "images.parquet")]),
+        *("--output", *map(str, outputs)),
+        *("--output-timings", *(str(path.with_suffix(".timings")) for path in outputs)),
+        *("--kept", str(output / "kept"), *extra),
+    )
+    return outputs
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_each_process_loads_once_for_all_benchmarks(
+    world: Path, whole: bytes, tmp_path: Path, processes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*arguments: object) -> None:
+        raise AssertionError("the parent of several needs no model")
+
+    if processes == "2":
+        monkeypatch.setattr(parallel, "load_policy", never)
+    first, second = predict_both(world, tmp_path, "--processes", processes)
+    assert first.read_bytes() == whole
+    columns = ["sample_id", "text", "mask"]  # scores differ with the images of a batch
+    assert pq.read_table(second).select(columns) == pq.read_table(first).select(columns)[-5:]
+    loads = [
+        row["phase"] == "load"
+        for path in (first, second)
+        for row in pq.read_table(path.with_suffix(".timings")).to_pylist()
+    ]
+    assert sum(loads) == 1  # in the first alone, of all processes added up
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_benchmark_that_is_finished_is_not_answered_again(
+    world: Path, whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered: list[int] = []
+    answer = parallel.predict
+
+    def stop_at_the_second(samples: pa.Table, *given: Any, **options: Any) -> pa.Table:
+        answered.append(len(samples))
+        if len(answered) == 2:
+            raise UserError("the power failed")
+        return answer(samples, *given, **options)
+
+    monkeypatch.setattr(parallel, "predict", stop_at_the_second)
+    with pytest.raises(UserError, match="the power failed"):
+        predict_both(world, tmp_path)
+    assert not list(tmp_path.glob("*predictions*"))
+    first, second = predict_both(world, tmp_path)
+    assert answered == [11, 5, 5]
+    assert first.read_bytes() == whole and second.exists()
+    # What is kept is of these inputs and no others.
+    answered[:] = []
+    with pytest.raises(UserError, match="the power failed"):
+        predict_both(world, tmp_path)
+    (tmp_path / "few.parquet").touch()
+    predict_both(world, tmp_path)
+    assert answered == [11, 5, 11, 5]

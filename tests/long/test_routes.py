@@ -31,12 +31,12 @@ from routes import (
 from routes_report import forget, keep
 from snakemake_calls import ROOT, Said, edit, read_files, snakemake
 
+from samr1.config.jobs import list_evaluations
 from samr1.config.merge import load_experiment
 from samr1.core import schemas
 from samr1.core.files import read_table
 from samr1.data import reasonseg, refer
 from samr1.micro.world import draw_world
-from samr1.planning.graph import describe_graph
 
 BENCHMARKS = load_experiment(ROOT / "config", SCALE).benchmarks
 MIRRORED = [name for name, one in BENCHMARKS.items() if one.mirror]
@@ -168,8 +168,7 @@ def check_metrics(run: Run) -> int:
     """Every figure is of all questions of its benchmark; how many answers that were."""
     answers = 0
     experiment = load_experiment(run.settings, SCALE)
-    graph = describe_graph(experiment, run.settings / "published.yaml")
-    predicted = {(name, benchmark) for name, benchmark, _ in graph.predictions}
+    predicted = {(one.run, one.benchmark) for one in list_evaluations(experiment)}
     found = run.path("predictions").glob("*/seed_0/*.parquet")
     assert {(path.parts[-3], path.stem) for path in found} == predicted
     # The point rewards' answers are drawn in Figure 4 and stand in no table.

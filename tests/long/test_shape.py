@@ -48,7 +48,7 @@ def test_the_papers_shape_trains_and_is_scored(tmp_path: Path) -> None:
         defaults={
             "threads": 1,
             "policy": {"path": str(policy), "dtype": "float32"},
-            "segmenter": {"path": str(segmenter)},
+            "segmenter": {"path": str(segmenter), "tf32": False},
             "train": {"samples": 2, "questions_per_step": 2},
         },
     )
@@ -57,7 +57,7 @@ def test_the_papers_shape_trains_and_is_scored(tmp_path: Path) -> None:
     finished = run.snakemake(*(str(run.path(file)) for file in files))
     assert finished.code == 0, finished.text[-5000:]
 
-    page = run.path("checks/base.md").read_text(encoding="utf-8")
+    page = run.path("checks/sam_r1.md").read_text(encoding="utf-8")
     assert f"{IMAGE_SIZE} pixels a side are 60×60 patches" in page
     assert f"input of {SEGMENTER_SIZE} pixels a side" in page
     longest = max(check_prompts(run, policy, name) for name in ("training_2", *BENCHMARKS))

@@ -18,16 +18,16 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 
 from samr1.config.schema import Layer, LoraConfig
 from samr1.core.errors import UserError
-from samr1.planning.activations import LOGITS_AT_ONCE, kept_activations
+from samr1.planning.activations import kept_activations
 from samr1.planning.job import Job, total
 from samr1.planning.memory import plan_memory
 from samr1.planning.parameters import count_adapter, count_parts, find_policy_config
 from samr1.planning.segmenter_size import SegmenterSize, find_segmenter_size
 from samr1.policy.adapter import adapted_layers
 from samr1.policy.model import encode_question
-from samr1.rollout import logprobs
 from samr1.segmenter.build import build_sam2
-from samr1.train.engine import Engine, _Scorer, join_processes
+from samr1.train.engine import Engine, join_processes
+from samr1.train.scorer import Scorer
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,6 +94,7 @@ def job_of(policy: Any, **changes: Any) -> Job:
     """A job of the tiny policy on a CPU, one question of three responses of four tokens."""
     job = Job(
         policy=policy.model.config,
+        parts=count_parts(policy.model.config),
         segmenter=SegmenterSize(0, 16),
         segmenter_size=128,
         image_size=56,
@@ -105,6 +106,7 @@ def job_of(policy: Any, **changes: Any) -> Job:
         processes=1,
         zero_stage=0,
         gradient_checkpointing=False,
+        checkpoint_steps=10,
         tokens_per_pass=4096,
         group_size=3,
         questions=1,
@@ -177,7 +179,7 @@ def test_states_and_gradients_are_as_many_bytes_as_deepspeed_holds(
 
 def saved_bytes(policy: Any, checkpointing: bool) -> tuple[int, int]:
     """Bytes that autograd saves for the backward pass, weights apart; and the prompt's tokens."""
-    scorer = _Scorer(policy, 1.0, checkpointing)
+    scorer = Scorer(policy, 1.0, checkpointing)
     question = encode_question(policy, random_image(0, 112), "a ball", "sam_r1")
     known = {weight.untyped_storage().data_ptr() for weight in policy.model.parameters()}
     saved: dict[int, torch.Tensor] = {}
@@ -205,7 +207,3 @@ def test_activations_are_within_a_fifth_of_what_autograd_saves(
     job = job_of(policy, gradient_checkpointing=checkpointing, **changes)
     planned = total(kept_activations(job, job.row, 1))
     assert found == pytest.approx(planned, rel=0.2)
-
-
-def test_the_chunk_of_logits_is_the_one_that_is_planned() -> None:
-    assert logprobs._LOGITS_AT_ONCE == LOGITS_AT_ONCE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +13,15 @@ import torch
 
 from samr1.cli import plan
 from samr1.config.datasets import load_datasets
+from samr1.config.jobs import list_evaluations, list_trainings
 from samr1.config.merge import load_experiment
 from samr1.core.errors import UserError, run_command
 from samr1.planning import fit
 from samr1.planning.disk import plan_disk
-from samr1.planning.fit import check_fits, describe_job, find_changes, with_rank
-from samr1.planning.graph import describe_graph
-from samr1.planning.job import Job, total
+from samr1.planning.fit import check_fits, find_changes, with_rank
+from samr1.planning.job import Job, describe_job, total
 from samr1.planning.memory import plan_host, plan_memory
+from samr1.planning.splits import Split, find_split
 
 ROOT = Path(__file__).parents[2]
 
@@ -95,26 +97,27 @@ def test_what_is_offloaded_is_the_hosts_and_must_fit_there(
         check_fits(stage, torch.device("cuda"), 1)
 
 
-def test_the_graph_is_the_workflows() -> None:
-    experiment = load_experiment(ROOT / "config", "micro")
-    graph = describe_graph(experiment, ROOT / "config/published.yaml")
-    assert len(graph.trainings) == 10
-    assert len(graph.predictions) == 31  # as many as tests/workflow counts
-    assert graph.splits["lisa_grounding"].samples == 520
-    assert graph.splits["refcocog_test"].samples == 1040
+def test_splits_are_as_large_as_published_or_as_drawn() -> None:
+    drawn, public = (load_experiment(ROOT / "config", scale) for scale in ("micro", "paper"))
+    for name, micro, paper in (
+        ("lisa_grounding", Split(520, 520), Split(779, 779)),
+        ("refcocog_test", Split(1040, 1040), Split(5023, 2600)),
+    ):
+        assert find_split(drawn.benchmarks[name], drawn.data.world) == micro
+        assert find_split(public.benchmarks[name], public.data.world) == paper
 
 
 def test_data_sets_need_room_until_they_are_there(tmp_path: Path) -> None:
     paper = load_experiment(ROOT / "config", "paper")
     paper = replace(paper, data=paper.data.model_copy(update={"root": str(tmp_path)}))
-    graph = describe_graph(paper, ROOT / "config/published.yaml")
+    planned = list_trainings(paper), list_evaluations(paper)
     datasets = load_datasets(ROOT / "config/datasets.yaml")
     job = describe_job(paper.runs["sam_r1"].train_stage(), 8, True)
 
     def needed() -> dict[str, float]:
         lines = [
             line
-            for place in plan_disk(paper, datasets, graph, job, tmp_path)
+            for place in plan_disk(paper, datasets, *planned, job, tmp_path)
             for line in place.lines
         ]
         return {line.what.partition(":")[0]: line.bytes for line in lines if "archive" in line.what}
@@ -165,3 +168,55 @@ def test_a_plan_refuses_what_is_no_choice(
     said = capsys.readouterr().err
     assert "must be KEY=VALUE" in said
     assert "no such run at scale micro" in said
+
+
+def write_measured(file: Path, rates: object) -> str:
+    file.write_text(json.dumps({"size": "7b", "rates": rates}))
+    return str(file)
+
+
+def test_a_plan_takes_the_rates_that_were_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    paper = ("--config", "scale=paper", "--gpus", "8", "--gpu", "h100")
+    assert run_plan(monkeypatch, *paper) == 0
+    before = capsys.readouterr().out
+    assert "on H100 SXM 80 GB" in before
+    assert "assumed: 35% of the sheet" in before
+    assert "measured" not in before.replace("--measured", "")
+    values = {"operations": 2 * 0.35 * 989e12, "image": 0.03, "prompt": 0.002}
+    file = write_measured(tmp_path / "check_gpu.json", {"card": "Some Card", "values": values})
+    assert run_plan(monkeypatch, *paper, "--measured", file) == 0
+    after = capsys.readouterr().out
+    assert "on Some Card" in after
+
+    def line(page: str, what: str) -> list[str]:
+        (found,) = [line for line in page.splitlines() if line.startswith(what)]
+        return found.split()
+
+    assert line(before, "reference ")[-1] == "calculated"
+    assert line(after, "reference ")[-1] == "measured"
+    assert line(after, "decoding ")[-1] == "calculated"  # of which nothing was measured
+    seconds = [float(line(page, "2 updates")[-2]) for page in (before, after)]
+    assert seconds[1] == pytest.approx(seconds[0] / 2, abs=0.06)
+
+
+def test_a_plan_refuses_what_is_no_measurement(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "check_gpu.json"
+    paper = ("--config", "scale=paper", "--gpus", "8", "--measured", str(file))
+    assert run_plan(monkeypatch, *paper) == 1
+    write_measured(file, {})
+    assert run_plan(monkeypatch, *paper) == 1
+    for value in (0, "fast", float("inf")):
+        write_measured(file, {"card": "Some Card", "values": {"operations": value}})
+        assert run_plan(monkeypatch, *paper) == 1
+    write_measured(file, {"card": "Some Card", "values": {"gpu": 1.0}})
+    assert run_plan(monkeypatch, *paper) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 6
+    assert "is no check_gpu.json that can be read" in said[0]
+    assert "holds no rate of a card" in said[1]
+    assert "its rate operations is 0;" in said[2]
+    assert "its rate gpu is 1.0;" in said[5]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from tiny import tiny_policy, use_block_masks
 from torch import Tensor
 from torch.nn.attention.flex_attention import create_block_mask
 from torch.utils._python_dispatch import TorchDispatchMode
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from samr1.config.names import PackedAttention
+from samr1.core.errors import UserError
 from samr1.policy import attention
-from samr1.policy.attention import PackedGroups
 from samr1.rollout.masks import attention_mask, block_mask, packed_groups
 
 
@@ -87,8 +90,33 @@ def test_the_packed_groups_of_two_rows() -> None:
     assert groups.place.tolist() == [0, 1, 4, 5, 6, 2, 8, 9, 0, 0]
 
 
-def test_the_device_chooses_the_form_of_the_mask() -> None:
-    assert isinstance(attention_mask(owners([2, 2])), PackedGroups)  # on a CPU
+@pytest.mark.parametrize(
+    ("device", "chosen", "taken"),
+    [("cuda", "flex", "blocks"), ("cuda", "two_calls", "groups"), ("cpu", "flex", "groups")],
+)
+def test_packed_rows_take_the_form_that_was_chosen_and_on_a_cpu_two_calls(
+    device: str, chosen: PackedAttention, taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_block_masks(monkeypatch)
+    owner = owners([5, 3, 3], [9, 1, 0])
+    mask = attention_mask(owner)
+    states = list(torch.randn(3, 2, 2, owner.shape[1], 16))
+    attend = ALL_ATTENTION_FUNCTIONS[attention.attention_name(chosen, torch.device(device))]
+    ours, _ = attend(torch.nn.Module(), *states, mask, scaling=0.25)
+    made = {form: getattr(mask, form).cache_info().currsize for form in ("groups", "blocks")}
+    assert [form for form, count in made.items() if count] == [taken]
+    theirs = attention_of(torch.nn.Module(), states, dense_mask(owner))
+    of_tokens = owner >= 0
+    torch.testing.assert_close(ours[of_tokens], theirs[of_tokens], atol=1e-5, rtol=1e-5)
+
+
+def test_flex_without_a_compiler_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(UserError, match=r"needs a C compiler .* set policy\.attention: two_calls"):
+        attention._compiled_flex.__wrapped__()
 
 
 class LargestTensor(TorchDispatchMode):
@@ -178,8 +206,8 @@ def test_packed_rows_with_dropout_are_refused(make_mask: Any) -> None:
         )
 
 
-def test_only_the_language_model_has_the_choice() -> None:
+def test_the_attentions_are_not_saved() -> None:
     model = tiny_policy().model
-    assert model.model.language_model.config._attn_implementation == attention.ATTENTION
-    assert model.model.visual.config._attn_implementation == "sdpa"
-    assert attention.ATTENTION not in model.config.to_json_string(use_diff=False)
+    saved = model.config.to_json_string(use_diff=False)
+    for part in (model.model.language_model, model.model.visual):
+        assert part.config._attn_implementation not in saved

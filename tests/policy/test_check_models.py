@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 import pytest
@@ -14,24 +16,31 @@ import torch
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 from tiny import tiny_policy
+from training_world import make_stage
 
+from samr1.config.merge import load_experiment
 from samr1.config.schema import (
+    LoraConfig,
     PolicyConfig,
     PredictConfig,
     PredictStage,
     SegmenterConfig,
+    TrainStage,
     dump_stage,
 )
 from samr1.core import hub
 from samr1.core.checks import Check, run_steps, write_page
+from samr1.core.device import use_device
 from samr1.core.errors import UserError
 from samr1.core.hub import HubName, locate
-from samr1.policy import check
 from samr1.policy.check import check_policy
+from samr1.policy.files import PATTERNS
 from samr1.policy.model import save_policy
 from samr1.segmenter.check import check_segmenter
+from samr1.train.check import check_running
 
-WEIGHTS = Path(__file__).parents[2] / "src/samr1/micro/weights"
+ROOT = Path(__file__).parents[2]
+WEIGHTS = ROOT / "src/samr1/micro/weights"
 REVISION = "cc594898137f460bfe9f0759e9844b3ce807cfb5"
 
 
@@ -43,8 +52,27 @@ def segmenter_config(path: Path, image_size: int = 128) -> SegmenterConfig:
     return SegmenterConfig(path=str(path), image_size=image_size)
 
 
-def look_at_policy(path: Path, image_size: int = 84) -> list[Check]:
-    return run_steps(check_policy(policy_config(path, image_size), "sam_r1", "cpu"))
+def predict_stage(policy: PolicyConfig) -> PredictStage:
+    return PredictStage(
+        name="base",
+        dialect="sam_r1",
+        threads=1,
+        policy=policy,
+        segmenter=segmenter_config(WEIGHTS / "segmenter"),
+        evaluation=PredictConfig(batch_size=1, max_response_tokens=8),
+    )
+
+
+def look_at_policy(
+    path: Path, image_size: int = 84, training: TrainStage | None = None
+) -> list[Check]:
+    stage = predict_stage(policy_config(path, image_size))
+    steps = check_policy(stage.policy, stage.dialect)
+    return run_steps(chain(steps, check_running(stage, training, use_device)))
+
+
+def look_at_segmenter(config: SegmenterConfig) -> list[Check]:
+    return run_steps(check_segmenter(config, use_device))
 
 
 @pytest.fixture
@@ -53,26 +81,70 @@ def policy(tmp_path: Path) -> Path:
     return tmp_path / "policy"
 
 
+def run_command_line(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """Check the shipped models as a run that is trained from them has it done."""
+    run = load_experiment(ROOT / "config", "micro").runs["sam_r1"]
+    (folder / "predict.yaml").write_text(dump_stage(run.predict_stage()))
+    (folder / "train.yaml").write_text(dump_stage(run.train_stage()))
+    given = ["--config", folder / "predict.yaml", "--training", folder / "train.yaml"]
+    command = ["-m", "samr1.cli.check_models", *map(str, given), "--output", f"{folder}/page.md"]
+    return subprocess.run(
+        [sys.executable, *command, *more], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
 def test_whole_models_pass_and_the_page_says_what_was_found(tmp_path: Path) -> None:
-    stage = PredictStage(
-        name="base",
-        dialect="sam_r1",
-        threads=1,
-        policy=policy_config(WEIGHTS / "policy"),
-        segmenter=segmenter_config(WEIGHTS / "segmenter"),
-        evaluation=PredictConfig(batch_size=1, max_response_tokens=8),
-    )
-    (tmp_path / "stage.yaml").write_text(dump_stage(stage))
-    page = tmp_path / "page.md"
-    command = [sys.executable, "-m", "samr1.cli.check_models", "--output", str(page), "--config"]
-    done = subprocess.run(
-        [*command, str(tmp_path / "stage.yaml")], capture_output=True, text=True, check=False
-    )
+    done = run_command_line(tmp_path)
     assert done.returncode == 0, done.stderr
-    text = page.read_text()
-    assert text.count("| ok |") == 10 and "FAILED" not in text
+    text = (tmp_path / "page.md").read_text()
+    assert text.count("| ok |") == 11 and "FAILED" not in text
     assert "| policy: configuration | ok | 1,558,432 parameters" in text
     assert "12×12 patches" in text and "279 names and shapes" in text
+    assert "4 decoded at most, in float32 on cpu: finite" in text
+
+
+def test_without_the_gpu_that_is_asked_for_all_but_running_is_looked_at(tmp_path: Path) -> None:
+    done = run_command_line(tmp_path, "--device", "cuda")
+    assert done.returncode == 1 and not (tmp_path / "page.md").exists()
+    assert done.stderr.count("| ok |") == 5 + 2
+    assert "| policy: decoding | FAILED | this job is to run on a GPU" in done.stderr
+    assert done.stderr.endswith("or set gpus: 0 in the scale file (--device cpu).\n")
+
+
+LORA = LoraConfig(rank=2, alpha=4, targets=("q_proj", "down_proj"))
+
+
+@pytest.mark.parametrize("train_vision", [True, False])
+@pytest.mark.parametrize("train", [{}, {"gradient_checkpointing": True}, {"lora": LORA}])
+def test_a_training_pass_is_taken_as_it_is_configured(
+    policy: Path, train: dict[str, Any], train_vision: bool
+) -> None:
+    stage = make_stage(policy.parent, **train)
+    changed = stage.policy.model_copy(update={"train_vision": train_vision})
+    stage = stage.model_copy(update={"policy": changed})
+    checks = look_at_policy(policy, training=stage)
+    assert all(one.passed for one in checks), checks[-1]
+    last = checks[-1]
+    assert last.name == "policy: training pass"
+    assert ("computed again" in last.found) == ("gradient_checkpointing" in train)
+    model = tiny_policy().model
+    if "lora" in train:  # two matrices in each adapted layer; the tower has no q_proj
+        count = 2 * 2 * 2 + (2 * 2 if train_vision else 0)
+    else:
+        vectors = [name for name, weight in model.named_parameters() if weight.ndim == 1]
+        of_tower = [name for name in vectors if ".visual." in name]
+        count = len(vectors) + 1 if train_vision else len(vectors) - len(of_tower)
+    assert f": {count} gradients" in last.found
+
+
+def test_a_kernel_that_fails_is_one_sentence(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("Failed to find C compiler.\nand a page of details")
+
+    monkeypatch.setattr("samr1.rollout.logprobs.attention_mask", fail)
+    last = look_at_policy(policy, training=make_stage(policy.parent))[-1]
+    assert last.name == "policy: training pass" and not last.passed
+    assert "fails on this device (Failed to find C compiler.); see" in last.found
 
 
 def lose_a_weight(folder: Path) -> None:
@@ -114,14 +186,14 @@ def change_the_size(folder: Path) -> None:
 
 FAULTS: list[tuple[Callable[[Path], None], str, str]] = [
     (lambda folder: (folder / "model.safetensors").unlink(), "files", "only safetensors are read"),
-    (lambda folder: (folder / "config.json").write_text("{"), "configuration", "no JSON object"),
+    (lambda folder: (folder / "config.json").write_text("{"), "configuration", "cannot be read"),
     (cut_short, "weights", "cannot be read"),
     (lose_a_weight, "weights", "1 missing (model.visual.merger.ln_q.weight)"),
     (change_the_size, "weights", "6 of another shape (model.language_model.layers.0.mlp."),
     (lose_a_token, "tokenizer", "lacks the token <|vision_end|>"),
     (lose_the_template, "tokenizer", "no chat template"),
     (show_no_image, "tokenizer", "writes 0 image tokens"),
-    (spoil_a_weight, "forward pass", "not finite in float32"),
+    (spoil_a_weight, "decoding", "in model.language_model.norm.weight that are infinite"),
 ]
 
 
@@ -145,21 +217,21 @@ def test_a_policy_that_does_not_fit_is_said(policy: Path, monkeypatch: pytest.Mo
     def load(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(check, "load_policy", load)
+    monkeypatch.setattr("samr1.train.check.load_policy", load)
     last = look_at_policy(policy)[-1]
-    assert last.name == "policy: forward pass" and "does not fit into the memory" in last.found
+    assert last.name == "policy: decoding" and "does not fit into the memory" in last.found
 
 
 def test_a_segmenter_of_another_input_fails() -> None:
     config = segmenter_config(WEIGHTS / "segmenter", 1024)
-    last = run_steps(check_segmenter(config, "cpu"))[-1]
+    last = look_at_segmenter(config)[-1]
     assert last.name == "segmenter: weights" and "set segmenter.image_size to 128" in last.found
 
 
 def test_a_pt_file_that_is_not_metas_own_fails(tmp_path: Path) -> None:
     (tmp_path / "sam2_hiera_large.pt").write_bytes(b"other weights")
     config = segmenter_config(tmp_path / "sam2_hiera_large.pt", 1024)
-    last = run_steps(check_segmenter(config, "cpu"))[-1]
+    last = look_at_segmenter(config)[-1]
     assert last.name == "segmenter: checksum"
     assert "not 7442e4e9b732a508f80e141e7c2913437a3610ee0c77381a66658c3a445df87b" in last.found
 
@@ -175,9 +247,9 @@ def test_a_hub_name_is_downloaded_at_its_commit_and_read_from_there(
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     config = policy_config(f"Qwen/Qwen2.5-VL-7B-Instruct@{REVISION}")
-    checks = run_steps(check_policy(config, "sam_r1", "cpu"))
-    assert [one.passed for one in checks] == [True] * 6
-    assert asked == [("Qwen/Qwen2.5-VL-7B-Instruct", REVISION, check.PATTERNS)]
+    checks = run_steps(check_policy(config, "sam_r1"))
+    assert [one.passed for one in checks] == [True] * 5
+    assert asked == [("Qwen/Qwen2.5-VL-7B-Instruct", REVISION, PATTERNS)]
 
 
 def test_a_hub_that_cannot_be_reached_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import pytest
 import torch
+from predict_world import stage
 from tiny import random_image, tiny_policy
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
@@ -23,6 +25,7 @@ from samr1.policy.meta import (
 )
 from samr1.policy.model import Policy, assemble_policy, encode_question, load_policy, save_policy
 from samr1.rollout.sample import sample_groups
+from samr1.train.check import check_running
 
 CHECKPOINT = "Zery/Qwen2-VL-7B_visual_rft_lisa_IoU_reward@" + "0" * 40
 
@@ -43,7 +46,9 @@ def tiny_qwen2_vl() -> Policy:
             "temporal_patch_size": 2,
         },
         image_token_id=other.image_token_id,
+        video_token_id=other.model.config.video_token_id,
         vision_start_token_id=other.model.config.vision_start_token_id,
+        vision_end_token_id=other.model.config.vision_end_token_id,
         tie_word_embeddings=False,
     )
     torch.manual_seed(0)
@@ -84,8 +89,12 @@ def test_it_answers_as_the_library_lets_it_answer(tmp_path: Path) -> None:
 def test_it_passes_the_checks_before_a_run(tmp_path: Path) -> None:
     save_policy(tiny_qwen2_vl(), tmp_path)
     config = PolicyConfig(path=str(tmp_path), image_size=56, dtype="float32", train_vision=False)
-    checks = run_steps(check_policy(config, "visual_rft", "cpu"))
-    assert [one.name for one in checks if one.passed][-1] == "policy: forward pass"
+    asked = stage().model_copy(update={"policy": config, "dialect": "visual_rft"})
+    steps = chain(
+        check_policy(config, "visual_rft"), check_running(asked, None, lambda: torch.device("cpu"))
+    )
+    checks = run_steps(steps)
+    assert [one.name for one in checks if one.passed][-1] == "policy: decoding", checks[-1]
     # In the published checkpoint's own names, as the library renames them.
     model = build_on_meta(find_policy_config(CHECKPOINT))
     published = {

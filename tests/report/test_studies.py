@@ -10,12 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from made_up_study import N, write_evaluation, write_run, write_training
+from made_up_study import write_evaluation, write_run, write_training
 
 from samr1.cli import collect_study
+from samr1.config.published import Beating, Collapse, Column, MoreData
 from samr1.core.errors import UserError
 from samr1.core.schemas import COMPARISONS
-from samr1.report.studies.study_pages import CURVE
+from samr1.report.studies.curves import CURVE
 from samr1.report.tables.claims import (
     NOT,
     OPPOSITE,
@@ -27,8 +28,8 @@ from samr1.report.tables.claims import (
     judge_more_data,
 )
 from samr1.report.tables.differences import Comparisons
-from samr1.report.tables.published import Column
 
+NO_KL = Collapse(claim="c", without_kl="no_kl_3x", with_kl="sam_r1_3x")
 COLUMNS = [Column(label=m, benchmark="reasonseg_test", metric=m) for m in ("giou", "ciou")]
 
 
@@ -69,7 +70,9 @@ def test_a_part_of_a_study_is_packed_and_told(tmp_path: Path) -> None:
     seeds = {row[0]: row[-1] for row in rows if len(row) > 3}
     assert seeds["Tiered, micro policy"] == "3" and seeds["Threshold 0.7, micro policy"] == "2"
     assert seeds["Threshold 0.7 − `sam_r1`"] == "2"  # the seeds of both
-    assert seeds["`sam_r1_0.3x` − `sam_r1`"] == "1" and seeds["`sam_r1_3x`"] == "–"
+    assert seeds["`sam_r1_0.3x`, 192 samples in 12 steps"] == "1"
+    assert seeds["`sam_r1_0.3x` − `sam_r1`"] == "1"
+    assert not any(name.startswith("`sam_r1_3x`") for name in seeds)
     assert "Threshold 0.5 − `sam_r1`" not in seeds
     assert not (output / "data" / "metrics" / "threshold_0.5").exists()
     assert "Training improves the base policy: **shows**" in page
@@ -85,15 +88,6 @@ def test_a_part_of_a_study_is_packed_and_told(tmp_path: Path) -> None:
     assert "**7 of 44 trainings" in collect(output, results)
 
 
-def test_what_is_packed_is_small(tmp_path: Path) -> None:
-    """Bytes a sample and protocol of the overlaps, once a file's own overhead is left out."""
-    write_evaluation(tmp_path, "sam_r1", 0, 0.7)
-    path = tmp_path / "overlaps/sam_r1/seed_0/refcocog_test.parquet"
-    columns = pq.ParquetFile(path).metadata.row_group(0)
-    size = sum(columns.column(i).total_compressed_size for i in range(columns.num_columns))
-    assert size / (2 * N) < 12
-
-
 def comparisons(**gains: Sequence[tuple[float, float, float]]) -> Comparisons:
     """`run__rival=[(value, ci_high, p) a column]`, over three seeds."""
     rows = []
@@ -105,6 +99,10 @@ def comparisons(**gains: Sequence[tuple[float, float, float]]) -> Comparisons:
             row |= {"ci_low": 0.0, "ci_high": high, "p": p, "seeds": [0, 1, 2], "n": 9}
             rows.append({name: row.get(name) for name in COMPARISONS.names})
     return Comparisons(rows)
+
+
+def beats(*rivals: str) -> Beating:
+    return Beating(claim="c", run="ours", rivals=rivals)
 
 
 UP, DOWN, NOISE = (0.02, 0.03, 0.001), (-0.02, 0.0, 0.001), (0.02, 0.05, 0.2)
@@ -124,14 +122,14 @@ UP, DOWN, NOISE = (0.02, 0.03, 0.001), (-0.02, 0.0, 0.001), (0.02, 0.05, 0.2)
 )
 def test_a_run_beats_its_rivals_by_the_declared_rule(one: tuple, two: tuple, verdict: str) -> None:
     found = comparisons(ours__one=one, ours__two=two)
-    assert judge_beating("c", "ours", ["one", "two"], COLUMNS, found).verdict == verdict
+    assert judge_beating(beats("one", "two"), COLUMNS, found).verdict == verdict
 
 
 def test_nothing_is_said_of_too_few_seeds_or_steps() -> None:
-    judged = judge_beating("c", "ours", ["other"], COLUMNS, comparisons())
+    judged = judge_beating(beats("other"), COLUMNS, comparisons())
     assert judged.verdict == UNKNOWN and "has 0 of the 3 seeds" in judged.why
     short = curves({"no_kl_3x": [[1.0] * 99] * 3, "sam_r1_3x": [[1.0] * 99] * 3})
-    judged = judge_collapse("c", short)
+    judged = judge_collapse(NO_KL, short)
     assert judged.verdict == UNKNOWN and "99 steps" in judged.why
 
 
@@ -146,8 +144,9 @@ def test_nothing_is_said_of_too_few_seeds_or_steps() -> None:
 def test_more_data_does_not_help_where_no_interval_reaches_a_point(
     columns: tuple, verdict: str
 ) -> None:
+    claim = MoreData(claim="c", larger="sam_r1_3x", smaller="sam_r1")
     found = comparisons(sam_r1_3x__sam_r1=columns)
-    assert judge_more_data("c", COLUMNS, found).verdict == verdict
+    assert judge_more_data(claim, COLUMNS, found).verdict == verdict
 
 
 def curves(rewards: dict[str, list[list[float]]]) -> pa.Table:
@@ -171,7 +170,7 @@ def test_collapse_is_of_most_seeds_without_kl_and_not_with_it() -> None:
         ([stays, stays, stays], [falls, falls, stays], OPPOSITE),
     ):
         table = curves({"no_kl_3x": without, "sam_r1_3x": with_kl})
-        assert judge_collapse("c", table).verdict == verdict
+        assert judge_collapse(NO_KL, table).verdict == verdict
 
 
 def test_long_trainings_show_reward_and_kl_by_step(tmp_path: Path) -> None:

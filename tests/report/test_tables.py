@@ -13,13 +13,14 @@ from made_up_metrics import (
     make,
     metric_rows,
     write_all_metrics,
+    write_comparisons,
     write_metrics,
 )
 
-from samr1.cli import collect_tables, table_1, table_3, table_4
+from samr1.cli import collect_tables
+from samr1.config.published import load_published
 from samr1.core.errors import UserError
 from samr1.report.tables.markdown import aligned_table, percent
-from samr1.report.tables.published import load_published, load_published_table
 
 
 @pytest.fixture
@@ -42,14 +43,14 @@ def test_published_figures_are_the_papers() -> None:
 def test_a_figure_without_a_column_is_named(tmp_path: Path) -> None:
     path = tmp_path / "published.yaml"
     path.write_text(PUBLISHED.read_text().replace("{unstated: 63.8}", "{untold: 63.8}"))
-    with pytest.raises(UserError, match=r"published.yaml: tables.table_3: .*'untold'"):
-        load_published_table(path, "table_3")
+    with pytest.raises(UserError, match=r"published.yaml: tables.table_3.rows = .*untold"):
+        load_published(path)
 
 
 def test_micro_page_warns_first_and_keeps_the_papers_row_apart(
     tmp_path: Path, metrics: list[Path]
 ) -> None:
-    page, records = make(table_1, tmp_path, metrics, "micro")
+    page, records = make("table_1", tmp_path, metrics, "micro")
     first = page.splitlines()[0]
     assert "micro world" in first and "not comparable with published ones" in first
     rows = main_table(page)
@@ -66,7 +67,7 @@ def test_micro_page_warns_first_and_keeps_the_papers_row_apart(
 
 
 def test_paper_page_sets_measured_beside_published(tmp_path: Path, metrics: list[Path]) -> None:
-    page, records = make(table_1, tmp_path, metrics, "paper")
+    page, records = make("table_1", tmp_path, metrics, "paper")
     assert page.startswith("## Table 1.") and "micro" not in page
     rows = main_table(page)
     assert rows["SAM-R1 (Ours)"]["paper val gIoU"] == "64.0"
@@ -80,7 +81,7 @@ def test_paper_page_sets_measured_beside_published(tmp_path: Path, metrics: list
 
 
 def test_lisa_protocol_has_a_table_of_its_own(tmp_path: Path, metrics: list[Path]) -> None:
-    page, records = make(table_1, tmp_path, metrics, "micro")
+    page, records = make("table_1", tmp_path, metrics, "micro")
     _, below = page.split("The same predictions under the protocol `lisa`")
     rows = main_table(below)
     assert rows["SAM-R1, micro policy"]["measured val gIoU"] == "**44.1** [43.1, 45.1]"
@@ -95,7 +96,7 @@ def test_a_missing_metric_names_run_and_benchmark(tmp_path: Path, metrics: list[
     partial = write_metrics(tmp_path, rows, "partial")
     others = [path for path in metrics if "sam_r1" not in path.name]
     with pytest.raises(UserError) as error:
-        make(table_1, tmp_path, [*others, partial], "micro")
+        make("table_1", tmp_path, [*others, partial], "micro")
     message = str(error.value)
     assert "'sam_r1'" in message and "'reasonseg_test'" in message and "\n" not in message
     assert not list(tmp_path.glob("table_1.*"))
@@ -104,7 +105,7 @@ def test_a_missing_metric_names_run_and_benchmark(tmp_path: Path, metrics: list[
 def test_a_figure_given_twice_is_refused(tmp_path: Path, metrics: list[Path]) -> None:
     twice = write_metrics(tmp_path, metric_rows("base", 0.3), "again")
     with pytest.raises(UserError, match="also in"):
-        make(table_3, tmp_path, [*metrics, twice], "micro")
+        make("table_3", tmp_path, [*metrics, twice], "micro")
 
 
 def test_seeds_give_mean_and_deviation(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_seeds_give_mean_and_deviation(tmp_path: Path) -> None:
         write_metrics(tmp_path, metric_rows("sam_r1", 0.52, seed=1), "one"),
         write_metrics(tmp_path, metric_rows("sam_r1", 0.50, seed=0), "zero"),
     ]
-    page, records = make(table_3, tmp_path, files, "micro")
+    page, records = make("table_3", tmp_path, files, "micro")
     cell = main_table(page)["SAM-R1, micro policy"]["measured mean box IoU"]
     assert cell.startswith("**56.0 ± 1.4** [")
     assert main_table(page)["SAM-R1, micro policy"]["seeds"] == "2"
@@ -126,7 +127,7 @@ def test_seeds_give_mean_and_deviation(tmp_path: Path) -> None:
 
 
 def test_table_3_has_both_box_metrics(tmp_path: Path, metrics: list[Path]) -> None:
-    rows = main_table(make(table_3, tmp_path, metrics, "paper")[0])
+    rows = main_table(make("table_3", tmp_path, metrics, "paper")[0])
     assert rows["Visual-RFT"]["paper mean box IoU"] == "43.9"
     ours = rows["SAM-R1 (Ours)"]
     assert ours["paper mean box IoU"] == "–" and ours["paper metric not stated"] == "63.8"
@@ -135,28 +136,37 @@ def test_table_3_has_both_box_metrics(tmp_path: Path, metrics: list[Path]) -> No
 
 
 def test_table_4_shows_the_base_and_cannot_do_without(tmp_path: Path, metrics: list[Path]) -> None:
-    rows = main_table(make(table_4, tmp_path, metrics, "micro")[0])
+    rows = main_table(make("table_4", tmp_path, metrics, "micro")[0])
     assert rows["0.8"]["paper ReasonSeg cIoU"] == "50.8"
     assert rows["Threshold 0.8, micro policy"]["measured ReasonSeg cIoU"].startswith("**51.2**")
     assert "Base micro policy, no training" in rows
     without = [path for path in metrics if "base" not in path.name]
     with pytest.raises(UserError, match="run 'base'"):
-        make(table_4, tmp_path, without, "micro")
+        make("table_4", tmp_path, without, "micro")
 
 
-def test_differences_are_marked_after_correction(tmp_path: Path, metrics: list[Path]) -> None:
-    page, records = make(table_4, tmp_path, metrics, "micro")
-    start = page.index("| Difference")
-    lines = page[start:].split("\n\n")[0].splitlines()[2:]
+def differences(page: str) -> dict[str, list[str]]:
+    """The cells of the table of differences, by the row's name."""
+    lines = page[page.index("| Difference") :].split("\n\n")[0].splitlines()[2:]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert [row[0] for row in cells] == [f"Threshold 0.{k} − `sam_r1`" for k in (5, 7, 8)]
+    return {name: rest for name, *rest in cells}
+
+
+def test_differences_over_seeds_are_marked_after_correction(
+    tmp_path: Path, metrics: list[Path]
+) -> None:
+    several = ["--comparisons", str(write_comparisons(tmp_path, seeds=(0, 1)))]
+    page, records = make("table_4", tmp_path, metrics, "micro", *several)
+    cells = differences(page)
+    assert list(cells) == [f"Threshold 0.{k} − `sam_r1`" for k in (5, 7, 8)]
+    half, seven, eight = cells.values()
     # p is 0.02, 0.005 and 0.00125 in four columns each, and the correction takes it by 4, 8 and 12.
-    assert cells[0][1] == "**+1.0** [-1.5, +3.5]"
-    assert cells[1][1] == "**+2.0** [-0.5, +4.5] ▲"
-    assert cells[2][1] == "**+3.0** [+0.5, +5.5] ▲" and cells[2][2].startswith("**-3.0**")
-    assert cells[2][2].endswith(" ▼") and cells[2][-1] == "1"
+    assert half[0] == "**+1.0** [-1.5, +3.5]"
+    assert seven[0] == "**+2.0** [-0.5, +4.5] ▲"
+    assert eight[0] == "**+3.0** [+0.5, +5.5] ▲" and eight[1].startswith("**-3.0**")
+    assert eight[1].endswith(" ▼") and eight[-1] == "2"
     assert "Holm's correction for these 12 differences" in page
-    assert "another seed could turn it round" in page
+    assert "single seed" not in page
     found = {
         r["run"]: r["p_corrected"]
         for r in records
@@ -166,25 +176,35 @@ def test_differences_are_marked_after_correction(tmp_path: Path, metrics: list[P
     assert found == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_difference_of_one_seed_has_its_interval_and_no_mark(
+    tmp_path: Path, metrics: list[Path]
+) -> None:
+    page, records = make("table_4", tmp_path, metrics, "micro")
+    assert differences(page)["Threshold 0.8 − `sam_r1`"][0] == "**+3.0** [+0.5, +5.5]"
+    assert not set("▲▼") & set(page) and "another seed could turn round" in page
+    assert {r["p_corrected"] for r in records} == {None}
+    assert "on another the last digits differ" in page
+
+
 def test_the_checkpoint_is_said_below_and_kept(tmp_path: Path, metrics: list[Path]) -> None:
-    page, _ = make(table_4, tmp_path, metrics, "micro")
+    page, _ = make("table_4", tmp_path, metrics, "micro")
     assert page.rstrip().splitlines()[-1].startswith("One checkpoint of each training for all")
     assert "`checkpoint: last`" in page
     assert pq.read_schema(tmp_path / "table_4.parquet").metadata[b"checkpoint"] == b"last"
 
 
 def test_bytes_do_not_depend_on_the_order_of_files(tmp_path: Path, metrics: list[Path]) -> None:
-    make(table_4, tmp_path, metrics, "smoke")
+    make("table_4", tmp_path, metrics, "smoke")
     before = [(tmp_path / f"table_4.{end}").read_bytes() for end in ("md", "parquet")]
-    make(table_4, tmp_path, [*metrics[::-1], metrics[0]], "smoke")  # one file twice is one file
+    make("table_4", tmp_path, [*metrics[::-1], metrics[0]], "smoke")  # one file twice is one file
     assert [(tmp_path / f"table_4.{end}").read_bytes() for end in ("md", "parquet")] == before
 
 
 def test_collected_page_says_the_note_once(
     tmp_path: Path, metrics: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make(table_3, tmp_path, metrics, "micro")
-    make(table_4, tmp_path, metrics, "micro")
+    make("table_3", tmp_path, metrics, "micro")
+    make("table_4", tmp_path, metrics, "micro")
     pages = [str(tmp_path / "table_4.md"), str(tmp_path / "table_3.md")]
     output = tmp_path / "README.md"
     monkeypatch.setattr(sys, "argv", ["x", "--tables", *pages, "--output", str(output)])
@@ -193,7 +213,7 @@ def test_collected_page_says_the_note_once(
     assert "micro world" in text.splitlines()[0] and text.count("not comparable") == 1
     assert text.index("## Table 3.") < text.index("## Table 4.")
     assert "([table_3.md](table_3.md))" in text
-    make(table_4, tmp_path, metrics, "paper")
+    make("table_4", tmp_path, metrics, "paper")
     with pytest.raises(UserError, match="different scales"):
         collect_tables.main()
 

@@ -108,7 +108,7 @@ def test_passes_and_vocabulary_chunks_change_nothing(
         policy.model, questions, groups, temperature=1.0, blocked_token_ids=()
     )
     (gradient,) = torch.autograd.grad(whole.logprobs.sum(), policy.model.lm_head.weight)
-    monkeypatch.setattr("samr1.rollout.logprobs._LOGITS_AT_ONCE", 4 * len(policy.tokenizer))
+    monkeypatch.setattr("samr1.rollout.logprobs.LOGITS_AT_ONCE", 4 * len(policy.tokenizer))
     parts = response_logprobs_in_passes(
         policy.model,
         questions,

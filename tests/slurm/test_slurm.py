@@ -17,7 +17,7 @@ from slurm_cluster import slurm_cluster
 from through_slurm import STEPS, slurm_jobs, start, through_slurm, wait_for, write_options
 
 TRAINING = "training/sam_r1/seed_0.parquet"
-SHARD = "predictions/base/seed_0/reasonseg_val/2-of-2.parquet"
+SHARD = "predictions/base/seed_0/parts/reasonseg_val/2-of-2"
 CHEAP = (
     "images/training_12.parquet",
     "images/reasonseg_val.parquet",
@@ -68,6 +68,6 @@ def test_a_stopped_training_goes_on_where_it_was(
     bar = re.search(rf"(\d+)/{STEPS} \[", last)  # where the third attempt began
     assert bar is not None and int(bar[1]) >= int(warned[1])
     samples = pq.read_table(results / "samples/reasonseg_val.parquet")
-    shard = pq.read_table(results / SHARD)
+    shard = pq.read_table(results / SHARD / "reasonseg_val.parquet")
     assert 2 * len(shard) == len(samples)
     assert set(shard["sample_id"].to_pylist()) < set(samples["sample_id"].to_pylist())

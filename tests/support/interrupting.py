@@ -131,7 +131,7 @@ def _work(
 
     for place, name in PLACES:
         setattr(place, name, _around(getattr(place, name), name, moment))
-    checkpoint.save_file = _halting(checkpoint.save_file, moment)  # type: ignore[attr-defined]
+    checkpoint.write_tensors = _halting(checkpoint.write_tensors, moment)  # type: ignore[attr-defined]
     if change is not None:
         change()
     sys.argv = ["train_policy", *arguments_of(world, output)]
@@ -150,15 +150,18 @@ def _around(
     return called
 
 
-def _halting(save_file: Callable[..., Any], moment: Callable[[str], None]) -> Callable[..., Any]:
-    """`save_file` with a moment in which half of the file is there."""
+def _halting(
+    write_tensors: Callable[..., Any], moment: Callable[[str], None]
+) -> Callable[..., Any]:
+    """`write_tensors` with a moment in which half of the file is there."""
 
-    def called(tensors: dict[str, Any], path: Path) -> None:
-        save_file(tensors, path)
+    def called(path: Path, tensors: dict[str, Any]) -> Any:
+        digest = write_tensors(path, tensors)
         whole = path.read_bytes()
         path.write_bytes(whole[: len(whole) // 2])
-        moment("half of save_file")
+        moment("half of write_tensors")
         path.write_bytes(whole)
+        return digest
 
     return called
 

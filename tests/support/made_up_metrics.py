@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from samr1.cli import make_table
+from samr1.config.baselines import Baseline
+from samr1.config.merge import load_experiment
+from samr1.config.schema import dump_stage
 from samr1.core.files import write_table
 from samr1.core.schemas import COMPARISONS, METRICS
 from samr1.report.tables.layout import TABLE
 
-PUBLISHED = Path(__file__).parents[2] / "config" / "published.yaml"
+CONFIG = Path(__file__).parents[2] / "config"
+PUBLISHED = CONFIG / "published.yaml"
 MASK_BENCHMARKS = (
     "reasonseg_val",
     "reasonseg_test",
@@ -109,20 +114,43 @@ def write_comparisons(folder: Path, seeds: Sequence[int] = (0,)) -> Path:
     return path
 
 
+def write_stage(
+    name: str,
+    folder: Path,
+    scale: str,
+    runs: Sequence[str] = RUNS,
+    baselines: Mapping[str, Baseline] | None = None,
+) -> Path:
+    """The stage of table `name`, with those of `runs` that the scale has."""
+    stage = load_experiment(CONFIG, scale).table_stage(name)
+    changes = {"table": stage.table.only(runs), "baselines": baselines or {}}
+    path = folder / f"stage_of_{name}.yaml"
+    path.write_text(dump_stage(stage.model_copy(update=changes)), encoding="utf-8")
+    return path
+
+
 def make(
-    module: Any, folder: Path, metrics: Sequence[Path], scale: str, *more: str
+    name: str,
+    folder: Path,
+    metrics: Sequence[Path],
+    scale: str,
+    *more: str,
+    runs: Sequence[str] = RUNS,
+    baselines: Mapping[str, Baseline] | None = None,
 ) -> tuple[str, list[dict[str, Any]]]:
-    """Run a table command; its page and its rows."""
-    name = module.__name__.rpartition(".")[2]
+    """Make table `name` by its command, with those of `runs` that the scale has.
+
+    Its page and its rows.
+    """
+    config = write_stage(name, folder, scale, runs=runs, baselines=baselines)
     parquet, page = folder / f"{name}.parquet", folder / f"{name}.md"
-    arguments = ["--metrics", *map(str, metrics), "--published", str(PUBLISHED), "--scale", scale]
-    arguments += ["--checkpoint", "last"]
-    if name in ("table_4", "table_5"):
+    arguments = ["--config", str(config), "--metrics", *map(str, metrics)]
+    if name in ("table_4", "table_5") and "--comparisons" not in more:
         arguments += ["--comparisons", str(write_comparisons(folder))]
     outputs = ["--output-parquet", str(parquet), "--output-md", str(page)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [name, *arguments, *outputs, *more])
-        module.main()
+        patch.setattr(sys, "argv", ["make_table", *arguments, *outputs, *more])
+        make_table.main()
     table = pq.read_table(parquet)
     assert table.schema.equals(TABLE)
     return page.read_text(encoding="utf-8"), table.to_pylist()

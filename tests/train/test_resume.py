@@ -70,7 +70,7 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bytes(
     world: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
     for moment, nth, kept in (
-        ("half of save_file", 0, []),
+        ("half of write_tensors", 0, []),
         ("before write_text", 1, [1]),  # the second checkpoint lacks its manifest alone
         ("after step", 0, [1]),
         ("after replace", 5, [1, 2, 3]),  # of the third, before the first is removed
@@ -114,15 +114,16 @@ def lose_the_number() -> None:
 
 
 def fill_the_disk(step: int) -> None:
-    save_file = checkpoint.save_file  # type: ignore[attr-defined]
+    write_tensors = checkpoint.write_tensors  # type: ignore[attr-defined]
 
-    def saved(tensors: dict[str, torch.Tensor], path: Path) -> None:
-        save_file(tensors, path)
+    def written(path: Path, tensors: dict[str, torch.Tensor]) -> str:
+        digest = write_tensors(path, tensors)
         if f"step_{step:06d}" in str(path):
             os.truncate(path, 1000)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return digest
 
-    checkpoint.save_file = saved  # type: ignore[attr-defined]
+    checkpoint.write_tensors = written  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -12,17 +12,17 @@ import yaml
 from training_world import SIDE, batch_of, make_stage, make_world, samples_of
 
 from samr1.cli import train_policy as command
-from samr1.config.names import DIALECTS, Dialect
+from samr1.config.names import DIALECTS, DialectName
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.data.images import load_rgb
 from samr1.data.masks import decode_mask, mask_iou
 from samr1.data.resizing import ImageStore
 from samr1.policy.answer import Answer, parse_answer, to_original
+from samr1.policy.dialects import get_dialect
 from samr1.policy.model import load_policy
-from samr1.policy.prompt import FORMS, answer_frame, format_answer
 from samr1.segmenter import Prompt, Segmenter, answer_masks
-from samr1.train import reward
+from samr1.train import loop, reward
 from samr1.train.batches import count_steps, draw_batches, learning_rate
 from samr1.train.loop import train_policy
 from samr1.train.metrics import TRAINING_METRICS
@@ -102,16 +102,17 @@ def test_rewards_in_one_batch_equal_one_image_and_one_prompt_at_a_time(world: Pa
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_segmenter_is_asked_in_training_as_in_evaluation(
-    world: Path, dialect: Dialect, monkeypatch: pytest.MonkeyPatch
+    world: Path, dialect: DialectName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In every dialect: where coordinates are relative, or rounded to pixels of the original, too.
     stage = make_stage(world).model_copy(update={"dialect": dialect})
     segmenter = Segmenter.load(stage.segmenter.path, 128)
     batch = batch_of(world, stage)
-    frame = answer_frame(dialect, SIDE)
+    form = get_dialect(dialect)
+    frame = form.frame(SIDE)
     box = (frame[0] / 7, frame[0] / 7, frame[0] / 2, frame[0] / 2)
     spot = (frame[0] / 3, frame[0] / 4, 1)
-    text = format_answer(dialect, "it is left", box, [spot, spot], "ball")
+    text = form.respond("it is left", box, [spot, spot], "ball")
     read = parse_answer(text, dialect, frame)
     asked: list[Answer] = []
 
@@ -124,7 +125,7 @@ def test_the_segmenter_is_asked_in_training_as_in_evaluation(
     sizes = {(sample.width, sample.height) for sample in batch.samples}
     assert set(asked) == {to_original(read, frame, size, dialect) for size in sizes}
     whole = [all(float(edge).is_integer() for edge in one.box or ()) for one in asked]
-    assert all(whole) if FORMS[dialect].whole_pixels else not any(whole)
+    assert all(whole) if form.to_pixel(0.7) == 1 else not any(whole)
 
 
 def test_an_image_is_embedded_once_a_step_and_a_few_together(
@@ -158,7 +159,26 @@ def test_a_frozen_vision_tower_stays_as_it_is(world: Path) -> None:
     assert all(torch.equal(now[name], start[name]) for name in start if ".visual." in name)
 
 
-def run_command_line(world: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_update_is_deterministic_and_the_rollout_need_not_be(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, bool] = {}
+    for name in ("roll_out", "score_groups", "update"):
+        work = getattr(loop, name)
+
+        def called(*given: Any, name: str = name, work: Any = work) -> Any:
+            asked[name] = torch.are_deterministic_algorithms_enabled()
+            return work(*given)
+
+        monkeypatch.setattr(loop, name, called)
+    images = ImageStore(world / "images.parquet")
+    train_policy(make_stage(world, steps=1), samples_of(world), images, world, None)
+    assert asked == {"roll_out": False, "score_groups": True, "update": True}
+
+
+def run_command_line(
+    world: Path, output: Path, monkeypatch: pytest.MonkeyPatch, *more: str
+) -> None:
     config = output.with_suffix(".yaml")
     config.write_text(yaml.safe_dump(make_stage(world).model_dump(mode="json")))
     arguments = {
@@ -173,7 +193,7 @@ def run_command_line(world: Path, output: Path, monkeypatch: pytest.MonkeyPatch)
         "checkpoints": output / "checkpoints",
     }
     flags = itertools.chain(*((f"--{name}", str(value)) for name, value in arguments.items()))
-    monkeypatch.setattr("sys.argv", ["train_policy", *flags])
+    monkeypatch.setattr("sys.argv", ["train_policy", *flags, *more])
     command.main()
 
 
@@ -190,11 +210,20 @@ def test_training_twice_gives_the_same_bytes(
     assert [row["step"] for row in rows] == [0, 1, 2]
     assert rows[0]["rollout_logprob_gap"] < 1e-4
     assert rows[0]["kl"] < rows[-1]["kl"]
-    assert all(row["reward_total"] == -2.0 and row["share_no_spread"] == 1.0 for row in rows)
+    assert all(row["reward_total"] == -2.0 and row["frac_reward_zero_std"] == 1.0 for row in rows)
     assert [row["learning_rate"] for row in rows] == pytest.approx([1e-3, 2e-3 / 3, 1e-3 / 3])
     seconds = read_table(tmp_path / "a" / "timings.parquet").to_pylist()
     assert all(row["total"] > row["rollout"] > 0 for row in seconds)
     assert list((tmp_path / "a" / "board").glob("events.out.tfevents.*"))
+
+
+def test_a_training_on_a_gpu_that_is_not_there_is_refused(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match=r"is to run on a GPU and CUDA is not available here"):
+        run_command_line(world, tmp_path / "out", monkeypatch, "--device", "cuda")
+    assert not (tmp_path / "out").exists()
 
 
 def test_images_of_another_size_are_refused(world: Path) -> None:

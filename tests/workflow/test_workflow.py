@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -107,21 +108,42 @@ def test_the_report_shows_every_figure_table_and_picture_with_a_caption(
     assert done.code == 0, done.text
     text = report.read_text(encoding="utf-8")
     results, categories = (embedded(text, name) for name in ("results", "categories"))
-    assert {"Examples", "Figures", "Tables"} <= set(categories)
+    assert {"Figures", "Tables"} <= set(categories)
     assert all(result["labels"] and result["caption"] for result in results.values())
     assert any("Training curves: Table 4" in str(one["labels"]) for one in results.values())
     drawn = {path.stem for path in (finished / SCALE / "figures").glob("*.png")}
     shown = {Path(path).stem for path in results}
     assert drawn | {f"table_{number}" for number in range(1, 6)} <= shown
     figures = {path.stem for path in (finished / SCALE / "figures").glob("*.pdf")}
-    assert drawn == figures | {f"{name}_dark" for name in figures} | {"examples"}
-    assert len(figures) == 7
+    assert drawn == figures and len(figures) == 8
 
 
 def test_a_second_run_does_nothing(finished: Path) -> None:
     done = snakemake("--cores", "2", *options(finished))
     assert done.code == 0, done.text
     assert "Nothing to be done" in done.text
+
+
+def planned_after(change: str, *arguments: str) -> dict[str, int]:
+    """The jobs of a dry run once a file below `src/samr1` is younger than every result."""
+    file = ROOT / "src/samr1" / change
+    before = file.stat()
+    try:
+        file.touch()
+        return planned(*arguments)
+    finally:
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_code_makes_again_what_is_made_of_it_and_never_trains(finished: Path) -> None:
+    # The tables' intervals, the scores' and the comparisons' are the bootstrap's.
+    plan = planned_after("evaluation/bootstrap.py", *options(finished))
+    assert plan["make_table"] == 5 and plan["score_benchmark"] == 29
+    assert not {"train_policy", "predict_masks", "draw_gallery"} & set(plan)
+    plan = planned_after("report/tables/clipping.py", *options(finished))
+    assert plan["make_table"] == 5 and not {"score_benchmark", "compare_runs"} & set(plan)
+    for elsewhere in ("train/loop.py", "rollout/sample.py", "app/model.py"):
+        assert planned_after(elsewhere, *options(finished)) == {}
 
 
 def test_a_changed_benchmark_is_scored_again_without_training(
@@ -171,8 +193,9 @@ def test_ablations_are_tables_4_and_5_and_the_runs_of_figure_4(tmp_path: Path) -
     assert plan["train_policy"] == 10
     # The base and seven runs on two benchmarks, two point rewards' on one.
     assert plan["predict_masks"] == 18
-    assert {"table_4", "table_5", "figure_4"} <= set(plan)
-    assert not {"table_1", "table_2", "table_3"} & set(plan)
+    assert plan["make_table"] == 2 and plan["draw_figure"] == 1
+    one = planned("table_4", *options(tmp_path))
+    assert one["make_table"] == 1 and one["train_policy"] == 7  # all that sam_r1 is compared with
 
 
 def test_studies_add_seeds_sweep_and_long_runs_to_what_is_done(finished: Path) -> None:
@@ -182,7 +205,7 @@ def test_studies_add_seeds_sweep_and_long_runs_to_what_is_done(finished: Path) -
     assert plan["train_policy"] == 2 * (7 + 3) - 7
     assert plan["sample_training"] == plan["resize_images"] == 2
     assert plan["score_benchmark"] == 2 * plan["train_policy"]
-    assert plan["collect_study"] == 1 and "table_4" not in plan
+    assert plan["collect_study"] == 1 and "make_table" not in plan
 
 
 def test_an_invented_systems_files_are_imported_scored_and_shown(tmp_path: Path) -> None:
@@ -213,7 +236,32 @@ def test_paper_scale_is_the_same_graph_in_shards_with_fetched_data(tmp_path: Pat
     }
     assert paper["fetch_dataset"] == 5
     assert paper["train_policy"] == micro["train_policy"] == 10
-    assert paper["predict_masks"] == 4 * paper["gather_predictions"]
+    # A job a model, which is loaded once for all of its benchmarks.
+    assert paper["predict_masks"] == 15
+    assert paper["gather_predictions"] == 46
+
+
+def test_one_job_answers_all_benchmarks_of_a_run_where_the_scale_says_so(
+    finished: Path, tmp_path: Path
+) -> None:
+    results = shutil.copytree(finished, tmp_path / "results")
+    settings = changed_settings(tmp_path, "scales/micro.yaml", "evaluated_together", value="run")
+    edit(settings / "scales/micro.yaml", lambda micro: micro | {"evaluation_shards": 2})
+    asked = ("reasonseg_test", "lisa_grounding")
+    names = [f"{SCALE}/predictions/base/seed_0/{name}.parquet" for name in asked]
+    targets = [f"{results}/{name}" for name in names]
+    told = options(results, settings)
+    assert planned(*targets, *told) == {"predict_masks": 2, "gather_predictions": 2}
+    done = snakemake(*targets, "--cores", "2", *told)
+    assert done.code == 0, done.text[-5000:]
+    columns = ["sample_id", "text", "mask"]  # scores differ with the images of a batch
+    for name in names:
+        ours, theirs = (pq.read_table(folder / name) for folder in (results, finished))
+        assert ours.select(columns) == theirs.select(columns)
+    assert not list((results / SCALE / "kept_predictions").rglob("*.parquet"))
+    # A benchmark that `all` does not show the run on is answered alone.
+    alone = f"{results}/{SCALE}/predictions/no_kl/seed_0/refcoco_testa.parquet"
+    assert planned(alone, *told) == {"predict_masks": 2, "gather_predictions": 1}
 
 
 def test_data_that_is_there_is_indexed_without_fetching(finished: Path, tmp_path: Path) -> None:
@@ -323,7 +371,7 @@ def test_a_run_that_the_workflow_asks_for_cannot_be_removed(tmp_path: Path) -> N
     done = snakemake("--dry-run", *options(tmp_path / "results", settings))
     assert done.code == 1
     (said,) = [line for line in done.text.splitlines() if line.startswith("error:")]
-    assert "runs.yaml: has no run no_kl at scale smoke, and workflow/rules/common" in said
+    assert "published.yaml: figures.figure_4: there is no run no_kl at this scale; add it" in said
     assert "Traceback" not in done.text
 
 
@@ -336,7 +384,7 @@ def test_a_public_checkpoint_may_be_left_out(tmp_path: Path) -> None:
     )
     plan = snakemake("--dry-run", *options(tmp_path / "results", settings, "paper"))
     assert plan.code == 0, plan.text
-    assert "table_1" in plan.text and "qwen2.5vl_3b/" not in plan.text
+    assert "make_table" in plan.text and "qwen2.5vl_3b/" not in plan.text
 
 
 def settings_without(folder: Path, run: str) -> Path:

@@ -5,10 +5,7 @@ rule import_predictions:
     input:
         samples=f"{OUT}/samples/{{benchmark}}.parquet",
         predictions=get_imported,
-        code=[
-            "src/samr1/evaluation/imports.py",
-            "src/samr1/cli/import_predictions.py",
-        ],
+        code=get_code("import_predictions"),
     output:
         f"{OUT}/predictions/{{baseline}}/seed_{{seed}}/{{benchmark}}.parquet",
     log:
@@ -30,7 +27,7 @@ rule predict_grounding_dino:
     input:
         config=f"{OUT}/config/detect/{{baseline}}.yaml",
         detector=get_detector,
-        segmenter=get_weights(RUNS["base"].segmenter),
+        segmenter=get_weights(RUNS[BASE].segmenter),
         samples=f"{OUT}/samples/{{benchmark}}.parquet",
         world=DRAWN_WORLD,
     output:
@@ -43,13 +40,14 @@ rule predict_grounding_dino:
         baseline=get_names(DETECTORS),
     conda:
         ENVIRONMENT
-    threads: RUNS["base"].threads
+    threads: RUNS[BASE].threads
     resources:
         gpu=1 if EXPERIMENT.gpus else 0,
     params:
+        device=DEVICE,
         root=get_root,
-        threads=RUNS["base"].threads,
+        threads=RUNS[BASE].threads,
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_grounding_dino "
         "--config {input.config} --samples {input.samples} --root {params.root} "
-        "--output {output} 2> {log}"
+        "--device {params.device} --output {output} 2> {log}"

@@ -1,8 +1,10 @@
-# Before an hour is spent: are the models whole, and do they run? Once for each pair of policy and
-# segmenter; what is on the model hub is downloaded here, once, before many processes ask for it.
+# Before an hour is spent: are the models whole, and do they run where the run will, a pass of its
+# training included? Once for each pair of policy and segmenter; what is on the model hub is
+# downloaded here, once, before many processes ask for it.
 rule check_models:
     input:
         config=f"{OUT}/config/predict/{{run}}.yaml",
+        training=get_training_config,
         policy=get_base_policy,
         segmenter=get_segmenter,
     output:
@@ -17,7 +19,9 @@ rule check_models:
     resources:
         gpu=1 if EXPERIMENT.gpus else 0,
     params:
+        device=DEVICE,
         threads=get_threads,
+        training=get_training_option,
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.check_models "
-        "--config {input.config} --output {output} 2> {log}"
+        "--config {input.config} {params.training} --device {params.device} --output {output} 2> {log}"

@@ -3,14 +3,16 @@ import os
 import sys
 from pathlib import Path
 
-from samr1.config.schema import dump_stage, parse_config
-from samr1.config.baselines import check_baselines, detect_stage, load_baselines
+from samr1.config import jobs
+from samr1.config.baselines import detect_stage
 from samr1.config.datasets import load_datasets
 from samr1.config.merge import WorkflowConfig, load_experiment
+from samr1.config.names import BASE, METHOD
+from samr1.config.schema import dump_stage, parse_config
 from samr1.core.errors import UserError
 from samr1.core.hub import HubName, locate
 from samr1.core.signals import pass_on_warnings
-from samr1.report.tables.published import load_published, published_methods
+from samr1.core.sources import find_sources
 
 # The Snakemake of a cluster's job hears that its time is nearly up, and tells the processes below;
 # who has no answer to it, as the shell of the job, ignores it.
@@ -28,21 +30,13 @@ try:
     )
     EXPERIMENT = load_experiment(Path(WORKFLOW.config_dir), WORKFLOW.scale)
     DATASETS = load_datasets(Path(WORKFLOW.config_dir, "datasets.yaml"))
-    PUBLISHED = f"{WORKFLOW.config_dir}/published.yaml"
-    BASELINES_FILE = f"{WORKFLOW.config_dir}/baselines.yaml"
-    BASELINES = load_baselines(Path(BASELINES_FILE), WORKFLOW.scale)
-    check_baselines(
-        Path(BASELINES_FILE),
-        BASELINES,
-        EXPERIMENT.runs,
-        EXPERIMENT.benchmarks,
-        published_methods(load_published(Path(PUBLISHED))),
-    )
 except UserError as error:
     sys.exit(f"error: {error}")
 
 # Used where Snakemake is asked to deploy software itself (`--software-deployment-method conda`).
 ENVIRONMENT = "../../envs/cuda.yaml" if EXPERIMENT.gpus else "../../envs/cpu.yaml"
+# A job that was promised a GPU never goes on without one.
+DEVICE = "cuda" if EXPERIMENT.gpus else "cpu"
 
 RUNS = EXPERIMENT.runs
 OUT = f"{WORKFLOW.results}/{WORKFLOW.scale}"
@@ -54,28 +48,14 @@ DRAWN_WORLD = WORLD if EXPERIMENT.data.world else []
 MIRROR_IMAGES = f"{EXPERIMENT.data.root}/mirror_images"
 COUNTS = "--check-counts" if EXPERIMENT.data.check_counts else "--no-check-counts"
 
-# The untrained models (where their `benchmarks` do not say fewer) and the method itself are evaluated
-# on every benchmark, the ablations on two.
-MAIN_RUNS = [name for name, run in RUNS.items() if not run.trained or name == "sam_r1"]
-TABLE_4_RUNS = ["threshold_0.5", "threshold_0.7", "threshold_0.8", "sam_r1"]
-TABLE_5_RUNS = ["grpo", "grpo_token_level", "grpo_clip_higher", "sam_r1"]
-FIGURE_4_RUNS = ["no_kl", "negative_points_any", "negative_points_inside"]
+BASELINES = EXPERIMENT.baselines
 IMPORTED = [name for name, one in BASELINES.items() if one.predictions]
 DETECTORS = [name for name, one in BASELINES.items() if one.detector]
-TABLE_RUNS = "--runs " + " ".join(RUNS)
-TABLE_1_BENCHMARKS = ["reasonseg_val", "reasonseg_test"]
-TABLE_2_BENCHMARKS = ["refcoco_testa", "refcocop_testa", "refcocog_test"]
-TABLE_3_BENCHMARKS = ["lisa_grounding"]
-ABLATION_BENCHMARKS = ["reasonseg_test", "refcocog_test"]
-# Paired comparisons: a baseline, and the runs that are held against it.
-ABLATED_RUNS = [name for name in TABLE_4_RUNS + TABLE_5_RUNS if name != "sam_r1"]
-COMPARED = {"base": ["sam_r1"], "sam_r1": ABLATED_RUNS}
-# The runs whose training is drawn together, the method's own first: it has the first colour.
-CURVES = {
-    "table_4": ["sam_r1", *TABLE_4_RUNS],
-    "table_5": ["sam_r1", *TABLE_5_RUNS],
-    "figure_4": ["sam_r1", *FIGURE_4_RUNS],
-}
+SHOWN = EXPERIMENT.published.figures
+SEEDS = jobs.find_seeds(EXPERIMENT)
+EVALUATIONS = jobs.list_evaluations(EXPERIMENT)
+CURVES = jobs.list_curves(EXPERIMENT)
+COMPARISONS = jobs.list_comparisons(EXPERIMENT)
 
 
 def get_names(names):
@@ -83,40 +63,30 @@ def get_names(names):
     return "|".join(re.escape(name) for name in names) or "(?!)"
 
 
-def get_seeds(run):
-    """The seeds of a run; an untrained one answers greedily and has nothing to repeat."""
-    if run not in RUNS:
-        sys.exit(
-            f"error: {WORKFLOW.config_dir}/runs.yaml: has no run {run} at scale {WORKFLOW.scale}, and "
-            "workflow/rules/common.smk asks for it; add the run, or remove it there."
-        )
-    return EXPERIMENT.seeds if RUNS[run].trained else EXPERIMENT.seeds[:1]
-
-
-def get_scores(kind, runs, benchmarks, seeds_of=get_seeds):
-    """The files of one kind for `runs` on `benchmarks`, at all their seeds."""
+def get_evaluated(kind, evaluations):
+    """The files of one kind (`predictions`, `overlaps` or `metrics`) of some evaluations."""
     return [
         f"{OUT}/{kind}/{run}/seed_{seed}/{benchmark}.parquet"
-        for run in runs
-        for seed in seeds_of(run)
-        for benchmark in benchmarks
-        if benchmark in (RUNS[run].benchmarks or benchmarks)
+        for run, seed, benchmark in evaluations
     ]
 
 
-def get_trainings(runs, seeds_of=get_seeds):
+def get_scores(kind, runs, benchmarks):
+    """The files of one kind for `runs` on `benchmarks`, at all their seeds."""
+    return get_evaluated(kind, jobs.evaluate(EXPERIMENT, runs, benchmarks, SEEDS))
+
+
+def get_trainings(runs, seeds=SEEDS):
     """The training metrics of `runs`, each once, at all their seeds."""
     return [
         f"{OUT}/training/{run}/seed_{seed}.parquet"
-        for run in dict.fromkeys(runs)
-        for seed in seeds_of(run)
+        for run, seed in jobs.train(runs, seeds)
     ]
 
 
-def get_code(room, *commands):
-    """The module files of a cheap rule: an edit there runs it again."""
-    modules = sorted(str(path) for path in Path("src/samr1", room).glob("*.py"))
-    return [*modules, *(f"src/samr1/cli/{command}.py" for command in commands)]
+def get_code(command):
+    """The files that a cheap rule's command is made of: an edit there runs it again."""
+    return [str(path) for path in find_sources(f"samr1.cli.{command}", Path("src"))]
 
 
 def get_files(folder):
@@ -141,10 +111,27 @@ def get_base_policy(wildcards):
 
 
 def get_check(wildcards):
-    """The page of the check of a run's models: the first run that has the same writes it."""
-    models = [(run.policy, run.segmenter) for run in RUNS.values()]
-    same = models.index((RUNS[wildcards.run].policy, RUNS[wildcards.run].segmenter))
-    return f"{OUT}/checks/{list(RUNS)[same]}.md"
+    """The page of the check of a run's models: the first run that has the same writes it, and
+    rather one that is trained, whose check tries that too."""
+    run = RUNS[wildcards.run]
+    same = [
+        name
+        for name, other in RUNS.items()
+        if (other.policy, other.segmenter) == (run.policy, run.segmenter)
+    ]
+    return f"{OUT}/checks/{min(same, key=lambda name: not RUNS[name].trained)}.md"
+
+
+def get_training_config(wildcards):
+    """The train stage of a run at its first seed; nothing for one that is not trained."""
+    if not RUNS[wildcards.run].trained:
+        return []
+    return f"{OUT}/config/train/{wildcards.run}/seed_{EXPERIMENT.seeds[0]}.yaml"
+
+
+def get_training_option(wildcards, input):
+    """The same as the check is told of it."""
+    return f"--training {input.training}" if input.training else ""
 
 
 def get_policy(wildcards):
@@ -177,8 +164,10 @@ def get_stage(wildcards):
         return dump_stage(EXPERIMENT.data.world)
     if stage == "detect":
         name = of_run[0]
-        return dump_stage(detect_stage(name, BASELINES[name], RUNS["base"]))
-    run = RUNS[of_run[0]] if of_run[0] in RUNS else RUNS["base"]
+        return dump_stage(detect_stage(name, BASELINES[name], RUNS[BASE]))
+    if stage == "table":
+        return dump_stage(EXPERIMENT.table_stage(of_run[0]))
+    run = RUNS[of_run[0]] if of_run[0] in RUNS else RUNS[BASE]
     if stage == "train":
         seed = int(of_run[1].removeprefix("seed_"))
         return dump_stage(run.model_copy(update={"seed": seed}).train_stage())
@@ -190,5 +179,5 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"\d+",
     benchmark=get_names(EXPERIMENT.benchmarks),
-    curves=get_names(CURVES),
+    table=get_names(EXPERIMENT.published.tables),
     samples=get_names(["pool", *EXPERIMENT.benchmarks]) + r"|training_\d+",

@@ -1,19 +1,4 @@
 # The helpers of the rules that answer, score and compare: which files, of which runs and seeds.
-def get_metrics(runs, benchmarks):
-    """The metrics of `runs` on `benchmarks`."""
-    return get_scores("metrics", runs, benchmarks)
-
-
-def get_baseline_metrics(benchmarks):
-    """The metrics of other people's systems on `benchmarks`, as far as each answers them."""
-    return [
-        f"{OUT}/metrics/{name}/seed_{EXPERIMENT.seeds[0]}/{benchmark}.parquet"
-        for name, baseline in BASELINES.items()
-        for benchmark in benchmarks
-        if baseline.detector or benchmark in baseline.predictions
-    ]
-
-
 def get_imported(wildcards):
     """What a baseline's own code wrote for a benchmark."""
     return BASELINES[wildcards.baseline].predictions[wildcards.benchmark]
@@ -29,24 +14,18 @@ def get_detector(wildcards):
     return get_weights(BASELINES[wildcards.baseline].detector)
 
 
-def get_comparisons(baseline, benchmarks):
-    """The paired comparisons with `baseline` on `benchmarks`, of all runs in one file each."""
-    return [f"{OUT}/comparisons/{baseline}/{name}.parquet" for name in benchmarks]
-
-
 def get_study(kind):
     """The files of one kind that the studies need, at the studies' seeds."""
-    seeds = {
-        "base": get_seeds("base"),
-        **EXPERIMENT.studies.seeds(EXPERIMENT.scale),
-    }
-    return get_scores(kind, seeds, ABLATION_BENCHMARKS, seeds.__getitem__)
+    seeds = {BASE: SEEDS[BASE], **jobs.find_study_seeds(EXPERIMENT)}
+    tables = EXPERIMENT.published.ablations.values()
+    benchmarks = [benchmark for table in tables for benchmark in table.benchmarks]
+    return get_evaluated(kind, jobs.evaluate(EXPERIMENT, seeds, benchmarks, seeds))
 
 
 def get_study_trainings():
     """The training metrics of the studies' runs, at the studies' seeds."""
-    seeds = EXPERIMENT.studies.seeds(EXPERIMENT.scale)
-    return get_trainings(seeds, seeds.__getitem__)
+    seeds = jobs.find_study_seeds(EXPERIMENT)
+    return get_trainings(seeds, seeds)
 
 
 def get_config_dir(wildcards):
@@ -59,18 +38,64 @@ def get_results(wildcards):
     return OUT
 
 
+def get_together(wildcards):
+    """The benchmarks that one job answers where `benchmark` is asked of a run, joined by `+`."""
+    shown = dict.fromkeys(
+        one.benchmark for one in EVALUATIONS if one.run == wildcards.run
+    )
+    if EXPERIMENT.evaluated_together == "run" and wildcards.benchmark in shown:
+        return "+".join(shown)
+    return wildcards.benchmark
+
+
+def get_asked(kind):
+    """The files of one kind, a benchmark's each, that a job of prediction reads."""
+
+    def find(wildcards):
+        return [
+            f"{OUT}/{kind}/{name}.parquet" for name in wildcards.benchmarks.split("+")
+        ]
+
+    return find
+
+
+def get_answered(kind):
+    """The files of one kind, a benchmark's each, that a job of prediction writes."""
+
+    def find(wildcards, output):
+        if not DEALT:
+            return output[kind]
+        return [
+            f"{output[kind]}/{name}.parquet" for name in wildcards.benchmarks.split("+")
+        ]
+
+    return find
+
+
 def get_shard(wildcards):
     """Which part of a benchmark's questions a job answers, as `2-of-4`."""
     return f"{wildcards.get('shard', 1)}-of-{EXPERIMENT.evaluation_shards}"
 
 
-def get_shards(kind):
-    """The pattern of every shard's file of one kind, to be gathered."""
-    count = EXPERIMENT.evaluation_shards
-    return [
-        f"{OUT}/{kind}/{{run}}/seed_{{seed}}/{{benchmark}}/{number}-of-{count}.parquet"
-        for number in range(1, count + 1)
-    ]
+def get_parts(kind):
+    """The folders of all shards of one kind, of which a benchmark's part is to be gathered."""
+
+    def find(wildcards):
+        folder = f"{OUT}/{kind}/{wildcards.run}/seed_{wildcards.seed}/parts"
+        count = EXPERIMENT.evaluation_shards
+        together = get_together(wildcards)
+        return [f"{folder}/{together}/{n}-of-{count}" for n in range(1, count + 1)]
+
+    return find
+
+
+def get_gathered(kind):
+    """A benchmark's files in these folders."""
+
+    def find(wildcards, input):
+        return [f"{folder}/{wildcards.benchmark}.parquet" for folder in input[kind]]
+
+    return find
 
 
 def get_protocols(wildcards):
@@ -81,7 +106,11 @@ def get_protocols(wildcards):
 
 def get_compared(wildcards):
     """The overlaps of the runs that are compared with a baseline, at all their seeds."""
-    return get_scores("overlaps", COMPARED[wildcards.baseline], [wildcards.benchmark])
+    return get_scores(
+        "overlaps",
+        COMPARISONS[wildcards.baseline, wildcards.benchmark],
+        [wildcards.benchmark],
+    )
 
 
 def get_baseline(wildcards):

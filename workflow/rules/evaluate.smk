@@ -1,10 +1,17 @@
 # Prediction needs the models, scoring none: mending a metric never runs a model again.
 #
-# A shard is a job of its own, so that the benchmarks fill a cluster and what is done is kept when the
-# rest is started again. With one shard there is nothing to gather: it writes the whole file.
+# A job answers its part of as many benchmarks as the scale has it answer, the models loaded once; what
+# it has finished is kept when it is started again. With one benchmark and no shards it writes the whole
+# file, and there is nothing to gather.
 SHARDS = EXPERIMENT.evaluation_shards
+DEALT = SHARDS > 1 or EXPERIMENT.evaluated_together == "run"
 WHOLE = "{run}/seed_{seed}/{benchmark}"
-SHARD = f"{WHOLE}/{{shard}}-of-{SHARDS}" if SHARDS > 1 else WHOLE
+ANSWERED = (
+    f"{{run}}/seed_{{seed}}/parts/{{benchmarks}}/{{shard}}-of-{SHARDS}"
+    if DEALT
+    else "{run}/seed_{seed}/{benchmarks}"
+)
+ONE = get_names(EXPERIMENT.benchmarks)
 
 
 rule predict_masks:
@@ -12,46 +19,58 @@ rule predict_masks:
         config=f"{OUT}/config/predict/{{run}}.yaml",
         policy=get_policy,
         segmenter=get_segmenter,
-        samples=f"{OUT}/samples/{{benchmark}}.parquet",
-        images=f"{OUT}/images/{{benchmark}}.parquet",
+        samples=get_asked("samples"),
+        images=get_asked("images"),
         world=DRAWN_WORLD,
         checked=ancient(get_check),
     output:
-        predictions=f"{OUT}/predictions/{SHARD}.parquet",
-        timings=f"{OUT}/timings/predictions/{SHARD}.parquet",
+        predictions=(
+            directory(f"{OUT}/predictions/{ANSWERED}")
+            if DEALT
+            else f"{OUT}/predictions/{ANSWERED}.parquet"
+        ),
+        timings=(
+            directory(f"{OUT}/timings/predictions/{ANSWERED}")
+            if DEALT
+            else f"{OUT}/timings/predictions/{ANSWERED}.parquet"
+        ),
     log:
-        f"{OUT}/logs/predict_masks/{SHARD}.log",
+        f"{OUT}/logs/predict_masks/{ANSWERED}.log",
     benchmark:
-        f"{OUT}/timings/jobs/predict_masks/{SHARD}.tsv"
+        f"{OUT}/timings/jobs/predict_masks/{ANSWERED}.tsv"
+    wildcard_constraints:
+        benchmarks=rf"(?:{ONE})(?:\+(?:{ONE}))*" if DEALT else ONE,
     conda:
         ENVIRONMENT
     threads: get_cores
     resources:
         gpu=EXPERIMENT.gpus,
     params:
+        device=DEVICE,
         root=get_root,
         threads=get_threads,
         policy=get_policy_path,
         shard=get_shard,
+        # Not an output: those are removed before each attempt, and a second one goes on from here.
+        kept=f"--kept {OUT}/kept_predictions/{ANSWERED}" if DEALT else "",
+        predictions=get_answered("predictions"),
+        timings=get_answered("timings"),
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_masks "
         "--config {input.config} --policy {params.policy} --samples {input.samples} "
-        "--images {input.images} --root {params.root} --shard {params.shard} "
-        "--output {output.predictions} --output-timings {output.timings} 2> {log}"
+        "--images {input.images} --root {params.root} --shard {params.shard} --device {params.device} "
+        "{params.kept} --output {params.predictions} --output-timings {params.timings} 2> {log}"
 
 
-if SHARDS > 1:
+if DEALT:
 
     rule gather_predictions:
         input:
             config=f"{OUT}/config/predict/{{run}}.yaml",
             samples=f"{OUT}/samples/{{benchmark}}.parquet",
-            predictions=get_shards("predictions"),
-            timings=get_shards("timings/predictions"),
-            code=[
-                "src/samr1/evaluation/shards.py",
-                "src/samr1/cli/gather_predictions.py",
-            ],
+            predictions=get_parts("predictions"),
+            timings=get_parts("timings/predictions"),
+            code=get_code("gather_predictions"),
         output:
             predictions=f"{OUT}/predictions/{WHOLE}.parquet",
             timings=f"{OUT}/timings/predictions/{WHOLE}.parquet",
@@ -61,10 +80,13 @@ if SHARDS > 1:
             f"{OUT}/timings/jobs/gather_predictions/{WHOLE}.tsv"
         conda:
             ENVIRONMENT
+        params:
+            predictions=get_gathered("predictions"),
+            timings=get_gathered("timings"),
         shell:
             "python -m samr1.cli.gather_predictions --config {input.config} "
-            "--samples {input.samples} --predictions {input.predictions} "
-            "--timings {input.timings} --output {output.predictions} "
+            "--samples {input.samples} --predictions {params.predictions} "
+            "--timings {params.timings} --output {output.predictions} "
             "--output-timings {output.timings} 2> {log}"
 
 
@@ -73,7 +95,7 @@ rule score_benchmark:
         config=f"{OUT}/config/score/{{run}}.yaml",
         samples=f"{OUT}/samples/{{benchmark}}.parquet",
         predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
-        code=get_code("evaluation", "score_options", "score_benchmark"),
+        code=get_code("score_benchmark"),
     output:
         metrics=f"{OUT}/metrics/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
         overlaps=f"{OUT}/overlaps/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
@@ -99,7 +121,7 @@ rule compare_runs:
         config=f"{OUT}/config/score/{{baseline}}.yaml",
         overlaps=get_compared,
         baseline=get_baseline,
-        code=get_code("evaluation", "score_options", "compare_runs"),
+        code=get_code("compare_runs"),
     output:
         f"{OUT}/comparisons/{{baseline}}/{{benchmark}}.parquet",
     log:
@@ -107,7 +129,7 @@ rule compare_runs:
     benchmark:
         f"{OUT}/timings/jobs/compare_runs/{{baseline}}/{{benchmark}}.tsv"
     wildcard_constraints:
-        baseline=get_names(COMPARED),
+        baseline=get_names({baseline for baseline, _ in COMPARISONS}),
     conda:
         ENVIRONMENT
     shell:

@@ -6,15 +6,13 @@ STUDIES = f"{WORKFLOW.results}/studies"
 
 rule collect_study:
     input:
-        settings=[f"{WORKFLOW.config_dir}/studies.yaml", PUBLISHED],
+        settings=expand(
+            f"{WORKFLOW.config_dir}/{{file}}.yaml", file=["studies", "published"]
+        ),
         metrics=get_study("metrics"),
         overlaps=get_study("overlaps"),
         training=get_study_trainings(),
-        code=[
-            *get_code("report/tables"),
-            *get_code("report/studies"),
-            *get_code("report/figures", "collect_study"),
-        ],
+        code=get_code("collect_study"),
     output:
         directory(STUDIES),
     log:

@@ -1,149 +1,48 @@
-# The tables of the paper: its own figures, and beside them what was measured here.
-
-
-rule table_1:
+# The tables of the paper: its own figures, and beside them what was measured here. Which runs and
+# benchmarks stand in which, and what each says below its rows, is config/published.yaml's.
+rule make_table:
     input:
-        published=PUBLISHED,
-        systems=BASELINES_FILE,
-        baselines=get_baseline_metrics(TABLE_1_BENCHMARKS),
-        metrics=get_metrics(MAIN_RUNS, TABLE_1_BENCHMARKS + ABLATION_BENCHMARKS),
-        comparisons=get_comparisons("base", TABLE_1_BENCHMARKS + ABLATION_BENCHMARKS),
-        code=get_code("report/tables", "table_options", "table_1"),
+        config=f"{OUT}/config/table/{{table}}.yaml",
+        metrics=get_table_metrics,
+        comparisons=get_table_comparisons,
+        training=get_table_trainings,
+        training_samples=get_table_training_samples,
+        benchmark_samples=get_table_samples,
+        code=get_code("make_table"),
     output:
-        parquet=f"{TABLES}/table_1.parquet",
-        markdown=f"{TABLES}/table_1.md",
+        parquet=f"{TABLES}/{{table}}.parquet",
+        markdown=f"{TABLES}/{{table}}.md",
     log:
-        f"{OUT}/logs/table_1.log",
+        f"{OUT}/logs/make_table/{{table}}.log",
     benchmark:
-        f"{OUT}/timings/jobs/table_1.tsv"
+        f"{OUT}/timings/jobs/make_table/{{table}}.tsv"
     conda:
         ENVIRONMENT
     params:
-        scale=WORKFLOW.scale,
-        checkpoint=EXPERIMENT.checkpoint,
-        runs=TABLE_RUNS,
+        training_samples=get_training_samples_option,
     shell:
-        "python -m samr1.cli.table_1 --metrics {input.metrics} {input.baselines} "
-        "--published {input.published} {params.runs} --baselines {input.systems} "
-        "--scale {params.scale} --checkpoint {params.checkpoint} "
-        "--comparisons {input.comparisons} --output-parquet {output.parquet} "
-        "--output-md {output.markdown} 2> {log}"
+        "python -m samr1.cli.make_table --config {input.config} --metrics {input.metrics} "
+        "--comparisons {input.comparisons} --training {input.training} "
+        "--benchmark-samples {input.benchmark_samples} {params.training_samples} "
+        "--output-parquet {output.parquet} --output-md {output.markdown} 2> {log}"
 
 
-rule table_2:
-    input:
-        published=PUBLISHED,
-        systems=BASELINES_FILE,
-        baselines=get_baseline_metrics(TABLE_2_BENCHMARKS),
-        metrics=get_metrics(MAIN_RUNS, TABLE_2_BENCHMARKS),
-        training=get_training("samples", "sam_r1"),
-        benchmarks=expand(f"{OUT}/samples/{{name}}.parquet", name=EXPERIMENT.benchmarks),
-        code=get_code("report/tables", "table_options", "table_2"),
-    output:
-        parquet=f"{TABLES}/table_2.parquet",
-        markdown=f"{TABLES}/table_2.md",
-    log:
-        f"{OUT}/logs/table_2.log",
-    benchmark:
-        f"{OUT}/timings/jobs/table_2.tsv"
-    conda:
-        ENVIRONMENT
-    params:
-        scale=WORKFLOW.scale,
-        checkpoint=EXPERIMENT.checkpoint,
-        runs=TABLE_RUNS,
-    shell:
-        "python -m samr1.cli.table_2 --metrics {input.metrics} {input.baselines} "
-        "--published {input.published} {params.runs} --baselines {input.systems} "
-        "--scale {params.scale} --checkpoint {params.checkpoint} "
-        "--training-samples {input.training} "
-        "--benchmark-samples {input.benchmarks} --output-parquet {output.parquet} "
-        "--output-md {output.markdown} 2> {log}"
+# `snakemake table_4`: one table, and only what it needs.
+for table in EXPERIMENT.published.tables:
 
-
-rule table_3:
-    input:
-        published=PUBLISHED,
-        systems=BASELINES_FILE,
-        baselines=get_baseline_metrics(TABLE_3_BENCHMARKS),
-        metrics=get_metrics(MAIN_RUNS, TABLE_3_BENCHMARKS),
-        code=get_code("report/tables", "table_options", "table_3"),
-    output:
-        parquet=f"{TABLES}/table_3.parquet",
-        markdown=f"{TABLES}/table_3.md",
-    log:
-        f"{OUT}/logs/table_3.log",
-    benchmark:
-        f"{OUT}/timings/jobs/table_3.tsv"
-    conda:
-        ENVIRONMENT
-    params:
-        scale=WORKFLOW.scale,
-        checkpoint=EXPERIMENT.checkpoint,
-        runs=TABLE_RUNS,
-    shell:
-        "python -m samr1.cli.table_3 --metrics {input.metrics} {input.baselines} "
-        "--published {input.published} {params.runs} --baselines {input.systems} "
-        "--scale {params.scale} --checkpoint {params.checkpoint} "
-        "--output-parquet {output.parquet} "
-        "--output-md {output.markdown} 2> {log}"
-
-
-rule table_4:
-    input:
-        published=PUBLISHED,
-        metrics=get_metrics(["base", *TABLE_4_RUNS], ABLATION_BENCHMARKS),
-        comparisons=get_comparisons("sam_r1", ABLATION_BENCHMARKS),
-        code=get_code("report/tables", "table_options", "table_4"),
-    output:
-        parquet=f"{TABLES}/table_4.parquet",
-        markdown=f"{TABLES}/table_4.md",
-    log:
-        f"{OUT}/logs/table_4.log",
-    benchmark:
-        f"{OUT}/timings/jobs/table_4.tsv"
-    conda:
-        ENVIRONMENT
-    params:
-        scale=WORKFLOW.scale,
-        checkpoint=EXPERIMENT.checkpoint,
-    shell:
-        "python -m samr1.cli.table_4 --metrics {input.metrics} --published {input.published} "
-        "--scale {params.scale} --checkpoint {params.checkpoint} "
-        "--comparisons {input.comparisons} --output-parquet {output.parquet} "
-        "--output-md {output.markdown} 2> {log}"
-
-
-rule table_5:
-    input:
-        published=PUBLISHED,
-        metrics=get_metrics(["base", *TABLE_5_RUNS], ABLATION_BENCHMARKS),
-        comparisons=get_comparisons("sam_r1", ABLATION_BENCHMARKS),
-        training=get_trainings(TABLE_5_RUNS),
-        code=get_code("report/tables", "table_options", "table_5"),
-    output:
-        parquet=f"{TABLES}/table_5.parquet",
-        markdown=f"{TABLES}/table_5.md",
-    log:
-        f"{OUT}/logs/table_5.log",
-    benchmark:
-        f"{OUT}/timings/jobs/table_5.tsv"
-    conda:
-        ENVIRONMENT
-    params:
-        scale=WORKFLOW.scale,
-        checkpoint=EXPERIMENT.checkpoint,
-    shell:
-        "python -m samr1.cli.table_5 --metrics {input.metrics} --published {input.published} "
-        "--scale {params.scale} --checkpoint {params.checkpoint} "
-        "--comparisons {input.comparisons} --training {input.training} --output-parquet {output.parquet} "
-        "--output-md {output.markdown} 2> {log}"
+    rule:
+        name:
+            table
+        input:
+            f"{TABLES}/{table}.parquet",
+            f"{TABLES}/{table}.md",
+        localrule: True
 
 
 rule collect_tables:
     input:
-        tables=expand(f"{TABLES}/table_{{number}}.md", number=range(1, 6)),
-        code=get_code("report/tables", "collect_tables"),
+        tables=expand(f"{TABLES}/{{table}}.md", table=EXPERIMENT.published.tables),
+        code=get_code("collect_tables"),
     output:
         f"{TABLES}/README.md",
     log:
@@ -158,19 +57,19 @@ rule collect_tables:
 
 rule render_table:
     input:
-        table=f"{TABLES}/table_{{number}}.md",
-        code=get_code("report/tables", "render_table"),
+        table=f"{TABLES}/{{table}}.md",
+        code=get_code("render_table"),
     output:
         report(
-            f"{TABLES}/table_{{number}}.html",
+            f"{TABLES}/{{table}}.html",
             caption="../report/render_table.rst",
             category="Tables",
-            labels={"table": "Table {number}"},
+            labels=get_table_label,
         ),
     log:
-        f"{OUT}/logs/render_table/table_{{number}}.log",
+        f"{OUT}/logs/render_table/{{table}}.log",
     benchmark:
-        f"{OUT}/timings/jobs/render_table/table_{{number}}.tsv"
+        f"{OUT}/timings/jobs/render_table/{{table}}.tsv"
     conda:
         ENVIRONMENT
     shell:

@@ -14,28 +14,24 @@ from samr1.core.errors import run_command
 from samr1.report.studies.figures import draw_studies
 from samr1.report.studies.studies import find_study_data, write_studies
 from samr1.report.studies.study_data import pack_study
-from samr1.report.tables.page import Setting
-from samr1.report.tables.published import load_published
 
 
 def main() -> None:
     """Parse, read, copy, write."""
     parser = argparse.ArgumentParser(prog="python -m samr1.cli.collect_study", description=__doc__)
     parser.add_argument("--config-dir", type=Path, default=Path("config"), help="folder (config)")
-    parser.add_argument("--scale", default="micro", help="micro, paper or smoke (micro)")
+    parser.add_argument("--scale", default="micro", help="of config/scales (default: micro)")
     parser.add_argument("--results", type=Path, help="a scale's results, such as results/micro")
     parser.add_argument(
         "--output", type=Path, required=True, help="folder of data, tables and pictures"
     )
     arguments = parser.parse_args()
     experiment = load_experiment(arguments.config_dir, arguments.scale)
-    published = load_published(arguments.config_dir / "published.yaml")
-    data = find_study_data(arguments.output / "data", experiment, published)
+    data = find_study_data(arguments.output / "data", experiment)
     if arguments.results is not None:
         pack_study(arguments.results, data)
-    setting = Setting(arguments.scale, experiment.checkpoint)
-    write_studies(data, experiment, published, setting, arguments.output)
-    draw_studies(data, experiment, published, setting.scale, arguments.output)
+    write_studies(data, experiment, arguments.output)
+    draw_studies(data, experiment, arguments.output)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
+from samr1.cli.device_option import add_device_option
 from samr1.config.baselines import DetectStage
 from samr1.config.schema import load_stage
-from samr1.core import schemas
+from samr1.core.device import use_device
 from samr1.core.errors import run_command
-from samr1.core.files import read_table, write_table
+from samr1.core.files import write_table
+from samr1.data.samples import load_samples
 from samr1.detector import Detector
 from samr1.evaluation.detect import detect_masks
 from samr1.segmenter import Segmenter
@@ -26,13 +26,13 @@ def main() -> None:
     parser.add_argument("--samples", type=Path, required=True, help="samples (Parquet)")
     parser.add_argument("--root", type=Path, required=True, help="data root of the image paths")
     parser.add_argument("--output", type=Path, required=True, help="predictions (Parquet) to write")
+    add_device_option(parser)
     arguments = parser.parse_args()
     stage = load_stage(arguments.config, DetectStage)
-    torch.set_num_threads(stage.threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    samples = read_table(arguments.samples, schemas.SAMPLES)
-    detector = Detector.load(stage.detector.path, device)
     sam = stage.segmenter
+    device = use_device(arguments.device, threads=stage.threads, tf32=sam.tf32)
+    samples = load_samples(arguments.samples)
+    detector = Detector.load(stage.detector.path, device)
     segmenter = Segmenter.load(sam.path, sam.image_size, device, sam.cache)
     predictions = detect_masks(samples, arguments.root, detector, segmenter, stage.detector)
     write_table(arguments.output, predictions, {"config": stage.model_dump_json()})

@@ -14,7 +14,7 @@ def main() -> None:
     """Parse, load, print."""
     parser = argparse.ArgumentParser(prog="python -m samr1.cli.resolve_config", description=__doc__)
     parser.add_argument("--config-dir", type=Path, default=Path("config"), help="folder (config)")
-    parser.add_argument("--scale", default="micro", help="micro, paper or smoke (micro)")
+    parser.add_argument("--scale", default="micro", help="of config/scales (default: micro)")
     parser.add_argument("--run", help="one run of runs.yaml (default: all that the scale has)")
     arguments = parser.parse_args()
     runs = load_experiment(arguments.config_dir, arguments.scale).runs

@@ -16,6 +16,7 @@ from samr1.config.errors import read_mapping, show
 from samr1.config.schema import (
     Frozen,
     Name,
+    Named,
     Positive,
     RunConfig,
     SegmenterConfig,
@@ -50,7 +51,7 @@ class Baseline(Frozen):
     method: Annotated[tuple[Text, ...], BeforeValidator(_listed)] = ()
     """The published rows (`method` in published.yaml) that it stands beside at paper scale."""
     scales: tuple[str, ...] = ("paper",)
-    """The scales whose data it answers."""
+    """The scales whose data it answers, those that extend one included."""
     predictions: dict[Name, Text] = Field(default={})
     """By benchmark: a folder of PNG masks, a COCO-results .json or a predictions .parquet."""
     detector: DetectorConfig | None = None
@@ -85,21 +86,17 @@ def detect_stage(name: str, baseline: Baseline, run: RunConfig) -> DetectStage:
     )
 
 
-class _Named(Frozen):
-    name: Name
-
-
-def load_baselines(path: Path, scale: str) -> dict[str, Baseline]:
-    """Read `config/baselines.yaml`; only the baselines of `scale` come back.
+def load_baselines(path: Path, family: Collection[str]) -> dict[str, Baseline]:
+    """Read `config/baselines.yaml`; only those of a scale in `family` come back.
 
     Raises UserError naming the file, the baseline and the key.
     """
     found: dict[str, Baseline] = {}
     for name, values in read_mapping(path).items():
         where = f"{path}: baseline {name}"
-        parse_config({"name": name}, _Named, where)
+        parse_config({"name": name}, Named, where)
         found[name] = parse_config(values or {}, Baseline, where)
-    return {name: one for name, one in found.items() if scale in one.scales}
+    return {name: one for name, one in found.items() if set(one.scales) & set(family)}
 
 
 def check_baselines(

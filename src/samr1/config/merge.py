@@ -12,13 +12,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from samr1.config.baselines import Baseline, check_baselines, load_baselines
 from samr1.config.data import Benchmark, DataConfig
 from samr1.config.errors import read_mapping, show
+from samr1.config.names import METHOD
+from samr1.config.published import Published, TableStage, check_published, load_published
 from samr1.config.schema import (
     Frozen,
+    Named,
     NonNegative,
     Positive,
     RunConfig,
+    Word,
     parse_config,
 )
 from samr1.config.studies import Studies, load_studies
@@ -38,20 +43,26 @@ class ScaleConfig(Frozen):
     processes: Positive
     """Processes of one training job; at paper scale one a GPU."""
     gpus: NonNegative
-    """GPUs of one training job, and of one prediction job where the profile does not say fewer."""
+    """GPUs of one training job, and of one prediction job where the profile does not say fewer.
+    With 0 models run on the CPU, a GPU there or not; with more they refuse to."""
+    comparable: bool
+    """Whether figures may stand beside published ones: of models and data as the paper's."""
+    evaluated_together: Literal["run", "benchmark"]
+    """Whether a job answers all benchmarks that `all` shows a run on, its models loaded once, or
+    one benchmark; what is done is never done again."""
     evaluation_shards: Positive
-    """Jobs that one run's prediction of one benchmark is dealt to; one done is never done again."""
+    """Jobs that what is evaluated together is dealt to, each with its part of every benchmark."""
     defaults: dict[str, Any]
 
 
 class WorkflowConfig(Frozen):
     """`config/config.yaml`, with what `--config` changed."""
 
-    scale: str
+    scale: Word
     """Which `scales/<scale>.yaml`."""
-    results: str
+    results: Word
     """Root folder of everything that is produced."""
-    config_dir: str
+    config_dir: Word
     """Folder with `scales/` and the other files of `config/`."""
 
 
@@ -60,15 +71,37 @@ class Experiment:
     """Everything that is configured at one scale."""
 
     scale: str
+    family: tuple[str, ...]  # the scale and those that it extends
     data: DataConfig
     seeds: tuple[int, ...]
     processes: int
     gpus: int
+    comparable: bool
+    evaluated_together: str
     evaluation_shards: int
     runs: dict[str, RunConfig]  # at their first seed; only those that exist at this scale
     benchmarks: dict[str, Benchmark]
-    checkpoint: str
+    checkpoint: Literal["last"]
     studies: Studies
+    published: Published  # without the runs that do not exist at this scale
+    baselines: dict[str, Baseline]  # those of this scale
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The benchmarks' names as readers know them."""
+        return {name: one.label or name for name, one in self.benchmarks.items()}
+
+    def table_stage(self, name: str) -> TableStage:
+        """The slice that table `name` depends on."""
+        return TableStage(
+            name=name,
+            scale=self.scale,
+            comparable=self.comparable,
+            checkpoint=self.checkpoint,
+            table=self.published.tables[name],
+            labels=self.labels,
+            baselines=self.baselines,
+        )
 
     @property
     def image_size(self) -> int:
@@ -100,7 +133,8 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     if not scale_file.is_file():
         known = sorted(path.stem for path in (folder / "scales").glob("*.yaml"))
         raise UserError(f"scale = {show(scale)}: must be one of {', '.join(known)}.")
-    settings = parse_config(read_scale(scale_file), ScaleConfig, str(scale_file))
+    values, family = read_scale(scale_file)
+    settings = parse_config(values, ScaleConfig, str(scale_file))
     # Checked alone first: what is wrong in a run after this, the run itself brought in.
     fixed: Mapping = {"seed": settings.seeds[0]}
     plain = settings.defaults | fixed | {"name": "defaults"}
@@ -117,35 +151,59 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
             raise UserError(f"{where}: {min(clash)}: is not a run's to choose; remove it.")
         merged = merge(settings.defaults, overrides) | fixed | {"name": name}
         runs[name] = parse_config(merged, RunConfig, where)
-    present = {name: run for name, run in runs.items() if scale in run.scales}
+    present = {
+        name: run
+        for name, run in runs.items()
+        if run.scales is None or set(run.scales) & set(family)
+    }
     _refuse_idle_clipping(present, runs_file)
     _refuse_other_image_sizes(present, runs_file)
     benchmarks = {
-        name: parse_config(values, Benchmark, f"{benchmarks_file}: benchmark {name}")
+        parse_config({"name": name}, Named, f"{benchmarks_file}: a benchmark").name: parse_config(
+            values, Benchmark, f"{benchmarks_file}: benchmark {name}"
+        )
         for name, values in read_mapping(benchmarks_file).items()
     }
     _refuse_unknown_benchmarks(present, benchmarks, runs_file)
+    published_file, baselines_file = folder / "published.yaml", folder / "baselines.yaml"
+    published = load_published(published_file)
+    check_published(published_file, published, present, benchmarks)
+    baselines = load_baselines(baselines_file, family)
+    check_baselines(baselines_file, baselines, present, benchmarks, published.methods)
+    tables = {name: table.only(present) for name, table in published.tables.items()}
     return Experiment(
         scale=scale,
+        family=family,
         data=settings.data,
         seeds=settings.seeds,
         processes=settings.processes,
         gpus=settings.gpus,
+        comparable=settings.comparable,
+        evaluated_together=settings.evaluated_together,
         evaluation_shards=settings.evaluation_shards,
         runs=present,
         benchmarks=benchmarks,
         checkpoint=settings.checkpoint,
-        studies=load_studies(folder / "studies.yaml", scale, present),
+        studies=load_studies(folder / "studies.yaml", family, present),
+        published=published.model_copy(update={"tables": tables}),
+        baselines=baselines,
     )
 
 
-def read_scale(path: Path) -> Mapping:
-    """The scale file, on top of the one it extends."""
-    values = read_mapping(path)
+def read_scale(path: Path, above: tuple[str, ...] = ()) -> tuple[Mapping, tuple[str, ...]]:
+    """The scale file on top of the one that it extends, and the names of all of them.
+
+    Raises UserError where one extends itself or one of `above`, which extend this one.
+    """
+    values, family = read_mapping(path), (*above, path.stem)
     if "extends" not in values:
-        return values
-    below = path.with_name(f"{values.pop('extends')}.yaml")
-    return merge(read_scale(below), values)
+        return values, family
+    extends = values.pop("extends")
+    if not isinstance(extends, str) or Path(extends).name != extends or extends in family:
+        allowed = "must be the name of another scale, which does not extend this one"
+        raise UserError(f"{path}: extends = {show(extends)}: {allowed}.")
+    below, family = read_scale(path.with_name(f"{extends}.yaml"), family)
+    return merge(below, values), family
 
 
 def _refuse_unknown_benchmarks(
@@ -165,7 +223,7 @@ def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:
 
     With one update the ratio is 1 in every token, and no bound can act.
     """
-    reference = runs.get("sam_r1")
+    reference = runs.get(METHOD)
     if reference is None:
         return
     bounds = (reference.train.clip_low, reference.train.clip_high)

@@ -1,16 +1,29 @@
-"""The names that a configuration may give to what code defines: dialects and segmentation rewards.
+"""The names that configuration and code share: dialects, rewards, attentions, two runs.
 
-They stand here and not beside their code, because the schema lies below it; a test holds that each
-has its code, and no more.
+Dialects and rewards stand here and not beside their code, because the schema lies below it; a test
+holds that each has its code, and no more.
 """
 
 from __future__ import annotations
 
 from typing import Literal, get_args
 
-Dialect = Literal[
-    "sam_r1", "sam_r1_points", "seg_zero", "vision_reasoner", "visual_rft", "vlm_r1", "qwen"
+DialectName = Literal[
+    "sam_r1",
+    "sam_r1_points",
+    "seg_zero",
+    "vision_reasoner",
+    "visual_rft",
+    "vlm_r1",
+    "qwen",
 ]
-DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
+DIALECTS: tuple[DialectName, ...] = get_args(DialectName)
+POINT_VALUES: tuple[DialectName, ...] = ("sam_r1_points",)
+"""Those whose points have values, 1 on the object and 0 off it."""
 
 MaskReward = Literal["tiered", "fixed"]
+
+PackedAttention = Literal["flex", "two_calls"]
+
+# The two runs that code knows by name: what every table begins with, and what the paper proposes.
+BASE, METHOD = "base", "sam_r1"

@@ -15,6 +15,7 @@ from samr1.config.datasets import Dataset
 from samr1.config.errors import read_mapping
 from samr1.config.merge import ScaleConfig, WorkflowConfig, read_scale
 from samr1.config.pretrain import PretrainConfig
+from samr1.config.published import Published
 from samr1.config.schema import RunConfig
 from samr1.config.studies import Studies
 
@@ -49,7 +50,9 @@ def config_page(folder: Path) -> str:
 
     Raises UserError where a file of `folder` cannot be read.
     """
-    scales = {name: read_scale(folder / "scales" / f"{name}.yaml") for name in ("micro", "paper")}
+    scales = {
+        name: read_scale(folder / "scales" / f"{name}.yaml")[0] for name in ("micro", "paper")
+    }
     runs = {name: values["defaults"] for name, values in scales.items()}
     pretrain = read_mapping(folder / "pretrain.yaml")
     choice = read_mapping(folder / "config.yaml")
@@ -65,6 +68,8 @@ def config_page(folder: Path) -> str:
         _table(RunConfig, runs, leave_out=_OF_THE_PROGRAM),
         "## A benchmark: a name in `benchmarks.yaml`\n",
         _table(Benchmark, {}),
+        "## The tables, figures and claims: `published.yaml`\n",
+        _table(Published, {}),
         "## The studies: `studies.yaml`\n",
         _table(Studies, {"value": read_mapping(folder / "studies.yaml")}),
         "## Somebody else's system: a name in `baselines.yaml`\n",
@@ -106,13 +111,15 @@ def _keys(
         field = _resolve(declared, models)
         key = prefix + name
         below = next((f for f in [field, *field.get("anyOf", [])] if "properties" in f), None)
-        listed = field.get("items", {})
+        listed, named = field.get("items", {}), field.get("by_name", {})
         if below is None or below is not field:
             yield key, field
         if below is not None:
             yield from _keys(below, models, f"{key}.")
         if "properties" in listed:
             yield from _keys(listed, models, f"{key}[].")
+        if "properties" in named:
+            yield from _keys(named, models, f"{key}.<name>.")
 
 
 def _resolve(field: Mapping[str, Any], models: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,6 +131,10 @@ def _resolve(field: Mapping[str, Any], models: Mapping[str, Any]) -> dict[str, A
         resolved["anyOf"] = [_resolve(one, models) for one in resolved["anyOf"]]
     if isinstance(resolved.get("items"), Mapping):
         resolved["items"] = _resolve(resolved["items"], models)
+    named = {"": resolved.get("additionalProperties"), **resolved.get("patternProperties", {})}
+    for below in named.values():
+        if isinstance(below, Mapping):
+            resolved["by_name"] = _resolve(below, models)
     return resolved
 
 

@@ -7,6 +7,7 @@ evaluation never retrains.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -15,13 +16,25 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from samr1.config.errors import explain, read_mapping
-from samr1.config.names import Dialect, MaskReward
+from samr1.config.names import POINT_VALUES, DialectName, MaskReward, PackedAttention
 from samr1.core.errors import UserError
 from samr1.core.hub import ModelPath
 
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$")]  # it becomes a file's name
+
+
+def _word(value: str) -> str:
+    if not re.fullmatch(r"[\w./][\w./@+=,:-]*", value):
+        raise ValueError(
+            "may hold letters, digits and ._/@+=,:- alone, since it stands in commands of rules"
+        )
+    return value
+
+
+Word = Annotated[str, AfterValidator(_word)]
+"""What a shell reads as it stands."""
 
 
 def refusal(path: str, value: object, allowed: str) -> PydanticCustomError:
@@ -38,6 +51,12 @@ class Frozen(BaseModel):
     )
 
 
+class Named(Frozen):
+    """The name of what a mapping holds by names."""
+
+    name: Name
+
+
 class PolicyConfig(Frozen):
     path: ModelPath
     """Folder of the base policy (relative to the repository), or `owner/name@commit` on the hub."""
@@ -47,6 +66,9 @@ class PolicyConfig(Frozen):
     """Number format of the weights in the forward pass."""
     train_vision: bool
     """Whether the vision tower is trained with the rest; with `train.lora`, by adapters too."""
+    attention: PackedAttention = "flex"
+    """How a GPU attends a prompt with all its responses: FlexAttention, which needs a C compiler,
+    or two calls of torch's own, as a CPU always does."""
 
 
 class CacheConfig(Frozen):
@@ -64,6 +86,10 @@ class SegmenterConfig(Frozen):
     """Folder with config.yaml and model.safetensors, one of Meta's .pt files, or its hub name."""
     image_size: Positive
     """Side in pixels of the segmenter's square input; it reads the original image."""
+    tf32: bool = False
+    """Let a GPU round the factors of the segmenter's products to ten bits, several times as fast;
+    only beside a policy in bfloat16, whose own products that leaves as they are. A Grounding DINO
+    beside it rounds too."""
     cache: CacheConfig | None = None
     """Keep the image embeddings on disk; null computes them anew in every run."""
 
@@ -216,14 +242,22 @@ class TrainStage(Frozen):
     """The run's."""
     seed: NonNegative
     """Of the sampling and of the order of the questions."""
-    dialect: Dialect
-    """The prompt's template and the answer's grammar (`src/samr1/policy/prompt.py`)."""
+    dialect: DialectName
+    """The prompt's template and the answer's grammar (`src/samr1/policy/dialects/`)."""
     threads: Positive
     """Torch threads of each process of a job; they change last digits, so they belong to a run."""
     policy: PolicyConfig
     segmenter: SegmenterConfig
     reward: RewardConfig
     train: TrainConfig
+
+    @model_validator(mode="after")
+    def _rounding_is_the_segmenters_alone(self) -> TrainStage:
+        # torch knows one switch for the process, and the two models work at the same time.
+        if self.segmenter.tf32 and self.policy.dtype == "float32":
+            allowed = "must be false with policy.dtype float32, whose products it would round too"
+            raise refusal("segmenter.tf32", True, allowed)
+        return self
 
     @model_validator(mode="after")
     def _adapters_are_where_training_is(self) -> TrainStage:
@@ -247,7 +281,7 @@ class PredictStage(Frozen):
     """What `predict_masks` reads, and nothing more."""
 
     name: Name
-    dialect: Dialect
+    dialect: DialectName
     threads: Positive
     policy: PolicyConfig
     segmenter: SegmenterConfig
@@ -259,8 +293,8 @@ class RunConfig(TrainStage):
 
     trained: bool
     """False for a model that is evaluated as it is; its reward and training settings are unused."""
-    scales: tuple[str, ...]
-    """The scales at which the run exists."""
+    scales: tuple[str, ...] | None = None
+    """The scales at which the run exists, those that extend one included; null is all of them."""
     benchmarks: tuple[Name, ...] | None = None
     """The benchmarks that an untrained run is evaluated on; null is all of them."""
     evaluation: EvaluationConfig
@@ -272,12 +306,21 @@ class RunConfig(TrainStage):
         return self
 
     @model_validator(mode="after")
+    def _policy_can_stand_in_a_command(self) -> RunConfig:
+        try:
+            _word(self.policy.path)
+        except ValueError as error:
+            raise refusal("policy.path", self.policy.path, str(error)) from error
+        return self
+
+    @model_validator(mode="after")
     def _points_need_their_dialect(self) -> RunConfig:
-        if self.reward.negative_points != "none" and self.dialect != "sam_r1_points":
+        if self.reward.negative_points != "none" and self.dialect not in POINT_VALUES:
             raise refusal(
                 "reward.negative_points",
                 self.reward.negative_points,
-                f"must be none with dialect {self.dialect}; only sam_r1_points has several points",
+                f"must be none with dialect {self.dialect}; only {', '.join(POINT_VALUES)} has "
+                "several points",
             )
         return self
 

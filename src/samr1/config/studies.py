@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,15 +13,24 @@ from samr1.config.schema import Frozen, Name, NonNegative, RunConfig, parse_conf
 from samr1.core.errors import UserError
 
 
-class Study(Frozen):
+class Repeated(Frozen):
+    """What is repeated, with which seeds."""
+
+    seeds: dict[str, Annotated[tuple[NonNegative, ...], Field(min_length=1)]]
+    """By scale; a scale that extends another has its seeds, where it has none of its own."""
+
+    def seeds_at(self, family: Sequence[str]) -> tuple[int, ...] | None:
+        """The seeds of the first scale of `family` that has some, or None."""
+        return next((self.seeds[scale] for scale in family if scale in self.seeds), None)
+
+
+class Study(Repeated):
     """One study: its runs, and their seeds at each scale."""
 
     runs: Annotated[tuple[Name, ...], Field(min_length=1)]
     """Trained runs of runs.yaml, in the order of the tables."""
     baseline: Name
     """The one of them that the others are compared with."""
-    seeds: dict[str, Annotated[tuple[NonNegative, ...], Field(min_length=1)]]
-    """By scale."""
 
     @model_validator(mode="after")
     def _baseline_is_a_run(self) -> Study:
@@ -38,35 +47,28 @@ class Study(Frozen):
 class Studies(Frozen):
     """All studies."""
 
-    ablations: Study
-    """Tables 4 and 5 over several seeds."""
+    ablations: Repeated
+    """The runs of the tables that hold their runs against one of them."""
     sweep: Study
     """Numbers of training samples, one pass each."""
     long: Study
     """Trainings of more steps, with and without the KL term."""
 
-    def seeds(self, scale: str) -> dict[str, tuple[int, ...]]:
-        """The seeds of every run at `scale`, those of all its studies together."""
-        found: dict[str, set[int]] = {}
-        for study in (self.ablations, self.sweep, self.long):
-            for run in study.runs:
-                found.setdefault(run, set()).update(study.seeds[scale])
-        return {run: tuple(sorted(seeds)) for run, seeds in found.items()}
 
+def load_studies(path: Path, family: Sequence[str], runs: Mapping[str, RunConfig]) -> Studies:
+    """Read `config/studies.yaml` for a scale and its `runs`; `family` are it and those it extends.
 
-def load_studies(path: Path, scale: str, runs: Mapping[str, RunConfig]) -> Studies:
-    """Read `config/studies.yaml` for `scale` and its `runs`.
-
-    Raises UserError naming the study where it has no seeds at `scale`, or a run is not trained.
+    Raises UserError naming the study where it has no seeds at the scale, or a run is not trained.
     """
+    scale = family[0]
     studies = parse_config(read_mapping(path), Studies, str(path))
     for name in Studies.model_fields:
-        study: Study = getattr(studies, name)
-        if scale not in study.seeds:
+        study: Repeated = getattr(studies, name)
+        if study.seeds_at(family) is None:
             raise UserError(
                 f"{path}: {name}.seeds: has none for scale {scale}; add a list of them."
             )
-        for run in study.runs:
+        for run in study.runs if isinstance(study, Study) else ():
             if run not in runs or not runs[run].trained:
                 raise UserError(
                     f"{path}: {name}.runs: {run} is no trained run of scale {scale}; add it to "

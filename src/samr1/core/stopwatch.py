@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -23,8 +23,9 @@ _END = object()
 
 @dataclass
 class Stopwatch:
-    """Seconds by phase."""
+    """Seconds by phase; `settle` is called before the clock is read, to wait for a GPU, say."""
 
+    settle: Callable[[], None] = lambda: None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -32,6 +33,7 @@ class Stopwatch:
         """Add the time spent inside to the phase `name`."""
         start = time.perf_counter()
         yield
+        self.settle()
         self.add(name, time.perf_counter() - start)
 
     def add(self, name: str, seconds: float) -> None:

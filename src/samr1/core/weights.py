@@ -1,23 +1,37 @@
-"""Names and shapes of weights, without the weights: what files hold, what a model needs.
+"""Files of weights: their names and shapes without the weights, and one written as it is digested.
 
 A safetensors file says both in its header, so that a checkpoint of any size is read in moments.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
 
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, refusing
+from samr1.core.files import read_json
 
 Shape = tuple[int, ...]
 Shapes = dict[str, Shape]
 
 _NAMED = 3  # how many of many keys a sentence names
+_MOST_INDEX = _MOST_HEADER = 2**22  # bytes; those of a 72B model have less than a million
+_LONGEST = 200  # characters of a file's name
+_NUMBERS = {"F64", "F32", "F16", "BF16"}
+_PART = 2**26  # bytes that pass through the host's memory at once
+_DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.uint8: "U8",
+}
 
 
 def tensor_shapes(tensors: Mapping[str, Tensor]) -> Shapes:
@@ -38,11 +52,12 @@ def safetensors_files(folder: Path) -> list[Path]:
         raise UserError(
             f"{folder}: holds neither {single.name} nor {index.name}; only safetensors are read."
         )
-    try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{index}: cannot be read ({error!r}); get it again.") from error
-    files = [folder / name for name in names]
+    places = read_json(index, _MOST_INDEX).get("weight_map")
+    if not isinstance(places, dict) or not places or not all(map(_is_weight_file, places.values())):
+        raise UserError(
+            f"{index}: has no weight_map of names to .safetensors files beside it; get it again."
+        )
+    files = [folder / name for name in sorted(set(places.values()))]
     missing = [file.name for file in files if not file.is_file()]
     if missing:
         raise UserError(
@@ -52,23 +67,82 @@ def safetensors_files(folder: Path) -> list[Path]:
     return files
 
 
-def safetensors_shapes(files: Iterable[Path]) -> Shapes:
+def _is_weight_file(name: object) -> bool:
+    if not isinstance(name, str) or not name.isprintable() or len(name) > _LONGEST:
+        return False
+    return name == Path(name).name and name.endswith(".safetensors")
+
+
+def safetensors_shapes(files: Iterable[Path], integers: bool = False) -> Shapes:
     """The names and shapes that safetensors files hold, read from their headers alone.
 
-    Raises UserError where a file is broken or cut short, or two files hold the same name.
+    Raises UserError where a file is broken or cut short, two files hold the same name, or one holds
+    what is no floating-point number (or, with `integers`, no number of the library's indices).
     """
     shapes: Shapes = {}
     for file in files:
-        try:
+        with refusing(f"{file}: cannot be read", "get it again"):
+            _check_header(file)
             with safe_open(file, framework="pt") as opened:
-                names = opened.keys()
-                found = {name: tuple(opened.get_slice(name).get_shape()) for name in names}
-        except (SafetensorError, OSError) as error:
-            raise UserError(f"{file}: cannot be read ({error}); get it again.") from error
+                slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
+                found = {name: tuple(one.get_shape()) for name, one in slices.items()}
+                kinds = {name: one.get_dtype() for name, one in slices.items()}
+        allowed = _NUMBERS | ({"I64"} if integers else set())
+        if other := [name for name, kind in kinds.items() if kind not in allowed]:
+            raise UserError(
+                f"{file}: holds {other[0]} as {kinds[other[0]]}, which are no floating-point "
+                "numbers; use a checkpoint that is not quantized."
+            )
         if twice := sorted(shapes.keys() & found.keys()):
             raise UserError(f"{file}: holds {_some(twice)}, as another of its files does.")
         shapes |= found
     return shapes
+
+
+def _check_header(file: Path) -> None:
+    with file.open("rb") as opened:
+        if (length := int.from_bytes(opened.read(8), "little")) > _MOST_HEADER:
+            raise UserError(f"{file}: claims a header of {length:,} bytes; get it again.")
+
+
+def check_finite(model: nn.Module, where: str) -> None:
+    """Raise UserError where a weight of `model` is infinite or not a number."""
+    for name, weight in model.named_parameters():
+        # One pass that copies nothing: the least and the greatest of them are NaN where one is.
+        if weight.numel() and not all(bool(end.isfinite()) for end in weight.detach().aminmax()):
+            raise UserError(
+                f"{where}: holds numbers in {name} that are infinite or none; get it again."
+            )
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Write `tensors` as a safetensors file and return its SHA-256, taken on the way.
+
+    A GPU's tensors come to the host in parts. Raises OSError where the disk does not take them.
+    """
+    # The widest first, so that each begins at a multiple of its number's size.
+    ordered = sorted(tensors.items(), key=lambda one: (-one[1].element_size(), one[0]))
+    entries, end = {}, 0
+    for name, tensor in ordered:
+        start, end = end, end + tensor.numel() * tensor.element_size()
+        entries[name] = {
+            "dtype": _DTYPES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    header = json.dumps(entries, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for part in (len(header).to_bytes(8, "little"), header):
+            digest.update(part)
+            file.write(part)
+        for _, tensor in ordered:
+            for some in tensor.detach().flatten().split(_PART // tensor.element_size()):
+                data = some.cpu().view(torch.uint8).numpy().data
+                digest.update(data)
+                file.write(data)
+    return digest.hexdigest()
 
 
 def find_mismatch(needed: Mapping[str, Shape], found: Mapping[str, Shape]) -> str | None:

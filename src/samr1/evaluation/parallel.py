@@ -1,57 +1,104 @@
-"""Prediction by several processes of one machine, one a GPU, each with its part of the questions.
+"""Prediction by the processes of one machine, one a GPU: each loads the models once and answers a
+part of every benchmark.
 
-A process loads the models for itself; the parent only deals and gathers.
+The parent only deals and gathers.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 import pyarrow as pa
-import torch
 
 from samr1.config.schema import PredictStage
 from samr1.core import schemas
+from samr1.core.device import DeviceKind, use_device, wait_for
 from samr1.core.errors import UserError
 from samr1.core.stopwatch import TIMINGS, Stopwatch
 from samr1.data.resizing import ImageStore
 from samr1.evaluation.predict import predict
 from samr1.evaluation.shards import add_timings, gather, split_by_image
-from samr1.policy.model import load_policy
+from samr1.policy.model import Policy, load_policy
 from samr1.segmenter import Segmenter
+
+Predicted = tuple[pa.Table, pa.Table]  # rows of `schemas.PREDICTIONS`, and `TIMINGS`
 
 
 @dataclass(frozen=True)
 class Job:
-    """With what to predict: the policy's folder or hub name, resized images, root of originals."""
+    """With what to predict: the policy's folder or hub name, the root of the originals, where."""
 
     stage: PredictStage
     policy: str
-    images: Path
     root: Path
+    device: DeviceKind | None = None
 
 
-def predict_in_parallel(job: Job, samples: pa.Table, processes: int) -> tuple[pa.Table, pa.Table]:
-    """Predictions (rows of `schemas.PREDICTIONS`) of `samples`, in their order, and `TIMINGS`.
+@dataclass(frozen=True)
+class Questions:
+    """Rows of `schemas.SAMPLES`, and the file of their images as the policy sees them."""
 
-    The timings are those of all processes added up. With one process it is this one. Raises
-    UserError as `predict` does, and where a process was killed; the others are then ended too.
+    samples: pa.Table
+    images: Path
+
+
+def predict_each(
+    job: Job, asked: Sequence[Questions], processes: int
+) -> Iterator[tuple[int, Predicted]]:
+    """The predictions of each of `asked` with its number, in its samples' order, as they are done.
+
+    The timings are those of all processes added up; models are loaded in the first that a process
+    answers. With one process it is this one. Raises UserError as `predict` does, and where a
+    process was killed; the others are then ended too.
     """
-    parts = [part for part in split_by_image(samples, processes) if len(part)]
-    if not parts:  # a shard more than there are images
-        return schemas.PREDICTIONS.empty_table(), TIMINGS.empty_table()
-    if len(parts) == 1:
-        return _predict_part(job, parts[0], 0)
+    parts = {
+        i: [
+            Questions(part, one.images)
+            for part in split_by_image(one.samples, processes)
+            if len(part)
+        ]
+        for i, one in enumerate(asked)
+    }
+    for i in [i for i, own in parts.items() if not own]:  # a shard more than there are images
+        del parts[i]
+        yield i, (schemas.PREDICTIONS.empty_table(), TIMINGS.empty_table())
+    most = max(map(len, parts.values()), default=0)
+    if most <= 1:
+        answerer = _Answerer(job, 0)
+        yield from ((i, answerer.answer(own[0])) for i, own in parts.items())
+    else:
+        for i, done in _in_a_pool(job, parts, most):
+            predictions, timings = zip(*done, strict=True)
+            samples = asked[i].samples
+            whole = gather(samples["sample_id"].to_pylist(), predictions)
+            yield i, (whole, add_timings(timings, len(samples)))
+
+
+def _in_a_pool(
+    job: Job, parts: dict[int, list[Questions]], processes: int
+) -> Iterator[tuple[int, list[Predicted]]]:
+    """What processes of their own make of the parts, a list of parts as soon as all are done."""
     context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
-    with ProcessPoolExecutor(len(parts), mp_context=context) as pool:
-        futures = [pool.submit(_predict_part, job, part, rank) for rank, part in enumerate(parts)]
+    numbers = context.SimpleQueue()
+    for number in range(processes):
+        numbers.put(number)
+    with ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_begin, initargs=(job, numbers)
+    ) as pool:
+        futures = {pool.submit(_answer, part): i for i, own in parts.items() for part in own}
+        done: dict[int, list[Predicted]] = {i: [] for i in parts}
         try:
             for future in as_completed(futures):
-                future.result()  # the first failure, not the first process's
+                i = futures[future]
+                done[i].append(future.result())  # the first failure, not the first process's
+                if len(done[i]) == len(parts[i]):
+                    yield i, done[i]
         except BaseException as error:
             for child in multiprocessing.active_children():
                 child.terminate()
@@ -61,25 +108,45 @@ def predict_in_parallel(job: Job, samples: pa.Table, processes: int) -> tuple[pa
                     "evaluation.batch_size or ask for more, and start again."
                 ) from error
             raise
-    predictions, timings = zip(*(future.result() for future in futures), strict=True)
-    whole = gather(samples["sample_id"].to_pylist(), predictions)
-    return whole, add_timings(timings, len(samples))
 
 
-def _predict_part(job: Job, samples: pa.Table, rank: int) -> tuple[pa.Table, pa.Table]:
-    """Load the models on the GPU number `rank`, or the CPU, and predict there."""
-    torch.set_num_threads(job.stage.threads)
-    device = f"cuda:{rank}" if torch.cuda.is_available() else "cpu"
-    if device != "cpu":
-        torch.cuda.set_device(device)
-    watch = Stopwatch()
-    store = ImageStore(job.images)
-    with watch.phase("load"):
-        policy = load_policy(job.policy, job.stage.policy.dtype, device)
-        sam = job.stage.segmenter
-        segmenter = Segmenter.load(sam.path, sam.image_size, device, sam.cache)
-    # The parts are as long as each other: the first one's bar stands for all.
-    predictions = predict(
-        samples, store, job.root, policy, segmenter, job.stage, watch, show_progress=rank == 0
-    )
-    return predictions, watch.table(len(samples))
+class _Answerer:
+    """The models on the GPU of a number, or the CPU; loaded when the first question comes."""
+
+    def __init__(self, job: Job, number: int) -> None:
+        self._job, self._number = job, number
+        self._models: tuple[Policy, Segmenter] | None = None
+
+    def answer(self, asked: Questions) -> Predicted:
+        """Predictions and timings of `asked`; this process's bar is shown where it is the first."""
+        job, stage = self._job, self._job.stage
+        sam = stage.segmenter
+        device = use_device(job.device, threads=stage.threads, number=self._number, tf32=sam.tf32)
+        watch, store = Stopwatch(wait_for(device)), ImageStore(asked.images)
+        if self._models is None:
+            with watch.phase("load"):
+                policy = load_policy(job.policy, stage.policy.dtype, device)
+                segmenter = Segmenter.load(sam.path, sam.image_size, device, sam.cache)
+            self._models = policy, segmenter
+        # The parts are as long as each other: the first process's bar stands for all.
+        predictions = predict(
+            asked.samples,
+            store,
+            job.root,
+            *self._models,
+            stage,
+            watch,
+            show_progress=self._number == 0,
+        )
+        return predictions, watch.table(len(asked.samples))
+
+
+_of_this_process: list[_Answerer] = []  # in a process of the pool: one
+
+
+def _begin(job: Job, numbers: SimpleQueue[int]) -> None:
+    _of_this_process.append(_Answerer(job, numbers.get()))
+
+
+def _answer(part: Questions) -> Predicted:
+    return _of_this_process[0].answer(part)

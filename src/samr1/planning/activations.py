@@ -1,4 +1,4 @@
-"""What a forward and backward pass keeps, as sums of products of sizes.
+"""What a forward and backward pass keeps, as products of sizes.
 
 Read off `transformers`' Qwen2.5-VL and `rollout.logprobs`, and held to the tensors that autograd
 saves (`tests/planning/test_memory.py`).
@@ -6,29 +6,28 @@ saves (`tests/planning/test_memory.py`).
 
 from __future__ import annotations
 
-from samr1.planning.job import Job, MemoryItem
+from samr1.planning.job import Job, MemoryItem, times
 from samr1.planning.parameters import (
     count_image_tokens,
-    count_parts,
     count_patches,
     key_value_width,
     text_of,
     vision_of,
 )
+from samr1.rollout.logprobs import LOGITS_AT_ONCE
 
-# Response positions × vocabulary in one chunk of logits (`rollout.logprobs`), and a number's bytes
-# there: logits, as float32, blocked and tempered, log-softmax, its gradient, and the entropy's two.
-LOGITS_AT_ONCE, LOGIT_BYTES = 2**26, 24
+# A number's bytes in a chunk of logits: logits, as float32, blocked and tempered, log-softmax, its
+# gradient, and the entropy's two.
+LOGIT_BYTES = 24
 # Weights that DeepSpeed's stage 3 has together at most, in numbers (zero/config.py).
-LIVE_NUMBERS = 1e9
+LIVE_NUMBERS = 10**9
 
 
-def gathered(job: Job, numbers: float) -> list[MemoryItem]:
+def gathered(job: Job, numbers: int) -> list[MemoryItem]:
     """Weights that stage 3 brings together for a while."""
     if job.zero_stage < 3 or job.processes == 1:
         return []
-    size = numbers * job.number_bytes
-    return [MemoryItem("weights brought together", f"{numbers:,.0f} × {job.number_bytes} B", size)]
+    return [times("weights brought together", numbers, job.number_bytes)]
 
 
 def text_layer_bytes(job: Job) -> int:
@@ -37,11 +36,17 @@ def text_layer_bytes(job: Job) -> int:
     Of each of two norms the input as float32, the normalised input and the output; queries, keys,
     values and the attention's output; four times the MLP's width.
     """
-    text, number = text_of(job.policy), job.number_bytes
+    text = text_of(job.policy)
     copied = text.hidden_size if job.cuda else 0  # FlexAttention's output, made contiguous
     kept = 6 * text.hidden_size + 2 * key_value_width(job.policy) + copied
-    kept += 4 * text.intermediate_size
-    return int(8 * text.hidden_size + number * kept)
+    return int(8 * text.hidden_size + job.number_bytes * (kept + 4 * text.intermediate_size))
+
+
+def vision_block_bytes(job: Job) -> int:
+    """What a block of the vision tower keeps for a patch's backward pass; as a layer's."""
+    vision = vision_of(job.policy)
+    kept = 11 * vision.hidden_size + 4 * vision.intermediate_size
+    return int(8 * vision.hidden_size + job.number_bytes * kept)
 
 
 def groups_bytes(job: Job, tokens: int) -> int:
@@ -53,97 +58,56 @@ def groups_bytes(job: Job, tokens: int) -> int:
     rows, answers = tokens / job.row, tokens / job.row * job.group_size
     length = job.response_tokens - 1  # packed, without the last
     seen = job.prompt_tokens + length
-    hidden = text_of(job.policy).hidden_size
-    outputs = (rows * job.prompt_tokens + 2 * answers * length) * hidden
+    outputs = (rows * job.prompt_tokens + 2 * answers * length) * text_of(job.policy).hidden_size
     copies = 2 * answers * seen * key_value_width(job.policy)
     return int(job.number_bytes * (outputs + copies + answers * length * seen))
 
 
-def vision_block_bytes(job: Job) -> int:
-    """What a block of the vision tower keeps for a patch's backward pass; as a layer's."""
-    vision = vision_of(job.policy)
-    kept = 11 * vision.hidden_size + 4 * vision.intermediate_size
-    return int(8 * vision.hidden_size + job.number_bytes * kept)
-
-
 def kept_activations(job: Job, tokens: int, images: int) -> list[MemoryItem]:
     """What `tokens` packed tokens with `images` images keep for the backward pass, logits apart."""
-    text, vision = text_of(job.policy), vision_of(job.policy)
-    number, layer, block = job.number_bytes, text_layer_bytes(job), vision_block_bytes(job)
-    patches = images * count_patches(job.policy, job.image_size)
+    text, vision, number = text_of(job.policy), vision_of(job.policy), job.number_bytes
+    layer, block = text_layer_bytes(job), vision_block_bytes(job)
     if job.gradient_checkpointing:
         layer, block = text.hidden_size * number, vision.hidden_size * number
-    lines = [
-        MemoryItem(
-            "layers' activations",
-            f"{tokens:,} tokens × {text.num_hidden_layers} × {layer:,} B",
-            tokens * text.num_hidden_layers * layer,
-        ),
-        MemoryItem(
-            "last norm",
-            f"{tokens:,} × {text.hidden_size:,} × {4 + number} B",
-            tokens * text.hidden_size * (4 + number),
-        ),
+    depth, hidden = text.num_hidden_layers, text.hidden_size
+    items = [
+        times("layers' activations", (tokens, "tokens"), depth, layer),
+        times("last norm", tokens, hidden, 4 + number),
     ]
     if not job.cuda and not job.gradient_checkpointing:
-        groups = groups_bytes(job, tokens)
-        lines.append(
-            MemoryItem(
-                "responses apart from prompts",
-                f"{text.num_hidden_layers} × {groups:,} B",
-                text.num_hidden_layers * groups,
-            )
-        )
+        items.append(times("responses apart from prompts", depth, groups_bytes(job, tokens)))
     if job.train_vision:
+        patches = images * count_patches(job.policy, job.image_size)
         merged = images * count_image_tokens(job.policy, job.image_size)
         wide = vision.hidden_size * vision.spatial_merge_size**2
         pixels = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
-        lines += [
-            MemoryItem(
-                "patches", f"{patches:,} × {pixels:,} × {number} B", patches * pixels * number
-            ),
-            MemoryItem(
-                "vision tower's activations",
-                f"{patches:,} patches × {vision.depth} × {block:,} B",
-                patches * vision.depth * block,
-            ),
-            MemoryItem(
-                "merger's activations",
-                f"{merged:,} × {wide:,} × {4 + 4 * number} B",
-                merged * wide * (4 + 4 * number),
-            ),
+        items += [
+            times("patches", patches, pixels, number),
+            times("vision tower's activations", (patches, "patches"), vision.depth, block),
+            times("merger's activations", merged, wide, 4 + 4 * number),
         ]
-    return lines
+    return items
 
 
 def backward(job: Job) -> list[MemoryItem]:
     """What a forward and a backward pass of the largest size add to states and gradients."""
     text, number, tokens = text_of(job.policy), job.number_bytes, job.pass_tokens
-    parts = count_parts(job.policy)
-    layer = text_layer_bytes(job)
     wide = (3 * text.intermediate_size + 4 * text.hidden_size) * number
-    chunk = min(tokens * text.vocab_size, LOGITS_AT_ONCE)
-    lines = [
-        *gathered(job, min(parts.all, LIVE_NUMBERS)),
+    items = [
+        *gathered(job, min(job.parts.all, LIVE_NUMBERS)),
         *kept_activations(job, tokens, job.pass_images),
-        MemoryItem("a layer's gradients in flight", f"{tokens:,} × {wide:,} B", tokens * wide),
-        MemoryItem("a chunk of logits", f"{chunk:,} × {LOGIT_BYTES} B", chunk * LOGIT_BYTES),
+        times("a layer's gradients in flight", tokens, wide),
+        times("a chunk of logits", min(tokens * text.vocab_size, LOGITS_AT_ONCE), LOGIT_BYTES),
     ]
     if job.gradient_checkpointing:
         patches = job.pass_images * count_patches(job.policy, job.image_size)
         block = vision_block_bytes(job) if job.train_vision else 0
-        count, size = max((tokens, layer), (patches, block), key=lambda pair: pair[0] * pair[1])
-        lines.append(MemoryItem("a layer computed again", f"{count:,} × {size:,} B", count * size))
+        again = (tokens, text_layer_bytes(job)), (patches, block)
+        largest = max(again, key=lambda pair: pair[0] * pair[1])
+        items.append(times("a layer computed again", *largest))
         if not job.cuda:
-            groups = groups_bytes(job, tokens)
-            lines.append(MemoryItem("its responses apart from prompts", f"{groups:,} B", groups))
+            items.append(times("its responses apart from prompts", groups_bytes(job, tokens)))
     if not job.adapter:
         head = text.vocab_size * text.hidden_size
-        lines.append(
-            MemoryItem(
-                "the head's gradient, summed over chunks",
-                f"{head:,} × {2 * number} B",
-                head * 2 * number,
-            )
-        )
-    return lines
+        items.append(times("the head's gradient, summed over chunks", head, 2 * number))
+    return items

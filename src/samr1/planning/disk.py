@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from samr1.config.datasets import Dataset
+from samr1.config.jobs import Evaluation, Training
 from samr1.config.merge import Experiment
 from samr1.data.datasets import find_missing
-from samr1.planning.graph import Graph
 from samr1.planning.job import Job, MemoryItem, total
 from samr1.planning.parameters import count_parts, find_policy_config
 from samr1.planning.segmenter_size import find_segmenter_size
+from samr1.planning.splits import find_split
 from samr1.policy.meta import count_weights
 from samr1.train.checkpoint import KEPT
 
@@ -38,7 +39,8 @@ class Place:
 def plan_disk(
     experiment: Experiment,
     datasets: Mapping[str, Dataset],
-    graph: Graph,
+    trainings: Sequence[Training],
+    evaluations: Sequence[Evaluation],
     job: Job,
     results: Path,
 ) -> list[Place]:
@@ -47,8 +49,11 @@ def plan_disk(
     `datasets` are those that can be fetched, and `job` is of the run whose training is the largest.
     Places on one file system are one place.
     """
-    written = [*_images(experiment, graph), *_training(experiment, graph, job)]
-    hub = _hub(experiment, graph)
+    written = [
+        *_images(experiment, trainings),
+        *_results(experiment, trainings, evaluations, job),
+    ]
+    hub = _hub(experiment, {*(one.run for one in trainings), *(one.run for one in evaluations)})
     places = [(results, written), (Path.home(), hub)]
     if experiment.data.root is not None:
         root = Path(experiment.data.root)
@@ -83,14 +88,21 @@ def _data(datasets: Mapping[str, Dataset], root: Path) -> list[MemoryItem]:
     return lines
 
 
-def _images(experiment: Experiment, graph: Graph) -> list[MemoryItem]:
-    drawn = {experiment.runs[name].train.drawn_samples for name in graph.trainings}
-    count = sum(drawn) + sum(one.images for one in graph.splits.values())
+def _images(experiment: Experiment, trainings: Sequence[Training]) -> list[MemoryItem]:
+    drawn = {experiment.runs[one.run].train.drawn_samples for one in trainings}
+    world = experiment.data.world
+    splits = [find_split(one, world) for one in experiment.benchmarks.values()]
+    count = sum(drawn) + sum(split.images for split in splits)
     image = _PNG_BYTES * experiment.image_size**2
     return [MemoryItem("resized images", f"{count:,} × {image / 1e6:.2g} MB", count * image)]
 
 
-def _training(experiment: Experiment, graph: Graph, job: Job) -> list[MemoryItem]:
+def _results(
+    experiment: Experiment,
+    trainings: Sequence[Training],
+    evaluations: Sequence[Evaluation],
+    job: Job,
+) -> list[MemoryItem]:
     times = KEPT + _WRITTEN
     lines = [
         MemoryItem(
@@ -100,7 +112,7 @@ def _training(experiment: Experiment, graph: Graph, job: Job) -> list[MemoryItem
         )
     ]
     numbers = count_parts(job.policy).all  # adapters are merged
-    policies = sum(graph.trainings.values())
+    policies = len(trainings)
     lines.append(
         MemoryItem(
             "policies trained",
@@ -108,7 +120,10 @@ def _training(experiment: Experiment, graph: Graph, job: Job) -> list[MemoryItem
             policies * numbers * job.number_bytes,
         )
     )
-    samples = sum(graph.splits[one].samples * seeds for _, one, seeds in graph.predictions)
+    world = experiment.data.world
+    samples = sum(
+        find_split(experiment.benchmarks[one.benchmark], world).samples for one in evaluations
+    )
     lines.append(
         MemoryItem(
             "predictions", f"{samples:,} × {_PREDICTION_BYTES:,} B", samples * _PREDICTION_BYTES
@@ -124,9 +139,8 @@ def _training(experiment: Experiment, graph: Graph, job: Job) -> list[MemoryItem
     return lines
 
 
-def _hub(experiment: Experiment, graph: Graph) -> list[MemoryItem]:
-    """The models that are downloaded: those that are not folders here."""
-    used = {name for name, *_ in graph.predictions} | set(graph.trainings)
+def _hub(experiment: Experiment, used: Collection[str]) -> list[MemoryItem]:
+    """The models of the runs `used` that are downloaded: those that are not folders here."""
     runs = [experiment.runs[name] for name in used]
     lines = []
     for path in sorted({run.policy.path for run in runs}):

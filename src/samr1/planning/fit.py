@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, get_args
@@ -12,17 +12,9 @@ import torch
 
 from samr1.config.schema import AttentionLayer, LoraConfig, MlpLayer, TrainStage
 from samr1.core.errors import UserError
-from samr1.planning.job import Job, total
-from samr1.planning.memory import PROMPT_TEXT_TOKENS, Memory, plan_host, plan_memory
-from samr1.planning.parameters import (
-    check_trainable,
-    count_adapter,
-    count_image_tokens,
-    count_parts,
-    find_policy_config,
-    read_as_trainable,
-)
-from samr1.planning.segmenter_size import find_segmenter_size
+from samr1.planning.job import Job, describe_job, total
+from samr1.planning.memory import Memory, plan_host, plan_memory
+from samr1.planning.parameters import count_adapter
 
 # The adapters that are tried; at 3B to 72B they are one to two hundredths of the model.
 _LORA = LoraConfig(rank=64, alpha=128, targets=(*get_args(AttentionLayer), *get_args(MlpLayer)))
@@ -36,6 +28,15 @@ class Change:
     memory: Memory
 
 
+@dataclass(frozen=True)
+class _Setting:
+    """One setting's other value: its key, the change in words, and what a job has then."""
+
+    key: str
+    words: str
+    job: dict[str, Any]
+
+
 def with_rank(stage: TrainStage, rank: int) -> TrainStage:
     """`stage` with adapters of `rank`: its own, or all of the language model and no others."""
     if stage.train.lora is not None:
@@ -47,113 +48,65 @@ def with_rank(stage: TrainStage, rank: int) -> TrainStage:
     return stage.model_copy(update={"policy": policy, "train": train})
 
 
-def describe_job(stage: TrainStage, processes: int, cuda: bool, *, evaluated: bool = False) -> Job:
-    """What the memory of one of `processes` of a training depends on.
-
-    Raises UserError where the policy's configuration cannot be had, or is none that can be trained
-    where it is not `evaluated` alone.
-    """
-    found = find_policy_config(stage.policy.path)
-    config = read_as_trainable(found) if evaluated else check_trainable(found, stage.policy.path)
-    parts = count_parts(config)
-    train_vision, lora = stage.policy.train_vision, stage.train.lora
-    trainable = parts.all - (0 if train_vision else parts.vision)
-    return Job(
-        policy=config,
-        segmenter=find_segmenter_size(stage.segmenter.path),
-        segmenter_size=stage.segmenter.image_size,
-        image_size=stage.policy.image_size,
-        number_bytes=2 if stage.policy.dtype == "bfloat16" else 4,
-        trainable=count_adapter(config, lora, train_vision) if lora else trainable,
-        adapter=lora is not None,
-        train_vision=train_vision,
-        processes=processes,
-        zero_stage=stage.train.zero_stage,
-        offload=stage.train.offload_optimizer,
-        gradient_checkpointing=stage.train.gradient_checkpointing,
-        tokens_per_pass=stage.train.tokens_per_pass,
-        group_size=stage.train.group_size,
-        questions=-(-stage.train.questions_per_step // processes),
-        response_tokens=stage.train.max_response_tokens,
-        prompt_tokens=count_image_tokens(config, stage.policy.image_size) + PROMPT_TEXT_TOKENS,
-        cuda=cuda,
-    )
-
-
 def find_changes(job: Job, room: float, hardware: bool) -> list[Change]:
     """Changes that make `job` need no more than `room` bytes, the mildest first.
 
     One setting, or where none is enough, two. With `hardware`, more GPUs count too.
     """
-    single = list(_changes(job, hardware))
+    single = list(_list_settings(job, hardware))
     for several in (1, 2):
-        found: list[Change] = []
-        done: set[tuple[str, ...]] = set()
+        found: dict[tuple[str, ...], Change] = {}
         for parts in combinations(single, several):
-            names = tuple(name for name, _, _ in parts)
+            keys = tuple(part.key for part in parts)
             # A smaller change of the same settings was enough, or it is one setting twice.
-            if names in done or len(set(names)) < several:
+            if keys in found or len(set(keys)) < several:
                 continue
-            changed = replace(
-                job, **{key: v for _, _, values in parts for key, v in values.items()}
-            )
-            memory = plan_memory(changed)
+            values = {name: value for part in parts for name, value in part.job.items()}
+            memory = plan_memory(replace(job, **values))
             if memory.needed <= room:
-                done.add(names)
-                found.append(Change(" and ".join(words for _, words, _ in parts), memory))
+                found[keys] = Change(" and ".join(part.words for part in parts), memory)
         if found:
-            return found
+            return list(found.values())
     return []
 
 
-def _changes(job: Job, hardware: bool) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Single changes: the setting's name, the change in words, and the job's fields that change."""
+def _list_settings(job: Job, hardware: bool) -> Iterator[_Setting]:
+    """Every single change, the mildest first."""
+
+    def values(key: str, field: str, others: Iterable[int | bool]) -> Iterator[_Setting]:
+        for value in others:
+            yield _Setting(key, f"{key}: {str(value).lower()}", {field: value})
+
+    def halves(value: int, least: int) -> Iterator[int]:
+        while (value := value // 2) >= least:
+            yield value
+
     if not job.gradient_checkpointing:
-        name = "train.gradient_checkpointing"
-        yield name, f"{name}: true", {"gradient_checkpointing": True}
+        yield from values("train.gradient_checkpointing", "gradient_checkpointing", [True])
     if job.questions > 1:
-        for tokens in _halves(job.tokens_per_pass, job.row):
-            name = "train.tokens_per_pass"
-            yield name, f"{name}: {tokens}", {"tokens_per_pass": tokens}
-    for stage in range(job.zero_stage + 1, 4):
-        yield "train.zero_stage", f"train.zero_stage: {stage}", {"zero_stage": stage}
+        fewer = halves(job.tokens_per_pass, job.row)
+        yield from values("train.tokens_per_pass", "tokens_per_pass", fewer)
+    yield from values("train.zero_stage", "zero_stage", range(job.zero_stage + 1, 4))
     if job.cuda and not job.offload:
-        words = "train.offload_optimizer: true"
-        if job.zero_stage:
-            yield "train.offload_optimizer", words, {"offload": True}
-        else:
-            name, words = "train.zero_stage", f"train.zero_stage: 1 with {words}"
-            yield name, words, {"offload": True, "zero_stage": 1}
+        key, words = "train.offload_optimizer", "train.offload_optimizer: true"
+        if not job.zero_stage:
+            key, words = "train.zero_stage", f"train.zero_stage: 1 with {words}"
+        yield _Setting(key, words, {"offload": True, "zero_stage": max(job.zero_stage, 1)})
+    frozen = {"train_vision": False, "trainable": job.trainable - job.parts.vision}
     if job.train_vision and not job.adapter:
-        trainable = job.trainable - count_parts(job.policy).vision
-        name = "policy.train_vision"
-        yield name, f"{name}: false", {"train_vision": False, "trainable": trainable}
-    for limit in _halves(job.response_tokens, 128):
-        name = "train.max_response_tokens"
-        yield name, f"{name}: {limit}", {"response_tokens": limit}
-    for size in _halves(job.group_size, 2):
-        yield "train.group_size", f"train.group_size: {size}", {"group_size": size}
+        yield _Setting("policy.train_vision", "policy.train_vision: false", frozen)
+    shorter = halves(job.response_tokens, 128)
+    yield from values("train.max_response_tokens", "response_tokens", shorter)
+    yield from values("train.group_size", "group_size", halves(job.group_size, 2))
     if not job.adapter:
-        adapter = count_adapter(job.policy, _LORA, False)
         words = f"train.lora of rank {_LORA.rank} with policy.train_vision: false"
-        yield (
-            "train.lora",
-            words,
-            {"adapter": True, "trainable": adapter, "train_vision": False},
-        )
-    if not hardware:
-        return
-    for times in (2, 4, 8):
-        processes = times * job.processes
-        questions = -(-job.questions // times)
+        trainable = count_adapter(job.policy, _LORA, False)
+        lora = frozen | {"adapter": True, "trainable": trainable}
+        yield _Setting("train.lora", words, lora)
+    for times in (2, 4, 8) if hardware else ():
+        processes, questions = times * job.processes, -(-job.questions // times)
         more = {"processes": processes, "questions": questions}
-        yield "gpus", f"{processes} GPUs", more
-
-
-def _halves(value: int, least: int) -> Iterator[int]:
-    """A half, a quarter, … of `value`, down to `least`."""
-    while (value := value // 2) >= least:
-        yield value
+        yield _Setting("gpus", f"{processes} GPUs", more)
 
 
 def check_fits(stage: TrainStage, device: torch.device, processes: int) -> None:
@@ -170,7 +123,7 @@ def check_fits(stage: TrainStage, device: torch.device, processes: int) -> None:
         if job.cuda
         else available_memory() / processes
     )
-    needed = memory.tensors + sum(line.bytes for line in memory.allowances[:1])
+    needed = memory.tensors + total(memory.allowances[:1])
     if needed > room:
         raise UserError(does_not_fit(stage.name, job, memory, needed, room, hardware=False))
     if job.cuda and job.offload:

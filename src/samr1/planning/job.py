@@ -1,19 +1,63 @@
-"""What the plans are made of: a training process in sizes, and a sum with its arithmetic."""
+"""What the plans are made of: a training process in sizes, and a product with its arithmetic."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from transformers import Qwen2_5_VLConfig
 
-from samr1.planning.segmenter_size import SegmenterSize
+from samr1.config.schema import TrainStage
+from samr1.planning.parameters import (
+    ParameterCounts,
+    check_trainable,
+    count_adapter,
+    count_image_tokens,
+    count_parts,
+    find_policy_config,
+    read_as_trainable,
+)
+from samr1.planning.segmenter_size import SegmenterSize, find_segmenter_size
+
+# Tokens of the prompt beside the image's: the longest dialect's template takes 160, a question 20.
+PROMPT_TEXT_TOKENS = 200
+
+
+@dataclass(frozen=True)
+class MemoryItem:
+    """One sum of the plan: what it is, how it was calculated, and its bytes."""
+
+    what: str
+    sum: str
+    bytes: float
+
+
+def times(what: str, *factors: float | tuple[float, str], by: int = 1) -> MemoryItem:
+    """A product, the last factor in bytes, shared by so many; a factor may say what it counts.
+
+    >>> times("keys", (4, "tokens"), 1000, 2, by=8)
+    MemoryItem(what='keys', sum='4 tokens × 1,000 × 2 B / 8', bytes=1000.0)
+    """
+    pairs = [one if isinstance(one, tuple) else (one, "") for one in factors]
+    pairs[-1] = (pairs[-1][0], "B")
+    words = " × ".join(f"{number:,.0f} {unit}".strip() for number, unit in pairs)
+    size = math.prod(number for number, _ in pairs) / by
+    return MemoryItem(what, words + f" / {by}" * (by > 1), size)
+
+
+def total(items: Iterable[MemoryItem]) -> float:
+    """The bytes of all `items`."""
+    return sum(item.bytes for item in items)
 
 
 @dataclass(frozen=True)
 class Job:
-    """What the memory of one process of a training depends on."""
+    """What the memory and the time of one process of a training depend on."""
 
     policy: Qwen2_5_VLConfig
+    parts: ParameterCounts
     segmenter: SegmenterSize
     segmenter_size: int  # side of its input, pixels
     image_size: int  # side of the policy's image, pixels
@@ -25,6 +69,7 @@ class Job:
     zero_stage: int
     offload: bool  # AdamW's states are the host's, and its step too
     gradient_checkpointing: bool
+    checkpoint_steps: int
     tokens_per_pass: int
     group_size: int
     questions: int  # of one process in one step
@@ -54,15 +99,41 @@ class Job:
         return min(self.questions, fitting)
 
 
-@dataclass(frozen=True)
-class MemoryItem:
-    """One sum of the plan: what it is, how it was calculated, and its bytes."""
-
-    what: str
-    sum: str
-    bytes: float
+@cache  # runs share their policies, and a model takes a second to be counted
+def _find_policy(path: str, evaluated: bool) -> tuple[Qwen2_5_VLConfig, ParameterCounts]:
+    found = find_policy_config(path)
+    config = read_as_trainable(found) if evaluated else check_trainable(found, path)
+    return config, count_parts(config)
 
 
-def total(lines: list[MemoryItem]) -> float:
-    """The bytes of all `lines`."""
-    return sum(line.bytes for line in lines)
+def describe_job(stage: TrainStage, processes: int, cuda: bool, *, evaluated: bool = False) -> Job:
+    """One of `processes` of a training.
+
+    Raises UserError where the policy's configuration cannot be had, or is none that can be trained
+    where it is not `evaluated` alone.
+    """
+    config, parts = _find_policy(stage.policy.path, evaluated)
+    train, train_vision = stage.train, stage.policy.train_vision
+    trained = parts.all - (0 if train_vision else parts.vision)
+    return Job(
+        policy=config,
+        parts=parts,
+        segmenter=find_segmenter_size(stage.segmenter.path),
+        segmenter_size=stage.segmenter.image_size,
+        image_size=stage.policy.image_size,
+        number_bytes=2 if stage.policy.dtype == "bfloat16" else 4,
+        trainable=count_adapter(config, train.lora, train_vision) if train.lora else trained,
+        adapter=train.lora is not None,
+        train_vision=train_vision,
+        processes=processes,
+        zero_stage=train.zero_stage,
+        offload=train.offload_optimizer,
+        gradient_checkpointing=train.gradient_checkpointing,
+        checkpoint_steps=train.checkpoint_steps,
+        tokens_per_pass=train.tokens_per_pass,
+        group_size=train.group_size,
+        questions=-(-train.questions_per_step // processes),
+        response_tokens=train.max_response_tokens,
+        prompt_tokens=count_image_tokens(config, stage.policy.image_size) + PROMPT_TEXT_TOKENS,
+        cuda=cuda,
+    )

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from samr1.planning.disk import Place
-from samr1.planning.hours import ASSUMPTIONS, Gpu, Phase
+from samr1.planning.hours import ASSUMPTIONS, Phase
 from samr1.planning.job import Job, MemoryItem, total
 from samr1.planning.memory import Memory
+from samr1.planning.rates import Rates, list_rates
 
 Row = tuple[str, str, str]
 
@@ -17,7 +18,7 @@ Row = tuple[str, str, str]
 class Hours:
     """GPU hours of a scale's graph, and how they were calculated."""
 
-    gpu: Gpu
+    rates: Rates
     step: list[Phase]
     rows: list[Row]  # what, arithmetic, hours
     hours: float
@@ -72,25 +73,32 @@ def disk_page(places: Sequence[Place]) -> str:
 
 
 def time_page(hours: Hours) -> str:
-    """A training step by phases, and the GPU hours of the graph."""
+    """A training step by phases, and the GPU hours of the graph, each with what it rests on."""
     seconds = sum(phase.seconds for phase in hours.step)
-    step = [(phase.what, phase.sum, f"{phase.seconds:.1f}") for phase in hours.step]
+    step = [(phase.what, phase.sum, f"{phase.seconds:.1f}", phase.basis) for phase in hours.step]
+    # Of several GPUs something is always calculated: what goes between them.
+    whole = "calculated" + ", from measured rates" * bool(hours.rates.measured)
     wall = hours.hours / hours.gpus
     return "\n\n".join(
         [
-            f"Time of a training step on {hours.gpu.name}",
-            _table([("what", "arithmetic", "s"), *step, ("a step", "", f"{seconds:.1f}")]),
+            f"Time of a training step on {hours.rates.gpu}",
+            _table(
+                [("what", "arithmetic", "s", ""), *step, ("a step", "", f"{seconds:.1f}", whole)]
+            ),
             "GPU hours",
             _table(
                 [
-                    ("what", "arithmetic", "GPU h"),
-                    *hours.rows,
-                    ("in all", "", f"{hours.hours:,.0f}"),
-                    ("hours, if all GPUs are busy", f"/ {hours.gpus}", f"{wall:,.0f}"),
+                    ("what", "arithmetic", "GPU h", ""),
+                    *((*row, whole) for row in hours.rows),
+                    ("in all", "", f"{hours.hours:,.0f}", whole),
+                    ("hours, if all GPUs are busy", f"/ {hours.gpus}", f"{wall:,.0f}", whole),
                 ]
             ),
-            "Assumed, and to be replaced by what the first run measures",
-            _table([("what", "value", "why"), *ASSUMPTIONS], right=False),
+            "What they rest on; `python -m samr1.cli.check_gpu` measures it on a card (--measured)",
+            _table(
+                [("what", "value", "why"), *ASSUMPTIONS, *list_rates(hours.rates).values()],
+                right=False,
+            ),
         ]
     )
 
@@ -103,10 +111,13 @@ def _gb(size: float) -> str:
     return f"{size / 1e9:,.2f}"
 
 
-def _table(rows: Sequence[Row], right: bool = True) -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+def _table(rows: Sequence[Sequence[str]], right: bool = True) -> str:
+    """Columns in line, the third set right where it holds numbers."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
-    for what, arithmetic, value in rows:
-        last = value.rjust(widths[2]) if right else value
-        lines.append(f"{what:{widths[0]}}  {arithmetic:{widths[1]}}  {last}".rstrip())
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        if right:
+            cells[2] = row[2].rjust(widths[2])
+        lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)

@@ -11,13 +11,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
+from torch import nn
 from transformers import Qwen2_5_VLConfig
 
-from samr1.config.schema import LoraConfig, MlpLayer
+from samr1.config.schema import LoraConfig
 from samr1.core.errors import UserError
-from samr1.policy.meta import CONFIGS, QwenConfig, read_policy_config
+from samr1.policy.adapter import adapted_layers
+from samr1.policy.meta import CONFIGS, QwenConfig, build_on_meta, read_policy_config
 
 KNOWN = Path(__file__).parent / "known"
 # Public checkpoints that were trained from one of these: their sizes are its own.
@@ -79,17 +81,14 @@ def read_as_trainable(config: QwenConfig) -> Qwen2_5_VLConfig:
     if isinstance(config, Qwen2_5_VLConfig):
         return config
     vision = vision_of(config)
+    shared = ("depth", "num_heads", "patch_size", "temporal_patch_size", "spatial_merge_size")
     return Qwen2_5_VLConfig(
         text_config=text_of(config).to_dict() | {"model_type": "qwen2_5_vl_text"},
-        vision_config={
-            "depth": vision.depth,
+        vision_config={name: getattr(vision, name) for name in shared}
+        | {
             "hidden_size": vision.embed_dim,
             "intermediate_size": vision.embed_dim * vision.mlp_ratio,
-            "num_heads": vision.num_heads,
             "out_hidden_size": vision.hidden_size,
-            "patch_size": vision.patch_size,
-            "temporal_patch_size": vision.temporal_patch_size,
-            "spatial_merge_size": vision.spatial_merge_size,
             "fullatt_block_indexes": list(range(vision.depth)),
         },
         tie_word_embeddings=config.tie_word_embeddings,
@@ -107,35 +106,20 @@ def vision_of(config: QwenConfig) -> Any:
     return config.vision_config
 
 
-def count_parts(config: Qwen2_5_VLConfig) -> ParameterCounts:
-    """The numbers of each part, exactly as the model has them."""
-    text = text_of(config)
-    hidden, wide = text.hidden_size, text.intermediate_size
-    cached = key_value_width(config)
-    attention = 2 * hidden**2 + hidden + 2 * (hidden * cached + cached)
-    layer = attention + 3 * hidden * wide + 2 * hidden
-    embedding = text.vocab_size * hidden
+def count_parts(config: QwenConfig) -> ParameterCounts:
+    """The numbers of each part, counted of the model itself, without its data."""
+    model: Any = build_on_meta(config)
+    embedding = _count(model.model.language_model.embed_tokens)
     return ParameterCounts(
-        vision=_count_vision(vision_of(config)),
-        layers=text.num_hidden_layers * layer + hidden,
+        vision=_count(model.model.visual),
+        layers=_count(model.model.language_model) - embedding,
         embedding=embedding,
-        head=0 if config.tie_word_embeddings else embedding,
+        head=0 if config.tie_word_embeddings else _count(model.lm_head),
     )
 
 
-def _count_vision(vision: Any) -> int:
-    hidden, wide = vision.hidden_size, vision.intermediate_size
-    pixels = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
-    block = 4 * hidden**2 + 4 * hidden + 3 * hidden * wide + 2 * wide + hidden + 2 * hidden
-    merged = hidden * vision.spatial_merge_size**2
-    merger = hidden + merged**2 + merged + merged * vision.out_hidden_size + vision.out_hidden_size
-    return int(pixels * hidden + vision.depth * block + merger)
-
-
-def key_value_width(config: Qwen2_5_VLConfig) -> int:
-    """The numbers of one token's keys (or values) in one layer of the language model."""
-    text = text_of(config)
-    return int(text.num_key_value_heads * (text.hidden_size // text.num_attention_heads))
+def _count(part: nn.Module) -> int:
+    return sum(weight.numel() for weight in part.parameters())
 
 
 def count_adapter(config: Qwen2_5_VLConfig, lora: LoraConfig, vision: bool) -> int:
@@ -143,18 +127,15 @@ def count_adapter(config: Qwen2_5_VLConfig, lora: LoraConfig, vision: bool) -> i
 
     A layer of [in, out] gets in·r + r·out.
     """
-    text, tower = text_of(config), vision_of(config)
-    hidden, cached = text.hidden_size, key_value_width(config)
-    attention = {"q_proj": hidden, "k_proj": cached, "v_proj": cached, "o_proj": hidden}
-    of_text = {name: hidden + out for name, out in attention.items()}
-    of_text |= dict.fromkeys(get_args(MlpLayer), hidden + text.intermediate_size)
-    wide = tower.hidden_size + tower.intermediate_size
-    of_tower = {"qkv": 4 * tower.hidden_size, "proj": 2 * tower.hidden_size}
-    of_tower |= dict.fromkeys(get_args(MlpLayer), wide)
-    ends = text.num_hidden_layers * sum(of_text.get(name, 0) for name in lora.targets)
-    if vision:
-        ends += tower.depth * sum(of_tower.get(name, 0) for name in lora.targets)
-    return int(lora.rank * ends)
+    model: Any = build_on_meta(config)
+    layers = (model.get_submodule(name) for name in adapted_layers(model, lora, vision))
+    return lora.rank * sum(layer.in_features + layer.out_features for layer in layers)
+
+
+def key_value_width(config: Qwen2_5_VLConfig) -> int:
+    """The numbers of one token's keys (or values) in one layer of the language model."""
+    text = text_of(config)
+    return int(text.num_key_value_heads * (text.hidden_size // text.num_attention_heads))
 
 
 def count_patches(config: Qwen2_5_VLConfig, image_size: int) -> int:
@@ -164,5 +145,4 @@ def count_patches(config: Qwen2_5_VLConfig, image_size: int) -> int:
 
 def count_image_tokens(config: Qwen2_5_VLConfig, image_size: int) -> int:
     """The tokens of one square image in the prompt."""
-    merge = vision_of(config).spatial_merge_size
-    return count_patches(config, image_size) // int(merge**2)
+    return count_patches(config, image_size) // int(vision_of(config).spatial_merge_size ** 2)

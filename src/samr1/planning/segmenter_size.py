@@ -12,25 +12,20 @@ from pathlib import Path
 
 from samr1.config.errors import read_mapping
 
-_BYTES = 4  # its weights are float32
-_WEIGHTS = {".safetensors", ".pt"}
-
-# name on the hub -> numbers of its weights, channels of the first stage
+# size on the hub -> numbers of the weights of SAM 2 (those of 2.1 are 16,512 more), channels of the
+# first stage
 _KNOWN = {
-    "sam2-hiera-tiny": (38_945_986, 96),
-    "sam2-hiera-small": (46_043_842, 96),
-    "sam2-hiera-base-plus": (80_833_666, 112),
-    "sam2-hiera-large": (224_430_130, 144),
-    "sam2.1-hiera-tiny": (38_962_498, 96),
-    "sam2.1-hiera-small": (46_060_354, 96),
-    "sam2.1-hiera-base-plus": (80_850_178, 112),
-    "sam2.1-hiera-large": (224_446_642, 144),
+    "tiny": (38_945_986, 96),
+    "small": (46_043_842, 96),
+    "base-plus": (80_833_666, 112),
+    "large": (224_430_130, 144),
 }
+_MORE = 16_512
 
 
 @dataclass(frozen=True)
 class SegmenterSize:
-    """The bytes of a segmenter's weights, and the channels of its encoder's first stage."""
+    """The bytes of a segmenter's weights, which are float32, and its encoder's first channels."""
 
     weights: int
     channels: int
@@ -42,15 +37,17 @@ def find_segmenter_size(path: str) -> SegmenterSize:
     What a folder does not say, and a name that is not known, count as the largest public one's.
     """
     place = Path(path)
-    name = path.partition("@")[0].rpartition("/")[2].lower()
-    numbers, channels = _KNOWN.get(name, _KNOWN["sam2.1-hiera-large"])
-    weights = numbers * _BYTES
+    family, _, size = path.partition("@")[0].rpartition("/")[2].lower().partition("-hiera-")
+    numbers, channels = _KNOWN.get(size, _KNOWN["large"])
+    weights = 4 * (numbers if family == "sam2" and size in _KNOWN else numbers + _MORE)
     if place.exists():
         files = [place] if place.is_file() else sorted(place.iterdir())
-        weights = sum(file.stat().st_size for file in files if file.suffix in _WEIGHTS)
+        kept = [file for file in files if file.suffix in {".safetensors", ".pt"}]
+        weights = sum(file.stat().st_size for file in kept)
     config = place / "config.yaml"
     if config.is_file():
         values = read_mapping(config)
         with suppress(KeyError, TypeError):  # not for here to refuse
-            channels = values.get("model", values)["image_encoder"]["trunk"]["embed_dim"]
+            said = values.get("model", values)["image_encoder"]["trunk"]["embed_dim"]
+            channels = said if type(said) is int else channels
     return SegmenterSize(weights, channels)

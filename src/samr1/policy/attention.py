@@ -3,13 +3,17 @@
 A block mask goes to FlexAttention, packed groups to two calls of SDPA, anything else to one, so
 that one model decodes with a cache and trains on packed rows with nothing to switch in between. A
 switch would be back by the time that gradient checkpointing computes a layer for the second time.
+Which form packed rows take was said when the model was loaded, by the name of its attention.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +23,18 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-ATTENTION = "by_mask"  # the name under which `transformers` knows it
+from samr1.config.names import PackedAttention
+from samr1.core.errors import UserError
+
+_NAME = "by_mask_{}"  # the name under which `transformers` knows it, by the form of packed rows
+
+
+@dataclass(frozen=True)
+class PackedRows:
+    """The mask of packed rows in either form; each is made when it is asked for, and once."""
+
+    groups: Callable[[], PackedGroups]
+    blocks: Callable[[], BlockMask]
 
 
 @dataclass(frozen=True)
@@ -45,16 +60,20 @@ def attend(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    attention_mask: Tensor | BlockMask | PackedGroups | None,
+    attention_mask: Tensor | BlockMask | PackedGroups | PackedRows | None,
     scaling: float,
     dropout: float = 0.0,
+    packed: PackedAttention = "two_calls",
     **options: Any,
 ) -> tuple[Tensor, None]:
     """Attention of query [B, H, L, D] to key and value [B, K, S, D], K a divisor of H.
 
-    Returns [B, L, H, D], and None for the weights. Raises ValueError for a dropout over packed
-    rows, which FlexAttention does not know.
+    `packed` is the form that packed rows take. Returns [B, L, H, D], and None for the weights.
+    Raises ValueError for a dropout over packed rows, which FlexAttention does not know.
     """
+    if isinstance(attention_mask, PackedRows):
+        form = attention_mask.blocks if packed == "flex" else attention_mask.groups
+        attention_mask = form()
     if not isinstance(attention_mask, BlockMask | PackedGroups):
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **options
@@ -110,15 +129,38 @@ def _attend_in_groups(
     return packed.unflatten(0, (len(query), query.shape[2]))
 
 
+def find_compiler() -> str | None:
+    """The C compiler that Triton takes; None where it would find none."""
+    return os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+
+
 @cache
 def _compiled_flex() -> Any:
+    import torch._dynamo.config
+    import torch._inductor.config
+
+    if not find_compiler():
+        raise UserError(
+            "FlexAttention's kernel needs a C compiler and there is neither gcc nor clang; install "
+            "one (envs/cuda.yaml brings it), or set policy.attention: two_calls."
+        )
     # One kernel for rows of any number and length, and a few for special sizes (a single row or
     # block, two sizes that agree). Beyond the limit torch stops, as `fullgraph` asks, rather than
     # going on uncompiled.
-    return torch.compile(  # type: ignore[call-overload]
-        flex_attention, dynamic=True, fullgraph=True, recompile_limit=64
-    )
+    torch._dynamo.config.recompile_limit = 64
+    # A worker for each core, which is the default, would be as many again for every GPU.
+    torch._inductor.config.compile_threads = torch.get_num_threads()
+    return torch.compile(flex_attention, dynamic=True, fullgraph=True)
 
 
-AttentionInterface.register(ATTENTION, attend)
-AttentionMaskInterface.register(ATTENTION, sdpa_mask)
+def attention_name(packed: PackedAttention, device: torch.device) -> str:
+    """The name of the attention that a language model on `device` is given.
+
+    FlexAttention has no backward pass on a CPU, which takes two calls always.
+    """
+    return _NAME.format(packed if device.type == "cuda" else "two_calls")
+
+
+for _packed in get_args(PackedAttention):
+    AttentionInterface.register(_NAME.format(_packed), partial(attend, packed=_packed))
+    AttentionMaskInterface.register(_NAME.format(_packed), sdpa_mask)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from transformers import Qwen2_5_VLForConditionalGeneration
+from transformers.vision_utils import get_vision_position_ids
 
 from samr1.policy.model import EncodedPrompt
 
@@ -16,9 +17,13 @@ def encode_images(
 ) -> list[Tensor]:
     """The image features of each question, [merged patches, hidden], in one pass of the tower."""
     device = model.device
+    # On the CPU, where the tower reads it to find its windows: read from a GPU, every layer waits.
+    grids = torch.cat([question.grid_thw for question in questions])
+    positions = get_vision_position_ids(grids, model.model.visual.spatial_merge_size)
     output = model.model.get_image_features(
         torch.cat([question.pixel_values for question in questions]).to(device),
-        torch.cat([question.grid_thw for question in questions]).to(device),
+        grids,
+        position_ids=positions.to(device),
         return_dict=True,
     )
     return list(output.pooler_output)

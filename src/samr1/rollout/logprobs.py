@@ -21,7 +21,7 @@ from samr1.rollout.masks import attention_mask
 from samr1.rollout.packing import Packed, Responses, pack, split_passes
 
 # Response positions × vocabulary that are held as float32 logits at once: 256 MiB.
-_LOGITS_AT_ONCE = 2**26
+LOGITS_AT_ONCE = 2**26
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def response_logprobs(
     hidden = _hidden_at_responses(model, packed, image_features)
     target = packed.target.to(hidden.device)
     blocked = torch.tensor(blocked_token_ids, dtype=torch.int64).to(hidden.device)
-    rows = max(_LOGITS_AT_ONCE // model.model.language_model.config.vocab_size, 1)
+    rows = max(LOGITS_AT_ONCE // model.model.language_model.config.vocab_size, 1)
     parts = []
     for states, tokens in zip(hidden.split(rows), target.split(rows), strict=True):
         inputs = (model.lm_head, states, tokens, blocked, temperature)

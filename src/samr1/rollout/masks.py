@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
+
 import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask
 
-from samr1.policy.attention import PackedGroups
+from samr1.policy.attention import PackedGroups, PackedRows
 
 _BLOCK = 128  # the side of FlexAttention's blocks
 
 
-def attention_mask(owner: Tensor) -> PackedGroups | BlockMask:
-    """The mask of packed rows whose tokens belong to `owner` [Q, L], in the device's own form."""
-    # FlexAttention has no backward pass on a CPU.
-    return block_mask(owner) if owner.is_cuda else packed_groups(owner)
+def attention_mask(owner: Tensor) -> PackedRows:
+    """The mask of packed rows whose tokens belong to `owner` [Q, L]; the model takes its form."""
+    return PackedRows(cache(partial(packed_groups, owner)), cache(partial(block_mask, owner)))
 
 
 def packed_groups(owner: Tensor) -> PackedGroups:

@@ -115,7 +115,10 @@ def _identity(segmenter: SegmenterFiles, device: torch.device) -> hashlib._Hash:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     # Sums are rounded by their order, which goes with the library, the device and the threads.
-    chip = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    chip = "cpu"
+    if device.type == "cuda":
+        rounding = "tf32" if torch.backends.cuda.matmul.allow_tf32 else "float32"
+        chip = f"{torch.cuda.get_device_name(device)} {rounding}"
     arithmetic = (_VERSION, torch.__version__, chip, torch.get_num_threads())
     digest.update(repr(arithmetic).encode())
     return digest

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
+import torch
 
 from samr1.config.schema import SegmenterConfig
 from samr1.core.checks import Step
@@ -16,8 +17,8 @@ from samr1.segmenter.segmenter import Prompt, Segmenter
 CROP = 64  # pixels a side of the image that is embedded
 
 
-def check_segmenter(config: SegmenterConfig, device: str) -> Iterator[Step]:
-    """The steps from "is it there" to one mask on `device`.
+def check_segmenter(config: SegmenterConfig, place: Callable[[], torch.device]) -> Iterator[Step]:
+    """The steps from "is it there" to one mask on the device that `place` gives for loading.
 
     The weights are matched with the model's names and shapes where they are loaded.
     """
@@ -43,7 +44,7 @@ def check_segmenter(config: SegmenterConfig, device: str) -> Iterator[Step]:
         return f"SHA-256 {digest}, as published"
 
     def weights() -> str:
-        loaded.append(Segmenter.load(config.path, config.image_size, device))
+        loaded.append(Segmenter.load(config.path, config.image_size, place()))
         model = loaded[0].model
         count = sum(weight.numel() for weight in model.parameters())
         return (
@@ -59,7 +60,9 @@ def check_segmenter(config: SegmenterConfig, device: str) -> Iterator[Step]:
             raise UserError(
                 f"{config.path}: gives a score that is not finite; get the weights again."
             )
-        return f"one image and one box on {device}: a mask with score {float(scores[0]):.3f}"
+        return (
+            f"one image and one box on {loaded[0].device}: a mask with score {float(scores[0]):.3f}"
+        )
 
     yield "segmenter: files", files
     yield "segmenter: checksum", checksum

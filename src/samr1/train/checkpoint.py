@@ -26,13 +26,13 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from samr1.config.schema import Frozen, TrainStage
 from samr1.core.errors import UserError
 from samr1.core.files import atomic_folder, read_table, remove_parts, write_table
+from samr1.core.weights import write_tensors
 from samr1.train.batches import Sample
 from samr1.train.engine import Engine
 from samr1.train.metrics import TRAINING_METRICS, TRAINING_TIMINGS
@@ -108,8 +108,7 @@ class Checkpoints:
             temporary = Path(self._engine.gather(made)[0])
 
             def write() -> tuple[str, str]:
-                save_file(tensors, temporary / own)
-                return own, _digest_file(temporary / own)
+                return own, write_tensors(temporary / own, tensors)
 
             files = dict(self._together(write, path))
             if first:
@@ -206,7 +205,7 @@ class Checkpoints:
             result: Any = work()
         except UserError as error:
             result = error
-        except (OSError, SafetensorError) as error:
+        except OSError as error:
             result = UserError(f"{path}: cannot be written ({error}); mend that and start again.")
         results = self._engine.gather([result])
         for one in results:

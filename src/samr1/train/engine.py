@@ -11,100 +11,53 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from samr1.config.schema import TrainStage
+from samr1.core.device import DeviceKind, use_device
 from samr1.policy.adapter import add_adapter
 from samr1.policy.model import EncodedPrompt, Policy
-from samr1.rollout.logprobs import ResponseLogprobs, response_logprobs
+from samr1.rollout.logprobs import ResponseLogprobs
 from samr1.rollout.packing import Responses
+from samr1.train.scorer import Scorer
 from samr1.train.state import load_optimizer_tensors, optimizer_tensors
 
-
-def _offloading() -> dict[str, Any]:
-    """What DeepSpeed is told to keep AdamW's states in the host's memory."""
-    return {"offload_optimizer": {"device": "cpu", "pin_memory": torch.cuda.is_available()}}
-
-
-class _Scorer(nn.Module):
-    """What DeepSpeed wraps: a policy whose forward pass is the log-probabilities of responses."""
-
-    def __init__(self, policy: Policy, temperature: float, gradient_checkpointing: bool) -> None:
-        super().__init__()
-        self.model = policy.model
-        self.blocked_token_ids = policy.blocked_token_ids
-        self.temperature = temperature
-        self._recomputed: list[nn.Module] = []
-        if gradient_checkpointing:
-            self.model.activation_checkpointing_enable({"use_reentrant": False})
-            layers = (m for m in self.model.modules() if isinstance(m, GradientCheckpointingLayer))
-            self._recomputed = list(layers)
-
-    def forward(
-        self,
-        questions: Sequence[EncodedPrompt],
-        groups: Sequence[Responses],
-        image_features: Sequence[Tensor] | None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        with self._recomputing():
-            scored = response_logprobs(
-                self.model,
-                questions,
-                groups,
-                temperature=self.temperature,
-                blocked_token_ids=self.blocked_token_ids,
-                image_features=image_features,
-            )
-        return scored.logprobs, scored.entropies, scored.mask
-
-    @contextmanager
-    def _recomputing(self) -> Iterator[None]:
-        """While it is open, the checkpointed layers keep their input alone for the backward pass.
-
-        `transformers` checkpoints a layer in training mode only, and then takes its cache away: so
-        the mode is for these passes, and for the layers themselves; no dropout below them wakes.
-        """
-        for layer in self._recomputed:
-            layer.training = True
-        try:
-            yield
-        finally:
-            for layer in self._recomputed:
-                layer.training = False
+# How long processes wait for each other where they meet once a step, after rollouts of their own
+# length and checkpoints of their own disk. DeepSpeed's group keeps NCCL's 10 minutes: there one
+# waits for another's part of a pass.
+_PATIENCE = timedelta(hours=2)
 
 
-def join_processes() -> torch.device:
-    """Join the group of training processes and return this one's device.
+def join_processes(
+    kind: DeviceKind | None = None, *, threads: int | None = None, tf32: bool = False
+) -> torch.device:
+    """Join the group of training processes and return this one's device, as `use_device` does.
 
     Under a launcher the group is the launcher's; otherwise it is this process alone.
     """
-    cuda = torch.cuda.is_available()
     # DeepSpeed reads both when it is imported or initialised.
-    os.environ.setdefault("LOCAL_RANK", "0")
-    os.environ.setdefault("DS_ACCELERATOR", "cuda" if cuda else "cpu")
-    device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if cuda else torch.device("cpu")
-    if cuda:
-        torch.cuda.set_device(device)
+    number = int(os.environ.setdefault("LOCAL_RANK", "0"))
+    device = use_device(kind, threads=threads, number=number, tf32=tf32)
+    os.environ.setdefault("DS_ACCELERATOR", device.type)
     if not dist.is_initialized():
-        backend = "nccl" if cuda else "gloo"
+        backend = "nccl" if device.type == "cuda" else "gloo"
         if "RANK" in os.environ:
-            dist.init_process_group(backend)
+            dist.init_process_group(backend, timeout=_PATIENCE)
         else:
             store = dist.HashStore()  # type: ignore[attr-defined]
-            dist.init_process_group(backend, store=store, rank=0, world_size=1)
+            dist.init_process_group(backend, timeout=_PATIENCE, store=store, rank=0, world_size=1)
     return device
 
 
 def reduction_bucket(trainable: int) -> int:
     """The numbers of the buffer in which gradients are summed, for so many that are trained.
 
-    DeepSpeed's own default is 500 million, most of them unused by a small model; in deterministic
-    mode torch fills every fresh buffer, on a CPU for seconds an update.
+    DeepSpeed's own default is 500 million, most of them unused by a small model.
     """
     return min(500_000_000, trainable)
 
@@ -123,7 +76,7 @@ class Engine:
             policy.model.model.visual.requires_grad_(stage.policy.train_vision)
         else:
             add_adapter(policy.model, config.lora, stage.policy.train_vision, stage.seed)
-        self._scorer = _Scorer(policy, config.temperature, config.gradient_checkpointing)
+        self._scorer = Scorer(policy, config.temperature, config.gradient_checkpointing)
         self._trainable = [weight for weight in policy.model.parameters() if weight.requires_grad]
         self._zero_stage = config.zero_stage
         self.rank, self.processes = dist.get_rank(), dist.get_world_size()
@@ -140,6 +93,8 @@ class Engine:
             # Plain stage 0 clips but does not tell the norm: clip where the gradients are final.
             optimizer.register_step_pre_hook(lambda *_: self._clip(config.max_grad_norm))
         bucket = reduction_bucket(sum(weight.numel() for weight in self._trainable))
+        pinned = policy.model.device.type == "cuda"
+        offload = {"offload_optimizer": {"device": "cpu", "pin_memory": pinned}}
         self._engine = _import_deepspeed().initialize(
             model=self._scorer,
             optimizer=optimizer,
@@ -149,7 +104,7 @@ class Engine:
                 "zero_optimization": {
                     "stage": config.zero_stage,
                     "reduce_bucket_size": bucket,
-                    **(_offloading() if config.offload_optimizer else {}),
+                    **(offload if config.offload_optimizer else {}),
                 },
                 # DeepSpeed's own AdamW for the host would be compiled for half a minute, on a
                 # machine that has a compiler; torch's is as exact and has the same states.

@@ -22,12 +22,14 @@ import torch
 from tqdm import tqdm
 
 from samr1.config.schema import TrainStage
+from samr1.core.device import DeviceKind, any_order, make_deterministic, wait_for
 from samr1.core.errors import Stopped, UserError
 from samr1.core.prefetch import prefetch
 from samr1.core.stopwatch import Stopwatch
 from samr1.data.resizing import ImageStore
 from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.segmenter import Segmenter
+from samr1.train.agreement import Agreement
 from samr1.train.batches import (
     Batch,
     Sample,
@@ -105,14 +107,15 @@ def train_policy(
     root: Path,
     tensorboard: Path | None,
     checkpoints: Path | None = None,
+    kind: DeviceKind | None = None,
 ) -> Trained:
     """Train the base policy of `stage` on `samples` (`schemas.SAMPLES`).
 
     `images` holds the resized images that the policy sees; the segmenter sees the originals under
     `root`. The next step's batch is made while the models work on this one's. With a folder of
     `checkpoints` it goes on from the newest there, and on SIGTERM or SIGUSR1 it raises `Stopped`
-    after the step under way, and a checkpoint of it. Raises UserError for unusable data or models,
-    and where training goes wrong.
+    after the step under way, and a checkpoint of it. `kind` is that of `use_device`. Raises
+    UserError for unusable data or models, and where training goes wrong.
     """
     if images.image_size != stage.policy.image_size:
         raise UserError(
@@ -120,7 +123,7 @@ def train_policy(
             f"{stage.policy.image_size} (policy.image_size); resize them again."
         )
     rows = read_samples(samples)
-    models = _load_models(stage)
+    models = _load_models(stage, kind)
     engine = models.engine
     steps = count_steps(len(rows), stage.train)
     with watch_signals() if checkpoints else nullcontext(StopRequest()) as asked:
@@ -206,15 +209,15 @@ def _keep_step(
         )
 
 
-def _load_models(stage: TrainStage) -> _Models:
+def _load_models(stage: TrainStage, kind: DeviceKind | None) -> _Models:
+    device = join_processes(kind, threads=stage.threads, tf32=stage.segmenter.tf32)
     torch.manual_seed(stage.seed)
-    torch.set_num_threads(stage.threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    device = join_processes()
-    policy = load_policy(stage.policy.path, stage.policy.dtype, device)
+    make_deterministic()
+    config = stage.policy
+    policy = load_policy(config.path, config.dtype, device, config.attention)
     reference = policy  # its adapters switched off
     if stage.train.lora is None:
-        reference = load_policy(stage.policy.path, stage.policy.dtype, device)
+        reference = load_policy(config.path, config.dtype, device, config.attention)
         reference.model.requires_grad_(False)
     segmenter = Segmenter.load(
         stage.segmenter.path, stage.segmenter.image_size, device, stage.segmenter.cache
@@ -226,10 +229,11 @@ def _step(
     models: _Models, batches: Iterator[Batch], step: int, rate: float, stage: TrainStage
 ) -> tuple[dict[str, float], dict[str, float]]:
     """One step on this process's next batch: a row of metrics and one of timings."""
-    engine, clock, begin = models.engine, Stopwatch(), time.perf_counter()
+    engine, begin = models.engine, time.perf_counter()
+    clock = Stopwatch(wait_for(models.policy.model.device))
     with clock.phase("encode"):  # what is left to wait for
         batch = next(batches)
-    with clock.phase("rollout"):
+    with clock.phase("rollout"), any_order():
         rollout = roll_out(models.policy, engine, batch.samples, batch.questions, step, stage)
     with clock.phase("reward"):
         judged = score_groups(models.segmenter, batch, rollout.texts, stage)
@@ -242,7 +246,8 @@ def _step(
         records, norms = update(engine, rollout, reference, advantages, passes, rates, step, stage)
     responses = _records(rollout, judged) if batch.counts else []
     row = step_metrics(step, engine.gather(responses), engine.gather(records), norms, rate)
-    return row, _timing(step, clock, time.perf_counter() - begin, rollout)
+    agreement = Agreement.together(one.agreement for one in records if one.agreement)
+    return row, _timing(step, clock, time.perf_counter() - begin, rollout, agreement)
 
 
 def _records(rollout: Rollout, judged: list[list[ScoredResponse]]) -> list[ResponseRecord]:
@@ -257,7 +262,9 @@ def _records(rollout: Rollout, judged: list[list[ScoredResponse]]) -> list[Respo
     return records
 
 
-def _timing(step: int, clock: Stopwatch, total: float, rollout: Rollout) -> dict[str, float]:
+def _timing(
+    step: int, clock: Stopwatch, total: float, rollout: Rollout, agreement: Agreement
+) -> dict[str, float]:
     """One row of TRAINING_TIMINGS, of this process."""
     tokens = sum(len(response) for group in rollout.responses for response in group)
     return {
@@ -266,4 +273,5 @@ def _timing(step: int, clock: Stopwatch, total: float, rollout: Rollout) -> dict
         "total": total,
         "response_tokens": tokens,
         "rollout_tokens_per_second": tokens / clock.seconds["rollout"],
+        **agreement.means(),
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from samr1.train.agreement import Agreement
 from samr1.train.reward import ScoredResponse
 
 # One row a step. Rewards, IoU and lengths are means over the step's responses; what an update
@@ -25,7 +26,7 @@ TRAINING_METRICS = pa.schema(
             "reward_points",
             "iou",
             "share_parsed",  # responses in which a box was found
-            "share_no_spread",  # groups whose rewards all agree
+            "frac_reward_zero_std",  # share of groups whose rewards all agree, as TRL names it
             "share_truncated",  # responses cut at the length limit
             "response_length",  # tokens, the stop token included
             "think_length",  # words of the thought
@@ -49,7 +50,8 @@ TRAINING_METRICS = pa.schema(
 )
 
 # One row a step, in seconds; tokens are those of the responses. Batches are made in the background,
-# and `encode` is how long the step waited for its own.
+# and `encode` is how long the step waited for its own. A gap is the trainer's log-probabilities'
+# to the rollout's (`samr1.train.agreement`): noise of the machine, as seconds are.
 TRAINING_TIMINGS = pa.schema(
     [("step", pa.int32())]
     + [
@@ -57,6 +59,7 @@ TRAINING_TIMINGS = pa.schema(
         for name in ("encode", "rollout", "reward", "reference", "update", "total")
     ]
     + [("response_tokens", pa.int64()), ("rollout_tokens_per_second", pa.float64())]
+    + [(name, pa.float64()) for name in ("gap_mean", "gap_signed", "gap_k3")]
 )
 
 
@@ -84,7 +87,7 @@ class UpdateRecord:
     ratio_min: float
     ratio_max: float
     entropy: float
-    logprob_gap: float  # 0 after the first update, when the weights have moved
+    agreement: Agreement | None  # of the first update alone: after it the weights have moved
 
 
 def step_metrics(
@@ -116,7 +119,7 @@ def step_metrics(
         "reward_points": mean(lambda r: r.judged.parts.points),
         "iou": mean(lambda r: r.judged.iou),
         "share_parsed": mean(lambda r: r.judged.answer.box is not None),
-        "share_no_spread": mean(lambda r: not r.spread),
+        "frac_reward_zero_std": mean(lambda r: not r.spread),
         "share_truncated": mean(lambda r: r.truncated),
         "response_length": mean(lambda r: r.tokens),
         "think_length": mean(lambda r: len((r.judged.answer.think or "").split())),
@@ -134,7 +137,9 @@ def step_metrics(
         "entropy": by_tokens(lambda u: u.entropy),
         "grad_norm": math.fsum(grad_norms) / len(grad_norms),
         "learning_rate": learning_rate,
-        "rollout_logprob_gap": max(record.logprob_gap for record in updates),
+        "rollout_logprob_gap": max(
+            record.agreement.largest for record in updates if record.agreement
+        ),
     }
 
 

@@ -111,7 +111,7 @@ def random_tensors() -> dict[str, Tensor]:
         "python": torch.tensor([version, *words]),
         "python_gauss": torch.tensor([] if gauss is None else [gauss], dtype=torch.float64),
     }
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():
         tensors["cuda"] = torch.cuda.get_rng_state()
     return tensors
 
@@ -125,5 +125,5 @@ def load_random_tensors(tensors: dict[str, Tensor]) -> None:
     version, *words = tensors["python"].tolist()
     left = tensors["python_gauss"].tolist()
     random.setstate((version, tuple(words), left[0] if left else None))
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():
         torch.cuda.set_rng_state(tensors["cuda"])

@@ -23,15 +23,11 @@ from samr1.rollout.inputs import encode_images
 from samr1.rollout.logprobs import ResponseLogprobs, response_logprobs_in_passes
 from samr1.rollout.packing import split_passes
 from samr1.rollout.sample import Group, sample_groups
+from samr1.train.agreement import Agreement, check_agreement
 from samr1.train.batches import Sample
 from samr1.train.engine import Engine
 from samr1.train.metrics import UpdateRecord
 from samr1.train.reward import ScoredResponse
-
-# How far a token's log-probability may lie from the rollout's before the first update: float32 by
-# its largest difference, bfloat16, whose single tokens scatter, by the mean.
-_LARGEST_GAP = 1e-4
-_MEAN_GAP_BFLOAT16 = 2e-2
 
 
 @dataclass(frozen=True)
@@ -157,11 +153,13 @@ def update(
                 [group.responses for group in groups],
                 features and [features[row] for row in part.rows],
             )
-            gap = 0.0
+            agreement = None
             if number == 0:
                 old.append(scored.logprobs.detach())
-                gap = _rollout_gap(scored, groups, step, stage)
-            record, loss = _take_pass(scored, old[index], reference, advantages, part, gap, stage)
+                agreement = _agreement(scored, groups)
+            record, loss = _take_pass(
+                scored, old[index], reference, advantages, part, agreement, stage
+            )
             if not torch.isfinite(loss):
                 raise UserError(
                     f"step {step}, update {number + 1}: the loss is {loss.item()}; train with a "
@@ -169,6 +167,9 @@ def update(
                 )
             engine.backward(loss * engine.processes)
             records.append(record)
+        if step == 0 and number == 0:
+            found = Agreement.together(one.agreement for one in records if one.agreement)
+            check_agreement(found, stage.policy.dtype, says=engine.rank == 0)
         norm = engine.step(rate)
         # DeepSpeed calls a norm that is no number -1.
         if not 0 <= norm < math.inf:
@@ -186,7 +187,7 @@ def _take_pass(
     reference: Tensor,
     advantages: Tensor,
     part: _Pass,
-    gap: float,
+    agreement: Agreement | None,
     stage: TrainStage,
 ) -> tuple[UpdateRecord, Tensor]:
     """The loss of one pass, weighed by its share, and what was measured on the way."""
@@ -215,27 +216,12 @@ def _take_pass(
         ratio_min=terms.ratio_min.item(),
         ratio_max=terms.ratio_max.item(),
         entropy=scored.entropies.sum().item() / max(tokens, 1),
-        logprob_gap=gap,
+        agreement=agreement,
     )
     return record, -terms.objective * part.share
 
 
-def _rollout_gap(
-    scored: ResponseLogprobs, groups: Sequence[Group], step: int, stage: TrainStage
-) -> float:
-    """The largest difference to the rollout's log-probabilities; refuses a large one at step 0."""
+def _agreement(scored: ResponseLogprobs, groups: Sequence[Group]) -> Agreement:
+    """How near the trainer's log-probabilities are to those that the rollout kept."""
     sampled = torch.cat([row for group in groups for row in group.logprobs])
-    ours = scored.logprobs.detach()[scored.mask].cpu()
-    gaps = (ours - sampled).abs()
-    largest, mean = gaps.max().item(), gaps.mean().item()
-    if stage.policy.dtype == "float32":
-        name, found, allowed = "largest", largest, _LARGEST_GAP
-    else:
-        name, found, allowed = "mean", mean, _MEAN_GAP_BFLOAT16
-    if step == 0 and not found <= allowed:
-        raise UserError(
-            "the trainer's log-probabilities are not the rollout's: before the first update their "
-            f"{name} difference is {found:.2e}, more than {allowed:.0e} in {stage.policy.dtype}; "
-            "the two passes do not mean one distribution, so training was stopped."
-        )
-    return largest
+    return Agreement.of(scored.logprobs.detach()[scored.mask].cpu(), sampled)

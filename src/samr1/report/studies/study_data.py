@@ -18,12 +18,12 @@ from pathlib import Path
 import pyarrow as pa
 from tqdm import tqdm
 
+from samr1.config.names import BASE
 from samr1.config.schema import ScoreStage
 from samr1.core.errors import UserError
 from samr1.core.files import atomic_file, read_table
 from samr1.core.schemas import OVERLAPS
 from samr1.evaluation.compare import compare
-from samr1.report.tables.layout import BASE
 
 Seeds = Mapping[str, Sequence[int]]  # by run
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from samr1.config.published import Beating, Claims, Collapse, Column, MoreData
 from samr1.report.tables.differences import LEVEL, Comparisons, Row, correct
-from samr1.report.tables.layout import BASE
 from samr1.report.tables.markdown import percent
-from samr1.report.tables.published import Column
 
 SHOWS, NOT, OPPOSITE, UNKNOWN = "shows", "does not show", "the opposite", "cannot be said yet"
 SEEDS = 3  # fewer pairs of trainings say nothing of the settings
@@ -19,21 +18,6 @@ MARGIN = 0.01  # more samples "do not help" where they help by less than this
 WINDOW = 10  # steps
 COLLAPSE = 0.5  # of the best window's reward
 COLLAPSE_STEPS = 100  # after which the paper's training without KL collapsed
-
-# Claim -> a run, and those that it is said to beat.
-BEATING = {
-    "Training improves the base policy": ("sam_r1", [BASE]),
-    "Tiers beat every fixed threshold": (
-        "sam_r1",
-        ["threshold_0.5", "threshold_0.7", "threshold_0.8"],
-    ),
-    "Token-level beats GRPO": ("grpo_token_level", ["grpo"]),
-    "Clip-higher beats GRPO": ("grpo_clip_higher", ["grpo"]),
-    "Both together beat each alone": ("sam_r1", ["grpo_token_level", "grpo_clip_higher"]),
-}
-# Three times the samples, and the once that they are compared with.
-LARGER, SMALLER = "sam_r1_3x", "sam_r1"
-WITHOUT_KL, WITH_KL = "no_kl_3x", "sam_r1_3x"
 
 RULES = f"""Declared before, and the same at every scale:
 
@@ -63,29 +47,22 @@ class Verdict:
 
 
 def judge_claims(
-    columns: Sequence[Column], comparisons: Comparisons, curves: pa.Table
+    claims: Claims, columns: Sequence[Column], comparisons: Comparisons, curves: pa.Table
 ) -> list[Verdict]:
     """Every claim of the paper against the studies' comparisons and training curves."""
     return [
-        *(judge_beating(claim, *who, columns, comparisons) for claim, who in BEATING.items()),
-        judge_collapse("Without the KL term training collapses", curves),
-        judge_more_data("More training samples do not help", columns, comparisons),
+        *(judge_beating(claim, columns, comparisons) for claim in claims.beating),
+        judge_collapse(claims.collapse, curves),
+        judge_more_data(claims.more_data, columns, comparisons),
     ]
 
 
-def pairs_of_claims() -> list[tuple[str, str]]:
-    """The comparisons (run, baseline) that the claims need."""
-    beating = [(run, rival) for run, rivals in BEATING.values() for rival in rivals]
-    return [*beating, (LARGER, SMALLER)]
-
-
-def judge_beating(
-    claim: str, run: str, rivals: Sequence[str], columns: Sequence[Column], found: Comparisons
-) -> Verdict:
-    """Whether `run` beats every one of `rivals`, by the first rule."""
-    by_rival = {rival: _differences(run, rival, columns, found) for rival in rivals}
+def judge_beating(claim: Beating, columns: Sequence[Column], found: Comparisons) -> Verdict:
+    """Whether the claim's run beats every one of its rivals, by the first rule."""
+    run = claim.run
+    by_rival = {rival: _differences(run, rival, columns, found) for rival in claim.rivals}
     if lacking := [rival for rival, them in by_rival.items() if _seeds(them) < SEEDS]:
-        return Verdict(claim, UNKNOWN, _lacking(run, lacking, by_rival))
+        return Verdict(claim.claim, UNKNOWN, _lacking(run, lacking, by_rival))
     corrected = iter(_signs([one for them in by_rival.values() for one in them]))
     signs = {rival: [next(corrected) for _ in them] for rival, them in by_rival.items()}
     results = {rival: _result(them) for rival, them in signs.items()}
@@ -96,47 +73,48 @@ def judge_beating(
     else:
         verdict = NOT
     why = "; ".join(_sentence(run, rival, them, signs[rival]) for rival, them in by_rival.items())
-    return Verdict(claim, verdict, why)
+    return Verdict(claim.claim, verdict, why)
 
 
-def judge_more_data(claim: str, columns: Sequence[Column], found: Comparisons) -> Verdict:
+def judge_more_data(claim: MoreData, columns: Sequence[Column], found: Comparisons) -> Verdict:
     """Whether three times the samples do not help, by the second rule."""
-    them = _differences(LARGER, SMALLER, columns, found)
+    larger, smaller = claim.larger, claim.smaller
+    them = _differences(larger, smaller, columns, found)
     if _seeds(them) < SEEDS:
-        return Verdict(claim, UNKNOWN, _lacking(LARGER, [SMALLER], {SMALLER: them}))
+        return Verdict(claim.claim, UNKNOWN, _lacking(larger, [smaller], {smaller: them}))
     signs = _signs(them)
     highest = max(one["ci_high"] for one in them)
     without = SHOWS if highest < MARGIN else NOT
     verdict = OPPOSITE if _result(signs) > 0 else without
     why = (
-        f"{_sentence(LARGER, SMALLER, them, signs)}; the intervals allow a gain of up to "
+        f"{_sentence(larger, smaller, them, signs)}; the intervals allow a gain of up to "
         f"{percent(highest, signed=True)} points"
     )
-    return Verdict(claim, verdict, why)
+    return Verdict(claim.claim, verdict, why)
 
 
-def judge_collapse(claim: str, curves: pa.Table) -> Verdict:
+def judge_collapse(claim: Collapse, curves: pa.Table) -> Verdict:
     """Whether the long trainings without the KL term collapse and those with it do not."""
     collapsed: dict[str, list[bool]] = {}
-    for run in (WITHOUT_KL, WITH_KL):
+    for run in (claim.without_kl, claim.with_kl):
         rewards: dict[int, list[float]] = {}
         for row in curves.to_pylist():
             if row["run"] == run:
                 rewards.setdefault(row["seed"], []).append(row["reward_total"])
         if len(rewards) < SEEDS:
             why = f"`{run}` has {len(rewards)} of the {SEEDS} seeds that it takes"
-            return Verdict(claim, UNKNOWN, why)
+            return Verdict(claim.claim, UNKNOWN, why)
         shortest = min(map(len, rewards.values()))
         if shortest < COLLAPSE_STEPS:
             why = f"`{run}` has {shortest} steps; the paper's collapse came after {COLLAPSE_STEPS}"
-            return Verdict(claim, UNKNOWN, why)
+            return Verdict(claim.claim, UNKNOWN, why)
         collapsed[run] = [has_collapsed(values) for values in rewards.values()]
     without, with_kl = (sum(them) > len(them) / 2 for them in collapsed.values())
     verdict = {(True, False): SHOWS, (False, True): OPPOSITE}.get((without, with_kl), NOT)
     why = "; ".join(
         f"`{run}` collapsed in {sum(them)} of {len(them)} seeds" for run, them in collapsed.items()
     )
-    return Verdict(claim, verdict, why)
+    return Verdict(claim.claim, verdict, why)
 
 
 def has_collapsed(rewards: Sequence[float]) -> bool:
@@ -155,7 +133,7 @@ def list_claims(verdicts: Sequence[Verdict]) -> str:
 
 
 def _differences(run: str, rival: str, columns: Sequence[Column], found: Comparisons) -> list[Row]:
-    all_found = [found.find(run, rival, column) for column in columns]
+    all_found = [found.find(run, rival, column.benchmark, column.metric) for column in columns]
     return [one for one in all_found if one is not None]
 
 

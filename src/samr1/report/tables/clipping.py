@@ -1,4 +1,4 @@
-"""Below Table 5: how often each run's clipping acted, and which runs came out identical.
+"""Below Table 5: how often each run's clipping acted.
 
 Two small updates may never take a probability ratio to a bound; then the runs of a clipping
 ablation are one run under several names, and the table must say so.
@@ -6,25 +6,21 @@ ablation are one run under several names, and the table must say so.
 
 from __future__ import annotations
 
-import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
 import pyarrow as pa
 
+from samr1.config.published import Table
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
-from samr1.report.tables.layout import Record, table_benchmarks
+from samr1.report.tables.layout import Record
 from samr1.report.tables.markdown import aligned_table
-from samr1.report.tables.measured import Measurements
 from samr1.report.tables.page import Addition
-from samr1.report.tables.published import Table
 
 _BOUNDS = ("clip_fraction_low", "clip_fraction_high")
-_NAMES = ("run", "seed")  # columns that say whose a file is; not compared
 
 
 @dataclass(frozen=True)
@@ -54,18 +50,19 @@ def read_training(files: Sequence[Path]) -> list[Training]:
     return sorted(trainings, key=lambda training: (training.run, training.seed))
 
 
-def clipping(table: Table, files: Sequence[Path], measurements: Measurements) -> Addition:
-    """Each run's mean clip fractions over its steps (and seeds), and the identical runs.
+def clipping(table: Table, files: Sequence[Path]) -> Addition:
+    """The mean clip fractions of each trained run of `table` over its steps (and seeds).
 
-    Raises UserError where a run of the table has no training metrics.
+    Raises UserError where the run of a row has no training metrics.
     """
-    runs = [row.run for row in table.rows if row.run]
-    trainings = [training for training in read_training(files) if training.run in runs]
+    trainings, of_rows = read_training(files), [row.run for row in table.rows]
     rows: list[list[str]] = []
     records: list[Record] = []
     idle: list[str] = []
-    for run in runs:
+    for run in table.labels:
         own = [training for training in trainings if training.run == run]
+        if not own and run not in of_rows:
+            continue
         if not own:
             raise UserError(
                 f"no training metrics of run {run!r} among the training files; train it and give "
@@ -79,44 +76,19 @@ def clipping(table: Table, files: Sequence[Path], measurements: Measurements) ->
             for bound, value in fractions.items()
         ]
         if not any(fractions.values()):
-            idle.append(run)
-    twins = identical_runs(trainings, _scores_by_run(table, runs, measurements))
+            idle.append(f"`{run}`")
     blocks = [
         "Clip fractions of the runs above: the share of tokens (%) whose ratio was clipped at the "
         "lower bound (advantage below 0) and the upper (advantage above 0). Mean over steps and "
         "their updates; in the first update of a step every ratio is 1:\n",
         aligned_table(["Run", "steps", "clipped low %", "clipped high %"], rows),
-        *_idle_notes(idle),
-        *_twin_notes(twins),
     ]
-    return Addition(tuple(blocks), tuple(records), {"identical_runs": json.dumps(twins)})
-
-
-Scores = Mapping[int, tuple[object, ...]]  # seed -> every figure of the run in the table
-
-
-def identical_runs(
-    trainings: Sequence[Training], scores: Mapping[str, Scores]
-) -> list[tuple[str, str, str]]:
-    """Pairs of runs that are the same, and in what: `training` before `benchmarks`.
-
-    Training: with one seed, every column but the run's name is the same in every step.
-    Benchmarks: with one seed, every measured figure of the table is the same to the last bit.
-    """
-    pairs: dict[tuple[str, str], str] = {}
-    for (run, own), (other, theirs) in combinations(sorted(scores.items()), 2):
-        if any(own[seed] == theirs[seed] for seed in own.keys() & theirs.keys()):
-            pairs[run, other] = "benchmarks"
-    for one, two in combinations(trainings, 2):
-        if one.run != two.run and one.seed == two.seed and _columns(one) == _columns(two):
-            pairs[one.run, two.run] = "training"
-    return [(run, other, what) for (run, other), what in sorted(pairs.items())]
-
-
-def _columns(training: Training) -> dict[str, str]:
-    """Every compared column as text, in which a NaN equals itself."""
-    names = [name for name in training.steps.column_names if name not in _NAMES]
-    return {name: repr(training.steps[name].to_pylist()) for name in sorted(names)}
+    if idle:
+        blocks.append(
+            f"⚠ No token ever reached a clipping bound in {', '.join(idle)}: clipping had no "
+            "effect there.\n"
+        )
+    return Addition(tuple(blocks), tuple(records))
 
 
 def _mean_over_steps(trainings: Sequence[Training], column: str) -> float:
@@ -129,35 +101,3 @@ def _mean_over_steps(trainings: Sequence[Training], column: str) -> float:
             )
         means.append(statistics.fmean(values))
     return statistics.fmean(means)
-
-
-def _scores_by_run(
-    table: Table, runs: Sequence[str], measurements: Measurements
-) -> dict[str, Scores]:
-    keys = [
-        (benchmark, protocol, metric)
-        for benchmark in table_benchmarks(table)
-        for protocol in table.protocols
-        for metric in ("giou", "ciou", "unparseable")
-    ]
-    return {run: measurements.values(run, keys) for run in runs}
-
-
-def _idle_notes(idle: Sequence[str]) -> list[str]:
-    if not idle:
-        return []
-    names = ", ".join(f"`{run}`" for run in idle)
-    return [f"⚠ No token ever reached a clipping bound in {names}: clipping had no effect there.\n"]
-
-
-def _twin_notes(twins: Sequence[tuple[str, str, str]]) -> list[str]:
-    how = {
-        "training": "have the same training metrics in every step",
-        "benchmarks": "have the same figures on every benchmark of the table",
-    }
-    notes = [
-        f"⚠ **Identical runs**: `{run}` and `{other}` {how[what]}; between them the ablation shows "
-        "nothing.\n"
-        for run, other, what in twins
-    ]
-    return notes or ["No two of these runs came out identical.\n"]

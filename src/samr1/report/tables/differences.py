@@ -11,16 +11,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from samr1.config.published import Column, Table
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.core.schemas import COMPARISONS
 from samr1.report.tables.layout import Record
 from samr1.report.tables.markdown import EMPTY, aligned_table, interval, percent
 from samr1.report.tables.page import Addition
-from samr1.report.tables.published import Column, Table
 
 LEVEL = 0.05
-METHOD = "sam_r1"
 _PROTOCOL = "seg_zero"
 _UP, _DOWN = "▲", "▼"
 
@@ -41,9 +40,9 @@ class Comparisons:
         paths = dict.fromkeys(files)
         return cls([row for path in paths for row in read_table(path, COMPARISONS).to_pylist()])
 
-    def find(self, run: str, baseline: str, column: Column) -> Row | None:
-        """The gain in a column under the main protocol, None where nobody compared."""
-        return self._rows.get((run, baseline, column.benchmark, column.metric, _PROTOCOL))
+    def find(self, run: str, baseline: str, benchmark: str, metric: str | None) -> Row | None:
+        """The gain under the main protocol, None where nobody compared."""
+        return self._rows.get((run, baseline, benchmark, metric, _PROTOCOL))
 
 
 def correct(rows: Sequence[Row]) -> list[float]:
@@ -56,59 +55,69 @@ def correct(rows: Sequence[Row]) -> list[float]:
     return corrected
 
 
-def method_pairs(table: Table) -> list[tuple[str, str, str]]:
-    """(name, run, `sam_r1`) of each other run of `table`."""
-    rows = {row.measured_as or row.method: row.run for row in table.rows}
-    return [(name, run, METHOD) for name, run in rows.items() if run and run != METHOD]
+def table_pairs(table: Table) -> list[tuple[str, str, str]]:
+    """(name, run, baseline) of each run that `table` holds against its baseline."""
+    baseline = table.compared_with
+    if baseline is None:
+        return []
+    return [(name, run, baseline) for run, name in table.labels.items() if run != baseline]
 
 
-def differences_from_method(table: Table, comparisons: Comparisons) -> Addition:
-    """Each run of `table` against `sam_r1`; raises UserError where one is not compared."""
-    pairs = method_pairs(table)
+def table_differences(table: Table, comparisons: Comparisons) -> Addition:
+    """Each run of `table` against its baseline; raises UserError where a row's is not compared."""
+    pairs, rows = table_pairs(table), [row.run for row in table.rows]
+    columns = [column for column in table.columns.values() if column.metric]
     for _, run, baseline in pairs:
-        for column in table.columns.values():
-            if comparisons.find(run, baseline, column) is None:
+        for one in columns:
+            found = comparisons.find(run, baseline, one.benchmark, one.metric)
+            if run in rows and found is None:
                 raise UserError(
-                    f"no comparison of run {run!r} with {baseline!r} in {column.metric} on "
-                    f"{column.benchmark!r} among the comparisons; compare the two and give that."
+                    f"no comparison of run {run!r} with {baseline!r} in {one.metric} on "
+                    f"{one.benchmark!r} among the comparisons; compare the two and give that."
                 )
-    return list_differences(table.columns.values(), pairs, comparisons)
+    return list_differences(columns, pairs, comparisons)
 
 
 def list_differences(
     columns: Iterable[Column], pairs: Sequence[tuple[str, str, str]], comparisons: Comparisons
 ) -> Addition:
-    """A row for each of `pairs` (name, run, baseline), corrected and marked together."""
+    """A row for each of `pairs` (name, run, baseline); those of several seeds are marked together.
+
+    A difference of one seed is of two trained policies and not of their settings, so it is never
+    marked: a mark is read as a finding.
+    """
     columns = list(columns)
     found = {
         (run, baseline, place): row
         for _, run, baseline in pairs
         for place, column in enumerate(columns)
-        if (row := comparisons.find(run, baseline, column)) is not None
+        if (row := comparisons.find(run, baseline, column.benchmark, column.metric)) is not None
     }
     if not found:
         return Addition()
-    corrected = dict(zip(found, correct(list(found.values())), strict=True))
+    several = {key: row for key, row in found.items() if len(row["seeds"]) > 1}
+    corrected = dict(zip(several, correct(list(several.values())), strict=True))
     lines, records = [], []
     for name, run, baseline in pairs:
         keys = [(run, baseline, place) for place in range(len(columns))]
-        cells = [_cell(found[key], corrected[key]) if key in found else EMPTY for key in keys]
-        records += [_record(name, found[key], corrected[key]) for key in keys if key in found]
+        cells = [_cell(found[key], corrected.get(key)) if key in found else EMPTY for key in keys]
+        records += [_record(name, found[key], corrected.get(key)) for key in keys if key in found]
         seeds = [len(found[key]["seeds"]) for key in keys if key in found]
         count = str(min(seeds)) if seeds else EMPTY
         lines.append([f"{name} − `{baseline}`", *cells, count])
     header = ["Difference, points", *(column.label for column in columns), "seeds"]
-    text = _explanation(list(found.values()))
+    text = _explanation(len(several), len(found) - len(several))
     return Addition((f"{text}\n", aligned_table(header, lines)), tuple(records))
 
 
-def _cell(row: Row, corrected: float) -> str:
-    mark = "" if corrected > LEVEL else f" {_UP if row['value'] > 0 else _DOWN}"
+def _cell(row: Row, corrected: float | None) -> str:
+    marked = corrected is not None and corrected <= LEVEL
+    mark = f" {_UP if row['value'] > 0 else _DOWN}" if marked else ""
     bounds = interval(row["ci_low"], row["ci_high"], signed=True)
     return f"**{percent(row['value'], signed=True)}** {bounds}{mark}"
 
 
-def _record(name: str, row: Row, corrected: float) -> Record:
+def _record(name: str, row: Row, corrected: float | None) -> Record:
     shared = ("run", "benchmark", "protocol", "ci_low", "ci_high", "sd_over_seeds", "seeds", "n")
     return {
         **{key: row[key] for key in shared},
@@ -119,28 +128,26 @@ def _record(name: str, row: Row, corrected: float) -> Record:
     }
 
 
-def _explanation(rows: Sequence[Row]) -> str:
-    several = any(len(row["seeds"]) > 1 for row in rows)
-    one = any(len(row["seeds"]) == 1 for row in rows)
-    count = "one difference" if len(rows) == 1 else f"these {len(rows)} differences"
+def _explanation(several: int, single: int) -> str:
+    """How to read so many differences of several seeds, and so many of a single one."""
     text = (
         "Differences, protocol `seg_zero`: **difference** [95 % interval, by a paired bootstrap "
         "over images]"
     )
     if several:
+        count = "one difference" if several == 1 else f"these {several} differences"
         text += (
             "; pairs are of the same seed, the difference is their mean, and to every resample a "
             "draw of the seeds' noise is added, s / √k × Student's t with k − 1 degrees of "
-            "freedom, for k pairs of standard deviation s"
+            f"freedom, for k pairs of standard deviation s. {_UP} better and {_DOWN} worse by more "
+            f"than noise: p ≤ {LEVEL} after Holm's correction for {count}, so that in a table of "
+            "pure noise there is any mark at all in one of twenty. Without a mark a difference may "
+            "be noise"
         )
-    text += (
-        f". {_UP} better and {_DOWN} worse by more than noise: p ≤ {LEVEL} after Holm's correction "
-        f"for {count}, so that in a table of pure noise there is any mark at all in one of twenty. "
-        "Without a mark a difference may be noise."
-    )
-    if one:
+    if single:
         text += (
-            " Of a single seed the mark is about these two trained policies, not about their "
-            "settings: another seed could turn it round (`snakemake studies` has several)."
+            ". A difference of a single seed is about two trained policies and not about their "
+            "settings, which another seed could turn round, so none is marked as more than noise "
+            "(`snakemake studies` has several seeds)"
         )
-    return text
+    return f"{text}."

@@ -1,32 +1,23 @@
-"""The lines of a table: published methods, and our runs in the same row or in one of their own.
+"""The rows of a table: published methods, and our runs in the same row or in one of their own.
 
-At paper scale a run stands beside the paper's figures for the same method. At any other scale it
-has a row of its own, so that nobody reads a figure of the micro world as a repetition of the
-paper's.
+At a scale of the paper's models and data a run stands beside the paper's figures for the same
+method. At any other it has a row of its own, so that nobody reads a figure of the micro world as a
+repetition of the paper's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from samr1.config.baselines import Baseline
+from samr1.config.names import BASE
+from samr1.config.published import Table, TableStage
 from samr1.report.tables.measured import Estimate, Measurements
-from samr1.report.tables.published import Scale, Table
-
-BASE = "base"
-
-BENCHMARK_LABELS = {
-    "reasonseg_val": "ReasonSeg val",
-    "reasonseg_test": "ReasonSeg test",
-    "refcoco_testa": "RefCOCO testA",
-    "refcocop_testa": "RefCOCO+ testA",
-    "refcocog_test": "RefCOCOg test",
-    "lisa_grounding": "LISA-Grounding",
-}
 
 # Long form, one row a figure, all in 0–1. `published` stands once, in the row of the table's first
 # protocol; `measured`, its interval, `seeds` and `n` are null in other people's rows. The interval
@@ -52,6 +43,7 @@ TABLE = pa.schema(
         ("n", pa.int32()),
     ]
 )
+UNPARSEABLE = "unparseable"
 
 Record = dict[str, Any]  # one row of TABLE; absent keys are null
 
@@ -66,64 +58,38 @@ class TableRow:
     run: str | None
     partial: bool = False  # benchmarks that the run was not scored on are left empty
 
-    def figure(
-        self, measurements: Measurements, benchmark: str, protocol: str, metric: str
-    ) -> Estimate | None:
-        """What its run measured, or None; raises UserError where it must have been measured."""
-        if self.run is None or (self.partial and not measurements.has(self.run, benchmark)):
-            return None
-        return measurements.get(self.run, benchmark, protocol, metric)
 
-
-@dataclass(frozen=True)
-class Measured:
-    """What there is to show besides the base policy.
-
-    `runs` are those that the configuration has; None is every one that a row names. `baselines` are
-    other people's systems, by name.
-    """
-
-    runs: tuple[str, ...] | None = None
-    baselines: Mapping[str, Baseline] = field(default_factory=dict)
-
-    def run_of(self, name: str | None) -> str | None:
-        """`name` where there is such a run."""
-        return name if self.runs is None or name in self.runs else None
-
-
-def arrange_lines(
-    table: Table, scale: Scale, measurements: Measurements, measured: Measured
-) -> list[TableRow]:
-    """The table's rows in order: the paper's, the base policy, runs of another scale, others'."""
-    at_paper = scale == "paper"
+def arrange_rows(stage: TableStage, measurements: Measurements) -> list[TableRow]:
+    """The rows in order: the paper's, the base policy, the runs that stand apart, others'."""
+    table, comparable = stage.table, stage.comparable
 
     def is_scored(run: str) -> bool:
-        return any(measurements.has(run, benchmark) for benchmark in table_benchmarks(table))
+        return any(measurements.has(run, benchmark) for benchmark in table.benchmarks)
 
-    scored = {name: one for name, one in measured.baselines.items() if is_scored(name)}
-    lines: list[TableRow] = []
+    scored = {name: one for name, one in stage.baselines.items() if is_scored(name)}
+    rows: list[TableRow] = []
     for row in table.rows:
-        run = measured.run_of(row.run) if at_paper and scale in row.scales else None
+        run = row.run if comparable else None
         beside = next((name for name, one in scored.items() if row.method in one.method), None)
-        if at_paper and run is None and beside is not None:
+        if run is None and beside is not None and comparable:
             name = label_baseline(row.method, scored.pop(beside))
-            lines.append(TableRow(name, row.figures, row.source, beside, partial=True))
+            rows.append(TableRow(name, row.figures, row.source, beside, partial=True))
         else:
-            lines.append(TableRow(row.method, row.figures, row.source, run))
-    name = "Base policy, no training" if at_paper else "Base micro policy, no training"
-    lines.append(TableRow(name, {}, None, BASE))
-    if not at_paper:
-        lines += [
+            rows.append(TableRow(row.method, row.figures, row.source, run))
+    name = "Base policy, no training" if comparable else "Base micro policy, no training"
+    rows.append(TableRow(name, {}, None, BASE))
+    if not comparable:
+        rows += [
             TableRow(f"{row.measured_as or row.method}, micro policy", {}, None, row.run)
             for row in table.rows
-            if row.run and scale in row.scales
+            if row.run
         ]
-    lines += [
+    rows += [
         TableRow(row.name, {}, None, row.run, partial=True)
         for row in table.extra
-        if scale in row.scales and is_scored(row.run)
+        if is_scored(row.run)
     ]
-    return lines + [
+    return rows + [
         TableRow(label_baseline(baseline.label, baseline), {}, None, name, partial=True)
         for name, baseline in scored.items()
     ]
@@ -134,65 +100,49 @@ def label_baseline(name: str, baseline: Baseline) -> str:
     return f"{name} (measured from files)" if baseline.predictions else name
 
 
-def table_benchmarks(table: Table) -> list[str]:
-    """The benchmarks of the table's columns, each once, in their order."""
-    return list(dict.fromkeys(column.benchmark for column in table.columns.values()))
+def measure_rows(table: Table, rows: Sequence[TableRow], measurements: Measurements) -> pd.Series:
+    """Every measured figure: an `Estimate` by the row's place, protocol, benchmark and metric.
+
+    Raises UserError where a run lacks a figure that it must have.
+    """
+    columns = [(one.benchmark, one.metric) for one in table.columns.values() if one.metric]
+    columns += [(benchmark, UNPARSEABLE) for benchmark in table.benchmarks]
+    found = {
+        (place, protocol, benchmark, metric): measurements.get(row.run, benchmark, protocol, metric)
+        for place, row in enumerate(rows)
+        for protocol in table.protocols
+        for benchmark, metric in columns
+        if row.run and (not row.partial or measurements.has(row.run, benchmark))
+    }
+    return pd.Series(found).rename_axis(["place", "protocol", "benchmark", "metric"])
 
 
-def line_records(
-    name: str, table: Table, lines: Sequence[TableRow], measurements: Measurements
-) -> list[Record]:
-    """The rows of TABLE for `lines`; raises UserError where a run lacks a figure it must have."""
+def list_records(table: Table, rows: Sequence[TableRow], measured: pd.Series) -> list[Record]:
+    """The rows of TABLE: what was printed and `measured`, line by line."""
     records: list[Record] = []
-    for line in lines:
-        for protocol in table.protocols if line.run else table.protocols[:1]:
+    for place, row in enumerate(rows):
+        for protocol in table.protocols if row.run else table.protocols[:1]:
             main = protocol == table.protocols[0]
-            for key, column in table.columns.items():
-                printed = line.published.get(key) if main else None
-                if printed is None and (line.run is None or column.metric is None):
-                    continue
+            cells = [
+                (one.benchmark, one.metric or "unstated", row.published.get(key) if main else None)
+                for key, one in table.columns.items()
+            ]
+            cells += [(benchmark, UNPARSEABLE, None) for benchmark in table.benchmarks]
+            for benchmark, metric, printed in cells:
+                figure = measured.get((place, protocol, benchmark, metric))
                 record: Record = {
-                    "table": name,
-                    "row": line.name,
-                    "run": line.run,
-                    "benchmark": column.benchmark,
-                    "metric": column.metric or "unstated",
+                    "row": row.name,
+                    "run": row.run,
+                    "benchmark": benchmark,
+                    "metric": metric,
                 }
                 if printed is not None:
-                    record |= {"published": printed / 100, "published_source": line.source}
-                figure = column.metric and line.figure(
-                    measurements, column.benchmark, protocol, column.metric
-                )
-                if figure:
+                    record |= {"published": printed / 100, "published_source": row.source}
+                if figure is not None:
                     record |= {"protocol": protocol, **measured_fields(figure)}
-                elif printed is None:
-                    continue
-                records.append(record)
-            if line.run:
-                records += _unparseable_records(name, table, line, protocol, measurements)
+                if printed is not None or figure is not None:
+                    records.append(record)
     return records
-
-
-def _unparseable_records(
-    name: str, table: Table, line: TableRow, protocol: str, measurements: Measurements
-) -> list[Record]:
-    figures = {
-        benchmark: line.figure(measurements, benchmark, protocol, "unparseable")
-        for benchmark in table_benchmarks(table)
-    }
-    return [
-        {
-            "table": name,
-            "row": line.name,
-            "run": line.run,
-            "benchmark": benchmark,
-            "metric": "unparseable",
-            "protocol": protocol,
-            **measured_fields(figure),
-        }
-        for benchmark, figure in figures.items()
-        if figure is not None
-    ]
 
 
 def measured_fields(figure: Estimate) -> Record:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 
+from samr1.config.names import BASE
+from samr1.config.published import Table, TableStage
 from samr1.core.files import atomic_file, write_table
 from samr1.report.tables.layout import (
-    BASE,
-    BENCHMARK_LABELS,
     TABLE,
-    Measured,
+    UNPARSEABLE,
     Record,
     TableRow,
-    arrange_lines,
-    line_records,
-    table_benchmarks,
+    arrange_rows,
+    list_records,
+    measure_rows,
 )
 from samr1.report.tables.markdown import EMPTY, aligned_table, link_to, measured_cell, percent
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.published import Scale, Table
 
 _PROTOCOLS = {
     "seg_zero": "`seg_zero` (the paper's own: an answer that cannot be parsed counts as an empty "
@@ -31,8 +31,6 @@ _PROTOCOLS = {
     "be found scores 1)",
     "rec": "`rec` (boxes; an answer that cannot be parsed scores 0)",
 }
-
-
 _CHECKPOINTS = {"last": "the weights after its last step, so that none is picked by its score"}
 
 
@@ -45,31 +43,18 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What the measured figures are of: the scale, and which checkpoint of each training."""
-
-    scale: Scale
-    checkpoint: str  # as the scale file declares it
-
-
-@dataclass(frozen=True)
 class Addition:
     """What a table says below its rows: Markdown blocks, and the same as rows of TABLE."""
 
     blocks: tuple[str, ...] = ()
     records: tuple[Record, ...] = ()
-    metadata: dict[str, str] = field(default_factory=dict)
 
     def __add__(self, other: Addition) -> Addition:
-        return Addition(
-            self.blocks + other.blocks,
-            self.records + other.records,
-            self.metadata | other.metadata,
-        )
+        return Addition(self.blocks + other.blocks, self.records + other.records)
 
 
-def micro_note(scale: Scale) -> str:
-    """The first line of a page whose measured figures are not of the paper's scale."""
+def micro_note(scale: str) -> str:
+    """The first line of a page whose measured figures are not comparable with published ones."""
     return (
         f"> **Micro world** (scale `{scale}`): measured figures are of the micro world and not "
         "comparable with published ones."
@@ -81,6 +66,15 @@ def checkpoint_note(checkpoint: str) -> str:
     return (
         f"One checkpoint of each training for all tables (`checkpoint: {checkpoint}` of the "
         f"scale): {_CHECKPOINTS[checkpoint]}."
+    )
+
+
+def processor_note() -> str:
+    """How far the drawn world's figures can be made again."""
+    return (
+        "The same bytes come from one model of processor alone: on another the last digits differ, "
+        "a sampled token can flip, and a cell of one seed can move by 2–3 points (seen: 67.3 on "
+        "one, 70.0 on another)."
     )
 
 
@@ -96,120 +90,97 @@ def seeds_note(several: bool) -> str:
 
 
 def publish_table(
-    name: str,
-    table: Table,
-    measurements: Measurements,
-    setting: Setting,
-    outputs: Outputs,
-    addition: Addition,
-    measured: Measured,
+    stage: TableStage, measurements: Measurements, addition: Addition, outputs: Outputs
 ) -> None:
-    """Write table `name` to both outputs; raises UserError where a run lacks a figure."""
-    scale = setting.scale
-    lines = arrange_lines(table, scale, measurements, measured)
-    records = line_records(name, table, lines, measurements)
-    rows = [*records, *({"table": name, **record} for record in addition.records)]
+    """Write a table to both outputs; raises UserError where a run lacks a figure."""
+    table, name = stage.table, stage.name
+    rows = arrange_rows(stage, measurements)
+    measured = measure_rows(table, rows, measurements)
     page = "\n".join(
         [
-            *([micro_note(scale), ""] if scale != "paper" else []),
+            *([micro_note(stage.scale), ""] if not stage.comparable else []),
             f"## {name.replace('_', ' ').capitalize()}. {table.title}",
             "",
-            *_blocks(table, lines, measurements, outputs),
+            *_blocks(stage, rows, measured, outputs),
             *(f"{block.rstrip()}\n" for block in addition.blocks),
-            checkpoint_note(setting.checkpoint),
+            checkpoint_note(stage.checkpoint) + f" {processor_note()}" * (not stage.comparable),
         ]
     )
-    data = pa.Table.from_pylist([{key: None for key in TABLE.names} | row for row in rows], TABLE)
-    metadata = {"table": name, "title": table.title, **vars(setting), **addition.metadata}
-    write_table(outputs.parquet, data, metadata)
+    records = [*list_records(table, rows, measured), *addition.records]
+    empty = dict.fromkeys(TABLE.names) | {"table": name}
+    metadata = {"table": name, "title": table.title, "scale": stage.scale}
+    write_table(
+        outputs.parquet,
+        pa.Table.from_pylist([empty | record for record in records], TABLE),
+        metadata | {"checkpoint": stage.checkpoint},
+    )
     with atomic_file(outputs.markdown) as temporary:
         temporary.write_text(page.rstrip() + "\n", encoding="utf-8")
 
 
 def _blocks(
-    table: Table, lines: Sequence[TableRow], measurements: Measurements, outputs: Outputs
+    stage: TableStage, rows: Sequence[TableRow], measured: pd.Series, outputs: Outputs
 ) -> list[str]:
+    table = stage.table
     main, *others = table.protocols
-    order = " / ".join(BENCHMARK_LABELS[name] for name in table_benchmarks(table))
-    several = _several(table, lines, measurements)
+    order = " / ".join(stage.labels[name] for name in table.benchmarks)
+    printed = _printed(table, rows)
+    cells = {protocol: _measured(table, rows, measured, protocol) for protocol in table.protocols}
     blocks = [
-        _main_table(table, lines, measurements),
-        f"All figures in percent. Measured: {seeds_note(several)}, greedy decoding, protocol "
-        f"{_PROTOCOLS[main]}. Unparseable, n: {order}. "
+        _markdown(printed.join(cells[main].reindex(printed.index).fillna(EMPTY))),
+        f"All figures in percent. Measured: {seeds_note('seeds' in cells[main])}, greedy decoding, "
+        f"protocol {_PROTOCOLS[main]}. Unparseable, n: {order}. "
         f"As data: {link_to(outputs.parquet, outputs.markdown)}.\n",
     ]
     for protocol in others:
         blocks += [
             f"The same predictions under the protocol {_PROTOCOLS[protocol]}:\n",
-            _protocol_table(table, lines, measurements, protocol),
+            _markdown(printed[["Method"]].join(cells[protocol], how="right")),
         ]
     return blocks + [f"{note.rstrip()}\n" for note in table.notes]
 
 
-def _main_table(table: Table, lines: Sequence[TableRow], measurements: Measurements) -> str:
-    printed = [key for key in table.columns if any(key in line.published for line in lines)]
-    several = _several(table, lines, measurements)
-    header = ["Method", *(f"paper {table.columns[key].label}" for key in printed)]
-    rows = [
-        [line.name, *(_printed_cell(line.published.get(key)) for key in printed)] for line in lines
-    ]
-    measured = [
-        _measured_cells(table, line, measurements, table.protocols[0], several) for line in lines
-    ]
-    return aligned_table(
-        [*header, *_measured_header(table, several)],
-        [[*left, *right] for left, right in zip(rows, measured, strict=True)],
+def _printed(table: Table, rows: Sequence[TableRow]) -> pd.DataFrame:
+    """The rows' names, and what the paper printed."""
+    shown = {f"paper {one.label}": key for key, one in table.columns.items()}
+    frame = pd.DataFrame(
+        {
+            "Method": row.name,
+            **{
+                label: f"{row.published[key]:.1f}" if key in row.published else EMPTY
+                for label, key in shown.items()
+            },
+        }
+        for row in rows
     )
+    return frame.loc[:, (frame != EMPTY).any()]
 
 
-def _protocol_table(
-    table: Table, lines: Sequence[TableRow], measurements: Measurements, protocol: str
-) -> str:
-    several = _several(table, lines, measurements)
-    rows = [
-        [line.name, *_measured_cells(table, line, measurements, protocol, several)]
-        for line in lines
-        if line.run
-    ]
-    return aligned_table(["Method", *_measured_header(table, several)], rows)
+def _measured(
+    table: Table, rows: Sequence[TableRow], measured: pd.Series, protocol: str
+) -> pd.DataFrame:
+    """What was measured under a protocol, by the row's place: a column a figure, as text."""
+    wide = measured.xs(protocol, level="protocol").unstack(["metric", "benchmark"])
+    frame = pd.DataFrame(
+        {
+            f"measured {one.label}": wide[one.metric, one.benchmark].map(
+                measured_cell, na_action="ignore"
+            )
+            for one in table.columns.values()
+            if one.metric
+        }
+    ).fillna(EMPTY)
+    failed = wide[UNPARSEABLE][table.benchmarks]
+    shares = failed.map(lambda one: percent(one.value), na_action="ignore").fillna(EMPTY)
+    counts = failed.map(lambda one: str(one.n), na_action="ignore").fillna(EMPTY)
+    frame["unparseable"] = shares.agg(" / ".join, axis=1)
+    frame["n"] = counts.agg(" / ".join, axis=1)
+    seeds = failed.bfill(axis=1).iloc[:, 0].map(lambda one: len(one.seeds))
+    if (seeds > 1).any():
+        of_base = [rows[place].run == BASE for place in seeds.index]
+        frame["seeds"] = seeds.astype(str).mask(of_base, EMPTY)
+    return frame
 
 
-def _printed_cell(figure: float | None) -> str:
-    return EMPTY if figure is None else f"{figure:.1f}"
-
-
-def _measured_header(table: Table, several: bool) -> list[str]:
-    labels = [f"measured {c.label}" for c in table.columns.values() if c.metric]
-    return [*labels, "unparseable", "n", *(["seeds"] if several else [])]
-
-
-def _measured_cells(
-    table: Table, line: TableRow, measurements: Measurements, protocol: str, several: bool
-) -> list[str]:
-    columns = [column for column in table.columns.values() if column.metric]
-    if line.run is None:
-        return [EMPTY] * (len(columns) + 2 + several)
-    cells = [
-        measured_cell(line.figure(measurements, column.benchmark, protocol, column.metric or ""))
-        for column in columns
-    ]
-    failed = [
-        line.figure(measurements, benchmark, protocol, "unparseable")
-        for benchmark in table_benchmarks(table)
-    ]
-    unparseable = " / ".join(percent(figure.value if figure else None) for figure in failed)
-    counts = " / ".join(str(figure.n) if figure else EMPTY for figure in failed)
-    seeds = EMPTY if line.run == BASE else str(len(_seeds(line, table, measurements)))
-    return [*cells, unparseable, counts, *([seeds] if several else [])]
-
-
-def _several(table: Table, lines: Sequence[TableRow], measurements: Measurements) -> bool:
-    return any(len(_seeds(line, table, measurements)) > 1 for line in lines if line.run)
-
-
-def _seeds(line: TableRow, table: Table, measurements: Measurements) -> tuple[int, ...]:
-    failed = (
-        line.figure(measurements, benchmark, table.protocols[0], "unparseable")
-        for benchmark in table_benchmarks(table)
-    )
-    return next((figure.seeds for figure in failed if figure), ())
+def _markdown(frame: pd.DataFrame) -> str:
+    return aligned_table(list(frame.columns), frame.values.tolist())

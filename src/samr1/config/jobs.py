@@ -1,0 +1,153 @@
+"""What an experiment trains, evaluates and compares: what the rules run and the plan counts.
+
+Pure functions over an `Experiment`, whose `published` says which run and benchmark stand where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from samr1.config.merge import Experiment
+from samr1.config.names import BASE, METHOD
+
+Seeds = Mapping[str, Sequence[int]]  # by run
+
+
+class Training(NamedTuple):
+    """One training."""
+
+    run: str
+    seed: int
+
+
+class Evaluation(NamedTuple):
+    """The answers of one run to one benchmark, and their scores."""
+
+    run: str
+    seed: int
+    benchmark: str
+
+
+def find_seeds(experiment: Experiment) -> dict[str, tuple[int, ...]]:
+    """Every run's seeds; an untrained one answers greedily and has nothing to repeat."""
+    seeds = experiment.seeds
+    return {name: seeds if run.trained else seeds[:1] for name, run in experiment.runs.items()}
+
+
+def find_study_seeds(experiment: Experiment) -> dict[str, tuple[int, ...]]:
+    """The seeds of every trained run of the studies, those of all its studies together."""
+    studies, found = experiment.studies, dict[str, set[int]]()
+    ablated = [run for table in experiment.published.ablations.values() for run in table.labels]
+    for runs, study in (
+        ([METHOD, *ablated], studies.ablations),
+        (studies.sweep.runs, studies.sweep),
+        (studies.long.runs, studies.long),
+    ):
+        for run in (run for run in runs if experiment.runs[run].trained):
+            seeds = study.seeds_at(experiment.family) or ()
+            found.setdefault(run, set()).update(seeds)
+    return {run: tuple(sorted(seeds)) for run, seeds in found.items()}
+
+
+def train(runs: Iterable[str], seeds: Seeds) -> list[Training]:
+    """The trainings of `runs`, each once, at all their seeds."""
+    return [Training(run, seed) for run in dict.fromkeys(runs) for seed in seeds[run]]
+
+
+def evaluate(
+    experiment: Experiment, runs: Iterable[str], benchmarks: Iterable[str], seeds: Seeds
+) -> list[Evaluation]:
+    """The evaluations of `runs`, each once, on those of `benchmarks` that each is for."""
+    benchmarks = tuple(benchmarks)
+    return [
+        Evaluation(run, seed, benchmark)
+        for run in dict.fromkeys(runs)
+        for seed in seeds[run]
+        for benchmark in dict.fromkeys(benchmarks)
+        if benchmark in (experiment.runs[run].benchmarks or benchmarks)
+    ]
+
+
+def evaluate_table(experiment: Experiment, name: str) -> list[Evaluation]:
+    """What table `name` shows: the base and its runs on its benchmarks, and what it says below."""
+    table, seeds = experiment.published.tables[name], find_seeds(experiment)
+    shown = evaluate(experiment, [BASE, *table.labels], table.benchmarks, seeds)
+    gain = evaluate(experiment, [BASE, METHOD], table.gain_on, seeds)
+    return list(dict.fromkeys([*shown, *gain]))
+
+
+def evaluate_main(experiment: Experiment) -> list[Evaluation]:
+    """The method and the untrained models on every benchmark that each is for, in no table too."""
+    main = [name for name, run in experiment.runs.items() if not run.trained or name == METHOD]
+    return evaluate(experiment, [METHOD, *main], experiment.benchmarks, find_seeds(experiment))
+
+
+def evaluate_gallery(experiment: Experiment) -> list[Evaluation]:
+    """What the gallery shows, the method first: all of the tables and main runs, at one seed."""
+    first = {run: seeds[0] for run, seeds in find_seeds(experiment).items()}
+    shown = dict.fromkeys([*evaluate_main(experiment), *_evaluate_tables(experiment)])
+    return [one for one in shown if one.seed == first[one.run]]
+
+
+def list_evaluations(experiment: Experiment) -> list[Evaluation]:
+    """All evaluations of the experiment, the studies' apart."""
+    figures, seeds = experiment.published.figures, find_seeds(experiment)
+    points = figures.figure_4
+    shown = (
+        (figures.examples.runs, figures.examples),
+        (figures.histograms.runs, figures.histograms),
+        (figures.lengths.runs, figures.lengths),
+        ((points.any, points.inside), points),
+    )
+    drawn = [
+        one
+        for runs, figure in shown
+        for one in evaluate(experiment, runs, figure.benchmarks, seeds)
+    ]
+    everything = [*evaluate_main(experiment), *_evaluate_tables(experiment), *drawn]
+    return list(dict.fromkeys(everything))
+
+
+def list_curves(experiment: Experiment) -> dict[str, list[str]]:
+    """The runs whose training is drawn together, the method first: it has the first colour."""
+    published = experiment.published
+    together = {name: list(table.labels) for name, table in published.ablations.items()}
+    together["figure_4"] = list(published.figures.figure_4.runs)
+    return {
+        name: [run for run in dict.fromkeys([METHOD, *runs]) if experiment.runs[run].trained]
+        for name, runs in together.items()
+    }
+
+
+def list_trainings(experiment: Experiment) -> list[Training]:
+    """All trainings of the experiment, the studies' apart."""
+    evaluated = [one.run for one in list_evaluations(experiment)]
+    drawn = [run for runs in list_curves(experiment).values() for run in runs]
+    trained = [run for run in (*evaluated, *drawn) if experiment.runs[run].trained]
+    return train(trained, find_seeds(experiment))
+
+
+def compare_table(experiment: Experiment, name: str) -> list[tuple[str, str]]:
+    """The comparisons (baseline, benchmark) that table `name` shows."""
+    table = experiment.published.tables[name]
+    gain = [(BASE, benchmark) for benchmark in table.gain_on]
+    if table.compared_with is None:
+        return gain
+    return [*gain, *((table.compared_with, benchmark) for benchmark in table.benchmarks)]
+
+
+def list_comparisons(experiment: Experiment) -> dict[tuple[str, str], list[str]]:
+    """By baseline and benchmark: the runs that are held against that baseline there, each once."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, table in experiment.published.tables.items():
+        for baseline, benchmark in compare_table(experiment, name):
+            runs = [METHOD] if baseline == BASE else table.labels
+            known = found.setdefault((baseline, benchmark), [])
+            known += [run for run in runs if run != baseline and run not in known]
+    return found
+
+
+def _evaluate_tables(experiment: Experiment) -> list[Evaluation]:
+    tables = experiment.published.tables
+    return [one for name in tables for one in evaluate_table(experiment, name)]

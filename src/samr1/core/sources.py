@@ -1,0 +1,51 @@
+"""The files that a command is made of, found by following its imports.
+
+A rule names them as inputs, so that an edit there runs it again and one elsewhere does not.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+_DOCUMENTS = {".py", ".md"}  # the code itself, and what no program reads
+
+
+@cache
+def find_sources(module: str, root: Path) -> tuple[Path, ...]:
+    """The files below `root` that `module` is made of: its own, and those of all that it imports.
+
+    Imports are read and not run, those inside of functions too. What stands beside a module and is
+    no Python, as a page's style, is read by it.
+    """
+    found: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        files = [file for file in _locate(waiting.pop(), root) if file not in found]
+        found.update(files)
+        waiting += [name for file in files for name in _list_imports(file)]
+    beside = (file for folder in {one.parent for one in found} for file in folder.iterdir())
+    data = {file for file in beside if file.is_file() and file.suffix not in _DOCUMENTS}
+    return tuple(sorted(found | data))
+
+
+def _locate(module: str, root: Path) -> Iterator[Path]:
+    """The file of a module, and those of the packages around it; none of what is not there."""
+    place = root.joinpath(*module.split("."))
+    for package in [place, *place.parents][: module.count(".") + 1]:
+        yield from (file for file in (package / "__init__.py",) if file.is_file())
+    yield from (file for file in (place.with_suffix(".py"),) if file.is_file())
+
+
+@cache
+def _list_imports(file: Path) -> tuple[str, ...]:
+    """What a file imports; a name imported from a package may be a module of it."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
+        if isinstance(node, ast.Import):
+            names += [one.name for one in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{one.name}" for one in node.names)]
+    return tuple(names)

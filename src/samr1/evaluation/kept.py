@@ -1,0 +1,49 @@
+"""Predictions of a job of several benchmarks, kept one by one until all are there.
+
+Snakemake removes a job's outputs before each attempt, so what is finished waits in a folder of its
+own, under a digest of all that it depends on: another attempt at the same goes on after it, and one
+at anything else begins anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from samr1.config.schema import PredictStage
+from samr1.core.files import atomic_file
+from samr1.evaluation.shards import Shard
+
+
+class Kept:
+    """Files by name, each whole or not there, until `take` gives them away."""
+
+    def __init__(
+        self, folder: Path, stage: PredictStage, policy: str, shard: Shard, inputs: Sequence[Path]
+    ) -> None:
+        """Keep in `folder`, which no other job uses; what was kept of anything else is removed.
+
+        `inputs` are the files that are read, and the policy's folder is one of them where it is
+        here: another size or time is another content.
+        """
+        digest = hashlib.sha256(repr((stage.model_dump_json(), policy, shard)).encode())
+        for path in [*inputs, *sorted(Path(policy).glob("*"))]:
+            status = path.stat()
+            digest.update(repr((str(path), status.st_size, status.st_mtime_ns)).encode())
+        self._root, self._folder = folder, folder / digest.hexdigest()
+        for other in folder.glob("*"):
+            if other != self._folder:
+                shutil.rmtree(other)
+
+    def place(self, name: str) -> Path:
+        """Where to write the file `name`; it is there once it was written."""
+        return self._folder / name
+
+    def take(self, outputs: dict[Path, Path]) -> None:
+        """Put each of the kept files where it belongs, and remove the folder."""
+        for place, output in outputs.items():
+            with atomic_file(output) as temporary:
+                shutil.copyfile(place, temporary)
+        shutil.rmtree(self._root)

@@ -1,0 +1,1 @@
+"""What a card does with this code, measured in eight minutes."""

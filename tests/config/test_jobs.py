@@ -1,0 +1,122 @@
+"""What is trained, evaluated and compared, of the configuration as it is and with a line more."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from snakemake_calls import ROOT, edit
+
+from samr1.config.jobs import (
+    Evaluation,
+    Training,
+    compare_table,
+    evaluate_gallery,
+    evaluate_table,
+    find_study_seeds,
+    list_comparisons,
+    list_curves,
+    list_evaluations,
+    list_trainings,
+)
+from samr1.config.merge import Experiment, load_experiment
+from samr1.core.errors import UserError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+
+
+def add_run(folder: Path, table: str, name: str, run: str) -> None:
+    def add(published: dict) -> dict:
+        published["tables"][table].setdefault("extra", []).append({"name": name, "run": run})
+        return published
+
+    edit(folder / "published.yaml", add)
+
+
+@pytest.mark.parametrize(
+    ("scale", "trainings", "evaluations"), [("micro", 10, 31), ("smoke", 10, 31), ("paper", 10, 46)]
+)
+def test_each_job_is_listed_once(scale: str, trainings: int, evaluations: int) -> None:
+    experiment = load_experiment(ROOT / "config", scale)
+    for jobs, count in (
+        (list_trainings(experiment), trainings),
+        (list_evaluations(experiment), evaluations),
+    ):
+        assert len(jobs) == len(set(jobs)) == count
+
+
+def test_every_seed_of_trained_runs_and_one_of_others(folder: Path) -> None:
+    edit(folder / "scales/micro.yaml", lambda scale: scale | {"seeds": [0, 7]})
+    experiment = load_experiment(folder, "micro")
+    assert len(list_trainings(experiment)) == 20
+    on_test = [one for one in list_evaluations(experiment) if one.benchmark == "reasonseg_test"]
+    assert {one.seed for one in on_test if one.run == "base"} == {0}
+    assert {one.seed for one in on_test if one.run == "grpo"} == {0, 7}
+    assert {one.seed for one in evaluate_gallery(experiment)} == {0}
+
+
+def with_a_run_in_table_4(folder: Path) -> Experiment:
+    edit(folder / "runs.yaml", lambda runs: runs | {"steep": {"train": {"kl_coef": 0.5}}})
+    assert Training("steep", 0) not in list_trainings(load_experiment(folder, "micro"))
+    add_run(folder, "table_4", "Steep", "steep")
+    return load_experiment(folder, "micro")
+
+
+def test_a_new_run_in_a_table_is_one_line_of_configuration(folder: Path) -> None:
+    experiment = with_a_run_in_table_4(folder)
+    assert Training("steep", 0) in list_trainings(experiment)
+    benchmarks = ("reasonseg_test", "refcocog_test")
+    mine = [one for one in list_evaluations(experiment) if one.run == "steep"]
+    assert mine == [Evaluation("steep", 0, benchmark) for benchmark in benchmarks]
+    assert set(mine) <= set(evaluate_table(experiment, "table_4"))
+    assert set(mine) <= set(evaluate_gallery(experiment))
+    compared = list_comparisons(experiment)
+    assert all("steep" in compared["sam_r1", benchmark] for benchmark in benchmarks)
+    curves = list_curves(experiment)
+    assert "steep" in curves["table_4"] and "steep" not in curves["table_5"]
+    assert find_study_seeds(experiment)["steep"] == (0, 1, 2, 3, 4)
+
+
+def test_an_untrained_run_is_evaluated_and_never_trained(folder: Path) -> None:
+    add_run(folder, "table_4", "Seg-Zero's prompt", "tiny_seg_zero")
+    experiment = load_experiment(folder, "micro")
+    assert len(list_trainings(experiment)) == 10
+    shown = [one for one in evaluate_table(experiment, "table_4") if one.run == "tiny_seg_zero"]
+    assert shown == [Evaluation("tiny_seg_zero", 0, "reasonseg_test")]  # the one that it is for
+    assert "tiny_seg_zero" not in {
+        *find_study_seeds(experiment),
+        *list_curves(experiment)["table_4"],
+    }
+
+
+def test_a_gain_is_over_the_base_and_an_ablation_from_the_method() -> None:
+    experiment = load_experiment(ROOT / "config", "micro")
+    gain = experiment.published.tables["table_1"].gain_on
+    assert compare_table(experiment, "table_1") == [("base", benchmark) for benchmark in gain]
+    assert {baseline for baseline, _ in compare_table(experiment, "table_4")} == {"sam_r1"}
+    assert compare_table(experiment, "table_3") == []
+    assert list_comparisons(experiment)["base", "refcocog_test"] == ["sam_r1"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "refused"),
+    [
+        ("kl: [sam_r1, no_kl]", "kl: [sam_r1, no_lk]", "figures.figure_4: there is no run no_lk"),
+        ("larger: sam_r1_3x", "larger: sam_r1_9x", "claims: there is no run sam_r1_9x"),
+        ("with: sam_r1\n", "with: samr1\n", "tables.table_4: there is no run samr1"),
+        ("benchmark: refcoco_testa", "benchmark: testa", "tables.table_2: there is no benchmark"),
+        ("gain_on:", "gain_in:", "tables.table_1.gain_in: unknown key; the nearest allowed key is"),
+    ],
+)
+def test_a_name_that_is_not_there_is_refused(
+    folder: Path, old: str, new: str, refused: str
+) -> None:
+    file = folder / "published.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        load_experiment(folder, "micro")
+    assert f"published.yaml: {refused}" in str(error.value)

@@ -1,0 +1,94 @@
+"""Every stage on the CPU at tiny widths, and that what is wrong is found."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from tiny import use_block_masks
+from torch import Tensor
+
+from samr1.gpu.findings import NO_CUDA, Finding
+from samr1.gpu.run import STAGES
+from samr1.gpu.setting import Setting, make_setting
+from samr1.gpu.stages import agreement, attention
+from samr1.rollout import logprobs
+from samr1.rollout.masks import block_mask
+
+MODULES = [stage.module for stage in STAGES]
+
+
+def tiny() -> Setting:
+    return make_setting("tiny", torch.device("cpu"))
+
+
+@cache
+def findings_of(module: str) -> dict[str, Finding]:
+    found = list(importlib.import_module(module).look(tiny()))
+    assert len({one.key for one in found}) == len(found)
+    return {one.key: one for one in found}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_cpu_misses_no_bar_and_says_what_it_cannot_measure(module: str) -> None:
+    found = findings_of(module).values()
+    assert found
+    assert not [one for one in found if one.passed is False]
+    assert all(one.note for one in found if one.value is None)
+
+
+def test_every_bar_stands_on_the_page_of_a_cpu_too() -> None:
+    bars = {
+        key: one.bar for module in MODULES for key, one in findings_of(module).items() if one.bar
+    }
+    assert bars["agreement.k3"] == "≤ 0.001"
+    assert bars["decoding.over.8"] == "≤ 1.5"
+    assert bars["decoding.faster.8"] == "≥ 2.5"
+    assert bars["update.share"] == "≥ 0.4"
+    assert bars["update.memory"] == "≤ 0.1"
+    assert findings_of("samr1.gpu.stages.update")["update.share"].note == NO_CUDA
+
+
+def test_the_random_policy_is_as_sure_as_a_trained_one() -> None:
+    found = findings_of("samr1.gpu.stages.agreement")
+    assert 0.5 < float(found["agreement.entropy"].value or 0) < 1.0
+
+
+def test_a_second_step_from_a_checkpoint_is_the_same() -> None:
+    found = findings_of("samr1.gpu.stages.training")
+    again = [found[f"training.{name}"] for name in ("loaded", "again_tokens", "again_weights")]
+    assert [one.value for one in again] == [True, True, True]
+
+
+def test_another_temperature_in_the_packed_pass_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def warmer(*values: Any, temperature: float, **options: Any) -> logprobs.ResponseLogprobs:
+        return logprobs.response_logprobs(*values, temperature=1.2 * temperature, **options)
+
+    monkeypatch.setattr(agreement, "response_logprobs", warmer)
+    found = {one.key: one for one in agreement.look(tiny())}
+    assert found["agreement.k3"].passed is False
+    assert found["agreement.signed"].passed is False
+
+
+def test_an_attention_that_sees_too_much_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    true: Callable[[Tensor], object] = attention.packed_groups
+    # The first response's last token is taken for the second one's.
+    monkeypatch.setattr(
+        attention, "packed_groups", lambda owner: true(torch.where(owner == 2, 1, owner))
+    )
+    found = {one.key: one for one in attention.look(replace(tiny(), shapes=((2, 20, 3, 7),)))}
+    assert found["attention.groups.0.forward"].passed is False
+    assert found["attention.groups.0.backward"].passed is False
+
+
+def test_flex_attention_is_held_to_the_same_dense_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_block_masks(monkeypatch)
+    monkeypatch.setattr(attention, "packed_groups", block_mask)
+    found = {one.key: one for one in attention.look(replace(tiny(), shapes=((2, 20, 3, 7),)))}
+    assert found["attention.groups.0.forward"].passed is True
+    assert found["attention.groups.0.backward"].passed is True
