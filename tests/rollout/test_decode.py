@@ -117,7 +117,7 @@ def test_a_step_asks_the_host_for_nothing_and_is_always_the_same(
 
 def test_what_a_capture_would_refuse_is_refused_here() -> None:
     with fake_cuda() as steps:
-        draw, window, state = step_on_fake_cuda(Sampling(1.0, 1.0, 8), torch.float32)
+        _, _, state = step_on_fake_cuda(Sampling(1.0, 1.0, 8), torch.float32)
         with pytest.raises(DataDependentOutputException), steps:
             bool(state.done.any())
         with pytest.raises(ComesFromHost), steps:

@@ -147,5 +147,5 @@ def test_a_prompt_that_is_too_long_and_a_row_that_is_not_there_are_refused(
     with pytest.raises(ValueError, match=r"there are 2 rows for prompts of up to"):
         asked.fill((1, 0))
     asked = Asked(policy, questions, 2, Eager)
-    with pytest.raises(ValueError, match="3 responses to prompts of .* there are 2 rows"):
+    with pytest.raises(ValueError, match=r"3 responses to prompts of .* there are 2 rows"):
         asked.fill((0, 0), (0, 1), (0, 2))

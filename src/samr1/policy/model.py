@@ -134,7 +134,7 @@ def assemble_policy(
     rounding = [row for row in rows if row not in meant]
     packed = attention_name(attention, model.device)
     model.model.language_model.set_attn_implementation(packed)
-    model.lm_head = Float32Head(model.lm_head.weight)
+    model.lm_head = Float32Head(model.lm_head.weight).train(model.training)
     prepare_tower(model.model.visual)
     return Policy(
         model=model,
