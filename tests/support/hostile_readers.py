@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import shutil
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from data_world import (
     write_refer,
     write_zip,
 )
+from hostile_data import as_png, compressed, grey
 from mirror_world import LISTS, MIRROR, row, square, write_mirror
 from PIL import Image
 
@@ -57,16 +57,9 @@ class Reader:
     read: Callable[[Path, OnBadSample], Any]
 
 
-def encode(pixels: np.ndarray, kind: str = "PNG", **options: Any) -> bytes:
-    """A picture's file."""
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, format=kind, **options)
-    return content.getvalue()
-
-
 def write_shapes(folder: Path) -> None:
     """A ReasonSeg sample with every kind of shape, and a plain one beside it."""
-    picture = base64.b64encode(encode(np.ones((4, 6), np.uint8))).decode()
+    picture = base64.b64encode(as_png(Image.fromarray(np.ones((4, 6), np.uint8)))).decode()
     shapes = [
         shape(SQUARE),
         {"label": "target", "shape_type": "rectangle", "points": [[20, 20], [25, 25]]},
@@ -79,11 +72,13 @@ def write_shapes(folder: Path) -> None:
 
 def write_refs(folder: Path, protocol: int) -> None:
     """A REFER set with NumPy's numbers, polygons and both kinds of run lengths."""
-    rle = encode_mask(square())
-    compressed = {"size": rle["size"], "counts": rle["counts"].decode()}
     refs = [ref(number) for number in (1, 2, 3)]
     refs[1]["ann_id"] = np.int64(2)
-    annotations = [annotation(1), annotation(2, [compressed]), annotation(3, compressed)]
+    annotations = [
+        annotation(1),
+        annotation(2, [compressed(square())]),
+        annotation(3, compressed(square())),
+    ]
     write_refer(folder, refs, annotations, protocol=protocol)
 
 
@@ -108,8 +103,7 @@ def write_samples(folder: Path) -> None:
     samples = refer.read(folder, "refcocog", "umd", "test", "all")
     pq.write_table(samples, folder / "samples.parquet", compression="zstd")
     resize_images(samples, folder, 20, folder / "images.parquet")
-    rle = encode_mask(square())
-    text = {"size": rle["size"], "counts": rle["counts"].decode()}
+    rle, text = encode_mask(square()), compressed(square())
     answers: list[dict[str, Any]] = []
     (folder / "masks").mkdir()
     for number, sample_id in enumerate(samples["sample_id"].to_pylist()):
@@ -118,7 +112,7 @@ def write_samples(folder: Path) -> None:
         answers[-1]["bbox"] = [1, 2, 19, 16.5]
         path = folder / "masks" / f"{sample_id}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode(square().astype(np.uint8) * 255))
+        path.write_bytes(as_png(grey(0, 255)))
     (folder / "answers.json").write_text(json.dumps(answers))
     rows = [
         {"sample_id": one["sample_id"], "mask": dict(rle), "box": [1.0, 2.0, 20.0, 18.0]}
@@ -202,7 +196,7 @@ def read_archive(folder: Path, _: OnBadSample) -> None:
 
 
 SHARD = "mirrors/owner--set_test/data/test-00000-of-00001.parquet"
-RLE_TEXT = json.dumps({"size": [HEIGHT, WIDTH], "counts": encode_mask(square())["counts"].decode()})
+RLE_TEXT = json.dumps(compressed(square()))
 YAML = ("runs", "benchmarks", "studies", "datasets", "scales/micro", "scales/smoke")
 
 _ALL = [
@@ -248,7 +242,7 @@ _ALL = [
     Reader(
         "mirror, pictures of masks",
         (SHARD,),
-        lambda folder: write_masks_in(folder, pa.binary(), encode(square())),
+        lambda folder: write_masks_in(folder, pa.binary(), as_png(Image.fromarray(square()))),
         read_mirror,
     ),
     Reader("samples", ("samples.parquet",), write_samples, read_samples),

@@ -6,7 +6,6 @@ It writes a line of JSON for each: its name, what was said of it, and how many M
 from __future__ import annotations
 
 import base64
-import io
 import json
 import os
 import struct
@@ -17,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from data_world import annotation, ref, save_image, shape, write_reasonseg, write_refer
+from hostile_data import as_png
 from mirror_world import MIRROR, row, write_mirror
 from peak_memory import forget_peak, peak_mb
 from PIL import Image
@@ -43,9 +43,7 @@ def claim_size(png: bytes, side: int) -> bytes:
 
 
 def png(side: int = 8) -> bytes:
-    content = io.BytesIO()
-    Image.new("L", (side, side), 255).save(content, format="PNG")
-    return content.getvalue()
+    return as_png(Image.new("L", (side, side), 255))
 
 
 def webp(side: int) -> bytes:
