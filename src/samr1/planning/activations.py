@@ -74,6 +74,8 @@ def kept_activations(job: Job, tokens: int, images: int) -> list[MemoryItem]:
         times("layers' activations", (tokens, "tokens"), depth, layer),
         times("last norm", tokens, hidden, 4 + number),
     ]
+    if not job.cuda and number == 2:  # a GPU multiplies bfloat16 into float32 without a copy
+        items.append(times("the head as float32", text.vocab_size, text.hidden_size, 4))
     if not job.cuda and not job.gradient_checkpointing:
         items.append(times("responses apart from prompts", depth, groups_bytes(job, tokens)))
     if job.train_vision:

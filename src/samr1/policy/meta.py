@@ -67,6 +67,9 @@ def read_policy_config(path: str | Path) -> QwenConfig:
 
 def build_on_meta(config: QwenConfig, where: str = "config.json") -> QwenModel:
     """The model of `config` with shapes and no data; raises UserError where there is none."""
+    config = copy.deepcopy(config)
+    tower: Any = config.vision_config
+    tower._attn_implementation = None  # a policy in use has its own, which no model is made with
     refused = refusing(f"{where}: no model can be built of it", "get the original again")
     with refused, torch.device("meta"):
         return policy_class(config)(config)  # type: ignore[arg-type]
