@@ -92,7 +92,8 @@ def test_what_a_person_put_there_stays(tmp_path: Path, monkeypatch: pytest.Monke
         (Path(".."), "mine: is there and was not made by samr1"),
         (mine / "file" / "below", r"below: cannot be written \(File exists\)"),
         (tmp_path / ("a" * 300), r"cannot be written \(File name too long\)"),
-        (tmp_path / "a\0b", r"cannot be written \(embedded null byte\)"),
+        (tmp_path / "a\0b", r"cannot be written \(its name is no valid Unicode\)"),
+        (tmp_path / "caf\udce9", r"cannot be written \(its name is no valid Unicode\)"),
     ):
         with pytest.raises(UserError, match=told):
             fill(path, "new")

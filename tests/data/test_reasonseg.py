@@ -79,7 +79,7 @@ BAD_ANNOTATIONS = [
     ({"text": [" "]}, r"bad\.json: text\[0\] has 0 characters"),
     ({"text": []}, r"bad\.json: `text` is not a list of texts"),
     ({"text": "ball"}, r"bad\.json: `text` is not a list of texts"),
-    ({"text": [3]}, r"bad\.json: `text` is not a list of texts"),
+    ({"text": [3]}, r"bad\.json: text\[0\] is no text"),
     ({"shapes": "none"}, r"bad\.json: `shapes` is not a list"),
     ({"shapes": [SQUARE]}, r"bad\.json: `shapes` is not a list"),
     ({"shapes": [{"points": SQUARE}]}, r"bad\.json: a shape has no label"),

@@ -154,7 +154,7 @@ BAD_REFS = [
     (ref(1, image_id=2), "ref_id 1: its annotation 1 belongs to another image"),
     (ref(1, sentences=("",)), "ref_id 1: sentence 0 has 0 characters"),
     (ref(1, sentences=(" \t",)), "ref_id 1: sentence 0 has 0 characters"),
-    (ref(1) | {"sentences": [{"raw": "a"}]}, "ref_id 1: sentence 0 has no `sent`"),
+    (ref(1) | {"sentences": [{"raw": "a"}]}, "ref_id 1: sentence 0 is no text"),
     (ref(2), "ref_id 2: a ref before it has the same ref_id"),
 ]
 

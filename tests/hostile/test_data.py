@@ -142,6 +142,7 @@ REASONSEG: list[tuple[Callable[[Path], object], str]] = [
     (lambda root: write_reasonseg(root, shapes=[shape(WITHIN)]), "all lie between 0 and 1"),
     (lambda root: write_reasonseg(root, text=["red \ud83d thing"]), r"text\[0\] is no valid Unic"),
     (lambda root: write_reasonseg(root, text=["red \0 thing"]), r"text\[0\] is no valid Unicode"),
+    (lambda root: write_reasonseg(root, text=["red " * 999]), r"has 3,995 characters, and a quest"),
     (add_bytes("a.json", b'{"text": ["caf\xc3\xa9 \x92cup\x92"]}'), r"a\.json: not a JSON file \("),
     (add_bytes("a.json", b'{"text": ["\x81"], "shapes": []}'), r"a\.json: not a JSON file"),
     (add_bytes("a.json", b"[" * 200_000), r"a\.json: not a JSON file .*recursion"),

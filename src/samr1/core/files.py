@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from samr1.core.errors import UserError
-from samr1.core.reading import read_columns
+from samr1.core.reading import is_text, read_columns
 
 # What a person must see to before anything can be written: a full disk, a quota, a read-only disk.
 # Looked for in the message, because not every library raises an OSError.
@@ -69,6 +69,8 @@ def _prepare(path: Path) -> os.stat_result | None:
 
     Raises UserError where nothing of that name can be made.
     """
+    if not is_text(str(path)):
+        raise _unwritable(path, "its name is no valid Unicode")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.lstat()

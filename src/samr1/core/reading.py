@@ -9,14 +9,14 @@ import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from samr1.core.errors import UserError, refusing
 
-# Of one table in memory: a million questions with their masks.
+# Of one table in memory: half a million questions with their masks.
 MOST_TABLE_BYTES = 300_000_000
 BROKEN_PARQUET = "not a readable Parquet file"
 _ROWS_AT_ONCE = 32  # a few bytes of a dictionary can stand for megabytes in every row
@@ -77,7 +77,7 @@ def decode_text(data: bytes) -> str:
         return data.decode("cp1252")
 
 
-def is_text(value: object) -> bool:
+def is_text(value: object) -> TypeGuard[str]:
     """Whether `value` is a text that every file can hold: valid Unicode without a zero byte."""
     if not isinstance(value, str) or "\0" in value:
         return False

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from samr1.core.errors import UserError, refusing
+from samr1.core.errors import UserError, prefix_errors, refusing
 from samr1.core.reading import check_file
 
 Pixels = npt.NDArray[np.uint8]
@@ -107,9 +107,15 @@ def _too_large(name: Path | str, most: int) -> UserError:
     return UserError(told)
 
 
-def _load(image: Image.Image, name: Path | str) -> None:
-    """Decode an opened image to its last byte, because a truncated file has a sound header."""
+def _load(image: Image.Image, name: Path | str, only_check: bool = False) -> None:
+    """Decode an opened image to its last byte, because a truncated file has a sound header.
+
+    With `only_check` a JPEG is decoded at an eighth of its size: that reads the same bytes several
+    times faster.
+    """
     with _decoding(name):
+        if only_check:
+            image.draft(None, (1, 1))
         image.load()
     _check_depth(image, name)
 
@@ -121,9 +127,7 @@ def check_image(path: Path, width: int | None = None, height: int | None = None)
     """
     with _opened(path, size=_given(width, height)) as image:
         size = image.size
-        # A JPEG at an eighth of its size, which reads the same bytes several times faster.
-        image.draft(None, (1, 1))
-        _load(image, path)
+        _load(image, path, only_check=True)
         return size
 
 
@@ -135,8 +139,7 @@ def check_image_bytes(
     `name` stands for the path in what is said of it, such as the table and row that hold it.
     """
     with _opened(name, data, size=_given(width, height)) as image:
-        image.draft(None, (1, 1))
-        _load(image, name)
+        _load(image, name, only_check=True)
         return _SUFFIXES[image.format or ""]
 
 
@@ -208,7 +211,8 @@ def load_mask(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np
             f"{name}: the mask shows several colours beside black, so that nobody can tell the "
             "object; write white on it and black off it, without soft edges."
         )
-    return pixels.any(axis=2) if pixels.ndim == 3 else pixels != 0
+    shown: npt.NDArray[np.bool_] = pixels.reshape(height, width, -1).max(axis=2) != 0
+    return shown
 
 
 def _look_at(image: Image.Image, name: str) -> tuple[npt.NDArray[Any], int]:
@@ -254,10 +258,8 @@ def load_original(path: Path, width: int, height: int, sample_id: str) -> Pixels
 
     Raises UserError, naming the sample, where it cannot be read or is not `width`×`height`.
     """
-    try:
+    with prefix_errors(f"sample {sample_id}"):
         image = load_rgb(path)
-    except UserError as error:
-        raise UserError(f"sample {sample_id}: {error}") from error
     if image.shape[:2] != (height, width):
         raise UserError(
             f"{path}: the image is {image.shape[1]}×{image.shape[0]} pixels and sample {sample_id} "

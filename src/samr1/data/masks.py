@@ -97,7 +97,7 @@ def segmentation_to_mask(
     """
     if segmentation is None or segmentation == []:
         raise UserError("it has no segmentation.")
-    parts = segmentation if isinstance(segmentation, list) else [segmentation]
+    parts: list[Any] = segmentation if isinstance(segmentation, list) else [segmentation]
     if all(isinstance(part, Mapping) for part in parts):
         mask = rle_to_mask(parts[0], height, width)
         for part in parts[1:]:

@@ -24,14 +24,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from samr1.core import schemas
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, refusing
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
 from samr1.data.images import check_image, load_mask
 from samr1.data.mirror_files import cell_value, images_folder, read_rows, shards_folder
 from samr1.data.mirror_images import read_id
-from samr1.data.refer import Sentences, check_sentence, first_with_words
+from samr1.data.refer import Sentences, first_with_words
+from samr1.data.samples import check_query
 
 Dataset = Literal["reasonseg", "refcoco", "refcoco+", "refcocog"]
 DATASETS: tuple[Dataset, ...] = get_args(Dataset)
@@ -74,7 +75,7 @@ def read(
             continue
         for question in questions:
             try:
-                query = check_sentence(question["query"], question["sentence_index"])
+                query = check_query(question["query"], f"sentence {question['sentence_index']}")
                 rows.append(common | question | {"query": query})
             except UserError as error:
                 bad.add(UserError(f"{where}: {error}"))
@@ -202,10 +203,8 @@ def _decode(cell: pa.Scalar, height: int, width: int) -> masks.Mask:
     if isinstance(value, bytes) and value.startswith(_PNG):
         return load_mask(value, "its mask", width, height)
     if isinstance(value, (str, bytes)):
-        try:
+        with refusing("its mask is not JSON", "write it as run lengths"):
             value = json.loads(value)
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"its mask is not JSON ({error}).") from error
     if not isinstance(value, dict):
         raise UserError("its mask is neither lists of pixels nor a run-length encoding.")
     return masks.rle_to_mask(value, height, width)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, prefix_errors
 from samr1.core.files import atomic_folder
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.images import check_image_bytes
@@ -55,10 +55,8 @@ def read_id(cell: pa.Scalar, column: str) -> str:
 def _unpack(
     cells: dict[str, pa.Scalar], where: str, output: Path, digests: dict[str, bytes]
 ) -> None:
-    try:
+    with prefix_errors(where):
         image_id, data = read_id(cells["image_id"], "image_id"), _image_bytes(cells["image"])
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from error
     digest = hashlib.sha256(data).digest()
     if image_id in digests:
         if digests[image_id] != digest:

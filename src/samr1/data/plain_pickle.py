@@ -12,7 +12,7 @@ import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from samr1.core.errors import UserError
 from samr1.core.reading import read_bytes
@@ -23,7 +23,7 @@ _MOST_OBJECTS = 4_000_000  # lists and the like, and what is kept to be repeated
 _SCALARS = (("numpy.core.multiarray", "scalar"), ("numpy._core.multiarray", "scalar"))
 _DTYPE, _ENCODE = ("numpy", "dtype"), ("_codecs", "encode")
 
-Step = Callable[["_PlainUnpickler"], None]
+Step = Callable[[Any], None]  # on the unpickler
 
 
 class _Integer:
@@ -49,11 +49,13 @@ _PLAIN = (
 _MAKING = b")]}tldpqr\x85\x86\x87\x94"  # what is counted
 
 
-class _PlainUnpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
+class _PlainUnpickler(pickle._Unpickler):
     """Admits plain values, which need no class or function."""
 
     objects = 0
-    dispatch: ClassVar[dict[int, Step]]
+    stack: list[Any]
+    append: Callable[[Any], None]
+    pop_mark: Callable[[], list[Any]]
 
     def find_class(self, module: str, name: str) -> Any:
         """The names themselves, where plain data may have them."""
@@ -114,7 +116,7 @@ def _counted(step: Step) -> Step:
 
 
 _STEPS: dict[int, Step] = {
-    **{code: pickle._Unpickler.dispatch[code] for code in _PLAIN},  # type: ignore[attr-defined]
+    **{code: pickle._Unpickler.dispatch[code] for code in _PLAIN},
     ord("R"): _PlainUnpickler.make_number,
     ord("b"): _PlainUnpickler.set_order,
     ord("s"): _PlainUnpickler.set_item,

@@ -18,12 +18,13 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from samr1.core import schemas
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, prefix_errors
 from samr1.core.reading import is_text, load_json
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
 from samr1.data.images import check_image, find_turn
+from samr1.data.samples import check_query
 from samr1.data.shapes import first_shape_box, rasterise_shapes
 
 Dataset = Literal["reasonseg", "lisa_grounding"]
@@ -80,11 +81,9 @@ def _read_sample(stem: Path, files: dict[str, str], split: str, dataset: Dataset
     annotation = _read_annotation(annotation_path)
     width, height = _check_frame(image_path, annotation)
     shapes = annotation["shapes"]
-    try:
+    with prefix_errors(str(annotation_path)):
         target, ignore = rasterise_shapes(shapes, height, width)
         box = masks.mask_box(target) if dataset == "reasonseg" else first_shape_box(shapes)
-    except UserError as error:
-        raise UserError(f"{annotation_path}: {error}") from error
     return {
         "sample_id": f"{dataset}/{split}/{name}",
         "dataset": dataset,
@@ -93,7 +92,7 @@ def _read_sample(stem: Path, files: dict[str, str], split: str, dataset: Dataset
         "image_path": f"ReasonSeg/{split}/{image_path.name}",
         "width": width,
         "height": height,
-        "query": annotation["text"][0].strip(),
+        "query": annotation["text"],
         "sentence_index": 0,
         "box": box,
         "mask": masks.encode_mask(target),
@@ -102,19 +101,17 @@ def _read_sample(stem: Path, files: dict[str, str], split: str, dataset: Dataset
 
 
 def _read_annotation(path: Path) -> dict[str, Any]:
-    """Parse and check one annotation; a few of the official files are cp1252, not UTF-8."""
+    """Parse and check one annotation, its `text` the question; a few of the official are cp1252."""
     annotation = load_json(path, _MOST_BYTES, "fetch it again")
     if not isinstance(annotation, dict) or not {"text", "shapes"} <= annotation.keys():
         raise UserError(f"{path}: not a ReasonSeg annotation; it needs `text` and `shapes`.")
     texts, shapes = annotation["text"], annotation["shapes"]
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         raise UserError(f"{path}: `shapes` is not a list of shapes; fetch it again.")
-    if not isinstance(texts, list) or not texts or not isinstance(texts[0], str):
+    if not isinstance(texts, list) or not texts:
         raise UserError(f"{path}: `text` is not a list of texts; fetch it again.")
-    if not is_text(texts[0]):
-        raise UserError(f"{path}: text[0] is no valid Unicode; write it again.")
-    if not texts[0].strip():
-        raise UserError(f"{path}: text[0] has 0 characters; give it a question or leave it out.")
+    with prefix_errors(str(path)):
+        annotation["text"] = check_query(texts[0], "text[0]")
     return annotation
 
 

@@ -15,13 +15,14 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from samr1.core import schemas
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, prefix_errors
 from samr1.core.reading import is_text, load_json
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
 from samr1.data.images import check_image
 from samr1.data.plain_pickle import load_plain_pickle
+from samr1.data.samples import check_query
 
 DATASETS = ("refcoco", "refcoco+", "refcocog")
 Sentences = Literal["first", "all"]
@@ -127,7 +128,7 @@ def _questions(
     asked = range(len(told)) if sentences == "all" else [first_with_words(told)]
     for index in asked:
         try:
-            query = check_sentence(told[index], index)
+            query = check_query(told[index], f"sentence {index}")
         except UserError as error:
             bad.add(UserError(f"{where}: {error}"))
             continue
@@ -142,17 +143,6 @@ def first_with_words(sentences: Sequence[object]) -> int:
     """
     blank = (isinstance(one, str) and not one.strip() for one in sentences)
     return next((place for place, is_blank in enumerate(blank) if not is_blank), 0)
-
-
-def check_sentence(sentence: object, index: int) -> str:
-    """The sentence without blanks around it; raises UserError where it cannot be asked."""
-    if not isinstance(sentence, str):
-        raise UserError(f"sentence {index} has no `sent`.")
-    if not is_text(sentence):
-        raise UserError(f"sentence {index} is no valid Unicode; write it again.")
-    if not sentence.strip():
-        raise UserError(f"sentence {index} has 0 characters; give it words or leave it out.")
-    return sentence.strip()
 
 
 class _Instances:
@@ -174,12 +164,10 @@ class _Instances:
         if annotation.get("image_id") != ref["image_id"]:
             raise UserError(f"its annotation {ref['ann_id']} belongs to another image.")
         image_path, width, height = self._image(ref["image_id"])
-        try:
+        with prefix_errors(f"annotation {ref['ann_id']} of {self.path}"):
             mask = masks.segmentation_to_mask(annotation.get("segmentation"), height, width)
             if not mask.any():
                 raise UserError("its segmentation covers no pixel.")
-        except UserError as error:
-            raise UserError(f"annotation {ref['ann_id']} of {self.path}: {error}") from error
         return {
             "image_id": str(ref["image_id"]),
             "image_path": image_path,

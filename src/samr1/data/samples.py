@@ -1,4 +1,4 @@
-"""A table of samples as it comes back from disk: what every stage may take for granted of it."""
+"""What every stage may take for granted of a sample: its question, and its row as read again."""
 
 from __future__ import annotations
 
@@ -14,6 +14,22 @@ from samr1.core.reading import is_text
 from samr1.data.images import MAX_PIXELS
 
 _NEVER_NULL = ("sample_id", "image_id", "image_path", "width", "height", "query", "sentence_index")
+
+_MOST_CHARACTERS = 2_000  # of a question; the data sets' have hundreds
+
+
+def check_query(query: object, name: str) -> str:
+    """A question without blanks around it; raises UserError where `name` cannot be asked."""
+    if not isinstance(query, str):
+        raise UserError(f"{name} is no text; give it words or leave it out.")
+    if not is_text(query):
+        raise UserError(f"{name} is no valid Unicode; write it again.")
+    if not 0 < len(query.strip()) <= _MOST_CHARACTERS:
+        raise UserError(
+            f"{name} has {len(query.strip()):,} characters, and a question 1 to "
+            f"{_MOST_CHARACTERS:,}; write it again or leave it out."
+        )
+    return query.strip()
 
 
 def load_samples(path: Path) -> pa.Table:

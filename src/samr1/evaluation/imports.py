@@ -19,7 +19,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from samr1.core import schemas
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, prefix_errors
 from samr1.core.reading import check_file, load_json, read_bytes, read_columns
 from samr1.data.images import load_mask
 from samr1.data.masks import (
@@ -56,7 +56,7 @@ def import_predictions(path: Path, samples: pa.Table, needed: str) -> pa.Table:
     else:
         check_file(path, 1 << 50, _FORMS)
         raise UserError(f"{path}: is none of the forms that are read; {_FORMS}.")
-    found, boxes = [], []
+    found, boxes = [], list[float]()
     pairs = zip(rows, answers, strict=True)
     for row, (mask, box) in tqdm(pairs, "import", len(rows), unit="sample", disable=None):
         found.append(_prediction(row["sample_id"], mask, box))
@@ -155,8 +155,8 @@ def _read_json(path: Path, rows: list[Row]) -> Iterator[Answer]:
 def _read_result(path: Path, entry: Row, row: Row) -> Answer:
     segmentation, bbox = entry.get("segmentation"), entry.get("bbox")
     width, height = row["width"], row["height"]
-    try:
-        mask = None
+    mask = None
+    with prefix_errors(f"{path}: {row['sample_id']!r}"):
         if segmentation == []:
             mask = np.zeros((height, width), bool)
         elif segmentation is not None:
@@ -165,8 +165,6 @@ def _read_result(path: Path, entry: Row, row: Row) -> Answer:
             return mask, None
         if not are_coordinates(bbox) or len(bbox) != 4 or min(bbox[2:]) < 0:
             raise UserError(f"its bbox {str(bbox)[:80]} is not [x, y, width, height].")
-    except UserError as error:
-        raise UserError(f"{path}: {row['sample_id']!r}: {error}") from error
     x, y, box_width, box_height = bbox
     return mask, [x, y, x + box_width, y + box_height]
 
@@ -179,13 +177,11 @@ def _read_parquet(path: Path, samples: pa.Table, rows: list[Row]) -> Iterator[An
         raise UserError(f"{path}: needs the column sample_id, and mask or box.")
     if "box" in columns and "bool" in str(table.schema.field("box").type):
         raise UserError(f"{path}: its boxes are true and false; give them in pixels.")
-    try:
+    with prefix_errors(str(path)):
         masks, boxes = (
             answers_in_order(samples, table, name) if name in columns else [None] * len(rows)
             for name in ("mask", "box")
         )
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
     return (
         _read_row(path, row, mask, box) for row, mask, box in zip(rows, masks, boxes, strict=True)
     )
@@ -193,14 +189,11 @@ def _read_parquet(path: Path, samples: pa.Table, rows: list[Row]) -> Iterator[An
 
 def _read_row(path: Path, row: Row, mask: Any, box: Any) -> Answer:
     sample_id, height, width = row["sample_id"], row["height"], row["width"]
-    try:
+    with prefix_errors(str(path)):
         if box is not None:
             left, top, right, bottom = box = read_box(sample_id, "predicted", box)
             if right < left or bottom < top:
                 raise UserError(f"sample {sample_id!r}: the box {box} is not [x1, y1, x2, y2].")
-        return (
-            None if mask is None else read_mask(sample_id, "predicted", mask, height, width),
-            box,
-        )
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        if mask is not None:
+            mask = read_mask(sample_id, "predicted", mask, height, width)
+    return mask, box
