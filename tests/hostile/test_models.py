@@ -119,10 +119,11 @@ def fifo(file: str) -> Spoil:
 
 REFUSED: list[tuple[Spoil, str]] = [
     # config.json: no JSON, of another kind, and values of which there is no model.
-    (text(CONFIG, "{"), r"config\.json: cannot be read"),
+    (text(CONFIG, "{"), r"config\.json: not a JSON file"),
     (text(CONFIG, "[]"), r"config\.json: must be a JSON object"),
-    (text(CONFIG, DEEP), r"config\.json: cannot be read \(maximum recursion"),
-    (text(CONFIG, b"\xff\xfe"), r"config\.json: cannot be read"),
+    (text(CONFIG, DEEP), r"config\.json: has more than 65,536 values"),
+    (text(CONFIG, DEEP[:50_000]), r"config\.json: not a JSON file \(maximum recursion"),
+    (text(CONFIG, b"\xff\xfe"), r"config\.json: not a JSON file"),
     (text(CONFIG, '{"model_type": NaN}'), "NaN is no finite number"),
     (text(CONFIG, '{"model_type": ["qwen2_5_vl"]}'), "is a model of type"),
     (text(CONFIG, '{"model_type": "qwen2_vl"}'), "the weights do not fit"),
@@ -182,8 +183,8 @@ REFUSED: list[tuple[Spoil, str]] = [
     (weight("model.norm.weight", lambda w: w[:0]), "do not fit config.json"),
     (weight("model.norm.weight", lambda w: w[None]), "do not fit config.json"),
     # The index.
-    (index("{"), "index.json: cannot be read"),
-    (index(DEEP), "index.json: cannot be read"),
+    (index("{"), "index.json: not a JSON file"),
+    (index(DEEP), "index.json: not a JSON file"),
     (index([]), "must be a JSON object"),
     (index({"weight_map": {}}), "has no weight_map of names"),
     (index({"weight_map": {"a": 5}}), "has no weight_map of names"),
@@ -200,9 +201,9 @@ REFUSED: list[tuple[Spoil, str]] = [
     (put(TOKENIZER, "split_special_tokens", True), "split_special_tokens = true"),
     (put(TOKENIZER, "eos_token", {"a": 1}), "its tokenizer cannot be loaded"),
     (put(TOKENIZER, "added_tokens_decoder", {"a": 5}), "added_tokens_decoder"),
-    (text(TOKENIZER, DEEP), r"tokenizer_config\.json: cannot be read"),
-    (text(PIPELINE, "{"), r"tokenizer\.json: cannot be read"),
-    (text(PIPELINE, DEEP), r"tokenizer\.json: cannot be read"),
+    (text(TOKENIZER, DEEP), r"tokenizer_config\.json: has more than 65,536 values"),
+    (text(PIPELINE, "{"), r"tokenizer\.json: not a JSON file"),
+    (text(PIPELINE, DEEP), r"tokenizer\.json: not a JSON file"),
     (sparse(PIPELINE), r"tokenizer\.json: has more than"),
     (lose(PIPELINE), "its tokenizer cannot be loaded"),
     (put(PIPELINE, "normalizer", {"type": "Replace"}), "the normalizer of its tokenizer.json"),
@@ -233,7 +234,7 @@ REFUSED: list[tuple[Spoil, str]] = [
     # Files that would be saved with a trained policy, or be given to the library.
     (put(GENERATION, "temperature", "hot"), "temperature = "),
     (text(GENERATION, '{"do_sample": false, "temperature": 0.1}'), "cannot be loaded as a policy"),
-    (text(GENERATION, DEEP), r"generation_config\.json: cannot be read"),
+    (text(GENERATION, DEEP), r"generation_config\.json: has more than 65,536 values"),
     (text("adapter_config.json", "{}"), "holds an adapter beside the weights"),
 ]
 

@@ -149,12 +149,12 @@ BOMB = "".join(f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 9)}]\n" for i in r
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[" * 100_000, "more than 65,536 bytes"),
-        ("a: " + "[" * 30_000, "levels deep"),
-        ("a: " + "{b: " * 15_000, "levels deep"),
-        ("".join(" " * i + "a:\n" for i in range(300)), "levels deep"),
-        ("_target_: &a\n  b: *a\n", "line 2 repeats a part by an alias"),
-        ("a0: &a0 [1]\n" + BOMB, "line 2 repeats a part by an alias"),
+        ("a" * 300_000, "has more than 200,000 bytes"),
+        ("a: " + "[" * 30_000, "too deep in one another"),
+        ("a: " + "{b: " * 15_000, "too deep in one another"),
+        ("".join(" " * i + "a:\n" for i in range(300)), "must be a mapping with a _target_"),
+        ("_target_: &a\n  b: *a\n", "line 1 holds itself by an alias"),
+        ("a0: &a0 [1]\n" + BOMB, "holds more than 20,000 values"),
         ("_target_: !!python/object/apply:os.system [true]", "has the tag"),
         ("_target_: !!python/name:os.system", "has the tag"),
         ("_target_: a\n_target_: b", "stands twice"),

@@ -186,7 +186,7 @@ def change_the_size(folder: Path) -> None:
 
 FAULTS: list[tuple[Callable[[Path], None], str, str]] = [
     (lambda folder: (folder / "model.safetensors").unlink(), "files", "only safetensors are read"),
-    (lambda folder: (folder / "config.json").write_text("{"), "configuration", "cannot be read"),
+    (lambda folder: (folder / "config.json").write_text("{"), "configuration", "not a JSON file"),
     (cut_short, "weights", "cannot be read"),
     (lose_a_weight, "weights", "1 missing (model.visual.merger.ln_q.weight)"),
     (change_the_size, "weights", "6 of another shape (model.language_model.layers.0.mlp."),

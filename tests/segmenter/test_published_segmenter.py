@@ -175,7 +175,7 @@ def test_a_broken_file_is_refused(micro: SegmenterFiles) -> None:
 @pytest.mark.parametrize("text", ["- a", "model: a", "model: {a: 1}", "a: ${", "a: [", "a: \x00"])
 def test_a_broken_configuration_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(text)
-    with pytest.raises(UserError, match=r"config\.yaml: (.*; get it again|must be a mapping)"):
+    with pytest.raises(UserError, match=r"config\.yaml: (.*; correct the line|must be a mapping)"):
         read_config(tmp_path / "config.yaml")
 
 

@@ -44,7 +44,7 @@ def reason_of(error: BaseException) -> str:
     """
     words = " ".join(str(error).split())
     words = words if " " in words else f"{type(error).__name__}: {words}".removesuffix(": ")
-    text = "".join(sign if sign.isprintable() else "?" for sign in words)
+    text = printable(words)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
-import math
 import os
 import secrets
 import shutil
@@ -12,13 +10,12 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from samr1.core.errors import UserError, refusing
-from samr1.core.reading import is_text, read_bytes, read_columns
+from samr1.core.errors import UserError
+from samr1.core.reading import is_text, read_columns
 
 # What a person must see to before anything can be written: a full disk, a quota, a read-only disk.
 # Looked for in the message, because not every library raises an OSError.
@@ -147,33 +144,6 @@ def _check_free(path: Path, replace: bool) -> None:
             f"{path}: is there and was not made by samr1 (it has no {MARK}), so it is not "
             "replaced; move it away, or give the output another name."
         )
-
-
-def read_text(path: Path, most_bytes: int) -> str:
-    """The UTF-8 text in `path`; raises UserError where it is none or has more bytes."""
-    data = read_bytes(path, most_bytes, "get it again")
-    with refusing(f"{path}: cannot be read", "get it again"):
-        return data.decode("utf-8")
-
-
-def read_json(path: Path, most_bytes: int) -> dict[str, Any]:
-    """The JSON object in `path`, which has at most `most_bytes` and no number that is not finite.
-
-    Raises UserError where it is none.
-    """
-    text = read_text(path, most_bytes)
-    with refusing(f"{path}: cannot be read", "get it again"):
-        values = json.loads(text, parse_float=_finite, parse_constant=_finite)
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: must be a JSON object; get it again.")
-    return values
-
-
-def _finite(word: str) -> float:
-    number = float(word)
-    if not math.isfinite(number):
-        raise ValueError(f"{word} is no finite number")
-    return number
 
 
 def write_table(

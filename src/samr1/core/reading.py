@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import re
 import stat
 from collections.abc import Sequence
@@ -92,12 +93,36 @@ def load_json(path: Path, most: int, remedy: str = "fetch it again") -> Any:
 
     Raises UserError where it is no such file, or has so many values that it would fill the memory.
     """
-    data = read_bytes(path, most, remedy)
-    values = sum(map(data.count, (b",", b"[", b"{")))
-    if values > most // 16:
-        raise UserError(f"{path}: has more than {most // 16:,} values; {remedy}.")
+    data = _read_values(path, most, remedy)
     with refusing(f"{path}: not a JSON file", remedy):
         return json.loads(decode_text(data))
+
+
+def load_object(path: Path, most: int, remedy: str = "get it again") -> dict[str, Any]:
+    """The JSON object in a UTF-8 file of at most `most` bytes, all of its numbers finite.
+
+    Raises UserError as `load_json` does, and where it is none.
+    """
+    data = _read_values(path, most, remedy)
+    with refusing(f"{path}: not a JSON file", remedy):
+        values = json.loads(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: must be a JSON object; {remedy}.")
+    return values
+
+
+def _read_values(path: Path, most: int, remedy: str) -> bytes:
+    data = read_bytes(path, most, remedy)
+    if sum(map(data.count, (b",", b"[", b"{"))) > most // 16:
+        raise UserError(f"{path}: has more than {most // 16:,} values; {remedy}.")
+    return data
+
+
+def _finite(word: str) -> float:
+    number = float(word)
+    if not math.isfinite(number):
+        raise ValueError(f"{word} is no finite number")
+    return number
 
 
 def open_parquet(path: Path, remedy: str = "make it again") -> pq.ParquetFile:

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from samr1.core.errors import UserError, refusing
-from samr1.core.files import read_json
+from samr1.core.reading import load_object
 
 Shape = tuple[int, ...]
 Shapes = dict[str, Shape]
@@ -52,7 +52,7 @@ def safetensors_files(folder: Path) -> list[Path]:
         raise UserError(
             f"{folder}: holds neither {single.name} nor {index.name}; only safetensors are read."
         )
-    places = read_json(index, _MOST_INDEX).get("weight_map")
+    places = load_object(index, _MOST_INDEX).get("weight_map")
     if not isinstance(places, dict) or not places or not all(map(_is_weight_file, places.values())):
         raise UserError(
             f"{index}: has no weight_map of names to .safetensors files beside it; get it again."

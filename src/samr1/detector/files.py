@@ -24,7 +24,7 @@ from transformers import (
 )
 
 from samr1.core.errors import UserError, refusing
-from samr1.core.files import read_json
+from samr1.core.reading import load_object
 from samr1.core.weights import find_mismatch, safetensors_shapes
 from samr1.policy.files import SETTINGS
 from samr1.policy.meta import name_as_model, needed_shapes
@@ -91,7 +91,7 @@ class DetectorImageKeys(AnyImageKeys):
 def read_detector_config(folder: Path) -> GroundingDinoConfig:
     """The configuration in `folder`; raises UserError where it is of no Grounding DINO."""
     file = folder / "config.json"
-    values = _known(read_json(file, SETTINGS), "grounding-dino", str(file))
+    values = _known(load_object(file, SETTINGS), "grounding-dino", str(file))
     for part, kind in _PARTS.items():
         values[part] = _known(values.get(part), kind, f"{file}: {part}")
     with refusing(f"{file}: is refused", "get the original again"):

@@ -101,7 +101,7 @@ def random_policy(
     config: Qwen2_5_VLConfig, device: torch.device, attention: PackedAttention
 ) -> Policy:
     """A policy in bfloat16, the same weights every time on one kind of device."""
-    model: Any = build_on_meta(copy.deepcopy(config))  # a policy keeps its own and changes it
+    model: Any = build_on_meta(config)
     for weight in model.parameters():
         weight.data = weight.data.to(torch.bfloat16)  # the rotary tables stay float32
     model.to_empty(device=device)

@@ -16,8 +16,8 @@ from typing import Any
 
 from samr1.config.schema import parse_config
 from samr1.core.errors import UserError, refusing
-from samr1.core.files import read_json, read_text
 from samr1.core.hub import HubName, fetch_folder, require
+from samr1.core.reading import check_file, load_object, read_bytes
 from samr1.policy.schema import GenerationKeys, Keys
 
 # All that loading reads; the hub's other formats of the same weights are left there.
@@ -69,8 +69,7 @@ def processors_alone(folder: Path, tokenizer: type[Keys], images: type[Keys]) ->
         stage = Path(name)
         for file in (folder / one for one in _VOCABULARIES):
             if file.is_file():
-                if file.stat().st_size > _VOCABULARY:
-                    raise UserError(f"{file}: has more than {_VOCABULARY:,} bytes; get it again.")
+                check_file(file, _VOCABULARY, "get it again")
                 (stage / file.name).symlink_to(file.resolve())
         _write(stage / _TOKENIZER, _known(folder / _TOKENIZER, tokenizer))
         if template := _template(folder):
@@ -83,11 +82,11 @@ def processors_alone(folder: Path, tokenizer: type[Keys], images: type[Keys]) ->
 def read_pipeline(folder: Path) -> dict[str, Any] | None:
     """The content of the tokenizer.json of `folder`; None where it has none."""
     file = folder / _PIPELINE
-    return read_json(file, _VOCABULARY) if file.is_file() else None
+    return load_object(file, _VOCABULARY) if file.is_file() else None
 
 
 def _settings(file: Path) -> dict[str, Any]:
-    return read_json(file, SETTINGS) if file.is_file() else {}
+    return load_object(file, SETTINGS) if file.is_file() else {}
 
 
 def _known(file: Path, cls: type[Keys]) -> dict[str, Any]:
@@ -104,7 +103,8 @@ def _write(file: Path, values: dict[str, Any]) -> None:
 def _template(folder: Path) -> str | None:
     """The chat template: of a file of its own, or as the tokenizer or the processor keeps it."""
     if (own := folder / "chat_template.jinja").is_file():
-        return read_text(own, SETTINGS)
+        with refusing(f"{own}: cannot be read", "get it again"):
+            return read_bytes(own, SETTINGS, "get it again").decode("utf-8")
     places = (_settings(folder / name) for name in (_TOKENIZER, "chat_template.json"))
     template = next(filter(None, (place.get("chat_template") for place in places)), None)
     if isinstance(template, list):  # several by name
@@ -119,10 +119,10 @@ def _image_settings(folder: Path, keys: type[Keys]) -> dict[str, Any]:
     """The settings of the image processor, of its own file or of the whole processor's."""
     file, values = folder / "processor_config.json", {}
     if file.is_file():
-        values = read_json(file, SETTINGS).get("image_processor", {})
+        values = load_object(file, SETTINGS).get("image_processor", {})
     if not values:
         file = folder / _IMAGES
-        values = read_json(file, SETTINGS)
+        values = load_object(file, SETTINGS)
     if not isinstance(values, dict):
         raise UserError(f"{file}: image_processor must be a JSON object; get it again.")
     return parse_config(values, keys, str(file)).model_dump(exclude_unset=True)

@@ -22,8 +22,8 @@ from transformers.core_model_loading import WeightConverter, WeightRenaming, ren
 
 from samr1.config.schema import parse_config
 from samr1.core.errors import UserError, refusing
-from samr1.core.files import read_json
 from samr1.core.hub import HubName, fetch_file, require
+from samr1.core.reading import load_object
 from samr1.core.weights import Shape, Shapes, find_mismatch, tensor_shapes
 from samr1.policy.files import SETTINGS
 from samr1.policy.schema import PolicyKeys
@@ -54,7 +54,7 @@ def read_policy_config(path: str | Path) -> QwenConfig:
     file = fetch_file(place, "config.json") if isinstance(place, HubName) else place / "config.json"
     if not file.is_file():
         raise UserError(f"{path}: holds no config.json; name a folder that a policy was saved in.")
-    values = read_json(file, SETTINGS)
+    values = load_object(file, SETTINGS)
     kind = values.get("model_type")
     if not isinstance(kind, str) or kind not in CONFIGS:
         raise UserError(
@@ -67,12 +67,11 @@ def read_policy_config(path: str | Path) -> QwenConfig:
 
 def build_on_meta(config: QwenConfig, where: str = "config.json") -> QwenModel:
     """The model of `config` with shapes and no data; raises UserError where there is none."""
-    config = copy.deepcopy(config)
-    tower: Any = config.vision_config
-    tower._attn_implementation = None  # a policy in use has its own, which no model is made with
+    own: Any = copy.deepcopy(config)
+    own._attn_implementation = "sdpa"  # a policy in use has names there that are no library's
     refused = refusing(f"{where}: no model can be built of it", "get the original again")
     with refused, torch.device("meta"):
-        return policy_class(config)(config)  # type: ignore[arg-type]
+        return policy_class(config)(own)
 
 
 def check_weights(model: QwenModel, found: Mapping[str, Shape], where: str) -> None:

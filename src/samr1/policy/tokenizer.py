@@ -14,7 +14,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from samr1.core.errors import UserError, refusing
-from samr1.core.files import read_json
+from samr1.core.reading import load_object
 from samr1.policy.files import SETTINGS, read_pipeline
 
 
@@ -40,7 +40,7 @@ def load_tokenizer(
     """
     if (values := read_pipeline(folder)) is not None:
         _check_pipeline(values, kind, where)
-    name = read_json(stage / "tokenizer_config.json", SETTINGS).get("tokenizer_class")
+    name = load_object(stage / "tokenizer_config.json", SETTINGS).get("tokenizer_class")
     if (name := name or next(iter(kind.classes))) not in kind.classes:
         raise UserError(f"{where}: its tokenizer is a {name!r}; use {kind.of}.")
     with refusing(f"{where}: its tokenizer cannot be loaded", "get its files again"):

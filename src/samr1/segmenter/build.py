@@ -13,7 +13,6 @@ from typing import Any
 from zipfile import ZipFile, is_zipfile
 
 import torch
-import yaml
 from safetensors.torch import load_file
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
@@ -21,13 +20,9 @@ from torch import Tensor, nn
 from samr1.config.errors import read_mapping
 from samr1.config.schema import parse_config
 from samr1.core.errors import UserError, refusing
-from samr1.core.files import read_text
 from samr1.core.weights import check_finite, find_mismatch, safetensors_shapes, tensor_shapes
 from samr1.segmenter.files import SegmenterFiles
 from samr1.segmenter.schema import Sam2Part
-
-_MAX_BYTES = 65_536
-_MAX_DEPTH = 16  # of the YAML; Meta's files have seven levels
 
 
 def build_sam2(config: Mapping[str, Any], where: str = "config") -> SAM2Base:
@@ -47,29 +42,11 @@ def read_config(file: Path) -> dict[str, Any]:
 
     Raises UserError where the file cannot be read or holds no mapping.
     """
-    _check_simple(file)
     config = read_mapping(file)
     config = config.get("model", config)
     if not isinstance(config, dict) or "_target_" not in config:
         raise UserError(f"{file}: must be a mapping with a _target_; get it again.")
     return config
-
-
-def _check_simple(file: Path) -> None:
-    """Raise UserError unless `file` is short and shallow YAML without aliases, as Meta's files are.
-
-    The events of a YAML file are read one by one; a tree of it could be endless.
-    """
-    with refusing(f"{file}: cannot be read", "get it again"):
-        depth = 0
-        for event in yaml.parse(read_text(file, _MAX_BYTES), yaml.SafeLoader):
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if isinstance(event, yaml.AliasEvent) or depth > _MAX_DEPTH:
-                raise UserError(
-                    f"{file}: line {event.start_mark.line + 1} repeats a part by an alias, or is "
-                    f"more than {_MAX_DEPTH} levels deep; get it again."
-                )
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
