@@ -12,8 +12,8 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/common_data.smk"
 include: "workflow/rules/common_evaluate.smk"
-include: "workflow/rules/common_figures.smk"
 include: "workflow/rules/common_tables.smk"
+include: "workflow/rules/common_figures.smk"
 include: "workflow/rules/config.smk"
 include: "workflow/rules/fetch.smk"
 include: "workflow/rules/data.smk"
@@ -35,6 +35,7 @@ localrules:
     figures,
     ablations,
     figure_3,
+    figure_4,
     studies,
     pretrain,
     bench,
@@ -52,12 +53,7 @@ rule tables:
 # Every figure, and the runs that only figures show.
 rule figures:
     input:
-        rules.figure_4.output,
-        expand(rules.draw_curves.output, curves=CURVES),
-        rules.draw_ablations.output,
-        rules.draw_histograms.output,
-        rules.draw_lengths.output,
-        rules.draw_examples.output,
+        expand(rules.draw_figure.output, figure=DRAWN),
         rules.draw_gallery.output,
 
 
@@ -75,7 +71,7 @@ rule all:
 rule ablations:
     input:
         expand(rules.make_table.output, table=EXPERIMENT.published.ablations),
-        rules.figure_4.output,
+        expand(rules.draw_figure.output, figure="figure_4"),
 
 
 # Tables 4 and 5 over several seeds, the sweep of training samples and the long trainings
@@ -88,8 +84,14 @@ rule studies:
 # Figure 3: every question with the answers of the runs, on one page, and a picture of five.
 rule figure_3:
     input:
-        rules.draw_examples.output,
+        expand(rules.draw_figure.output, figure="examples"),
         rules.draw_gallery.output,
+
+
+# Figure 4: the KL term, and where negative points fall.
+rule figure_4:
+    input:
+        expand(rules.draw_figure.output, figure="figure_4"),
 
 
 # The public data sets that the scale reads, and nothing else.

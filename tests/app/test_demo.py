@@ -269,3 +269,32 @@ def test_a_picture_dropped_on_the_page_is_asked_about(
     page.close()
     # The refused question's status is the browser's own message.
     assert [line for line in wrong if "422" not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("nothing_there", "The model says that nothing of the kind is there."),
+        ("too_long", "The model's response could not be read: its answer is too long."),
+    ],
+)
+def test_an_answer_without_a_box_is_said_on_the_page(
+    port: int, browser: Browser, status: str, said: str
+) -> None:
+    pixel = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+    answer: dict[str, Any] = dict.fromkeys(("think", "label", "box", "sam_score", "mask"))
+    answer |= {"question": QUESTION, "status": status, "points": [], "response": "[]", "area": 0}
+    answer |= {"width": 1, "height": 1} | ({"mask": pixel} if status == "nothing_there" else {})
+    page = browser.new_page()
+    page.set_default_timeout(20_000)
+    page.route("**/segment*", lambda route: route.fulfill(json=answer))
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(f"http://127.0.0.1:{port}/")
+    page.evaluate(DROP, [base64.b64encode(PICTURE).decode(), "scene.jpg", "image/jpeg"])
+    page.locator("#question:focus").fill(QUESTION)
+    page.keyboard.press("Enter")
+    page.get_by_text(said).wait_for()
+    assert page.locator("#area").inner_text() == "none"
+    page.close()
+    assert wrong == []

@@ -1,4 +1,4 @@
-"""The card and the recipe beside a trained policy: true, valid on the hub, enough to load it."""
+"""The card and the settings beside a trained policy: true, valid on the hub, enough to load it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from samr1.app.serving import PAGE
 from samr1.config.schema import TrainStage
 from samr1.core import schemas
 from samr1.core.errors import UserError
+from samr1.policy.dialects import SYSTEM_PROMPT
 from samr1.policy.model import load_policy, save_policy
-from samr1.policy.prompt import SYSTEM_PROMPT
-from samr1.policy.recipe import MICRO_RECIPE, read_recipe, resolve
+from samr1.policy.prompt_settings import MICRO_SETTINGS, read_settings, resolve
 from samr1.train.metrics import TRAINING_METRICS
 
 QWEN = "Qwen/Qwen2.5-VL-7B-Instruct"
@@ -90,7 +90,7 @@ def test_a_saved_policy_is_loaded_as_its_card_says(
     """By `transformers` alone and by samr1: both give the same response."""
     files = beside(stage_of(resolve("micro", "policy")))
     save_policy(load_policy(resolve("micro", "policy")), tmp_path / "policy", files)
-    assert read_recipe(tmp_path / "policy") == MICRO_RECIPE
+    assert read_settings(tmp_path / "policy") == MICRO_SETTINGS
     shutil.copy(
         PAGE / "example.jpg", tmp_path / "policy" / "picture.png"
     )  # the suffix says nothing
@@ -106,17 +106,17 @@ def test_a_saved_policy_is_loaded_as_its_card_says(
 
 
 def test_a_recipe_that_is_none_is_refused(tmp_path: Path) -> None:
-    assert read_recipe(tmp_path) is None
-    assert read_recipe("micro") == read_recipe(resolve("micro", "policy")) == MICRO_RECIPE
-    recipe = tmp_path / "samr1.json"
+    assert read_settings(tmp_path) is None
+    assert read_settings("micro") == read_settings(resolve("micro", "policy")) == MICRO_SETTINGS
+    settings = tmp_path / "samr1.json"
     for content, message in (
         ("{", r"samr1\.json: cannot be read"),
         ("[" * 60_000, r"samr1\.json: cannot be read"),
         ("[]", "must be a JSON object"),
         ('{"dialect": "klingon"}', "dialect"),
-        (MICRO_RECIPE.model_dump_json().replace("84", "840000"), "image_size = 840000"),
+        (MICRO_SETTINGS.model_dump_json().replace("84", "840000"), "image_size = 840000"),
         (" " * 70_000, "more than 65536 bytes"),
     ):
-        recipe.write_text(content)
+        settings.write_text(content)
         with pytest.raises(UserError, match=message):
-            read_recipe(tmp_path)
+            read_settings(tmp_path)

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from samr1 import __main__
-from samr1.app.answers import Source, draw_overlay, name_answer
+from samr1.app.answer_files import Source, draw_overlay, name_answer
 from samr1.app.asking import Written, ask_all
 from samr1.app.model import Samr1, load_samr1
 from samr1.app.questions import ImageQuestions, check_question, gather_questions
@@ -31,7 +31,7 @@ from samr1.data.resizing import ImageStore, resize_images
 from samr1.evaluation import responses
 from samr1.evaluation.predict import predict
 from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
-from samr1.policy.recipe import MICRO_RECIPE, resolve, write_recipe
+from samr1.policy.prompt_settings import MICRO_SETTINGS, resolve, write_settings
 from samr1.segmenter import Prompt, segmenter
 
 ROOT = Path(__file__).parents[2]
@@ -304,8 +304,8 @@ def test_a_policy_without_a_recipe_is_asked_as_the_papers_and_that_is_said(
     assert "segmenter micro, dialect sam_r1, 84 pixels, bfloat16, at most 1024 tokens." in said
     assert run(monkeypatch, *common, "--segmenter", "micro", "--image-size", "85") == 1
     assert "give an image size that is a multiple of 14" in capsys.readouterr().err
-    recipe = MICRO_RECIPE.model_copy(update={"segmenter": "checkpoints/sam2_hiera_large.pt"})
-    (tmp_path / "policy" / "samr1.json").write_text(write_recipe(recipe))
+    settings = MICRO_SETTINGS.model_copy(update={"segmenter": "checkpoints/sam2_hiera_large.pt"})
+    (tmp_path / "policy" / "samr1.json").write_text(write_settings(settings))
     assert run(monkeypatch, *common) == 1
     assert "trained with the segmenter checkpoints/sam2_hiera_large.pt" in capsys.readouterr().err
 

@@ -19,7 +19,7 @@ from samr1.data.images import load_rgb
 from samr1.data.masks import decode_mask, encode_mask
 from samr1.micro.segmenter_config import IMAGE_SIZE as MICRO_SIZE
 from samr1.policy.answer import parse_answer, to_original
-from samr1.policy.prompt import format_answer
+from samr1.policy.dialects import get_dialect
 from samr1.segmenter import Embedding, Prompt, Segmenter, mask_iou
 from samr1.segmenter.build import build_sam2, read_config
 from samr1.segmenter.files import published_config
@@ -57,7 +57,9 @@ def make_texts(count: int, side: int) -> list[str]:
         x1, y1 = draw.uniform(0, 0.4 * side, 2)
         x2, y2 = draw.uniform(0.6 * side, side, 2)
         point = ((x1 + x2) / 2, (y1 + y2) / 2, 1)
-        texts.append(format_answer(DIALECT, "it is there", (x1, y1, x2, y2), [point], "thing"))
+        texts.append(
+            get_dialect(DIALECT).respond("it is there", (x1, y1, x2, y2), [point], "thing")
+        )
     return texts
 
 

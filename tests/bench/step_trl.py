@@ -21,7 +21,7 @@ from transformers.processing_utils import ProcessorMixin
 from trl import GRPOConfig, GRPOTrainer
 from worker import answer, open_answers
 
-from samr1.policy.prompt import SYSTEM_PROMPT, build_prompt
+from samr1.policy.dialects import SYSTEM_PROMPT, get_dialect
 
 _IMAGES = 8
 
@@ -104,7 +104,7 @@ def configure(setting: Setting, updates: int, folder: str) -> GRPOConfig:
 def make_rows(setting: Setting) -> Dataset:
     messages = [
         {"role": "system", "content": SYSTEM_PROMPT},
-        {"role": "user", "content": build_prompt(DIALECT, QUERY)},
+        {"role": "user", "content": get_dialect(DIALECT).ask(QUERY)},
     ]
     images = [noise_image(index, setting.image_size) for index in range(_IMAGES)]
     return Dataset.from_dict({"prompt": [messages] * _IMAGES, "image": images})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from predict_world import random_segmenter
 
-from samr1.config.names import Dialect
+from samr1.config.names import DialectName
 from samr1.config.schema import PredictStage
 from samr1.core import schemas
 from samr1.core.stopwatch import Stopwatch
@@ -21,18 +21,21 @@ from samr1.data.resizing import ImageStore, resize_images
 from samr1.evaluation import predict as module
 from samr1.evaluation.predict import predict
 from samr1.evaluation.responses import Response
+from samr1.evaluation.score import Protocol, score
 from samr1.micro.segmenter_config import IMAGE_SIZE
 from samr1.policy.model import Policy
 from samr1.segmenter import Prompt, Segmenter
+from samr1.segmenter.answer_masks import MAX_TOGETHER
 
 SIDE = 28  # pixels of the policy's square
 WIDTH, HEIGHT = 70, 42  # of the original: 2.5 and 1.5 of its pixels to one of the policy's
 
 THOUGHT = "<think> there </think>"
 BOX, POINT = (17.5, 10.5, 52.5, 21.0), (35.0, 15.0, 1)  # of (7, 7, 21, 14) and (14, 10)
-WHOLE = (18.0, 11.0, 53.0, 21.0)  # the same in whole pixels
+WHOLE = (18.0, 11.0, 53.0, 21.0)  # the same in whole pixels, halves up
+EVEN = (18.0, 10.0, 52.0, 21.0)  # and as Seg-Zero rounds, halves to even
 # What is said, and the prompts that it comes to.
-SAID: dict[Dialect, tuple[str, list[Prompt]]] = {
+SAID: dict[DialectName, tuple[str, list[Prompt]]] = {
     "sam_r1": (
         '<answer>{"bbox_2d": [7, 7, 21, 14], "point_2d": [14, 10], "label": "cup"}</answer>',
         [Prompt(BOX, (POINT,))],
@@ -44,7 +47,7 @@ SAID: dict[Dialect, tuple[str, list[Prompt]]] = {
     ),
     "seg_zero": (
         '<answer>{"bbox": [7, 7, 21, 14], "points_1": [14, 10], "points_2": [9, 9]}</answer>',
-        [Prompt(WHOLE, (POINT, (23.0, 14.0, 1)))],
+        [Prompt(EVEN, (POINT, (22.0, 14.0, 1)))],
     ),
     "vision_reasoner": (
         '<answer>[{"bbox_2d": [7, 7, 21, 14], "point_2d": [14, 10]}, '
@@ -89,7 +92,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pa.Table, Ima
     return root, samples, ImageStore(root / "images.parquet")
 
 
-def stage(dialect: Dialect) -> PredictStage:
+def stage(dialect: DialectName) -> PredictStage:
     return PredictStage.model_validate(
         {
             "name": "test",
@@ -107,25 +110,31 @@ def stage(dialect: Dialect) -> PredictStage:
     )
 
 
+@pytest.fixture
+def predict_said(
+    world: tuple[Path, pa.Table, ImageStore], segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, DialectName], pa.Table]:
+    """Predict with a policy that has said something already."""
+    root, samples, store = world
+
+    def run(text: str, dialect: DialectName) -> pa.Table:
+        monkeypatch.setattr(module, "respond", lambda *_: (one for one in [{0: Response(text, 5)}]))
+        policy = cast(Policy, None)
+        return predict(samples, store, root, policy, segmenter, stage(dialect), Stopwatch())
+
+    return run
+
+
 @pytest.mark.parametrize("dialect", SAID)
 def test_answers_reach_the_segmenter_as_the_public_code_gives_them(
-    dialect: Dialect,
+    dialect: DialectName,
+    predict_said: Callable[[str, DialectName], pa.Table],
     world: tuple[Path, pa.Table, ImageStore],
     segmenter: Segmenter,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    root, samples, store = world
     said, prompts = SAID[dialect]
-
-    def respond(*_: Any) -> Iterator[dict[int, Response]]:
-        yield {0: Response(THOUGHT + said, 5)}
-
-    monkeypatch.setattr(module, "respond", respond)
-    policy = cast(Policy, None)  # it has spoken already
-    found = predict(
-        samples, store, root, policy, segmenter, stage(dialect), Stopwatch()
-    ).to_pylist()
-    image = np.array(Image.open(root / "a.png"))
+    found = predict_said(THOUGHT + said, dialect).to_pylist()
+    image = np.array(Image.open(world[0] / "a.png"))
     masks, scores = segmenter.predict(segmenter.embed(image), prompts)
     assert found[0]["status"] == "ok"
     assert found[0]["box"] == pytest.approx(prompts[0].box)
@@ -135,3 +144,45 @@ def test_answers_reach_the_segmenter_as_the_public_code_gives_them(
     assert found[0]["sam_score"] == pytest.approx(float(scores.min()), rel=1e-5)
     if len(prompts) > 1:
         assert (masks[0] != masks[1]).any()
+
+
+def test_many_objects_are_united_in_parts(
+    predict_said: Callable[[str, DialectName], pa.Table],
+    world: tuple[Path, pa.Table, ImageStore],
+    segmenter: Segmenter,
+) -> None:
+    boxes = [[x, y, x + 3, y + 3] for x in range(0, 25, 2) for y in range(0, 25, 2)]
+    assert len(boxes) > 2 * MAX_TOGETHER
+    found = predict_said(str(boxes), "qwen").to_pylist()[0]
+    image = np.array(Image.open(world[0] / "a.png"))
+    scale = np.array([WIDTH, HEIGHT, WIDTH, HEIGHT]) / SIDE
+    prompts = [Prompt(tuple(box * scale)) for box in np.array(boxes)]
+    masks, scores = segmenter.predict(segmenter.embed(image), prompts)
+    assert (decode_mask(found["mask"]) != masks.any(dim=0).numpy()).mean() < 1e-3
+    assert found["sam_score"] == pytest.approx(float(scores.min()), rel=1e-4)
+
+
+def test_nothing_there_is_an_empty_mask_that_the_protocols_score(
+    predict_said: Callable[[str, DialectName], pa.Table],
+    world: tuple[Path, pa.Table, ImageStore],
+) -> None:
+    found = predict_said("<think> none </think><answer>[]</answer>", "vision_reasoner")
+    row = found.to_pylist()[0]
+    assert (row["status"], row["box"], row["sam_score"]) == ("nothing_there", None, None)
+    assert decode_mask(row["mask"]).shape == (HEIGHT, WIDTH)
+    assert not decode_mask(row["mask"]).any()
+
+    def figures(samples: pa.Table, protocol: Protocol) -> dict[str, float]:
+        table = score(samples, found, protocol, resamples=10).to_pylist()
+        return {one["metric"]: one["value"] for one in table}
+
+    there = world[1].set_column(9, "box", pa.array([[0.0, 0.0, 9.0, 9.0]], schemas.BOX))
+    nothing = encode_mask(np.zeros((HEIGHT, WIDTH)))
+    empty = there.set_column(10, "mask", pa.array([nothing], schemas.RLE))
+    assert (
+        figures(there, "seg_zero")
+        == figures(there, "lisa")
+        == dict.fromkeys(("giou", "ciou", "unparseable"), 0)
+    )
+    assert figures(empty, "seg_zero")["giou"] == 0 and figures(empty, "lisa")["giou"] == 1
+    assert figures(there, "rec") == {"box_iou": 0, "box_accuracy_0.5": 0, "unparseable": 0}

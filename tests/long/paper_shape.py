@@ -19,6 +19,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from samr1.data.images import load_original
 from samr1.data.resizing import to_square
+from samr1.policy.dialects import get_dialect
 from samr1.policy.model import (
     EncodedPrompt,
     Policy,
@@ -27,7 +28,6 @@ from samr1.policy.model import (
     load_policy,
     save_policy,
 )
-from samr1.policy.prompt import format_answer
 from samr1.rollout.logprobs import response_logprobs
 
 WEIGHTS = ROOT / "src" / "samr1" / "micro" / "weights"
@@ -93,7 +93,7 @@ def _lesson(policy: Policy, sample: dict[str, Any], root: Path) -> tuple[Encoded
     left, top, right, bottom = sample["box"]
     box = (left * across, top * down, right * across, bottom * down)
     point = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2, 1)
-    text = format_answer("sam_r1", "look for it .", box, [point], "red star")
+    text = get_dialect("sam_r1").respond("look for it .", box, [point], "red star")
     tokens = [*policy.tokenizer(text)["input_ids"], policy.stop_token_id]
     return encode_question(policy, image, sample["query"], "sam_r1"), tokens
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import time
+from typing import Any, get_args
 
 import pytest
 
-from samr1.config.names import DIALECTS, Dialect
+from samr1.config.names import DIALECTS, DialectName, MaskReward
 from samr1.method.rewards import (
     fixed_iou_reward,
     negative_points_reward,
@@ -17,8 +17,9 @@ from samr1.method.rewards import (
     segmentation_format_reward,
     tiered_iou_reward,
 )
+from samr1.method.rewards.segmentation import mask_reward
 from samr1.policy.answer import parse_answer
-from samr1.policy.prompt import format_answer
+from samr1.policy.dialects import get_dialect
 
 GOOD = {"bbox_2d": [10, 20, 30, 40], "point_2d": [20, 30], "label": "cup"}
 
@@ -28,8 +29,11 @@ def respond(answer: object) -> str:
     return f"<think> it is on the left </think><answer>{written}</answer>"
 
 
-def points_answer(*points: tuple[float, float, int]) -> str:
-    return format_answer("sam_r1_points", "left", (10, 20, 30, 40), points, "cup")
+def points_answer(
+    *points: tuple[float, float, int], box: tuple[int, ...] = (10, 20, 30, 40)
+) -> str:
+    written = [{"point_2d": [x, y], "value": value} for x, y, value in points]
+    return respond({"bbox_2d": box, "points": written, "label": "cup"})
 
 
 @pytest.mark.parametrize(
@@ -56,6 +60,13 @@ def test_tiers_are_exact_at_their_bounds(iou: float, reward: float) -> None:
 def test_fixed_threshold_is_exclusive(threshold: float) -> None:
     assert fixed_iou_reward(threshold, threshold) == 0
     assert fixed_iou_reward(math.nextafter(threshold, 1), threshold) == 4
+
+
+def test_every_name_of_a_mask_reward_has_its_reward() -> None:
+    found = {name: mask_reward(0.75, name, 0.8) for name in get_args(MaskReward)}
+    assert found == {"tiered": 3, "fixed": 0}
+    with pytest.raises(ValueError, match="threshold"):
+        mask_reward(0.75, "fixed")
 
 
 @pytest.mark.parametrize(
@@ -98,71 +109,44 @@ def test_reasoning_format_broken(text: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_well_formed_answers_are_rewarded_in_their_own_dialect(dialect: Dialect) -> None:
-    text = format_answer(dialect, "left", (0, 0, 84, 84), [(3, 4, 1), (84, 0, 0)], "cup")
+def test_well_formed_answers_are_rewarded_in_their_own_dialect(dialect: DialectName) -> None:
+    label = "an <answer> tag" if dialect == "qwen" else "cup"
+    points = [(3.0, 4.0, 1), (84.0, 0.0, 0)]
+    text = get_dialect(dialect).respond("left", (0, 0, 84, 84), points, label)
     assert segmentation_format_reward(text, dialect, (84, 84)) == 1
     assert reasoning_format_reward(text) == (-1 if dialect == "qwen" else 1)
     for other in set(DIALECTS) - {dialect}:
         assert segmentation_format_reward(text, other, (84, 84)) == -1
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"bbox_2d": [0, 0, 840, 840]},
-        {"bbox_2d": [0.5, 1.25, 2.5, 1e2]},
-        {"point_2d": [0, 840]},
-        {"label": "ein Stück Käse"},
-    ],
-)
-def test_segmentation_format_kept(change: dict[str, object]) -> None:
-    assert segmentation_format_reward(respond({**GOOD, **change}), "sam_r1") == 1
+def keeps_the_format(change: dict[str, object]) -> bool:
+    return segmentation_format_reward(respond({**GOOD, **change}), "sam_r1") == 1
 
 
-BAD_BOXES: list[object] = [
-    None,
-    "10, 20, 30, 40",
-    ["10", "20", "30", "40"],
-    [True, 20, 30, 40],
-    [10, 20, 30],
-    [10, 20, 30, 40, 50],
-    [[10, 20], [30, 40]],
-    [math.nan, 20, 30, 40],
-    [10, 20, math.inf, 40],
-    [10, 20, 30, 10**400],
-    [10, 20, 10, 40],
-    [10, 20, 30, 20],
-    [30, 40, 10, 20],
-    [-1, 20, 30, 40],
-    [10, 20, 841, 40],
-    [10, 20, 30, 840.5],
-    {"x1": 10, "y1": 20, "x2": 30, "y2": 40},
-]
+def test_segmentation_format_kept() -> None:
+    assert keeps_the_format({"bbox_2d": [0, 0, 840, 840]})
+    assert keeps_the_format({"bbox_2d": [0.5, 1.25, 2.5, 1e2]})
+    assert keeps_the_format({"point_2d": [0, 840]})
+    assert keeps_the_format({"label": "ein Stück Käse"})
 
 
-@pytest.mark.parametrize("box", BAD_BOXES)
-def test_unfit_boxes_fail_the_format(box: object) -> None:
-    assert segmentation_format_reward(respond({**GOOD, "bbox_2d": box}), "sam_r1") == -1
+UNFIT: dict[str, tuple[object, ...]] = {
+    "bbox_2d": (
+        *(None, "10, 20, 30, 40", ["10", "20", "30", "40"], [True, 20, 30, 40]),
+        *([10, 20, 30], [10, 20, 30, 40, 50], [[10, 20], [30, 40]]),
+        *([math.nan, 20, 30, 40], [10, 20, math.inf, 40], [10, 20, 30, 10**400]),
+        *([10, 20, 10, 40], [10, 20, 30, 20], [30, 40, 10, 20], [-1, 20, 30, 40]),
+        *([10, 20, 841, 40], [10, 20, 30, 840.5], {"x1": 10, "y1": 20, "x2": 30, "y2": 40}),
+    ),
+    "point_2d": ([20, 841], [-1, 20], [20], ["20", "30"], [[20, 30]], [math.nan, 3]),
+    "label": ("", "  ", 3, None),
+    "extra": (1,),
+}
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"point_2d": [20, 841]},
-        {"point_2d": [-1, 20]},
-        {"point_2d": [20]},
-        {"point_2d": ["20", "30"]},
-        {"point_2d": [[20, 30]]},
-        {"point_2d": [math.nan, 3]},
-        {"label": ""},
-        {"label": "  "},
-        {"label": 3},
-        {"label": None},
-        {"extra": 1},
-    ],
-)
-def test_unfit_points_labels_and_keys_fail_the_format(change: dict[str, object]) -> None:
-    assert segmentation_format_reward(respond({**GOOD, **change}), "sam_r1") == -1
+@pytest.mark.parametrize(("key", "value"), [(key, v) for key in UNFIT for v in UNFIT[key]])
+def test_unfit_boxes_points_labels_and_keys_fail_the_format(key: str, value: object) -> None:
+    assert not keeps_the_format({key: value})
 
 
 @pytest.mark.parametrize("key", GOOD)
@@ -192,16 +176,14 @@ def test_unfit_answers_fail_the_format(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [2, -1, 0.5, True, "1", None, [1], math.nan])
-def test_point_values_are_0_or_1(value: object) -> None:
-    points = [{"point_2d": [20, 30], "value": value}]
-    answer = {"bbox_2d": GOOD["bbox_2d"], "points": points, "label": "cup"}
-    assert segmentation_format_reward(respond(answer), "sam_r1_points") == -1
+def test_point_values_are_0_or_1(value: Any) -> None:
+    assert segmentation_format_reward(points_answer((20, 30, value)), "sam_r1_points") == -1
 
 
-def test_the_number_of_points_is_bounded() -> None:
-    assert segmentation_format_reward(points_answer(*[(20, 30, 1)] * 16), "sam_r1_points") == 1
-    assert segmentation_format_reward(points_answer(*[(20, 30, 1)] * 17), "sam_r1_points") == -1
-    assert segmentation_format_reward(points_answer(), "sam_r1_points") == -1
+@pytest.mark.parametrize(("count", "reward"), [(0, -1), (1, 1), (16, 1), (17, -1)])
+def test_the_number_of_points_is_bounded(count: int, reward: float) -> None:
+    text = points_answer(*[(20, 30, 1)] * count)
+    assert segmentation_format_reward(text, "sam_r1_points") == reward
 
 
 @pytest.mark.parametrize(
@@ -225,35 +207,22 @@ def test_negative_points(
     assert negative_points_reward(answer, "inside") == inside
 
 
-def test_a_point_beyond_the_image_does_not_count_as_inside() -> None:
-    text = format_answer(
-        "sam_r1_points", "left", (10, 20, 900, 900), [(20, 30, 1), (5000, 30, 0)], "cup"
-    )
+@pytest.mark.parametrize(
+    "text",
+    [
+        points_answer((20, 30, 1), (5000, 30, 0), box=(10, 20, 900, 900)),  # beyond the image
+        points_answer((20, 30, 1), (25, 35, 0), box=()),  # no box
+    ],
+)
+def test_inside_needs_a_box_and_a_place_in_the_image(text: str) -> None:
     answer = parse_answer(text, "sam_r1_points")
     assert negative_points_reward(answer, "any") == 1
     assert negative_points_reward(answer, "inside") == 0
 
 
-def test_inside_needs_a_box() -> None:
-    text = respond(
-        '{"points": [{"point_2d": [1, 1], "value": 1}, {"point_2d": [2, 2], "value": 0}]}'
-    )
-    answer = parse_answer(text, "sam_r1_points")
-    assert answer.box is None and negative_points_reward(answer, "any") == 1
-    assert negative_points_reward(answer, "inside") == 0
-
-
 def test_parts_add_up_and_the_mask_counts_whatever_the_form() -> None:
-    def score(text: str, iou: float, **changes: object) -> tuple[float, ...]:
-        settings: dict[str, object] = {
-            "segmentation": "tiered",
-            "threshold": None,
-            "negative_points": "none",
-            "dialect": "sam_r1",
-            "frame": (840, 840),
-            **changes,
-        }
-        parts = score_response(text, iou, **settings)  # type: ignore[arg-type]
+    def score(text: str, iou: float, dialect: DialectName = "sam_r1", **named: Any) -> Any:
+        parts = score_response(text, parse_answer(text, dialect), iou, **named)
         formats = (parts.reasoning_format, parts.segmentation_format)
         assert parts.total == parts.segmentation + sum(formats) + parts.points
         return (parts.segmentation, *formats, parts.points)
@@ -264,21 +233,15 @@ def test_parts_add_up_and_the_mask_counts_whatever_the_form() -> None:
     assert score(respond(GOOD), 0.75, segmentation="fixed", threshold=0.7) == (4, 1, 1, 0)
     assert score(respond(GOOD), 0.75, segmentation="fixed", threshold=0.8) == (0, 1, 1, 0)
     both = points_answer((20, 30, 1), (100, 35, 0))
-    pointed = {"dialect": "sam_r1_points"}
-    assert score(both, 0.6, negative_points="any", **pointed) == (2, 1, 1, 1)
-    assert score(both, 0.6, negative_points="inside", **pointed) == (2, 1, 1, 0)
-    assert score(both, 0.6, **pointed) == (2, 1, 1, 0)
-    with pytest.raises(ValueError, match="threshold"):
-        score(both, 0.6, segmentation="fixed")
+    assert score(both, 0.6, "sam_r1_points", negative_points="any") == (2, 1, 1, 1)
+    assert score(both, 0.6, "sam_r1_points", negative_points="inside") == (2, 1, 1, 0)
+    assert score(both, 0.6, "sam_r1_points") == (2, 1, 1, 0)
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        respond("[" * 40 + "]" * 40),
-        respond('{"bbox_2d": ' + "[" * 40 + "]" * 40 + "}"),
         respond("[" * 8_000 + "]" * 8_000),
-        respond("[" * 100_000),
         respond('{"a":' * 100_000),
         respond("9" * 100_000),
         respond(json.dumps({**GOOD, "label": "x" * 10_000_000})),
@@ -289,8 +252,6 @@ def test_parts_add_up_and_the_mask_counts_whatever_the_form() -> None:
     ],
     ids=lambda text: f"{len(text)} of {text[:30].encode('ascii', 'replace')!r}",
 )
-def test_monstrous_texts_get_the_penalty_quickly(text: str) -> None:
-    start = time.process_time()
+def test_monstrous_texts_get_the_penalty(text: str) -> None:
     assert all(segmentation_format_reward(text, dialect) == -1 for dialect in DIALECTS)
     assert reasoning_format_reward(text) == (1 if text.startswith("<think> it") else -1)
-    assert time.process_time() - start < 1

@@ -22,7 +22,7 @@ from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 from samr1.micro.segmenter_config import SEGMENTER_CONFIG
 from samr1.micro.tokenizer import build_tokenizer
 from samr1.micro.world import draw_again, draw_world
-from samr1.policy.prompt import build_prompt, format_answer
+from samr1.policy.dialects import get_dialect
 from samr1.segmenter.build import build_sam2
 
 SIZES = WorldConfig(
@@ -173,10 +173,10 @@ def test_pretraining_scenes_are_not_in_the_world(world: Path) -> None:
 
 def test_tokenizer_keeps_text_and_makes_numbers_single() -> None:
     tokenizer = build_tokenizer()
-    for dialect in DIALECTS:
+    for dialect in map(get_dialect, DIALECTS):
         points = [(1.0, 2.0, 1), (83.0, 4.0, 0)]
-        answer = format_answer(dialect, "look here .", (10, 20, 30, 84), points, "red circle")
-        for text in (build_prompt(dialect, "the thing, Größe 7?"), answer):
+        answer = dialect.respond("look here .", (10, 20, 30, 84), points, "red circle")
+        for text in (dialect.ask("the thing, Größe 7?"), answer):
             assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
         assert len(tokenizer(answer)["input_ids"]) < 40
     assert all(len(tokenizer(str(n))["input_ids"]) == 1 for n in range(100))
@@ -190,14 +190,6 @@ def test_tiny_models_stay_tiny() -> None:
     again = build_policy(build_tokenizer(), seed=0)
     pairs = zip(policy.parameters(), again.parameters(), strict=True)
     assert all(torch.equal(first, second) for first, second in pairs)
-
-
-def test_segmenter_config_cannot_name_other_code() -> None:
-    with pytest.raises(UserError, match=r"os\.system"):
-        build_sam2({"_target_": "os.system", "command": "true"})
-    nested = {**SEGMENTER_CONFIG, "image_encoder": {"_target_": "builtins.eval"}}
-    with pytest.raises(UserError, match="not allowed"):
-        build_sam2(nested)
 
 
 def test_image_processor_gives_36_visual_tokens() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from samr1.config.names import Dialect
+from samr1.config.names import DialectName
 from samr1.data.masks import mask_box, polygons_to_mask
 from samr1.micro.policy_config import IMAGE_SIZE
 from samr1.micro.queries import ask_refcocog
@@ -59,7 +59,7 @@ def test_segmenter_finds_the_thing_in_the_true_box() -> None:
     assert np.mean(ious) >= 0.85
 
 
-def ask(policy: Policy, dialect: Dialect, scenes: int) -> list[EncodedPrompt]:
+def ask(policy: Policy, dialect: DialectName, scenes: int) -> list[EncodedPrompt]:
     """Questions in RefCOCOg's manner about the first things of new scenes."""
     rng, questions = generator("test", "dialect"), []
     for scene in new_scenes(scenes):
@@ -70,7 +70,7 @@ def ask(policy: Policy, dialect: Dialect, scenes: int) -> list[EncodedPrompt]:
     return questions
 
 
-def read(policy: Policy, groups: list[Group], dialect: Dialect) -> list[Answer]:
+def read(policy: Policy, groups: list[Group], dialect: DialectName) -> list[Answer]:
     texts = [
         str(policy.tokenizer.decode(response, skip_special_tokens=True))
         for group in groups
@@ -80,7 +80,7 @@ def read(policy: Policy, groups: list[Group], dialect: Dialect) -> list[Answer]:
 
 
 @pytest.mark.parametrize("dialect", TAUGHT)
-def test_policy_answers_in_every_dialect(policy: Policy, dialect: Dialect) -> None:
+def test_policy_answers_in_every_dialect(policy: Policy, dialect: DialectName) -> None:
     questions = ask(policy, dialect, 40)
     groups = sample_groups(policy, questions, group_size=1, temperature=0.0, max_new_tokens=96)
     answers = read(policy, groups, dialect)

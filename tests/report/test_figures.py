@@ -1,58 +1,157 @@
-"""The picture of examples: drawn whole, the same bytes twice, with unreadable answers too."""
+"""Figures as they are written: whole, the same bytes twice, or not at all; and what they draw."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
+import pytest
+from answer_world import answer, predictions, sample, samples, write_image, write_training
+from made_up_metrics import RUNS, metric_rows, write_metrics, write_stage
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from PIL import Image
 
-from samr1.core import schemas
-from samr1.data.masks import encode_mask
+from samr1.cli import draw_figure
+from samr1.core.errors import UserError
+from samr1.core.files import write_table
+from samr1.report.figures import style
+from samr1.report.figures.curves import draw_curves, plot_runs, read_runs
 from samr1.report.figures.examples import draw_examples
+from samr1.report.figures.style import FAINT, GROUND, INK, LINES, line_look, write_figure
+from samr1.report.predictions import Answers
 
 
-def test_examples_are_drawn_for_good_and_bad_answers(tmp_path: Path) -> None:
-    mask = np.zeros((40, 60), bool)
-    mask[10:20, 10:30] = True
-    Image.fromarray(np.full((40, 60, 3), 90, np.uint8)).save(tmp_path / "a.png")
-    samples = [
-        {
-            "sample_id": f"s{i}",
-            "dataset": "d",
-            "split": "test",
-            "image_id": "a",
-            "image_path": "a.png",
-            "width": 60,
-            "height": 40,
-            "query": "the thing that would roll off a table",
-            "sentence_index": 0,
-            "box": [10.0, 10.0, 30.0, 20.0],
-            "mask": encode_mask(mask),
-            "ignore": None,
-        }
-        for i in range(4)
-    ]
-    good = {
-        "text": "t",
-        "think": "it is there because it fits",
-        "box": [10.0, 10.0, 30.0, 20.0],
-        "points": [{"x": 20.0, "y": 15.0, "value": 1}, {"x": 50.0, "y": 5.0, "value": 0}],
-        "label": "thing",
-        "mask": encode_mask(mask),
-        "sam_score": 0.9,
-        "status": "ok",
-        "response_tokens": 7,
+def draw(figure: str, folder: Path, *arguments: object) -> list[Path]:
+    """Run the figures' command; the PDF and the PNG."""
+    outputs = [folder / f"{figure}.pdf", folder / f"{figure}.png"]
+    words = ["draw_figure", figure, *arguments, "--micro-world", "smoke", "--output", *outputs]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [str(word) for word in words])
+        draw_figure.main()
+    return outputs
+
+
+def count_colour(picture: Path, colour: str) -> int:
+    """How many of a picture's pixels have about this colour."""
+    pixels = np.asarray(Image.open(picture).convert("RGB")).astype(int)
+    return int((np.abs(pixels - 255 * np.array(to_rgb(colour))).sum(-1) < 30).sum())
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(style, "DPI", 60)
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> dict[str, list[object]]:
+    """The arguments of every figure: three samples, two runs' answers, two seeds of a training."""
+    table = tmp_path / "b.parquet"
+    write_table(table, samples([sample()] * 3))
+    write_image(tmp_path)
+    answers: list[object] = ["--samples", table, "--titles", "B", "--predictions"]
+    for run, right in (("any", 30), ("inside", 20)):
+        read = answer((10, 10, right, 20), [(15, 15, 1), (55, 35, 0)])
+        path = tmp_path / run / "seed_0/b.parquet"
+        write_table(path, predictions([read, read, answer(None)]))
+        answers.append(path)
+    training: list[object] = ["--training"]
+    for run, seed in (("sam_r1", 0), ("sam_r1", 1), ("no_kl", 0)):
+        training.append(write_training(tmp_path, run, seed, reward_total=[1.0, 2.0, 3.0]))
+    rows = [row for run in RUNS for seed in (0, 1) for row in metric_rows(run, 0.5, seed)]
+    tables = [write_stage(f"table_{number}", tmp_path, "smoke") for number in (4, 5)]
+    return {
+        "ablations": ["--tables", *tables, "--metrics", write_metrics(tmp_path, rows)],
+        "curves": training,
+        "examples": [*answers, "--root", tmp_path],
+        "figure_4": training + answers,
+        "histograms": answers,
+        "lengths": training + answers,
     }
-    bad = dict.fromkeys(good, None) | {"status": "no_answer", "text": ""}
-    rows = [{"sample_id": f"s{i}", **(bad if i % 2 else good)} for i in range(4)]
-    predictions = pa.Table.from_pylist(rows, schema=schemas.PREDICTIONS)
-    table = pa.Table.from_pylist(samples, schema=schemas.SAMPLES)
-    outputs = [tmp_path / "one.png", tmp_path / "two.png"]
-    for output in outputs:
-        draw_examples(table, [("base", predictions)], tmp_path, 2, output)
-    assert outputs[0].read_bytes() == outputs[1].read_bytes()
-    picture = np.asarray(Image.open(outputs[0]).convert("RGB")).reshape(-1, 3)
-    orange = np.abs(picture.astype(int) - (0xE6, 0x9F, 0)).sum(1) < 30
-    assert orange.sum() > 100  # the box is there
+
+
+@pytest.mark.parametrize("figure", draw_figure.NEEDS)
+def test_every_figure_is_drawn_whole_for_print_and_screen(
+    figure: str, inputs: dict[str, list[object]], tmp_path: Path
+) -> None:
+    pdf, png = draw(figure, tmp_path, *inputs[figure])
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert count_colour(png, GROUND) > 10_000 and count_colour(png, INK) > 20
+
+
+def test_a_figure_is_the_same_bytes_twice(inputs: dict[str, list[object]], tmp_path: Path) -> None:
+    first = [path.read_bytes() for path in draw("figure_4", tmp_path, *inputs["figure_4"])]
+    again = [path.read_bytes() for path in draw("figure_4", tmp_path, *inputs["figure_4"])]
+    assert again == first
+
+
+def test_a_figure_is_refused_whole(
+    inputs: dict[str, list[object]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_table(tmp_path / "b.parquet", samples([sample()] * 4))
+    with pytest.raises(UserError, match=r"seed_0/b.parquet: 1 of 4 samples have no answer"):
+        draw("figure_4", tmp_path, *inputs["figure_4"])
+    with pytest.raises(SystemExit):
+        draw("lengths", tmp_path, *inputs["histograms"])
+    assert "lengths needs --training" in capsys.readouterr().err
+    assert not [*tmp_path.glob("figure_4.*"), *tmp_path.glob("lengths.*")]
+    with pytest.raises(UserError, match=r"x.svg: a figure is a .pdf or a .png"):
+        write_figure([tmp_path / "x.svg"], None, Figure)
+
+
+def test_examples_show_answers_that_could_be_read_and_such_that_could_not(tmp_path: Path) -> None:
+    write_image(tmp_path)
+    read = answer((10, 10, 30, 30), [(20, 15, 1), (50, 5, 0)])
+    given = predictions([read, read, answer(None), read])
+    answers = Answers("b", samples([sample()] * 4), {"base": [given]})
+    outputs = [tmp_path / "world.png", tmp_path / "public.png"]
+    for output, micro_world in zip(outputs, ("micro", None), strict=True):
+        write_figure([output], micro_world, lambda: draw_examples(answers, tmp_path, 2))
+        assert count_colour(output, "#E69F00") > 50  # the box
+    left, right = draw_examples(answers, tmp_path, 2).axes
+    assert "it fits well\nIoU 1.00" in left.get_xlabel() and "(no_answer)" in right.get_xlabel()
+    assert outputs[0].read_bytes() != outputs[1].read_bytes()  # it says that it was drawn
+
+
+def test_curves_leave_out_the_point_reward_where_none_is_given(tmp_path: Path) -> None:
+    zero = {"reward_points": [0.0, float("nan")], "clip_fraction_high": [0.0, 0.0]}
+    figure = draw_curves([write_training(tmp_path, "sam_r1", 0, **zero)])
+    titles = {axis.get_title() for axis in figure.axes if axis.axison}
+    assert "Point reward" not in titles
+    assert {"Reward", "Tokens clipped high, %", "Thought, words"} <= titles and len(titles) == 14
+
+
+def test_several_seeds_are_thin_lines_below_their_mean(tmp_path: Path) -> None:
+    files = [write_training(tmp_path, "a", seed, kl=[seed, 4.0]) for seed in (0, 2)]
+    files.append(write_training(tmp_path, "b", 0, kl=[5.0, float("nan"), 7.0]))
+    axis = Figure().add_subplot()
+    plot_runs(axis, read_runs(files), "kl")
+    lines = [(np.asarray(line.get_ydata()).tolist(), line.get_linewidth()) for line in axis.lines]
+    assert [values for values, _ in lines[:3]] == [[0, 4], [2, 4], [1, 4]]
+    assert lines[0][1] == lines[1][1] < lines[2][1]
+    np.testing.assert_array_equal(lines[3][0], [5, np.nan, 7])
+    assert axis.get_legend_handles_labels()[1] == ["a", "b"]
+
+
+def test_a_step_far_above_all_others_does_not_flatten_them(tmp_path: Path) -> None:
+    usual = [0.1, float("nan")] + 98 * [0.2]
+    axes = [Figure().add_subplot() for _ in range(2)]
+    for name, axis, kl in zip("ab", axes, (usual, [*usual, 1730.0]), strict=True):
+        plot_runs(axis, read_runs([write_training(tmp_path, name, 0, kl=kl)]), "kl")
+    assert [text.get_text() for text in axes[0].texts] == []
+    assert [text.get_text() for text in axes[1].texts] == ["cut off: up to 1,730.0"]
+    low, high = axes[1].get_ylim()
+    assert 0 < low < 0.1 and high == pytest.approx(0.4)
+
+
+def test_ten_lines_are_told_apart_without_colour_and_stand_out_from_the_ground() -> None:
+    looks = [line_look(index) for index in range(10)]
+    assert len({(str(look["linestyle"]), look["marker"]) for look in looks}) == 10
+    for colour in (INK, FAINT, *LINES[:4]):
+        channels = np.array([to_rgb(colour), to_rgb(GROUND)])
+        linear = np.where(
+            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+        )
+        low, high = sorted(linear @ (0.2126, 0.7152, 0.0722))
+        assert (high + 0.05) / (low + 0.05) > 3, colour  # the contrast ratio of WCAG 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import sys
@@ -12,17 +13,18 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from gallery_world import (
+from answer_world import (
     GOOD,
     HOSTILE,
     POOR,
     TRUTH,
     WRONG,
     answer,
-    predictions_table,
+    fill,
+    predictions,
     sample,
-    samples_table,
-    square,
+    samples,
+    write_image,
 )
 from PIL import Image
 
@@ -31,72 +33,53 @@ from samr1.core.errors import UserError
 from samr1.core.files import write_table
 from samr1.data.masks import Mask, encode_mask, mask_iou
 from samr1.micro.scenes import Scene, Thing
-from samr1.report.gallery import kinds, records
-from samr1.report.gallery.drawing import frame_size, outline, thumbnail
-from samr1.report.gallery.kinds import Kind
+from samr1.report.gallery.drawing import box_outline, frame_size, mask_outline, thumbnail
+from samr1.report.gallery.kinds import Kind, has_complex_boundary, kinds_in_scene
+from samr1.report.gallery.records import judge, list_answers, list_questions
 
 
-def test_every_answer_has_its_iou_and_outcome_in_the_samples_order(tmp_path: Path) -> None:
-    samples = samples_table([sample(i, tmp_path) for i in range(5)])
-    given = [answer(i, mask) for i, mask in enumerate((GOOD, POOR, WRONG, None))]
+def test_every_answer_has_its_iou_and_outcome_in_the_samples_order() -> None:
+    points = [(20, 20, 1), (50, 5, 0)]
+    given = [answer(box, points) for box in (GOOD, POOR, WRONG)] + [answer(None)]
     # A loose box that meets the object, though the mask is of another.
-    given.append(answer(4, WRONG, box=[10.0, 10.0, 60.0, 40.0]))
-    found = records.answers(samples, predictions_table(given[::-1]))
-    assert [records.OUTCOMES[i] for i in found["outcome"]] == [
-        "good",
-        "poor_mask",
-        "wrong_object",
-        "unparseable",
-        "poor_mask",
-    ]
-    assert found["mask_iou"] == [0.81, round(100 / 525, 4), 0, 0, 0]
-    assert found["box_iou"] == [0.81, round(100 / 525, 4), 0, 0, round(400 / 1500, 4)]
+    given.append(answer(WRONG, box=[10.0, 10.0, 60.0, 40.0]))
+    table = predictions(given).take([4, 3, 2, 1, 0])
+    found = list_answers(samples([sample()] * 5), table)
+    assert found["outcome"] == ["good", "low_iou", "wrong_object", "unparseable", "low_iou"]
+    assert found["iou"] == [0.81, round(100 / 525, 4), 0, 0, 0]
+    assert found["other_iou"] == [0.81, round(100 / 525, 4), 0, 0, round(400 / 1500, 4)]
     assert found["text"] == [None, None, None, "I cannot see it.", None]
     assert found["think"][3] is None and found["mask"][3] is None and found["points"][3] == []
     assert found["points"][0][1] == [round(50 * 320 / 60, 1), round(5 * 213 / 40, 1), 0]
 
 
-@pytest.mark.parametrize(
-    ("answered", "iou", "overlap", "outcome"),
-    [
-        (True, 0.5, 0.5, "good"),
-        (True, 0.4999, 0.4999, "poor_mask"),
-        (True, 0.0, 0.1, "poor_mask"),
-        (True, 0.0999, 0.0999, "wrong_object"),
-        (False, 0.0, 0.0, "unparseable"),
-    ],
-)
-def test_outcomes_at_their_bounds(answered: bool, iou: float, overlap: float, outcome: str) -> None:
-    assert records.judge(answered, iou, overlap) == outcome
+def test_outcomes_at_their_bounds() -> None:
+    assert judge(True, 0.5, 0.5) == "good"
+    assert judge(True, 0.4999, 0.4999) == judge(True, 0.0, 0.1) == "low_iou"
+    assert judge(True, 0.0999, 0.0999) == "wrong_object"
+    assert judge(False, 0.0, 0.0) == "unparseable"
 
 
-def test_ignored_pixels_are_ground_truth(tmp_path: Path) -> None:
-    ignore = square(30, 10, 20)
-    one = sample(0, tmp_path, ignore=encode_mask(ignore))
-    answers = records.answers(samples_table([one]), predictions_table([answer(0, TRUTH)]))
-    assert answers["mask_iou"] == [0.5]
-    assert (records.ground_truth(one) == TRUTH | ignore).all()
+def test_ignored_pixels_are_ground_truth_and_lisa_grounding_is_of_boxes(tmp_path: Path) -> None:
+    write_image(tmp_path)
+    ignore = fill((30, 10, 50, 30))
+    asked = samples([sample(ignore=encode_mask(ignore))])
+    assert list_answers(asked, predictions([answer(TRUTH)]))["iou"] == [0.5]
+    truth = list_questions(asked, [set()], tmp_path, {})["truth"]
+    assert truth == [mask_outline(fill(TRUTH) | ignore)]
+
+    asked = samples([sample(dataset="lisa_grounding")] * 2)
+    given = [answer(None, box=[10.0, 10.0, 30.0, 30.0]), answer(GOOD, box=None)]
+    assert list_answers(asked, predictions(given))["outcome"] == ["good", "unparseable"]
+    truth = list_questions(asked, [set(), set()], tmp_path, {})["truth"]
+    assert truth == [box_outline(TRUTH, (60, 40))] * 2
 
 
-def test_lisa_grounding_is_judged_by_its_boxes(tmp_path: Path) -> None:
-    samples = samples_table([sample(i, tmp_path, dataset="lisa_grounding") for i in range(2)])
-    given = [
-        answer(0, None, box=[10.0, 10.0, 30.0, 30.0], status="ok"),
-        answer(1, GOOD, box=None, status="missing_box"),
-    ]
-    assert records.measure_of(samples) == "box_iou"
-    found = records.answers(samples, predictions_table(given))
-    assert [records.OUTCOMES[i] for i in found["outcome"]] == ["good", "unparseable"]
-
-
-def fill(path: str, frame: tuple[int, int]) -> Mask:
-    """The path rasterised in its frame."""
+def rasterise(path: str, frame: tuple[int, int]) -> Mask:
+    """The path as a mask of its frame."""
     polygons = []
-    for piece in re.findall(r"M([^z]*)z", path):
-        start, _, steps = piece.partition("l")
-        moves = [int(number) for number in steps.split()]
-        corners = [[int(number) for number in start.split(",")]]
-        corners += [list(pair) for pair in zip(moves[::2], moves[1::2], strict=True)]
+    for start, steps in re.findall(r"M([\d,]+)l([^z]*)z", path):
+        corners = np.array([start.split(","), *np.reshape(steps.split(), (-1, 2))], int)
         polygons.append(np.cumsum(corners, axis=0).astype(np.int32))
     canvas = np.zeros(frame[::-1], np.uint8)
     cv2.fillPoly(canvas, polygons, 1)  # several at once: even-odd
@@ -108,86 +91,80 @@ def disc(radius: int) -> Mask:
     return (x - 300) ** 2 + (y - 200) ** 2 < radius**2
 
 
-@pytest.mark.parametrize("mask", [TRUTH, disc(150), disc(150) & ~disc(70), disc(60) | ~disc(190)])
+@pytest.mark.parametrize("mask", [disc(150), disc(150) & ~disc(70), disc(60) | ~disc(190)])
 def test_outlines_enclose_their_masks(mask: Mask) -> None:
-    frame = frame_size(mask.shape[1], mask.shape[0])
+    frame = frame_size(640, 480)
     scaled = cv2.resize(mask.astype(np.uint8), frame, interpolation=cv2.INTER_NEAREST)
-    assert mask_iou(fill(outline(mask), frame), scaled.astype(bool)) > 0.97
+    assert mask_iou(rasterise(mask_outline(mask), frame), scaled.astype(bool)) > 0.97
 
 
-def test_outline_of_nothing_and_of_one_pixel() -> None:
-    assert outline(np.zeros((40, 60), bool)) == ""
+def test_outlines_of_nothing_and_of_one_pixel() -> None:
+    assert mask_outline(np.zeros((40, 60), bool)) == ""
     one = np.zeros((320, 320), bool)
     one[7, 5] = True
-    assert outline(one) == "M5,7h1v1h-1z"
+    assert mask_outline(one) == "M5,7h1v1h-1z"
 
 
 def test_large_images_are_made_small_and_small_ones_are_not_made_large(tmp_path: Path) -> None:
     for size, expected in ((640, 480), (320, 240)), ((60, 40), (60, 40)):
         Image.new("RGB", size, (200, 30, 30)).save(tmp_path / "image.png")
-        data = thumbnail(tmp_path / "image.png", *size, "s0")
+        data = base64.b64decode(thumbnail(tmp_path / "image.png", size, "s0"))
         with Image.open(BytesIO(data)) as image:
             assert (image.format, image.size) == ("WEBP", expected)
-
-
-def thing(shape: str, color: str, left: float) -> Thing:
-    corners = ((left, 10.0), (left + 20, 10.0), (left + 20, 30.0), (left, 30.0))
-    return Thing(shape, color, 10, (left + 10, 20), corners)
 
 
 @pytest.mark.parametrize(
     ("others", "expected"),
     [
-        ([thing("star", "blue", 80)], set()),
-        ([thing("circle", "blue", 80)], {"several"}),
-        ([thing("star", "red", 80)], {"distractors"}),
-        ([thing("circle", "red", 80)], {"several"}),
-        ([thing("circle", "blue", 80), thing("star", "red", 110)], {"several", "distractors"}),
+        ("blue star", set()),
+        ("blue circle", {"several"}),
+        ("red star", {"distractors"}),
+        ("red circle", {"several"}),
+        ("blue circle, red star", {"several", "distractors"}),
     ],
 )
-def test_the_drawn_world_says_what_else_is_there(
-    others: list[Thing], expected: set[Kind], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    scene = Scene(160, 60, (*others, thing("circle", "red", 10)), 0)
-    monkeypatch.setattr(kinds, "draw_again", lambda ids, seed: dict.fromkeys(ids, scene))
-    rows = [sample(0, tmp_path), sample(1, tmp_path, box=[0.0] * 4)]
-    assert kinds.drawn_kinds(samples_table(rows), 0) == [expected, set()]
+def test_the_drawn_world_says_what_else_is_there(others: str, expected: set[Kind]) -> None:
+    things = []
+    for place, name in enumerate(["red circle", *others.split(", ")]):
+        color, shape = name.split()
+        left, right = 10.0 + 40 * place, 30.0 + 40 * place
+        corners = ((left, 10.0), (right, 10.0), (right, 30.0), (left, 30.0))
+        things.append(Thing(shape, color, 10, (left + 10, 20), corners))
+    scene = Scene(160, 60, tuple(things), 0)
+    assert kinds_in_scene(scene, [10, 10, 30, 30]) == expected
+    assert kinds_in_scene(scene, [0.0] * 4) == set()
 
 
 def test_boundaries_are_complex_where_the_outline_is_far_from_convex() -> None:
-    star = np.zeros((100, 100), np.uint8)
-    angles = -np.pi / 2 + np.arange(10) * np.pi / 5
-    radii = np.where(np.arange(10) % 2, 18, 42)
-    corners = 50 + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
-    cv2.fillPoly(star, [corners.astype(np.int32)], 1)
-    assert kinds.has_complex_boundary(star.astype(bool))
-    assert not kinds.has_complex_boundary(disc(100))
-    assert not kinds.has_complex_boundary(TRUTH)
-    assert not kinds.has_complex_boundary(np.zeros((4, 4), bool))
+    cross = fill((10, 16, 50, 24)) | fill((26, 0, 34, 40))
+    assert has_complex_boundary(cross)
+    for mask in (disc(100), fill(TRUTH), np.zeros((4, 4), bool)):
+        assert not has_complex_boundary(mask)
 
 
-def write_inputs(root: Path, text: str | None = None) -> list[str]:
+def write_inputs(root: Path, **texts: str) -> list[str]:
     """Two benchmarks with two runs and one; the command's arguments without its output.
 
-    `text` stands for every text, if it is given.
+    `texts` stand in the place of what is asked and answered.
     """
-    asked = {} if text is None else {"query": text}
-    said = {} if text is None else {"think": text, "label": text, "text": text}
-    masks = (GOOD, POOR, WRONG, None)
+    asked = {name: text for name, text in texts.items() if name == "query"}
+    said = {name: text for name, text in texts.items() if name != "query"}
+    one = predictions([answer(box, **said) for box in (GOOD, POOR, WRONG, None)])
     tables = {
-        "samples": samples_table([sample(i, root, **asked) for i in range(4)]),
-        "one": predictions_table([answer(i, mask, **said) for i, mask in enumerate(masks)]),
-        "two": predictions_table([answer(i, TRUTH) for i in range(4)]),
+        "sam_r1/seed_0/first": one,
+        "sam_r1/seed_0/second": one,
+        "base/seed_0/first": predictions([answer(TRUTH)] * 4),
     }
+    images = [write_image(root, f"{i}.png") for i in range(4)]
+    files = [root / "samples" / f"{name}.parquet" for name in ("first", "second")]
+    for path in files:
+        write_table(path, samples([sample(image_path=image, **asked) for image in images]))
     for name, table in tables.items():
         write_table(root / f"{name}.parquet", table)
     (root / "kinds.yaml").write_text("scales: {paper: {first: {part: [s1]}}}")
-    arguments = ["--scale", "paper", "--root", root, "--kinds", root / "kinds.yaml"]
-    for name in ("first", "second"):
-        arguments += ["--samples", name, root / "samples.parquet"]
-        arguments += ["--predictions", name, "sam_r1", root / "one.parquet"]
-    arguments += ["--predictions", "first", "base", root / "two.parquet"]
-    return [str(argument) for argument in arguments]
+    arguments: list[object] = ["--scale", "paper", "--root", root, "--kinds", root / "kinds.yaml"]
+    arguments += ["--samples", *files, "--predictions"]
+    return [str(one) for one in (*arguments, *(root / f"{name}.parquet" for name in tables))]
 
 
 def draw(arguments: list[str], output: Path) -> str:
@@ -208,20 +185,18 @@ def test_the_page_holds_everything_once_and_is_the_same_bytes_twice(tmp_path: Pa
     page = draw(arguments, tmp_path / "one.html")
     assert page == draw(arguments, tmp_path / "two.html")
     data = blocks(page)
-    assert [benchmark["runs"] for benchmark in data["meta"]["benchmarks"]] == [
-        ["sam_r1", "base"],
-        ["sam_r1"],
-    ]
-    assert len(data["images-0"]) == 4  # both benchmarks show them
-    part = kinds.KINDS.index("part")
-    assert data["questions-0"]["kinds"] == [[], [part], [], []]
+    runs = [benchmark["runs"] for benchmark in data["meta"]["benchmarks"]]
+    assert runs == [["sam_r1", "base"], ["sam_r1"]]
+    assert sum(name.startswith("image-") for name in data) == 4  # both benchmarks show them
+    assert data["questions-0"]["kinds"] == [[], ["part"], [], []]
     assert data["questions-1"]["kinds"] == [[], [], [], []]
-    assert data["answers-0-1"]["mask_iou"] == [1.0] * 4
+    assert data["answers-0-1"]["iou"] == [1.0] * 4
     assert not re.search(r"(src|href)=|https?://(?!www\.w3\.org/)", page)
 
 
 def test_no_text_ends_a_block(tmp_path: Path) -> None:
-    page = draw(write_inputs(tmp_path, HOSTILE), tmp_path / "page.html")
+    hostile = dict.fromkeys(("query", "think", "label", "text"), HOSTILE)
+    page = draw(write_inputs(tmp_path, **hostile), tmp_path / "page.html")
     data = blocks(page)
     assert data["questions-0"]["query"] == [HOSTILE] * 4
     assert data["answers-0-0"]["think"][0] == data["answers-0-0"]["text"][3] == HOSTILE
@@ -234,7 +209,7 @@ def test_no_text_ends_a_block(tmp_path: Path) -> None:
     [
         ("scales: {paper: {first: {part: [s9]}}}", 'scales.paper.first.part: "s9" is none of'),
         ("scales: {paper: {first: {whole: [s1]}}}", "kinds.yaml: scales.paper.first"),
-        ("scales: {paper: {frist: {part: [s1]}}}", "scales.paper.frist: is none of the benchmarks"),
+        ("scales: {paper: {frist: {part: [s1]}}}", "scales.paper.frist: is none of first, second"),
         ("[]", "must be a mapping"),
     ],
 )
@@ -248,9 +223,10 @@ def test_what_a_person_says_wrongly_of_kinds_is_refused(
     assert not (tmp_path / "page.html").exists()
 
 
-def test_an_answer_that_is_missing_names_run_and_benchmark(tmp_path: Path) -> None:
+def test_a_broken_answer_names_its_run_and_benchmark(tmp_path: Path) -> None:
     arguments = write_inputs(tmp_path)
-    write_table(tmp_path / "two.parquet", predictions_table([answer(0, TRUTH)]))
-    with pytest.raises(UserError, match="run 'base' on 'first': 3 of 4 samples have no answer"):
+    broken = [answer(TRUTH, mask=encode_mask(np.ones((4, 4))))] * 4
+    write_table(tmp_path / "base/seed_0/first.parquet", predictions(broken))
+    with pytest.raises(UserError, match="run 'base' on 'first': sample 's0': the predicted mask"):
         draw(arguments, tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()

@@ -12,15 +12,15 @@ import yaml
 from training_world import SIDE, batch_of, make_stage, make_world, samples_of
 
 from samr1.cli import train_policy as command
-from samr1.config.names import DIALECTS, Dialect
+from samr1.config.names import DIALECTS, DialectName
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.data.images import load_rgb
 from samr1.data.masks import decode_mask, mask_iou
 from samr1.data.resizing import ImageStore
 from samr1.policy.answer import Answer, parse_answer, to_original
+from samr1.policy.dialects import get_dialect
 from samr1.policy.model import load_policy
-from samr1.policy.prompt import FORMS, answer_frame, format_answer
 from samr1.segmenter import Prompt, Segmenter, answer_masks
 from samr1.train import loop, reward
 from samr1.train.batches import count_steps, draw_batches, learning_rate
@@ -102,16 +102,17 @@ def test_rewards_in_one_batch_equal_one_image_and_one_prompt_at_a_time(world: Pa
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_segmenter_is_asked_in_training_as_in_evaluation(
-    world: Path, dialect: Dialect, monkeypatch: pytest.MonkeyPatch
+    world: Path, dialect: DialectName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In every dialect: where coordinates are relative, or rounded to pixels of the original, too.
     stage = make_stage(world).model_copy(update={"dialect": dialect})
     segmenter = Segmenter.load(stage.segmenter.path, 128)
     batch = batch_of(world, stage)
-    frame = answer_frame(dialect, SIDE)
+    form = get_dialect(dialect)
+    frame = form.frame(SIDE)
     box = (frame[0] / 7, frame[0] / 7, frame[0] / 2, frame[0] / 2)
     spot = (frame[0] / 3, frame[0] / 4, 1)
-    text = format_answer(dialect, "it is left", box, [spot, spot], "ball")
+    text = form.respond("it is left", box, [spot, spot], "ball")
     read = parse_answer(text, dialect, frame)
     asked: list[Answer] = []
 
@@ -124,7 +125,7 @@ def test_the_segmenter_is_asked_in_training_as_in_evaluation(
     sizes = {(sample.width, sample.height) for sample in batch.samples}
     assert set(asked) == {to_original(read, frame, size, dialect) for size in sizes}
     whole = [all(float(edge).is_integer() for edge in one.box or ()) for one in asked]
-    assert all(whole) if FORMS[dialect].whole_pixels else not any(whole)
+    assert all(whole) if form.to_pixel(0.7) == 1 else not any(whole)
 
 
 def test_an_image_is_embedded_once_a_step_and_a_few_together(
@@ -209,7 +210,7 @@ def test_training_twice_gives_the_same_bytes(
     assert [row["step"] for row in rows] == [0, 1, 2]
     assert rows[0]["rollout_logprob_gap"] < 1e-4
     assert rows[0]["kl"] < rows[-1]["kl"]
-    assert all(row["reward_total"] == -2.0 and row["share_no_spread"] == 1.0 for row in rows)
+    assert all(row["reward_total"] == -2.0 and row["frac_reward_zero_std"] == 1.0 for row in rows)
     assert [row["learning_rate"] for row in rows] == pytest.approx([1e-3, 2e-3 / 3, 1e-3 / 3])
     seconds = read_table(tmp_path / "a" / "timings.parquet").to_pylist()
     assert all(row["total"] > row["rollout"] > 0 for row in seconds)

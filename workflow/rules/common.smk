@@ -179,6 +179,5 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"\d+",
     benchmark=get_names(EXPERIMENT.benchmarks),
-    curves=get_names(CURVES),
     table=get_names(EXPERIMENT.published.tables),
     samples=get_names(["pool", *EXPERIMENT.benchmarks]) + r"|training_\d+",

@@ -38,15 +38,11 @@ def get_results(wildcards):
     return OUT
 
 
-def get_shown(run):
-    """The benchmarks that `all` shows a run on."""
-    shown = (one.benchmark for one in EVALUATIONS if one.run == run)
-    return list(dict.fromkeys(shown))
-
-
 def get_together(wildcards):
     """The benchmarks that one job answers where `benchmark` is asked of a run, joined by `+`."""
-    shown = get_shown(wildcards.run)
+    shown = dict.fromkeys(
+        one.benchmark for one in EVALUATIONS if one.run == wildcards.run
+    )
     if EXPERIMENT.evaluated_together == "run" and wildcards.benchmark in shown:
         return "+".join(shown)
     return wildcards.benchmark

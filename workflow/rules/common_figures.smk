@@ -1,67 +1,86 @@
-# The helpers of the rules that draw: which runs stand together, and what the report says of them.
-def get_curves(wildcards):
-    """The training metrics of the runs that are drawn together."""
-    return get_trainings(CURVES[wildcards.curves])
-
+# The helpers of the rules that draw: what each figure is drawn of.
+import shlex
 
 # What is not comparable with published figures says so in every figure.
 MICRO_WORLD = "" if EXPERIMENT.comparable else f"--micro-world {EXPERIMENT.scale}"
 
 
-def get_titles(benchmarks):
-    """The benchmarks' names as readers know them."""
-    return [EXPERIMENT.labels[name] for name in benchmarks]
+def get_shown(figure, runs, seeds=SEEDS):
+    """The samples of the benchmarks that a figure shows, and the answers of `runs` to them."""
+    shown = jobs.evaluate(EXPERIMENT, runs, figure.benchmarks, seeds)
+    return {
+        "samples": get_samples(figure.benchmarks),
+        "predictions": get_evaluated("predictions", shown),
+    }
 
 
-def get_answers(figure, runs):
-    """The answers of `runs` that a figure shows, at all their seeds."""
-    return get_scores("predictions", runs, figure.benchmarks)
-
-
-def get_examples():
-    """The answers of the picture of examples, of each run at its first seed."""
-    first = {run: seeds[:1] for run, seeds in SEEDS.items()}
-    examples = SHOWN.examples
-    return jobs.evaluate(EXPERIMENT, examples.runs, examples.benchmarks, first)
-
-
-def get_picture(rule, file, title, theme):
-    """A figure on a bright or dark ground, as the report shows it: there a switch turns them all.
-
-    A wildcard's value in the title is written as words: `table_4` as Table 4.
-    """
-
-    def get_labels(wildcards):
-        words = {
-            name: value.replace("_", " ").capitalize()
-            for name, value in wildcards.items()
-        }
-        return {"figure": title.format(**words), "theme": theme}
-
-    return report(
-        f"{FIGURES}/{file}{'_dark' if theme == 'dark' else ''}.png",
-        caption=f"../report/{rule}.rst",
-        category="Figures",
-        labels=get_labels,
+# Every figure: its title in the report, and what it is drawn of by the options of its command.
+DRAWN = {
+    "examples": (
+        "Figure 3: questions before and after training",
+        get_shown(
+            SHOWN.examples,
+            SHOWN.examples.runs,
+            {run: seeds[:1] for run, seeds in SEEDS.items()},
+        ),
+    ),
+    "figure_4": (
+        "Figure 4: KL term and negative points",
+        {"training": get_trainings(SHOWN.figure_4.kl)}
+        | get_shown(SHOWN.figure_4, [SHOWN.figure_4.any, SHOWN.figure_4.inside]),
+    ),
+    "ablations": (
+        "Ablations: Tables 4 and 5",
+        {
+            "tables": [
+                f"{OUT}/config/table/{name}.yaml"
+                for name in EXPERIMENT.published.ablations
+            ],
+            "metrics": [
+                path
+                for name in EXPERIMENT.published.ablations
+                for path in get_shown_metrics(name)
+            ],
+        },
+    ),
+    "histograms": (
+        "IoU against the tiers of the reward",
+        get_shown(SHOWN.histograms, SHOWN.histograms.runs),
+    ),
+    "lengths": (
+        "Lengths of responses and thoughts",
+        {"training": get_trainings(run for runs in CURVES.values() for run in runs)}
+        | get_shown(SHOWN.lengths, SHOWN.lengths.runs),
+    ),
+} | {
+    f"curves_{name}": (
+        f"Training curves: {name.replace('_', ' ').capitalize()}",
+        {"training": get_trainings(runs)},
     )
+    for name, runs in CURVES.items()
+}
 
 
-def get_gallery():
-    """What the gallery shows, at the first seed: (benchmark, run, predictions), the method first."""
-    shown = jobs.evaluate_gallery(EXPERIMENT)
-    paths = get_evaluated("predictions", shown)
-    return [(one.benchmark, one.run, path) for one, path in zip(shown, paths)]
+def get_drawn(wildcards):
+    """What a figure is drawn of."""
+    return DRAWN[wildcards.figure][1]
 
 
-def get_gallery_options(wildcards):
-    """The same as options of its command."""
-    samples = [
-        f"--samples {name} {OUT}/samples/{name}.parquet"
-        for name in EXPERIMENT.benchmarks
-    ]
-    return " ".join(
-        [*samples, *(f"--predictions {' '.join(one)}" for one in get_gallery())]
-    )
+def get_title(wildcards):
+    """A figure's title, as the report shows it."""
+    return {"figure": DRAWN[wildcards.figure][0]}
+
+
+def get_drawing(wildcards, input):
+    """The figure and its options, as its command takes them."""
+    name = "curves" if wildcards.figure.startswith("curves_") else wildcards.figure
+    options = [f"--{option} {input[option]}" for option in get_drawn(wildcards)]
+    if "samples" in input.keys():
+        labels = [EXPERIMENT.labels[Path(file).stem] for file in input.samples]
+        options.append(f"--titles {shlex.join(labels)}")
+    if name == "examples":
+        options.append(f"--root {get_root(wildcards)}")
+    return " ".join([name, *options])
 
 
 def get_world_seed(wildcards):

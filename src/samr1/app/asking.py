@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from samr1.app.answers import Source, write_answer
+from samr1.app.answer_files import Source, write_answer
 from samr1.app.model import BATCH_SIZE, Pixels, Samr1, Segmented, read_bytes
 from samr1.app.questions import ImageQuestions
 from samr1.core.errors import UserError

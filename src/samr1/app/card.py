@@ -14,8 +14,8 @@ from huggingface_hub import ModelCardData
 
 from samr1.config.schema import RewardConfig, TrainStage
 from samr1.core.hub import HubName, require
-from samr1.policy.prompt import FORMS, TEMPLATES
-from samr1.policy.recipe import FILE, MICRO, is_shipped, recipe_of, write_recipe
+from samr1.policy.dialects import get_dialect
+from samr1.policy.prompt_settings import FILE, MICRO, is_shipped, settings_of, write_settings
 
 # The licences under which the bases are published, as their cards say.
 _LICENCES = {
@@ -68,10 +68,10 @@ print(response)
 def files_beside(
     stage: TrainStage, samples: pa.Table, root: Path, metrics: pa.Table
 ) -> dict[str, str]:
-    """What lies beside a trained policy's weights, by file name: its card and its recipe."""
+    """What lies beside a trained policy's weights, by file name: its card and how it is asked."""
     return {
         "README.md": write_card(stage, samples, root, metrics),
-        FILE: write_recipe(recipe_of(stage)),
+        FILE: write_settings(settings_of(stage)),
     }
 
 
@@ -140,8 +140,10 @@ def _data(samples: pa.Table, root: Path) -> str:
 def _rewards(reward: RewardConfig) -> str:
     if reward.segmentation == "tiered":
         mask = "4 above 0.8, 3 above 0.7, 2 above 0.5, else 0"
-    else:
+    elif reward.threshold is not None:
         mask = f"4 above {reward.threshold:g}, else 0"
+    else:
+        mask = f"the reward `{reward.segmentation}`"
     lines = [
         f"- IoU of SAM's mask with the ground truth: {mask}",
         "- form of the thought and its tags: +1 or −1",
@@ -187,7 +189,7 @@ def _what_learns(stage: TrainStage) -> dict[str, str]:
 
 
 def _segmenter(stage: TrainStage) -> str:
-    place = recipe_of(stage).segmenter
+    place = settings_of(stage).segmenter
     return place if place == MICRO or isinstance(require(place), HubName) else Path(place).name
 
 
@@ -205,10 +207,10 @@ def _metrics(metrics: pa.Table) -> str:
 
 
 def _usage(stage: TrainStage) -> str:
-    form = FORMS[stage.dialect]
+    form = get_dialect(stage.dialect)
     code = _TRANSFORMERS.format(
         size=stage.policy.image_size,
-        prompt=repr(TEMPLATES[stage.dialect]),
+        prompt=repr(form.template),
         system=repr(form.system),
         query="question" if form.strip is None else f"question.lower().strip({form.strip!r})",
         limit=stage.train.max_response_tokens,

@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 
 from samr1.app.questions import check_question
-from samr1.config.names import Dialect
+from samr1.config.names import DialectName
 from samr1.config.schema import PolicyConfig, PredictConfig, PredictStage, SegmenterConfig
 from samr1.core.device import use_device
 from samr1.core.errors import UserError
@@ -34,8 +34,15 @@ from samr1.data.masks import Mask, decode_mask
 from samr1.data.resizing import to_square
 from samr1.evaluation.predict import answer_rows
 from samr1.policy.model import Policy, load_policy
-from samr1.policy.prompt import Box, Point
-from samr1.policy.recipe import DEFAULT_RECIPE, FILE, MICRO, Recipe, read_recipe, resolve
+from samr1.policy.objects import Box, Point
+from samr1.policy.prompt_settings import (
+    DEFAULT_SETTINGS,
+    FILE,
+    MICRO,
+    PromptSettings,
+    read_settings,
+    resolve,
+)
 from samr1.segmenter import Segmenter
 
 Pixels = npt.NDArray[np.uint8]  # RGB [h, w, 3]
@@ -48,13 +55,13 @@ class Segmented:
     """The answer to one question; box, points and mask are in pixels of the picture as seen."""
 
     question: str
-    status: str  # ok, or why there is no box and no mask (`samr1.policy.answer.Answer`)
+    status: str  # ok, or why there is no box (`samr1.policy.answer.Answer`)
     think: str | None
     box: Box | None  # xyxy
     points: tuple[Point, ...]  # (x, y, value), value 1 on the object and 0 off it
     label: str | None
-    mask: Mask | None  # [h, w]
-    sam_score: float | None  # SAM's own estimate of the mask's IoU
+    mask: Mask | None  # [h, w]; empty where the status is nothing_there
+    sam_score: float | None  # SAM's own estimate of the mask's IoU, where it was asked
     text: str  # the whole response
 
 
@@ -172,7 +179,7 @@ def load_samr1(
     policy: str | Path = MICRO,
     segmenter: str | Path | None = None,
     *,
-    dialect: Dialect | None = None,
+    dialect: DialectName | None = None,
     image_size: int | None = None,
 ) -> Samr1:
     """Load a policy and a segmenter, onto the first GPU where there is one.
@@ -183,51 +190,51 @@ def load_samr1(
         segmenter: a folder, one of Meta's .pt files, a hub name or `micro`; None takes the one
             that the policy was trained with.
         dialect, image_size: how the policy is asked, where it is not as its `samr1.json` says. A
-            policy without that file is asked as the paper's (`DEFAULT_RECIPE`).
+            policy without that file is asked as the paper's (`DEFAULT_SETTINGS`).
 
     Raises UserError where one of them is not there or cannot be loaded.
     """
-    recipe = find_recipe(policy, dialect, image_size)
+    settings = find_settings(policy, dialect, image_size)
     path = resolve(policy, "policy")
-    sam = _find_segmenter(segmenter, recipe, policy)
+    sam = _find_segmenter(segmenter, settings, policy)
     device = use_device()
-    loaded = load_policy(path, recipe.dtype, device)
+    loaded = load_policy(path, settings.dtype, device)
     unit = loaded.image_processor.patch_size * loaded.image_processor.merge_size
-    if recipe.image_size % unit:
+    if settings.image_size % unit:
         raise UserError(
-            f"{policy}: cannot see images of {recipe.image_size} pixels a side; give an image size "
-            f"that is a multiple of {unit}."
+            f"{policy}: cannot see images of {settings.image_size} pixels a side; give an image "
+            f"size that is a multiple of {unit}."
         )
     segmenting = Segmenter.load(sam, device=device)
     stage = PredictStage(
         name="use",
-        dialect=recipe.dialect,
+        dialect=settings.dialect,
         threads=torch.get_num_threads(),
         policy=PolicyConfig(
-            path=path, image_size=recipe.image_size, dtype=recipe.dtype, train_vision=False
+            path=path, image_size=settings.image_size, dtype=settings.dtype, train_vision=False
         ),
         segmenter=SegmenterConfig(path=sam, image_size=segmenting.image_size),
         evaluation=PredictConfig(
-            batch_size=BATCH_SIZE, max_response_tokens=recipe.max_response_tokens
+            batch_size=BATCH_SIZE, max_response_tokens=settings.max_response_tokens
         ),
     )
     return Samr1(loaded, segmenting, stage)
 
 
-def find_recipe(
-    policy: str | Path, dialect: Dialect | None = None, image_size: int | None = None
-) -> Recipe:
+def find_settings(
+    policy: str | Path, dialect: DialectName | None = None, image_size: int | None = None
+) -> PromptSettings:
     """How `policy` is asked: as it says or else as the paper's, but for what is given."""
-    found = read_recipe(policy) or DEFAULT_RECIPE
+    found = read_settings(policy) or DEFAULT_SETTINGS
     given = {"dialect": dialect, "image_size": image_size}
     changes = {key: value for key, value in given.items() if value is not None}
     return found.model_copy(update=changes)
 
 
-def _find_segmenter(given: str | Path | None, recipe: Recipe, policy: str | Path) -> str:
+def _find_segmenter(given: str | Path | None, settings: PromptSettings, policy: str | Path) -> str:
     if given is not None:
         return resolve(given, "segmenter")
-    path = resolve(recipe.segmenter, "segmenter")
+    path = resolve(settings.segmenter, "segmenter")
     try:
         there = isinstance(locate(path), HubName) or Path(path).exists()
     except ValueError:  # a path that is not here and would be a hub name, had it a commit

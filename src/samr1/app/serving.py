@@ -29,12 +29,13 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from samr1.app.answers import describe_answer, paint_mask
+from samr1.app.answer_files import describe_answer
 from samr1.app.guard import Guard
 from samr1.app.model import Samr1
 from samr1.app.questions import check_question
 from samr1.core.errors import UserError
 from samr1.data.images import load_picture
+from samr1.data.painting import paint_mask
 
 PAGE = Path(str(resources.files("samr1") / "app/page"))
 _MEDIA = {

@@ -5,84 +5,47 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pyarrow as pa
-
-from samr1.core import schemas
-from samr1.core.errors import UserError, run_command
-from samr1.core.files import read_table
-from samr1.report.gallery.kinds import known_kinds, load_said
-from samr1.report.gallery.page import Shown, write_gallery
+from samr1.core.errors import run_command
+from samr1.report.gallery.kinds import list_kinds, load_labelled_kinds
+from samr1.report.gallery.page import write_gallery
+from samr1.report.predictions import read_answers
 
 
 def main() -> None:
-    """Parse, load, draw."""
-    arguments = _parser().parse_args()
-    said = load_said(arguments.kinds, arguments.scale)
-    where = f"{arguments.kinds}: scales.{arguments.scale}"
-    names = [name for name, _ in arguments.samples]
-    for name in said:
-        if name not in names:
-            raise UserError(
-                f"{where}.{name}: is none of the benchmarks {', '.join(names)}; correct the name."
-            )
-    for name, *_ in arguments.predictions:
-        if name not in names:
-            raise UserError(f"--predictions {name}: give the benchmark's --samples too.")
-    shown = []
-    for name, path in arguments.samples:
-        samples = _read_samples(Path(path))
-        kinds = known_kinds(samples, arguments.world_seed, said.get(name, {}), f"{where}.{name}")
-        shown.append(Shown(name, samples, _read_predictions(name, arguments.predictions), kinds))
-    write_gallery(arguments.output, shown, arguments.root, arguments.scale)
-
-
-def _read_samples(path: Path) -> pa.Table:
-    samples = read_table(path, schemas.SAMPLES)
-    if not len(samples):
-        raise UserError(f"{path}: has no samples; index the benchmark again.")
-    return samples
-
-
-def _read_predictions(name: str, given: list[list[str]]) -> dict[str, pa.Table]:
-    """The predictions on benchmark `name` by run, in the order given."""
-    found = {
-        run: read_table(Path(path), schemas.PREDICTIONS)
-        for benchmark, run, path in given
-        if benchmark == name
-    }
-    if not found:
-        raise UserError(f"--samples {name}: give a run's --predictions on it too.")
-    return found
-
-
-def _parser() -> argparse.ArgumentParser:
+    """Parse, read, draw."""
     parser = argparse.ArgumentParser(prog="python -m samr1.cli.draw_gallery", description=__doc__)
     parser.add_argument(
-        "--samples",
-        nargs=2,
-        action="append",
-        required=True,
-        metavar=("BENCHMARK", "FILE"),
-        help="a benchmark's name and samples (Parquet); once for each benchmark",
+        "--samples", type=Path, nargs="+", required=True, help="samples, .../{benchmark}.parquet"
     )
     parser.add_argument(
         "--predictions",
-        nargs=3,
-        action="append",
+        type=Path,
+        nargs="+",
         required=True,
-        metavar=("BENCHMARK", "RUN", "FILE"),
-        help="a run's predictions on a benchmark (Parquet); the first two runs are shown at first",
+        help=".../{run}/seed_{seed}/{benchmark}.parquet; the first two runs are shown at first",
     )
     parser.add_argument("--root", type=Path, required=True, help="data root, for the images")
-    parser.add_argument("--scale", required=True, help="the scale's name, for the title")
+    parser.add_argument("--scale", required=True, help="the scale that the runs are of")
     parser.add_argument(
         "--kinds", type=Path, required=True, help="which samples are of which kind (YAML)"
     )
     parser.add_argument(
         "--world-seed", type=int, help="seed of the drawn world, which knows what it drew"
     )
+    parser.add_argument(
+        "--micro-world",
+        metavar="SCALE",
+        help="the scale, where its figures are not comparable with published ones",
+    )
     parser.add_argument("--output", type=Path, required=True, help="page (HTML) to write")
-    return parser
+    arguments = parser.parse_args()
+    names = [path.stem for path in arguments.samples]
+    answers = read_answers(arguments.samples, arguments.predictions, names)
+    ids = {one.title: set(one.samples["sample_id"].to_pylist()) for one in answers}
+    labelled = load_labelled_kinds(arguments.kinds, arguments.scale, ids)
+    kinds = [list_kinds(one.samples, arguments.world_seed, labelled[one.title]) for one in answers]
+    comparable = arguments.micro_world is None
+    write_gallery(arguments.output, answers, kinds, arguments.root, arguments.scale, comparable)
 
 
 if __name__ == "__main__":

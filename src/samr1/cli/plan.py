@@ -20,7 +20,7 @@ from samr1.planning.hours import plan_hours, plan_step
 from samr1.planning.job import Job, describe_job
 from samr1.planning.memory import plan_host, plan_memory
 from samr1.planning.page import disk_page, memory_page, time_page
-from samr1.planning.rates import GPUS, calculated, read_measured
+from samr1.planning.rates import GPUS, Rates, calculated, read_measured
 
 
 def main() -> None:
@@ -50,9 +50,12 @@ def main() -> None:
     for name in ("gpus", "gpu_memory", "lora_rank"):
         if (value := getattr(arguments, name)) is not None and value <= 0:
             parser.error(f"--{name.replace('_', '-')} must be above 0")
+    rates = calculated(GPUS[arguments.gpu])
+    if arguments.measured:
+        rates = read_measured(arguments.measured, rates)
     choice = _choose(arguments.config)
     experiment = load_experiment(Path(choice.config_dir), choice.scale)
-    print(_plan(experiment, _list_jobs(experiment, arguments.run), choice, arguments))
+    print(_plan(experiment, _list_jobs(experiment, arguments.run), choice, rates, arguments))
 
 
 def _list_jobs(experiment: Experiment, run: str | None) -> JobList:
@@ -73,7 +76,11 @@ def _list_jobs(experiment: Experiment, run: str | None) -> JobList:
 
 
 def _plan(
-    experiment: Experiment, planned: JobList, choice: WorkflowConfig, arguments: argparse.Namespace
+    experiment: Experiment,
+    planned: JobList,
+    choice: WorkflowConfig,
+    rates: Rates,
+    arguments: argparse.Namespace,
 ) -> str:
     """All pages; raises UserError with the first thing that does not fit, the pages printed."""
     processes = arguments.gpus or experiment.processes
@@ -93,9 +100,6 @@ def _plan(
     places = plan_disk(experiment, datasets, planned, job, Path(choice.results))
     pages = [memory_page(name, job, memory, room, plan_host(job)), disk_page(places)]
     if cuda:
-        rates = calculated(gpu)
-        if arguments.measured:
-            rates = read_measured(arguments.measured, rates)
         step = plan_step(job, experiment.runs[name].train.updates_per_rollout, rates)
         hours = plan_hours(experiment, planned, jobs, rates)
         pages.append(time_page(step, hours, rates, processes))

@@ -19,8 +19,8 @@ _MORE = """examples:
   samr1 segment cat.jpg dog.jpg photos --question "the animal"
   samr1 segment questions.csv          # columns: image (relative to the file), question
 
-For every answer OUTPUT gets PICTURE.QUESTION.DIGEST.json, and, where there is a box, .mask.png and
-.overlay.png beside it. A JSON line an answer goes to the standard output, without the mask.
+For every answer OUTPUT gets PICTURE.QUESTION.DIGEST.json, and, where it could be read, .mask.png
+and .overlay.png beside it. A JSON line an answer goes to the standard output, without the mask.
 Exit code: 0 where every picture could be asked about, 1 where one could not, 2 for wrong usage."""
 
 
@@ -66,7 +66,7 @@ def _run(arguments: argparse.Namespace) -> None:
     asked = gather_questions(places, questions)
     _make_folder(arguments.output)
     # Not before: --help and a wrong usage do not wait for torch.
-    from samr1.app.answers import describe_answer
+    from samr1.app.answer_files import describe_answer
     from samr1.app.asking import Failed, ask_all
 
     model, who = load_model(arguments)

@@ -45,8 +45,8 @@ def load_model(arguments: argparse.Namespace) -> tuple[Samr1, str]:
     # Not before: --help and a wrong usage do not wait for torch.
     from transformers.utils import logging
 
-    from samr1.app.model import find_recipe, load_samr1
-    from samr1.policy.recipe import read_recipe
+    from samr1.app.model import find_settings, load_samr1
+    from samr1.policy.prompt_settings import read_settings
 
     logging.disable_progress_bar()
     model = load_samr1(
@@ -55,13 +55,13 @@ def load_model(arguments: argparse.Namespace) -> tuple[Samr1, str]:
         dialect=arguments.dialect,
         image_size=arguments.image_size,
     )
-    recipe = find_recipe(arguments.policy, arguments.dialect, arguments.image_size)
+    settings = find_settings(arguments.policy, arguments.dialect, arguments.image_size)
     who = (
-        f"policy {arguments.policy}, segmenter {arguments.segmenter or recipe.segmenter}, dialect "
-        f"{recipe.dialect}, {recipe.image_size} pixels, {recipe.dtype}, at most "
-        f"{recipe.max_response_tokens} tokens"
+        f"policy {arguments.policy}, segmenter {arguments.segmenter or settings.segmenter}, "
+        f"dialect {settings.dialect}, {settings.image_size} pixels, {settings.dtype}, at most "
+        f"{settings.max_response_tokens} tokens"
     )
-    if read_recipe(arguments.policy) is None:
+    if read_settings(arguments.policy) is None:
         print(
             f"note: {arguments.policy} does not say how it is asked (samr1.json), so the paper's "
             f"settings serve: {who}.",

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Dialect = Literal[
-    "sam_r1", "sam_r1_points", "seg_zero", "vision_reasoner", "visual_rft", "vlm_r1", "qwen"
+DialectName = Literal[
+    "sam_r1",
+    "sam_r1_points",
+    "seg_zero",
+    "vision_reasoner",
+    "visual_rft",
+    "vlm_r1",
+    "qwen",
 ]
-DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
+DIALECTS: tuple[DialectName, ...] = get_args(DialectName)
+POINT_VALUES: tuple[DialectName, ...] = ("sam_r1_points",)
+"""Those whose points have values, 1 on the object and 0 off it."""
 
 MaskReward = Literal["tiered", "fixed"]
 

@@ -7,6 +7,7 @@ evaluation never retrains.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -15,13 +16,25 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from samr1.config.errors import explain, read_mapping
-from samr1.config.names import Dialect, MaskReward, PackedAttention
+from samr1.config.names import POINT_VALUES, DialectName, MaskReward, PackedAttention
 from samr1.core.errors import UserError
 from samr1.core.hub import ModelPath
 
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$")]  # it becomes a file's name
+
+
+def _word(value: str) -> str:
+    if not re.fullmatch(r"[\w./][\w./@+=,:-]*", value):
+        raise ValueError(
+            "may hold letters, digits and ._/@+=,:- alone, since it stands in commands of rules"
+        )
+    return value
+
+
+Word = Annotated[str, AfterValidator(_word)]
+"""What a shell reads as it stands."""
 
 
 def refusal(path: str, value: object, allowed: str) -> PydanticCustomError:
@@ -36,6 +49,12 @@ class Frozen(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+
+class Named(Frozen):
+    """The name of what a mapping holds by names."""
+
+    name: Name
 
 
 class PolicyConfig(Frozen):
@@ -223,8 +242,8 @@ class TrainStage(Frozen):
     """The run's."""
     seed: NonNegative
     """Of the sampling and of the order of the questions."""
-    dialect: Dialect
-    """The prompt's template and the answer's grammar (`src/samr1/policy/prompt.py`)."""
+    dialect: DialectName
+    """The prompt's template and the answer's grammar (`src/samr1/policy/dialects/`)."""
     threads: Positive
     """Torch threads of each process of a job; they change last digits, so they belong to a run."""
     policy: PolicyConfig
@@ -262,7 +281,7 @@ class PredictStage(Frozen):
     """What `predict_masks` reads, and nothing more."""
 
     name: Name
-    dialect: Dialect
+    dialect: DialectName
     threads: Positive
     policy: PolicyConfig
     segmenter: SegmenterConfig
@@ -287,12 +306,21 @@ class RunConfig(TrainStage):
         return self
 
     @model_validator(mode="after")
+    def _policy_can_stand_in_a_command(self) -> RunConfig:
+        try:
+            _word(self.policy.path)
+        except ValueError as error:
+            raise refusal("policy.path", self.policy.path, str(error)) from error
+        return self
+
+    @model_validator(mode="after")
     def _points_need_their_dialect(self) -> RunConfig:
-        if self.reward.negative_points != "none" and self.dialect != "sam_r1_points":
+        if self.reward.negative_points != "none" and self.dialect not in POINT_VALUES:
             raise refusal(
                 "reward.negative_points",
                 self.reward.negative_points,
-                f"must be none with dialect {self.dialect}; only sam_r1_points has several points",
+                f"must be none with dialect {self.dialect}; only {', '.join(POINT_VALUES)} has "
+                "several points",
             )
         return self
 

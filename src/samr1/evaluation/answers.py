@@ -18,7 +18,7 @@ from samr1.data.masks import Mask, decode_mask
 
 
 def answers_in_order(samples: pa.Table, predictions: pa.Table, column: str) -> list[Any]:
-    """The entries of `column` ("mask" or "box") of `predictions`, in the order of `samples`.
+    """The entries of `column` ("mask", "box" or "status") of `predictions`, in `samples`' order.
 
     None stands for an answer that could not be read. Raises UserError unless every sample is
     answered exactly once and nothing else is.
@@ -49,6 +49,9 @@ def _cast(predictions: pa.Table, name: str) -> pa.ChunkedArray:
 
 def _check_ids(expected: list[str], given: list[str | None]) -> None:
     known, seen = set(expected), dict[str | None, int]()
+    if len(known) < len(expected):
+        twice = next(one for one in expected if expected.count(one) > 1)
+        raise UserError(f"the samples have {twice!r} twice; keep one of its rows.")
     for row, sample_id in enumerate(given, start=1):
         if sample_id not in known:
             raise UserError(

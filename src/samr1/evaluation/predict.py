@@ -28,12 +28,12 @@ from samr1.data.masks import encode_mask
 from samr1.data.resizing import ImageStore
 from samr1.evaluation.responses import Pictures, Response, respond, whole_images
 from samr1.policy.answer import Answer, parse_answer, to_original
+from samr1.policy.dialects import get_dialect
 from samr1.policy.model import Policy
-from samr1.policy.prompt import answer_frame
 from samr1.segmenter import Segmenter, answer_masks
 
 Item = TypeVar("Item")
-Mask = tuple[dict[str, Any], float]  # RLE at the original's size, and SAM's score
+Mask = tuple[dict[str, Any], float | None]  # RLE at the original's size; SAM's score, if asked
 Read = Callable[[dict[str, Any]], npt.NDArray[np.uint8]]  # a row's original image, RGB [h, w, 3]
 
 
@@ -52,9 +52,10 @@ def predict(
 
     The policy sees the square images of `store`, the segmenter the originals below `root`. Boxes,
     points and masks are in pixels of the original; an answer that could not be read has a null mask
-    and says why in `status`. Of several objects box and points are the first one's, and the mask is
-    that of all. Raises UserError where an image is missing, is not the one that its
-    sample describes, or was resized for another policy.
+    and says why in `status`, and one that says that nothing is there has an empty mask. Of several
+    objects box and points are the first one's, and the mask is that of all. Raises UserError where
+    an image is missing, is not the one that its sample describes, or was resized for another
+    policy.
     """
     rows = samples.drop_columns(["mask", "ignore"]).to_pylist()
     _check_images(rows, store, root, stage)
@@ -87,7 +88,7 @@ def answer_rows(
     its `sample_id`, `image_id`, `image_path`, `width`, `height` and `query`.
     """
     ids = [row["image_id"] for row in rows]
-    frame = answer_frame(stage.dialect, stage.policy.image_size)
+    frame = get_dialect(stage.dialect).frame(stage.policy.image_size)
     with _beside(segmenter.device, respond(rows, pictures, policy, stage)) as batches:
         for batch in whole_images(watch.waiting("generate", batches), ids):
             answers = {
@@ -141,16 +142,20 @@ def segment(
     read: Read,
     segmenter: Segmenter,
 ) -> dict[int, Mask]:
-    """The mask (RLE at the original's size) and SAM's score of every answer that has a box.
+    """The mask (RLE at the original's size) and SAM's score of every answer that can be read.
 
     By index of the row; `answers` are in pixels of the original, which `read` gives of a row. Each
-    image is read and embedded once.
+    image is read and embedded once. "Nothing there" is an empty mask, for which SAM is not asked.
     """
     asked: dict[str, list[int]] = {}  # image_path -> its answers
     for i, answer in answers.items():
         if answer.box is not None:
             asked.setdefault(rows[i]["image_path"], []).append(i)
-    found: dict[int, Mask] = {}
+    found: dict[int, Mask] = {
+        i: (dict(encode_mask(np.zeros((rows[i]["height"], rows[i]["width"]), bool))), None)
+        for i, answer in answers.items()
+        if answer.status == "nothing_there"
+    }
     images = (read(rows[members[0]]) for members in asked.values())
     for members, embedding in zip(asked.values(), segmenter.embed_each(images), strict=True):
         masks, scores = answer_masks(segmenter, embedding, [answers[i] for i in members])

@@ -13,7 +13,7 @@
 
 Of `seg_zero` and `lisa` the figures are `giou` (mean IoU over samples) and `ciou` (ΣI / ΣU). Every
 protocol adds `unparseable`, the share of answers that could not be read: those without a mask (for
-`rec`, without a box).
+`rec`, without a box too). "Nothing there" is read: it has an empty mask, and no box.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def measure_overlaps(
         "protocol": [protocol] * len(answers),
         "sample_id": samples["sample_id"],
         "image_id": samples["image_id"],
-        "answered": [answer is not None for answer in answers],
+        "answered": _answered(samples, predictions, protocol, answers),
         "intersection": None,
         "union": None,
         "box_iou": None,
@@ -111,6 +111,17 @@ def measure_overlaps(
     nothing = [None] * len(answers)
     filled = {name: nothing if column is None else column for name, column in columns.items()}
     return pa.table(filled, schemas.OVERLAPS)
+
+
+def _answered(
+    samples: pa.Table, predictions: pa.Table, protocol: Protocol, answers: list[Any]
+) -> list[bool]:
+    """Which answers could be read; "nothing there" could, though it has no box."""
+    says: list[str | None] = [None] * len(answers)
+    if protocol == "rec" and "status" in predictions.column_names:
+        says = answers_in_order(samples, predictions, "status")
+    pairs = zip(answers, says, strict=True)
+    return [answer is not None or status == "nothing_there" for answer, status in pairs]
 
 
 def figures(overlaps: pa.Table) -> dict[str, Ratio]:

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from samr1.config.names import Dialect
+from samr1.config.names import DialectName
 from samr1.micro.queries import ASK, think
 from samr1.micro.scenes import draw_scene, generator
-from samr1.policy.prompt import SYSTEM_PROMPT, TEMPLATES
+from samr1.policy.dialects import SYSTEM_PROMPT, get_dialect
+from samr1.policy.processors import MICRO_WORDS
 
 IMAGE_TOKEN = "<|image_pad|>"
 STOP_TOKEN = "<|im_end|>"
@@ -30,7 +31,7 @@ SPECIAL_TOKENS = (
 _BPE_MERGED_SIZE = 640
 
 # The dialects that the tiny policy is taught; any other it reads too, in many tokens.
-TAUGHT: tuple[Dialect, ...] = (
+TAUGHT: tuple[DialectName, ...] = (
     "sam_r1",
     "sam_r1_points",
     "seg_zero",
@@ -77,7 +78,7 @@ CHAT_TEMPLATE = (
 def _constant_parts() -> list[str]:
     parts = [f"system\n{SYSTEM_PROMPT}", "user\n", "assistant\n", "\n"]
     for dialect in TAUGHT:
-        parts += TEMPLATES[dialect].format(query="\0").split("\0")
+        parts += get_dialect(dialect).template.format(query="\0").split("\0")
     parts += _ANSWER_PARTS
     parts += [str(number) for number in range(100)]
     return list(dict.fromkeys(part for part in parts if part))
@@ -99,7 +100,7 @@ def _corpus(scenes: int) -> Iterator[str]:
 def build_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer, trained on the micro world's questions and thoughts; always the same."""
     core = Tokenizer(models.BPE())
-    words = pre_tokenizers.Split(Regex(r" ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+"), "isolated")
+    words = pre_tokenizers.Split(Regex(MICRO_WORDS), "isolated")
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     core.pre_tokenizer = pre_tokenizers.Sequence([words, byte_level])
     core.decoder = decoders.ByteLevel()

@@ -271,8 +271,8 @@ def kept_activations(job: Job, tokens: int, images: int) -> list[Estimate]:
     ]
     if not job.cuda and not job.gradient_checkpointing:
         items.append(times("responses apart from prompts", depth, _groups_bytes(job, tokens)))
-    if not job.cuda and number == 2:
-        items.append(times("the head in float32", text.vocab_size, hidden, 4))
+    if not job.cuda and number == 2:  # a GPU multiplies bfloat16 into float32 without a copy
+        items.append(times("the head as float32", text.vocab_size, hidden, 4))
     if job.train_vision:
         patches = images * count_patches(job.policy, job.image_size)
         merged = images * count_image_tokens(job.policy, job.image_size)

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from samr1.micro.policy_config import IMAGE_SIZE, MERGE, PATCH
 from samr1.micro.tokenizer import IMAGE_TOKEN, STOP_TOKEN
-from samr1.policy.prompt import SYSTEM_PROMPT
+from samr1.policy.dialects import SYSTEM_PROMPT
 from samr1.pretrain.examples import GRID, Example, Picture, dense_labels
 
 # CLIP's normalisation, as Qwen2.5-VL's image processor applies it.

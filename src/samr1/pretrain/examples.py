@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from samr1.config.names import Dialect
+from samr1.config.names import POINT_VALUES, DialectName
 from samr1.micro.policy_config import IMAGE_SIZE, MERGE, PATCH
 from samr1.micro.queries import ASK, Question, think
 from samr1.micro.scenes import (
@@ -26,11 +26,12 @@ from samr1.micro.scenes import (
     generator,
     render,
 )
-from samr1.policy.prompt import Box, Point, build_prompt, format_answer
+from samr1.policy.dialects import get_dialect
+from samr1.policy.objects import Box, Point
 
 # How often each data set's manner of asking and each dialect is practised.
 MANNERS = {"refcocog": 0.35, "refcoco": 0.2, "refcoco+": 0.1, "reasonseg": 0.35}
-DIALECT_SHARES: dict[Dialect, float] = {
+DIALECT_SHARES: dict[DialectName, float] = {
     "sam_r1": 0.5,
     "sam_r1_points": 0.15,
     "seg_zero": 0.1,
@@ -56,7 +57,7 @@ class Example:
 
     prompt: str
     response: str
-    dialect: Dialect
+    dialect: DialectName
     question: Question
     box: Box
 
@@ -117,22 +118,21 @@ def _point(rng: np.random.Generator, scene: Scene, thing: Thing, value: int) -> 
     return float(x), float(y), value
 
 
-def _points(rng: np.random.Generator, scene: Scene, target: int, dialect: Dialect) -> list[Point]:
-    """Points on the target; in the several-points form now and then one off it, with value 0."""
+def _points(
+    rng: np.random.Generator, scene: Scene, target: int, dialect: DialectName
+) -> list[Point]:
+    """One or two points on the target; where they have values, now and then the second off it."""
     points = [_point(rng, scene, scene.things[target], 1)]
-    if dialect == "seg_zero":
-        points.append(_point(rng, scene, scene.things[target], 1))
-    elif dialect == "sam_r1_points":
-        others = [thing for i, thing in enumerate(scene.things) if i != target]
-        if others and rng.random() < 0.3:
-            points.append(_point(rng, scene, others[int(rng.integers(len(others)))], 0))
-        else:
-            points.append(_point(rng, scene, scene.things[target], 1))
-    return points
+    if get_dialect(dialect).points < 2:
+        return points
+    others = [thing for i, thing in enumerate(scene.things) if i != target]
+    if dialect in POINT_VALUES and others and rng.random() < 0.3:
+        return [*points, _point(rng, scene, others[int(rng.integers(len(others)))], 0)]
+    return [*points, _point(rng, scene, scene.things[target], 1)]
 
 
 def make_example(
-    rng: np.random.Generator, scene: Scene, looseness: float, dialect: Dialect | None = None
+    rng: np.random.Generator, scene: Scene, looseness: float, dialect: DialectName | None = None
 ) -> Example:
     """A question about `scene` and a response, boxes loosened by `looseness`."""
     if dialect is None:
@@ -144,11 +144,11 @@ def make_example(
         question = ASK[manner](rng, scene, int(rng.integers(len(scene.things))))
     thing = scene.things[question.target]
     tight = to_frame(scene, thing.box)
-    response = format_answer(
-        dialect,
+    form = get_dialect(dialect)
+    response = form.respond(
         think(scene, question),
         _loosen(rng, tight, looseness),
         _points(rng, scene, question.target, dialect),
         f"{thing.color} {thing.shape}",
     )
-    return Example(build_prompt(dialect, question.text), response, dialect, question, tight)
+    return Example(form.ask(question.text), response, dialect, question, tight)

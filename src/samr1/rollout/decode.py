@@ -127,7 +127,7 @@ class State:
         at = torch.where(self.done, limit, self.said).unsqueeze(1)
         self.tokens.scatter_(1, at, token.unsqueeze(1))
         self.logprobs.scatter_(1, at, logprob.unsqueeze(1))
-        self.said.add_(~self.done)
+        self.said.add_(self.done.logical_not())
         self.done.logical_or_((token == stop) | (self.said == limit))
 
     def _parts(self) -> tuple[Tensor | None, ...]:

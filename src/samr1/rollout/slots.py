@@ -2,9 +2,9 @@
 
 A decoding step writes a row's token at the row's own length, so rows of any age stand side by side,
 nothing of the past is copied, and every step has the same shapes and addresses: a CUDA graph can
-replay it. Places beyond a row's length are masked, and finite: a fresh row is all zeros, a row that
-is filled again is wiped first, and what follows a prompt in its padding came out of the same pass as
-the prompt. So they weigh exactly nothing.
+replay it. Places beyond a row's length are masked, which is enough as long as they are finite. They
+are: a fresh row is all zeros, a row that is filled again is wiped first, even of NaN, and what
+follows a prompt in its padding came out of the same pass as the prompt.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Slots:
         return Window(self, rows, places)
 
     def prompts(self, rows: Sequence[int], sources: Sequence[int], lengths: Tensor) -> Prompts:
-        """A cache for the pass over prompts of `lengths` [Q]: `rows[i]` gets prompt `sources[i]`."""
+        """A cache for a pass over prompts of `lengths` [Q]; `rows[i]` gets prompt `sources[i]`."""
         stale = [row for row in rows if row < self._touched]
         self._touched = max(self._touched, *(row + 1 for row in rows))
         to, of, again = (self._indices(part) for part in (rows, sources, stale))
@@ -118,7 +118,7 @@ class Window(Cache):
         self._written = self._begins + torch.where(done, slots.places - 1, self.lengths)
         mask = slots.keys[0].new_zeros(len(done), len(self._order))
         mask.masked_fill_(self._order > at, float("-inf"))
-        self.lengths.add_(~done)
+        self.lengths.add_(done.logical_not())
         return mask.unsqueeze(1).unsqueeze(1)
 
     def update(

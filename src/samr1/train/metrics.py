@@ -26,7 +26,7 @@ TRAINING_METRICS = pa.schema(
             "reward_points",
             "iou",
             "share_parsed",  # responses in which a box was found
-            "share_no_spread",  # groups whose rewards all agree
+            "frac_reward_zero_std",  # share of groups whose rewards all agree, as TRL names it
             "share_truncated",  # responses cut at the length limit
             "response_length",  # tokens, the stop token included
             "think_length",  # words of the thought
@@ -119,7 +119,7 @@ def step_metrics(
         "reward_points": mean(lambda r: r.judged.parts.points),
         "iou": mean(lambda r: r.judged.iou),
         "share_parsed": mean(lambda r: r.judged.answer.box is not None),
-        "share_no_spread": mean(lambda r: not r.spread),
+        "frac_reward_zero_std": mean(lambda r: not r.spread),
         "share_truncated": mean(lambda r: r.truncated),
         "response_length": mean(lambda r: r.tokens),
         "think_length": mean(lambda r: len((r.judged.answer.think or "").split())),

@@ -14,7 +14,7 @@ from samr1.config.schema import TrainStage
 from samr1.data.masks import Mask
 from samr1.method.rewards import RewardParts, score_response
 from samr1.policy.answer import Answer, parse_answer, to_original
-from samr1.policy.prompt import answer_frame
+from samr1.policy.dialects import get_dialect
 from samr1.segmenter import Embedding, Segmenter, answer_masks, mask_iou
 from samr1.train.batches import Batch
 
@@ -35,7 +35,7 @@ def score_groups(
     stage: TrainStage,
 ) -> list[list[ScoredResponse]]:
     """Judge the G responses `texts[q]` to each sample of `batch`."""
-    frame = answer_frame(stage.dialect, stage.policy.image_size)
+    frame = get_dialect(stage.dialect).frame(stage.policy.image_size)
     answers = [[parse_answer(text, stage.dialect, frame) for text in group] for group in texts]
     scaled = [
         [to_original(one, frame, (sample.width, sample.height), stage.dialect) for one in group]
@@ -44,22 +44,21 @@ def score_groups(
     ious = group_ious(segmenter, batch, scaled)
     return [
         [
-            ScoredResponse(answer, iou, _reward(text, iou, frame, stage))
+            ScoredResponse(answer, iou, _reward(text, answer, iou, stage))
             for text, answer, iou in zip(*group, strict=True)
         ]
         for group in zip(texts, answers, ious, strict=True)
     ]
 
 
-def _reward(text: str, iou: float, frame: tuple[int, int], stage: TrainStage) -> RewardParts:
+def _reward(text: str, answer: Answer, iou: float, stage: TrainStage) -> RewardParts:
     return score_response(
         text,
+        answer,
         iou,
         segmentation=stage.reward.segmentation,
         threshold=stage.reward.threshold,
         negative_points=stage.reward.negative_points,
-        dialect=stage.dialect,
-        frame=frame,
     )
 
 

@@ -77,7 +77,9 @@ const STATUS = {
   bad_json: "its answer is not JSON",
   missing_box: "its answer has no box",
   bad_numbers: "its box is not four numbers",
+  missing_points: "its answer has not the two points that it needs",
   empty_box: "its box has no area in the picture",
+  too_long: "its answer is too long",
 };
 
 function show(answer) {
@@ -88,12 +90,13 @@ function show(answer) {
   at("box").textContent = answer.box ? `${numbers(answer.box)} (left, top, right, bottom)` : "none";
   at("points").textContent =
     answer.points.map((p) => `${numbers([p.x, p.y])}${p.value ? "" : " (off it)"}`).join("; ") || "none";
-  at("area").textContent = answer.mask
+  at("area").textContent = answer.area
     ? `${answer.area.toLocaleString("en")} pixels; SAM's own estimate of its IoU is ${answer.sam_score.toFixed(2)}`
     : "none";
   at("response").textContent = answer.response;
-  const why = STATUS[answer.status] ?? answer.status;
-  say(answer.status === "ok" ? "" : `The model's response could not be read: ${why}.`, true);
+  if (answer.status === "ok") say("");
+  else if (answer.status === "nothing_there") say("The model says that nothing of the kind is there.");
+  else say(`The model's response could not be read: ${STATUS[answer.status] ?? answer.status}.`, true);
   if (answer.mask) {
     at("mask").src = answer.mask;
     at("mask").hidden = false;

@@ -24,8 +24,8 @@ from samr1.gpu.setting import Setting, train_stage
 from samr1.gpu.timing import seconds_of
 from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 from samr1.planning.parameters import count_parts, text_of
+from samr1.policy.dialects import get_dialect
 from samr1.policy.model import Policy
-from samr1.policy.prompt import answer_frame, format_answer
 from samr1.segmenter import Segmenter
 from samr1.train.agreement import Agreement
 from samr1.train.batches import Batch, prepare_batch, read_samples
@@ -211,7 +211,7 @@ def _answer_some(rollout: Rollout, stage: TrainStage) -> list[list[str]]:
 
     A random policy never answers: SAM would have nothing to do, and no reward would differ.
     """
-    side, _ = answer_frame(stage.dialect, stage.policy.image_size)
+    side, _ = get_dialect(stage.dialect).frame(stage.policy.image_size)
     texts = []
     for group in rollout.texts:
         texts.append(list(group))
@@ -219,5 +219,7 @@ def _answer_some(rollout: Rollout, stage: TrainStage) -> list[list[str]]:
             share = 0.2 + 0.4 * index / len(group)
             box = (share * side, share * side, 0.8 * side, 0.8 * side)
             point = (0.7 * side, 0.7 * side, 1)
-            texts[-1][index] = format_answer(stage.dialect, "a thought", box, [point], "a thing")
+            texts[-1][index] = get_dialect(stage.dialect).respond(
+                "a thought", box, [point], "a thing"
+            )
     return texts

@@ -1,10 +1,14 @@
-"""Segmentation rewards: the IoU between SAM's mask and the ground truth, in steps.
+"""Segmentation rewards: the IoU between SAM's mask and the ground truth becomes a reward here.
 
-Both take the IoU of one response as a plain float in 0–1. Take it in double precision, from whole
-numbers of pixels: 0.8 as a float32 lies above 0.8. They do not look at the response's form.
+`iou` is that of one response, a plain float in 0–1. Take it in double precision, from whole numbers
+of pixels: 0.8 as a float32 lies above 0.8. The response's form is not looked at.
 """
 
 from __future__ import annotations
+
+from typing import assert_never
+
+from samr1.config.names import MaskReward
 
 # Equation 5: (the IoU to exceed, the reward), highest first.
 TIERS = ((0.8, 4.0), (0.7, 3.0), (0.5, 2.0))
@@ -28,3 +32,19 @@ def fixed_iou_reward(iou: float, threshold: float) -> float:
     (4.0, 0.0)
     """
     return FIXED_REWARD if iou > threshold else 0.0
+
+
+def mask_reward(iou: float, name: MaskReward, threshold: float | None = None) -> float:
+    """The reward that a run names (`reward.segmentation`), with its threshold where it has one.
+
+    Raises ValueError: "fixed" without a threshold.
+    """
+    match name:
+        case "tiered":
+            return tiered_iou_reward(iou)
+        case "fixed":
+            if threshold is None:
+                raise ValueError("a fixed segmentation reward needs a threshold")
+            return fixed_iou_reward(iou, threshold)
+        case _:
+            assert_never(name)

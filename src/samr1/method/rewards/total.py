@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from samr1.config.names import Dialect, MaskReward
-from samr1.method.rewards.formats import reasoning_format_reward, segmentation_format_reward
+from samr1.config.names import MaskReward
+from samr1.method.rewards.formats import answer_format_reward, reasoning_format_reward
 from samr1.method.rewards.points import PointMode, negative_points_reward
-from samr1.method.rewards.segmentation import fixed_iou_reward, tiered_iou_reward
-from samr1.policy.answer import parse_answer
+from samr1.method.rewards.segmentation import mask_reward
+from samr1.policy.answer import Answer
 
 
 @dataclass(frozen=True)
@@ -32,43 +32,34 @@ class RewardParts:
 
 def score_response(
     text: str,
+    answer: Answer,
     iou: float,
     *,
-    segmentation: MaskReward,
-    threshold: float | None,
-    negative_points: Literal["none"] | PointMode,
-    dialect: Dialect,
-    frame: tuple[int, int],
+    segmentation: MaskReward = "tiered",
+    threshold: float | None = None,
+    negative_points: Literal["none"] | PointMode = "none",
 ) -> RewardParts:
     """All parts of the reward of one response (section 3.3).
 
     Args:
         text: the response as decoded.
+        answer: what `parse_answer` reads of it, once for all rewards.
         iou: IoU in 0–1 of SAM's mask and the ground truth; 0 where the answer gave no box.
         segmentation: equation 5, or one fixed `threshold` (ignored by "tiered").
         negative_points: the appendix's point reward, if any.
-        dialect, frame: as for `parse_answer`.
 
     Raises:
         ValueError: "fixed" without a threshold.
 
-    >>> parts = score_response("no idea", 0.0, segmentation="tiered", threshold=None,
-    ...                        negative_points="none", dialect="sam_r1", frame=(840, 840))
-    >>> parts.total
+    >>> from samr1.policy.answer import parse_answer
+    >>> score_response("no idea", parse_answer("no idea"), 0.0).total
     -2.0
     """
-    if segmentation == "tiered":
-        mask_reward = tiered_iou_reward(iou)
-    elif threshold is not None:
-        mask_reward = fixed_iou_reward(iou, threshold)
-    else:
-        raise ValueError("a fixed segmentation reward needs a threshold")
-    points = 0.0
-    if negative_points != "none":
-        points = negative_points_reward(parse_answer(text, dialect, frame), negative_points)
     return RewardParts(
-        segmentation=mask_reward,
+        segmentation=mask_reward(iou, segmentation, threshold),
         reasoning_format=reasoning_format_reward(text),
-        segmentation_format=segmentation_format_reward(text, dialect, frame),
-        points=points,
+        segmentation_format=answer_format_reward(answer),
+        points=0.0
+        if negative_points == "none"
+        else negative_points_reward(answer, negative_points),
     )

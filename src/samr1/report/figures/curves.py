@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from samr1.core.errors import UserError
-from samr1.report.figures.style import WIDTH, Outputs, Theme, add_legend, mark_every, write_figure
+from samr1.evaluation.bootstrap import Floats
+from samr1.report.figures.style import add_legend, line_look, make_panels, mark_every
 from samr1.report.tables.clipping import Training, read_training
-
-Floats = npt.NDArray[np.float64]
 
 # What a panel shows: a column of the training metrics under its title; shares are in percent.
 PANELS = {
@@ -26,7 +24,7 @@ PANELS = {
     "reward_points": "Point reward",
     "iou": "IoU",
     "share_parsed": "With a box, %",
-    "share_no_spread": "Groups without spread, %",
+    "frac_reward_zero_std": "Zero-std groups, %",
     "kl": "KL, nats a token",
     "entropy": "Entropy, nats a token",
     "grad_norm": "Gradient norm",
@@ -100,14 +98,14 @@ def find_top(values: Floats) -> float | None:
     return 2 * usual if 0 < 4 * usual < values.max() else None
 
 
-def plot_runs(axis: Axes, runs: Runs, column: str, theme: Theme) -> None:
+def plot_runs(axis: Axes, runs: Runs, column: str) -> None:
     """Draw `column` over steps: each run's mean over seeds; several seeds are thin lines.
 
     A few values far above all others are cut off, and how far they go is written there.
     """
     found: list[Floats] = []
     for index, (run, trainings) in enumerate(runs.items()):
-        look = theme.line(index)
+        look = line_look(index)
         seeds = [seed_curve(training, column) for training in trainings]
         found += [values for _, values in seeds]
         if len(seeds) > 1:
@@ -131,7 +129,7 @@ def plot_runs(axis: Axes, runs: Runs, column: str, theme: Theme) -> None:
         axis.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")
 
 
-def draw_curves(files: Sequence[Path], outputs: Outputs) -> None:
+def draw_curves(files: Sequence[Path]) -> Figure:
     """Draw the training metrics `files` of a few runs, a panel a quantity.
 
     The point reward has no panel where no run is given any. Raises UserError where a file is not of
@@ -139,20 +137,14 @@ def draw_curves(files: Sequence[Path], outputs: Outputs) -> None:
     """
     runs = read_runs(files)
     panels = [column for column in PANELS if column != _POINTS or _has_points(runs)]
-    rows = -(-len(panels) // _COLUMNS)
-
-    def draw(figure: Figure, theme: Theme) -> None:
-        axes = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)
-        for axis, column in zip(axes, panels, strict=False):
-            plot_runs(axis, runs, column, theme)
-            axis.set_title(PANELS[column])
-        for axis in axes[len(panels) :]:
-            axis.set_axis_off()
-        for axis in axes[: len(panels)][-_COLUMNS:]:
-            axis.set_xlabel("Step")
-        add_legend(figure, axes[0])
-
-    write_figure(outputs, (WIDTH, 0.4 + 1.5 * rows), draw)
+    figure, axes = make_panels(len(panels), _COLUMNS, 1.5, 0.4)
+    for axis, column in zip(axes, panels, strict=True):
+        plot_runs(axis, runs, column)
+        axis.set_title(PANELS[column])
+    for axis in axes[-_COLUMNS:]:
+        axis.set_xlabel("Step")
+    add_legend(figure, axes[0])
+    return figure
 
 
 def _has_points(runs: Runs) -> bool:

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from samr1.report.figures.answers import said_of
+from samr1.core.errors import prefix_errors
 from samr1.report.figures.curves import Runs, plot_runs, read_runs
-from samr1.report.figures.points import Points, locate_points
-from samr1.report.figures.style import WIDTH, Outputs, Theme, add_legend, write_figure
+from samr1.report.figures.points import locate_points, share_places
+from samr1.report.figures.style import FAINT, GROUND, INK, LINES, WIDTH, add_legend
+from samr1.report.predictions import Answers
 
 _REACH = (-0.75, 1.75)  # what a map shows, in the box's own width and height
 _REWARDS = ("(b) Reward for both values", "(c) Both, inside the box")
@@ -26,87 +27,76 @@ _VALUES = ("positive", "negative")
 _PLACES = ("on the object", "background, in the box", "background, outside the box")
 
 
-def draw_figure_4(
-    training: Sequence[Path],
-    samples: pa.Table,
-    any_where: Sequence[pa.Table],
-    inside: Sequence[pa.Table],
-    outputs: Outputs,
-) -> None:
+def draw_figure_4(training: Sequence[Path], answers: Answers) -> Figure:
     """Draw the figure.
 
     Panel (a) shows the training metrics `training` of whatever runs, in their order; (b) and (c)
-    the answers `any_where` and `inside` of the two point rewards' runs to `samples`, a table a
-    seed. Raises UserError where a file is not of training metrics, or an answer is broken.
+    the answers of two runs of `answers`, whose rewards are for points anywhere and inside. Raises
+    UserError where a file is not of training metrics, or an answer is broken.
     """
     runs = read_runs(training)
     points = []
-    for title, tables in zip(_REWARDS, (any_where, inside), strict=True):
-        with said_of(title):
-            points.append([locate_points(samples, tables, value) for value in (1, 0)])
-
-    def draw(figure: Figure, theme: Theme) -> None:
-        grid = figure.add_gridspec(3, 4, height_ratios=(1.0, 1.15, 0.4))
-        _draw_runs([figure.add_subplot(grid[0, :2]), figure.add_subplot(grid[0, 2:])], runs, theme)
-        for half, (title, pair) in enumerate(zip(_REWARDS, points, strict=True)):
-            for place, (value, found) in enumerate(zip(_VALUES, pair, strict=True)):
-                axis = figure.add_subplot(grid[1, 2 * half + place])
-                _draw_map(axis, found, place, theme)
-                axis.set_title(f"{title}\n{value} points" if place == 0 else f"\n{value} points")
-            axis = figure.add_subplot(grid[2, 2 * half : 2 * half + 2])
-            _draw_shares(axis, pair, theme)
-        add_legend(figure, *figure.axes[-3:])  # a map and its bars say what both mean
-
-    write_figure(outputs, (WIDTH, 6.0), draw)
+    for run, tables in answers.runs.items():
+        with prefix_errors(f"run {run!r} on {answers.title}"):
+            points.append([locate_points(answers.samples, tables, value) for value in (1, 0)])
+    figure = Figure(figsize=(WIDTH, 6.0))
+    grid = figure.add_gridspec(3, 4, height_ratios=(1.0, 1.15, 0.4))
+    _draw_runs([figure.add_subplot(grid[0, :2]), figure.add_subplot(grid[0, 2:])], runs)
+    for half, (title, pair) in enumerate(zip(_REWARDS, points, strict=True)):
+        for place, (value, found) in enumerate(zip(_VALUES, pair, strict=True)):
+            axis = figure.add_subplot(grid[1, 2 * half + place])
+            _draw_map(axis, found, place)
+            axis.set_title(f"{title}\n{value} points" if place == 0 else f"\n{value} points")
+        _draw_shares(figure.add_subplot(grid[2, 2 * half : 2 * half + 2]), pair)
+    add_legend(figure, *figure.axes[-3:])  # a map and its bars say what both mean
+    return figure
 
 
-def _draw_runs(axes: Sequence[Axes], runs: Runs, theme: Theme) -> None:
+def _draw_runs(axes: Sequence[Axes], runs: Runs) -> None:
     titles = ("(a) Reward", "KL to the base policy, nats a token")
     for axis, column, title in zip(axes, ("reward_total", "kl"), titles, strict=True):
-        plot_runs(axis, runs, column, theme)
+        plot_runs(axis, runs, column)
         axis.set_title(title)
         axis.set_xlabel("Step")
     axes[0].legend(loc="best")
 
 
-def _draw_map(axis: Axes, points: Points, look: int, theme: Theme) -> None:
+def _draw_map(axis: Axes, points: pd.DataFrame, look: int) -> None:
     """The points on their own boxes; those farther away than the map stand at its edge."""
-    shown = np.clip(points.position, *_REACH)
     axis.scatter(
-        shown[:, 0],
-        shown[:, 1],
+        points["x"].clip(*_REACH),
+        points["y"].clip(*_REACH),
         s=7,
         marker="ox"[look],
-        facecolors=theme.lines[look] if look else "none",
-        edgecolors=None if look else theme.lines[look],
+        facecolors=LINES[look] if look else "none",
+        edgecolors=None if look else LINES[look],
         linewidths=0.6,
         alpha=0.4,
         clip_on=False,
     )
-    box = Rectangle((0, 0), 1, 1, fill=False, ec=theme.ink, lw=1.2, label="the answer's own box")
+    box = Rectangle((0, 0), 1, 1, fill=False, ec=INK, lw=1.2, label="the answer's own box")
     axis.add_patch(box)
     axis.set_xlim(*_REACH)
     axis.set_ylim(*reversed(_REACH))  # as in an image, y grows downwards
     axis.set_aspect("equal")
     axis.set_xticks([0, 1])
     axis.set_yticks([0, 1])
-    count = len(points.in_box)
-    said = f"{100 * points.in_box.mean():.0f} % in the box\nn = {count:,}" if count else "no points"
-    axis.set_xlabel(said, fontsize=7)
+    share = f"{100 * points['in_box'].mean():.0f} % in the box\nn = {len(points):,}"
+    axis.set_xlabel(share if len(points) else "no points", fontsize=7)
 
 
-def _draw_shares(axis: Axes, pair: Sequence[Points], theme: Theme) -> None:
+def _draw_shares(axis: Axes, pair: Sequence[pd.DataFrame]) -> None:
     """A bar a value, in three parts that add up to all its points; none where there is no point."""
-    shares = 100 * np.nan_to_num([points.shares() for points in pair])
+    shares = 100 * np.array([share_places(points) for points in pair])
     left = np.zeros(len(pair))
-    looks = ((theme.lines[2], ""), (theme.lines[4], "////"), (theme.faint, "...."))
+    looks = ((LINES[2], ""), (LINES[4], "////"), (FAINT, "...."))
     for part, name, (colour, hatch) in zip(shares.T, _PLACES, looks, strict=True):
         axis.barh(
             range(len(pair)),
             part,
             left=left,
             label=name,
-            color=theme.ground if hatch else colour,
+            color=GROUND if hatch else colour,
             edgecolor=colour,
             hatch=hatch,
             height=0.6,
@@ -115,7 +105,7 @@ def _draw_shares(axis: Axes, pair: Sequence[Points], theme: Theme) -> None:
             if share >= 8:  # below that a number does not fit
                 middle = left[place] + share / 2
                 label = axis.text(middle, place, f"{share:.0f}", ha="center", va="center")
-                label.set_bbox({"facecolor": theme.ground, "edgecolor": "none", "pad": 1})
+                label.set_bbox({"facecolor": GROUND, "edgecolor": "none", "pad": 1})
         left += part
     axis.set_yticks(range(len(pair)), _VALUES)
     axis.set_ylim(len(pair) - 0.5, -0.5)

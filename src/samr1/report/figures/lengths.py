@@ -11,9 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from samr1.report.figures.answers import Answers, Floats, draw_shares
+from samr1.evaluation.bootstrap import Floats
 from samr1.report.figures.curves import PANELS, Runs, mean_curve, read_runs, seed_curve
-from samr1.report.figures.style import WIDTH, Outputs, Theme, write_figure
+from samr1.report.figures.histograms import draw_shares
+from samr1.report.figures.style import FAINT, LINES, WIDTH
+from samr1.report.predictions import Answers
 
 _COLUMNS = ("response_length", "think_length")  # of the training metrics
 _MOST_BINS = 40
@@ -39,7 +41,7 @@ def length_edges(values: Sequence[Floats]) -> Floats:
     return np.arange(low - 0.5, high + 0.5 + width, width)
 
 
-def draw_lengths(training: Sequence[Path], benchmarks: Sequence[Answers], outputs: Outputs) -> None:
+def draw_lengths(training: Sequence[Path], benchmarks: Sequence[Answers]) -> Figure:
     """Draw lengths by step, the first run of the files `training` before the others, and by answer.
 
     Raises UserError where a file is not of training metrics.
@@ -56,34 +58,32 @@ def draw_lengths(training: Sequence[Path], benchmarks: Sequence[Answers], output
         for column in _COLUMNS
     }
     rows = 1 + len(benchmarks)
-
-    def draw(figure: Figure, theme: Theme) -> None:
-        axes = figure.subplots(rows, len(_COLUMNS), squeeze=False)
-        for column, axis in zip(_COLUMNS, axes[0], strict=True):
-            _draw_steps(axis, runs, column, theme)
-            axis.set_title(f"{PANELS[column]}, by step of training")
-        for one, of_runs, line in zip(benchmarks, lengths, axes[1:], strict=True):
-            for column, axis in zip(_COLUMNS, line, strict=True):
-                values = {run: [s[column] for s in seeds] for run, seeds in of_runs.items()}
-                draw_shares(axis, values, edges[column], theme)
-                axis.set_title(f"{PANELS[column]}, answers to {one.title}")
-                axis.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
-            line[0].set_ylabel("Answers, %")
-        for axis in axes[:2, 0]:
-            axis.legend(loc="best")
-
-    write_figure(outputs, (WIDTH, 0.3 + 1.7 * rows), draw)
+    figure = Figure(figsize=(WIDTH, 0.3 + 1.7 * rows))
+    axes = figure.subplots(rows, len(_COLUMNS), squeeze=False)
+    for column, axis in zip(_COLUMNS, axes[0], strict=True):
+        _draw_steps(axis, runs, column)
+        axis.set_title(f"{PANELS[column]}, by step of training")
+    for one, of_runs, line in zip(benchmarks, lengths, axes[1:], strict=True):
+        for column, axis in zip(_COLUMNS, line, strict=True):
+            values = {run: [s[column] for s in seeds] for run, seeds in of_runs.items()}
+            draw_shares(axis, values, edges[column])
+            axis.set_title(f"{PANELS[column]}, answers to {one.title}")
+            axis.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+        line[0].set_ylabel("Answers, %")
+    for axis in axes[:2, 0]:
+        axis.legend(loc="best")
+    return figure
 
 
-def _draw_steps(axis: Axes, runs: Runs, column: str, theme: Theme) -> None:
+def _draw_steps(axis: Axes, runs: Runs, column: str) -> None:
     """The mean over seeds of each run; who is not the first is there for comparison."""
     for place, (run, trainings) in enumerate(runs.items()):
         curve = mean_curve([seed_curve(training, column) for training in trainings])
         if place == 0:
-            axis.plot(*curve, color=theme.lines[0], label=run, zorder=3)
+            axis.plot(*curve, color=LINES[0], label=run, zorder=3)
         else:
             name = "each other run" if place == 1 else None
-            axis.plot(*curve, color=theme.faint, linewidth=0.7, label=name)
+            axis.plot(*curve, color=FAINT, linewidth=0.7, label=name)
     axis.set_ylim(bottom=0)
     axis.set_xlabel("Step")
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))

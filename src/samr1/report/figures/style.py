@@ -1,14 +1,12 @@
-"""The look that all figures share, and how a figure is written: for print, and for two screens.
+"""The look that all figures share, and how a figure is written: for print, and for a screen.
 
 Colours are Okabe and Ito's, which colour-blind readers tell apart; whatever a colour says, a dash,
-a marker or a hatch says too. A figure is drawn on white, as PDF for print and PNG for a screen, and
-once more on a dark ground.
+a marker or a hatch says too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,80 +15,98 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.style import context
 
+from samr1.core.errors import UserError
 from samr1.core.files import atomic_file
 
 WIDTH = 7.0  # inches: the text of a page, both columns
-_DPI = 200
-_NOTE = "Micro world (scale {scale}): not comparable with published figures."
-_NOTE_HEIGHT = 0.14  # inches
-
-
-@dataclass(frozen=True)
-class Theme:
-    """The colours of one ground; `lines` are told apart in this order."""
-
-    ground: str
-    ink: str
-    faint: str  # grids, frames, and what is there for comparison
-    lines: tuple[str, ...]
-
-    def line(self, index: int) -> dict[str, Any]:
-        """Colour, dash and marker of the `index`-th line, as keywords of `plot`."""
-        return {
-            "color": self.lines[index % len(self.lines)],
-            "linestyle": _DASHES[index % len(_DASHES)],
-            "marker": _MARKERS[(index + index // len(_DASHES)) % len(_MARKERS)],
-        }
-
-
+DPI = 200
+GROUND, INK = "#FFFFFF", "#000000"
+FAINT = "#8C8C8C"  # grids, frames, and what is there for comparison
+LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (8, 2)), (0, (2, 2)), "-")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
-LIGHT = Theme(
-    ground="#FFFFFF",
-    ink="#000000",
-    faint="#8C8C8C",
-    lines=("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
-)
-DARK = Theme(
-    ground="#0D1117",
-    ink="#E6EDF3",
-    faint="#7D8590",
-    lines=("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00", "#E6EDF3"),
-)
+_NOTE = "Micro world (scale {scale}): not comparable with published figures."
+_NOTE_HEIGHT = 0.14  # inches
+
+# What differs from Matplotlib's own settings.
+_SETTINGS = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "legend.handlelength": 3,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": FAINT,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.5,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 3.5,
+    "pdf.fonttype": 42,  # fonts a reader can search
+}
+# Without dates and the library's version in the file, the same picture is the same bytes.
+_NAMELESS: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+}
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """Where a figure goes: for print, and for a light and a dark screen; and what it is of.
-
-    `micro_world` is the scale, where what it shows is not comparable with published figures.
-    """
-
-    pdf: Path
-    png: Path
-    png_dark: Path
-    micro_world: str | None
+def line_look(index: int) -> dict[str, Any]:
+    """Colour, dash and marker of the `index`-th line, as keywords of `plot`."""
+    return {
+        "color": LINES[index % len(LINES)],
+        "linestyle": _DASHES[index % len(_DASHES)],
+        "marker": _MARKERS[(index + index // len(_DASHES)) % len(_MARKERS)],
+    }
 
 
 def write_figure(
-    outputs: Outputs, size: tuple[float, float], draw: Callable[[Figure, Theme], None]
+    outputs: Sequence[Path], micro_world: str | None, draw: Callable[[], Figure]
 ) -> None:
-    """Draw a figure of `size` (inches) in both themes; the same figure is the same bytes.
+    """Write what `draw` returns as PDF for print and PNG for a screen; the same bytes each time.
 
-    What is not comparable with published figures says so at its head.
+    What is of the scale `micro_world` says at its head that it is not comparable with published
+    figures. Raises UserError where an output is neither PDF nor PNG.
     """
-    note = _NOTE.format(scale=outputs.micro_world) if outputs.micro_world else ""
-    head = _NOTE_HEIGHT / size[1] if note else 0.0
-    for theme, paths in ((LIGHT, (outputs.pdf, outputs.png)), (DARK, (outputs.png_dark,))):
-        with context(_settings(theme), after_reset=True):  # whatever a user's own file says
-            layout = ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - head))
-            figure = Figure(figsize=size, layout=layout)
-            draw(figure, theme)
-            figure.text(0.995, 0.998, note, ha="right", va="top", fontsize=6, color=theme.faint)
-            for path in paths:
-                _save(figure, path)
-                figure.set_layout_engine("none")  # it stays as it was laid out, which is slow
+    for path in outputs:
+        if path.suffix not in _NAMELESS:
+            raise UserError(f"{path}: a figure is a .pdf or a .png; name it so.")
+    with context(_SETTINGS, after_reset=True):  # whatever a user's own file says
+        figure = draw()
+        head = _NOTE_HEIGHT / figure.get_figheight() if micro_world else 0.0
+        figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - head)))
+        note = _NOTE.format(scale=micro_world) if micro_world else ""
+        figure.text(0.995, 0.998, note, ha="right", va="top", fontsize=6, color=FAINT)
+        for path in outputs:
+            with atomic_file(path) as temporary, temporary.open("wb") as file:
+                kind = path.suffix.removeprefix(".")
+                figure.savefig(file, format=kind, dpi=DPI, metadata=_NAMELESS[path.suffix])
+            figure.set_layout_engine("none")  # it stays as it was laid out, which is slow
+
+
+def make_panels(
+    count: int, columns: int, height: float, around: float
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels of `height` inches, `columns` in a row, with space `around`."""
+    rows = -(-count // columns)
+    figure = Figure(figsize=(WIDTH, around + height * rows))
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis in axes[count:]:
+        axis.set_axis_off()
+    return figure, axes[:count]
 
 
 def add_legend(figure: Figure, *axes: Axes) -> None:
@@ -101,53 +117,6 @@ def add_legend(figure: Figure, *axes: Axes) -> None:
         for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)
     }
     figure.legend(list(shown.values()), list(shown), loc="outside lower center", ncols=len(shown))
-
-
-def _save(figure: Figure, path: Path) -> None:
-    # Without dates and the library's version in the file, the same picture is the same bytes.
-    empty: dict[str, dict[str, Any]] = {
-        "png": {"Software": None},
-        "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
-    }
-    kind = path.suffix.removeprefix(".")
-    with atomic_file(path) as temporary, temporary.open("wb") as file:
-        figure.savefig(file, format=kind, dpi=_DPI, metadata=empty[kind])
-
-
-def _settings(theme: Theme) -> dict[str, Any]:
-    """What differs from Matplotlib's own settings."""
-    return {
-        "font.size": 8,
-        "axes.titlesize": 8,
-        "axes.labelsize": 8,
-        "xtick.labelsize": 7,
-        "ytick.labelsize": 7,
-        "legend.fontsize": 7.5,
-        "legend.frameon": False,
-        "legend.handlelength": 3,
-        "axes.titlelocation": "left",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.linewidth": 0.6,
-        "axes.edgecolor": theme.faint,
-        "axes.facecolor": theme.ground,
-        "axes.labelcolor": theme.ink,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "grid.color": theme.faint,
-        "grid.alpha": 0.25,
-        "grid.linewidth": 0.5,
-        "figure.facecolor": theme.ground,
-        "savefig.facecolor": theme.ground,
-        "text.color": theme.ink,
-        "xtick.color": theme.faint,
-        "ytick.color": theme.faint,
-        "xtick.labelcolor": theme.ink,
-        "ytick.labelcolor": theme.ink,
-        "lines.linewidth": 1.4,
-        "lines.markersize": 3.5,
-        "pdf.fonttype": 42,  # fonts a reader can search
-    }
 
 
 def mark_every(count: int, index: int, lines: int) -> tuple[int, int]:

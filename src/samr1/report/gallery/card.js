@@ -12,82 +12,34 @@ function shape(tag, attributes) {
   return element;
 }
 
-const SYMBOLS = { good: "✓", poor_mask: "◐", wrong_object: "✗", unparseable: "?" };
-
-function rectangle(style, [left, top, right, bottom]) {
-  return shape("rect", {
-    class: style,
-    x: left,
-    y: top,
-    width: Math.max(0, right - left),
-    height: Math.max(0, bottom - top),
-  });
-}
-
-// A dark line below each bright one, so that it is seen on any image.
-const underlaid = (draw, ...styles) => styles.map((style) => draw(style));
-
-function groundTruth(view, row) {
-  const { truth, truth_box: box } = view.questions;
-  const draw =
-    view.benchmark.measure === "box_iou"
-      ? (style) => rectangle(style, box[row])
-      : (style) => shape("path", { class: style, d: truth[row] });
-  return underlaid(draw, "truth under", "truth line");
-}
-
-function pointMark([x, y, value]) {
-  if (value === 1) return shape("circle", { class: "point", cx: x, cy: y, r: 5 });
-  return shape("path", { class: "point cross", d: `M${x - 5},${y - 5}l10,10m0,-10l-10,10` });
-}
-
-function picture(view, row, { name, answers, iou }) {
-  const [width, height] = view.questions.size[row];
+function picture({ questions }, row, { name, answers }) {
+  const [width, height] = questions.size[row];
   const svg = shape("svg", {
     viewBox: `0 0 ${width} ${height}`,
     role: "img",
-    "aria-label": `Answer of ${name} with IoU ${iou[row].toFixed(2)}`,
+    "aria-label": `Answer of ${name} with IoU ${answers.iou[row].toFixed(2)}`,
   });
-  svg.append(
-    shape("image", {
-      href: imageSource(view.questions.image[row]),
-      width,
-      height,
-      preserveAspectRatio: "none",
-    }),
-  );
-  const mask = answers.mask[row];
-  if (mask) {
-    svg.append(...underlaid((style) => shape("path", { class: style, d: mask }), "mask under", "mask"));
+  // A dark line below each bright one, so that it is seen on any image.
+  const draw = (kind, d) => {
+    for (const layer of ["under", "over"]) svg.append(shape("path", { class: `${kind} ${layer}`, d }));
+  };
+  const href = `data:image/webp;base64,${block(`image-${questions.image[row]}`)}`;
+  svg.append(shape("image", { href, width, height, preserveAspectRatio: "none" }));
+  if (answers.mask[row]) draw("mask", answers.mask[row]);
+  if (questions.truth[row]) draw("truth", questions.truth[row]);
+  if (answers.box[row]) draw("box", answers.box[row]);
+  for (const [x, y, value] of answers.points[row]) {
+    // A line without a length has round ends: a dot of one size on every screen.
+    if (value) draw("point dot", `M${x},${y}h0`);
+    else draw("point cross", `M${x - 5},${y - 5}l10,10m0,-10l-10,10`);
   }
-  svg.append(...groundTruth(view, row));
-  const box = answers.box[row];
-  if (box) svg.append(...underlaid((style) => rectangle(style, box), "box under", "box line"));
-  svg.append(...answers.points[row].map(pointMark));
   return svg;
 }
 
-function outcomeMark(outcome, measure) {
-  const { key } = meta.outcomes[outcome];
-  return make("span", `outcome outcome-${key}`, `${SYMBOLS[key]} ${outcomeTitle(outcome, measure)}`);
-}
-
-function outcomeTitle(outcome, measure) {
-  const { title } = meta.outcomes[outcome];
-  return measure === "box_iou" ? title.replace("mask", "box") : title;
-}
-
-function meter(value) {
-  const bar = make("span", "meter", make("span", "meter-value"));
-  bar.firstChild.style.width = `${100 * value}%`;
-  return bar;
-}
-
-function answerPanel(view, row, run) {
+function answerPanel(shown, row, run) {
   const { answers } = run;
   const said = answers.think[row];
-  const other = view.benchmark.measure === "box_iou" ? "mask" : "box";
-  const facts = [`${other} IoU ${answers[`${other}_iou`][row].toFixed(2)}`];
+  const facts = [`${shown.benchmark.measures[1]} IoU ${answers.other_iou[row].toFixed(2)}`];
   if (answers.label[row]) facts.unshift(`label “${answers.label[row]}”`);
   if (answers.status[row] !== "ok") facts.push(`parser: ${answers.status[row]}`);
   return make(
@@ -97,33 +49,31 @@ function answerPanel(view, row, run) {
       "figcaption",
       "",
       make("span", "run", run.name),
-      make("span", "iou", `IoU ${run.iou[row].toFixed(2)}`),
-      meter(run.iou[row]),
-      outcomeMark(answers.outcome[row], view.benchmark.measure),
+      make("span", "iou", `IoU ${answers.iou[row].toFixed(2)}`),
+      make("span", "outcome", meta.outcomes[answers.outcome[row]]),
     ),
-    picture(view, row, run),
-    make("p", said ? "think" : "think none", said ?? "no thought"),
-    make("p", "facts", facts.join(" · ")),
+    picture(shown, row, run),
+    make("p", said ? "think" : "think quiet", said ?? "no thought"),
+    make("p", "facts quiet", facts.join(" · ")),
     answers.text[row] === null ? null : make("pre", "response", answers.text[row]),
   );
 }
 
-function buildCard(view, row) {
-  const { questions } = view;
+function buildCard(shown, row) {
+  const { questions } = shown;
   const enlarge = make("button", "enlarge", "Enlarge");
   enlarge.type = "button";
   enlarge.addEventListener("click", () => {
     enlarge.textContent = card.classList.toggle("large") ? "Make small" : "Enlarge";
   });
-  const kinds = questions.kinds[row].map((kind) => make("span", "kind", meta.kinds[kind].title));
+  const kinds = questions.kinds[row].map((kind) => make("span", "kind", meta.kinds[kind]));
   if (!questions.truth[row]) kinds.push(make("span", "kind", "Empty ground truth"));
   const card = make(
     "article",
     "card",
-    make("div", "card-head", make("h4", "query", questions.query[row]), enlarge),
-    make("p", "tags", make("span", "id", questions.id[row]), ...kinds),
-    make("div", "answers", ...view.runs.map((run) => answerPanel(view, row, run))),
+    make("div", "card-head", make("h2", "query", questions.query[row]), enlarge),
+    make("p", "tags quiet", make("span", "id", questions.id[row]), ...kinds),
+    make("div", "answers", ...shown.runs.map((run) => answerPanel(shown, row, run))),
   );
-  card.dataset.row = row;
   return card;
 }

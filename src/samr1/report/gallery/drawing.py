@@ -1,11 +1,12 @@
-"""What the gallery draws: masks as outlines, and images made small.
+"""What the gallery draws: masks and boxes as outlines, and images made small.
 
 Everything of a sample is drawn in its *frame*: the original image scaled so that its longer side is
-320 units. Outlines are paths of SVG, which stay sharp at any size and on paper.
+320 units. Outlines are paths of SVG, which stay sharp at any size.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,10 +35,16 @@ def frame_size(width: int, height: int) -> Size:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def outline(mask: Mask) -> str:
+def to_frame(numbers: Sequence[float], size: Size) -> list[float]:
+    """Coordinates x, y, x, y … from pixels of the original to the frame, to a tenth of a unit."""
+    scales = np.array(frame_size(*size)) / size
+    scaled: list[float] = (np.reshape(numbers, (-1, 2)) * scales).round(1).flatten().tolist()
+    return scaled
+
+
+def mask_outline(mask: Mask) -> str:
     """A mask [h, w] as the `d` of an SVG path in its frame, holes by even-odd; "" where empty."""
-    height, width = mask.shape
-    frame = frame_size(width, height)
+    frame = frame_size(mask.shape[1], mask.shape[0])
     scaled = cv2.resize(mask.astype(np.uint8), frame, interpolation=cv2.INTER_NEAREST)
     contours, _ = cv2.findContours(scaled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     return "".join(_path(cv2.approxPolyDP(contour, _TOLERANCE, True)[:, 0]) for contour in contours)
@@ -50,18 +57,20 @@ def _path(corners: np.ndarray) -> str:
     return f"M{x},{y}l{' '.join(map(str, steps))}z" if steps else f"M{x},{y}h1v1h-1z"
 
 
-def to_frame(numbers: Sequence[float], width: int, height: int) -> list[float]:
-    """Coordinates x, y, x, y … from pixels of the original to the frame, to a tenth of a unit."""
-    frame = frame_size(width, height)
-    scales = (frame[0] / width, frame[1] / height)
-    return [round(number * scales[i % 2], 1) for i, number in enumerate(numbers)]
+def box_outline(box: Sequence[float], size: Size) -> str:
+    """A box (xyxy, original pixels) of an image of `size` as the same."""
+    x1, y1, x2, y2 = to_frame(box, size)
+    return f"M{x1},{y1}H{x2}V{y2}H{x1}z"
 
 
-def thumbnail(path: Path, width: int, height: int, sample_id: str) -> bytes:
-    """The image of a sample as WebP, no larger than its frame nor than it was; UserError if bad."""
-    image = Image.fromarray(load_original(path, width, height, sample_id))
-    if max(width, height) > FRAME:
-        image = image.resize(frame_size(width, height), Image.Resampling.LANCZOS)
+def thumbnail(path: Path, size: Size, sample_id: str) -> str:
+    """A sample's image as WebP in base64, no larger than its frame nor than it was.
+
+    Raises UserError where it cannot be read or is not of `size`.
+    """
+    image = Image.fromarray(load_original(path, *size, sample_id))
+    if max(size) > FRAME:
+        image = image.resize(frame_size(*size), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, format="WEBP", quality=_QUALITY, method=4)
-    return buffer.getvalue()
+    return base64.b64encode(buffer.getvalue()).decode()

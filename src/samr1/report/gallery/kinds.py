@@ -9,9 +9,9 @@ A kind that nothing speaks of stays empty: the drawn world has no parts of a who
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -25,57 +25,79 @@ from samr1.micro.scenes import Scene
 from samr1.micro.world import draw_again
 
 Kind = Literal["several", "part", "distractors", "boundaries"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # Of its convex hull a square fills all, the micro world's cross about 0.73 and its star 0.53.
 MOST_SOLID = 0.75
 
-TITLES: dict[Kind, str] = {
-    "several": "One among several subjects",
-    "part": "Part of a whole",
-    "distractors": "Distractors",
-    "boundaries": "Complex boundaries",
-}
-# How a sample comes to be of a kind, where no person has said it.
-RULES: dict[Kind, str] = {
+# Title of each kind, and how a sample comes to be of it where no person has said so.
+KINDS: dict[Kind, tuple[str, str]] = {
     "several": (
-        "Another thing has the shape of the one asked about. Known of the drawn world; elsewhere "
-        "only where a person has said so."
+        "One among several subjects",
+        "Another thing has the shape of the one asked about; known of the drawn world.",
     ),
-    "part": "Only where a person has said so: the drawn world has no parts.",
+    "part": ("Part of a whole", "The drawn world has no parts."),
     "distractors": (
-        "A thing of another shape has the colour of the one asked about. Known of the drawn world; "
-        "elsewhere only where a person has said so."
+        "Distractors",
+        "A thing of another shape has the colour of the one asked about; known of the drawn world.",
     ),
     "boundaries": (
+        "Complex boundaries",
         f"The largest piece of the ground truth fills less than {MOST_SOLID:.0%} of its convex "
-        "hull, or a person has said so."
+        "hull.",
     ),
 }
 
+LabelledSamples = Mapping[Kind, tuple[str, ...]]  # ids of samples, as a person labels them
 
-class SaidKinds(Frozen):
+
+class LabelledKinds(Frozen):
     """`config/kinds.yaml`: scale → benchmark → kind → ids of samples."""
 
     scales: dict[str, dict[str, dict[Kind, tuple[str, ...]]]]
 
 
-def load_said(path: Path, scale: str) -> dict[str, dict[Kind, tuple[str, ...]]]:
-    """What a person says of the samples of `scale`: benchmark → kind → ids; UserError if bad."""
-    return parse_config(read_mapping(path), SaidKinds, str(path)).scales.get(scale, {})
+def load_labelled_kinds(
+    path: Path, scale: str, samples: Mapping[str, Collection[str]]
+) -> dict[str, LabelledSamples]:
+    """What a person says of the `samples` of `scale` (benchmark → ids): benchmark → kind → ids.
 
-
-def drawn_kinds(samples: pa.Table, seed: int) -> list[set[Kind]]:
-    """The kinds that the drawn world of `seed` gives each of `samples`, in their order.
-
-    Raises UserError where a sample is not of that world.
+    Raises UserError where the file is wrong, or names a benchmark or an id that is not there.
     """
-    scenes = draw_again(samples["image_id"].to_pylist(), seed)
-    rows = samples.select(["image_id", "box"]).to_pylist()
-    return [_kinds_in(scenes[row["image_id"]], row["box"]) for row in rows]
+    found = parse_config(read_mapping(path), LabelledKinds, str(path)).scales.get(scale, {})
+    for benchmark, kinds in found.items():
+        where = f"{path}: scales.{scale}.{benchmark}"
+        if benchmark not in samples:
+            raise UserError(f"{where}: is none of {', '.join(samples)}; correct the name.")
+        for kind, ids in kinds.items():
+            for unknown in sorted(set(ids).difference(samples[benchmark])):
+                raise UserError(
+                    f"{where}.{kind}: {show(unknown)} is none of the benchmark's samples; correct "
+                    "the id."
+                )
+    return {benchmark: found.get(benchmark, {}) for benchmark in samples}
 
 
-def _kinds_in(scene: Scene, box: list[float]) -> set[Kind]:
+def list_kinds(
+    samples: pa.Table, world_seed: int | None, labelled: LabelledSamples
+) -> list[set[Kind]]:
+    """The kinds of each sample, apart from its ground truth: as `labelled`, and of a drawn world.
+
+    Raises UserError where the world of that seed has no such image.
+    """
+    rows = samples.select(["sample_id", "image_id", "box"]).to_pylist()
+    scenes: Mapping[str, Scene] = {}
+    if world_seed is not None:
+        scenes = draw_again([row["image_id"] for row in rows], world_seed)
+    found = []
+    for row in rows:
+        kinds = {kind for kind, ids in labelled.items() if row["sample_id"] in ids}
+        if scenes:
+            kinds |= kinds_in_scene(scenes[row["image_id"]], row["box"])
+        found.append(kinds)
+    return found
+
+
+def kinds_in_scene(scene: Scene, box: Sequence[float]) -> set[Kind]:
     """The kinds of a question about the thing that `box` (xyxy, original pixels) encloses."""
     overlaps = [box_iou(thing.box, box) for thing in scene.things]
     if max(overlaps) == 0:
@@ -98,30 +120,3 @@ def has_complex_boundary(truth: Mask) -> bool:
     largest = max(contours, key=cv2.contourArea)
     hull = cv2.contourArea(cv2.convexHull(largest))
     return bool(hull > 0 and cv2.contourArea(largest) / hull < MOST_SOLID)
-
-
-def known_kinds(
-    samples: pa.Table,
-    world_seed: int | None,
-    said: Mapping[Kind, tuple[str, ...]],
-    where: str,
-) -> list[set[Kind]]:
-    """The kinds of each of `samples` by the drawn world, if there is one, and by what is `said`.
-
-    Raises UserError, which begins with `where`, if an id that is said is none of the samples'.
-    """
-    kinds = (
-        [set() for _ in range(len(samples))]
-        if world_seed is None
-        else (drawn_kinds(samples, world_seed))
-    )
-    row = {sample_id: i for i, sample_id in enumerate(samples["sample_id"].to_pylist())}
-    for kind, chosen in said.items():
-        for sample_id in chosen:
-            if sample_id not in row:
-                raise UserError(
-                    f"{where}.{kind}: {show(sample_id)} is none of the benchmark's samples; "
-                    "correct the id."
-                )
-            kinds[row[sample_id]].add(kind)
-    return kinds

@@ -1,202 +1,150 @@
-// The controls: what is chosen in them is what is shown, and stands in the address for a bookmark.
-const form = document.getElementById("controls");
-const controls = form.elements;
-const list = new CardList(document.getElementById("list"));
-let view = null;
+// The data stands in the page as blocks of JSON; each is read when it is first asked for.
+const blocks = new Map();
 
-// What the filters are when nothing is filtered.
-const UNFILTERED = {
-  text: "",
-  kind: "",
-  outcome0: "",
-  from0: "0",
-  to0: "1",
-  outcome1: "",
-  from1: "0",
-  to1: "1",
-  order: "",
-};
-const LAYERS = ["mask", "box", "truth"];
-let wanted = {}; // what an address asks for, until the options that it names are there
-let shownAddress = null;
+function block(id) {
+  if (!blocks.has(id)) blocks.set(id, JSON.parse(document.getElementById(id).textContent));
+  return blocks.get(id);
+}
+
+const meta = block("meta");
+const choiceForm = document.getElementById("choice");
+const filterForm = document.getElementById("filters");
+const choice = choiceForm.elements;
+const filters = filterForm.elements;
+const list = document.getElementById("list");
+const more = document.getElementById("more");
+const BATCH = 60; // divides evenly into rows of 1 to 6 cards
+let shown = null; // a benchmark's questions and one or two runs' answers to them, by row
+let rows = []; // of the questions that pass the filters, in their order
 
 // Offer [value, text] pairs; what was chosen stays so where it is still offered.
 function fill(select, options, first = options[0][0]) {
-  const chosen = wanted[select.name] ?? (select.options.length ? select.value : first);
+  const chosen = select.options.length ? select.value : first;
   select.replaceChildren(...options.map(([value, text]) => new Option(text, value)));
   select.value = options.some(([value]) => value === chosen) ? chosen : first;
 }
 
+const count = (number) => number.toLocaleString("en");
 const pairs = (names) => names.map((name) => [name, name]);
 
 function fillRuns() {
-  const { runs } = meta.benchmarks.find(({ name }) => name === controls.benchmark.value);
-  fill(controls.run, pairs(runs));
-  if (view && controls.beside.value === controls.run.value) {
-    wanted.beside ??= view.runs[0].name; // the two change places
-  }
-  const others = runs.filter((name) => name !== controls.run.value);
-  fill(controls.beside, [["", "nothing"], ...pairs(others)], others[0]);
+  const { runs } = meta.benchmarks.find(({ name }) => name === choice.benchmark.value);
+  fill(choice.run, pairs(runs));
+  const stoodBeside = choice.beside.value === choice.run.value;
+  const others = runs.filter((name) => name !== choice.run.value);
+  fill(choice.beside, [["", "nothing"], ...pairs(others)], others[0] ?? "");
+  if (stoodBeside && shown) choice.beside.value = shown.runs[0].name; // the two change places
 }
 
-// Of which outcome how many answers are, for each run; of which kind how many questions.
+function openChoice() {
+  const number = meta.benchmarks.findIndex(({ name }) => name === choice.benchmark.value);
+  const benchmark = meta.benchmarks[number];
+  const runs = [choice.run.value, choice.beside.value].filter(Boolean).map((name) => {
+    return { name, answers: block(`answers-${number}-${benchmark.runs.indexOf(name)}`) };
+  });
+  shown = { benchmark, runs, questions: block(`questions-${number}`) };
+  list.classList.toggle("alone", runs.length === 1);
+}
+
+// How many answers of each run have each outcome, how many questions are of each kind.
 function fillFilters() {
-  const count = (rows) => `(${number(rows.length)})`;
-  for (const fieldset of document.querySelectorAll("fieldset[data-run]")) {
-    const run = view.runs[fieldset.dataset.run];
+  const counted = (titles, values) => [
+    ["", "any"],
+    ...Object.entries(titles).map(([key, title]) => {
+      return [key, `${title} (${count(values.filter((value) => value.includes(key)).length)})`];
+    }),
+  ];
+  for (const [place, fieldset] of document.querySelectorAll(".of-run").entries()) {
+    const run = shown.runs[place];
     fieldset.hidden = fieldset.disabled = !run;
     if (!run) continue;
     fieldset.querySelector("legend").textContent = run.name;
-    const select = fieldset.querySelector("select");
-    const outcomes = meta.outcomes.map(({ key }, place) => {
-      const rows = rowsWhere(view, (row) => run.answers.outcome[row] === place);
-      return [key, `${outcomeTitle(place, view.benchmark.measure)} ${count(rows)}`];
-    });
-    fill(select, [["", "any"], ...outcomes]);
+    fill(filters[`outcome${place}`], counted(meta.outcomes, run.answers.outcome));
   }
-  const kinds = meta.kinds.map(({ key, title }, place) => {
-    const rows = rowsWhere(view, (row) => view.questions.kinds[row].includes(place));
-    return [key, `${title.toLowerCase()} ${count(rows)}`];
-  });
-  fill(controls.kind, [["", "any"], ...kinds]);
-  const orders = [
-    ["", "as in the data set"],
-    ["worst", `worst of ${view.runs[0].name} first`],
-    ["best", `best of ${view.runs[0].name} first`],
-  ];
-  if (view.runs[1]) {
-    orders.push(["gain", `gain over ${view.runs[1].name} first`]);
-    orders.push(["loss", `loss to ${view.runs[1].name} first`]);
-  }
-  fill(controls.order, orders);
+  fill(filters.kind, counted(meta.kinds, shown.questions.kinds));
 }
 
 function matches(row) {
-  const { questions, runs } = view;
-  const text = controls.text.value.trim().toLowerCase();
-  const kind = meta.kinds.findIndex(({ key }) => key === controls.kind.value);
-  if (text && !`${questions.query[row]}\n${questions.id[row]}`.toLowerCase().includes(text)) {
-    return false;
-  }
-  if (kind >= 0 && !questions.kinds[row].includes(kind)) return false;
-  return runs.every(({ answers, iou }, place) => {
-    const outcome = controls[`outcome${place}`].value;
-    const from = controls[`from${place}`].value || 0;
-    const to = controls[`to${place}`].value || 1;
-    const { key } = meta.outcomes[answers.outcome[row]];
-    return (!outcome || key === outcome) && iou[row] >= from && iou[row] <= to;
+  const { questions, runs } = shown;
+  const text = filters.text.value.trim().toLowerCase();
+  if (!`${questions.query[row]}\n${questions.id[row]}`.toLowerCase().includes(text)) return false;
+  if (filters.kind.value && !questions.kinds[row].includes(filters.kind.value)) return false;
+  return runs.every(({ answers }, place) => {
+    const [outcome, from, to] = ["outcome", "from", "to"].map((name) => filters[name + place].value);
+    const iou = answers.iou[row];
+    return (!outcome || outcome === answers.outcome[row]) && iou >= (from || 0) && iou <= (to || 1);
   });
 }
 
-function inOrder(rows) {
-  const [run, beside] = view.runs;
-  const value = {
-    worst: (row) => run.iou[row],
-    best: (row) => -run.iou[row],
-    gain: (row) => beside.iou[row] - run.iou[row],
-    loss: (row) => run.iou[row] - beside.iou[row],
-  }[controls.order.value];
-  return value ? rows.toSorted((a, b) => value(a) - value(b)) : rows;
-}
-
-function drawView() {
-  const names = [controls.run.value, controls.beside.value].filter(Boolean);
-  view = openView(controls.benchmark.value, names);
-  document.body.classList.toggle("alone", view.runs.length === 1);
-  const measure = view.benchmark.measure === "box_iou" ? "box IoU" : "gIoU";
-  const rows = rowsWhere(view, () => true);
-  document.getElementById("means").textContent =
-    `${number(rows.length)} questions; ${measure}, %: ${means(view, rows).join(", ")}`;
-  drawOverview(view, showOutcome);
-  fillFilters();
-}
-
 function drawList() {
-  const rows = inOrder(rowsWhere(view, matches));
+  const [iou, other = iou] = shown.runs.map(({ answers }) => answers.iou);
+  const order = {
+    worst: (row) => iou[row],
+    best: (row) => -iou[row],
+    gain: (row) => other[row] - iou[row],
+    loss: (row) => iou[row] - other[row],
+  }[filters.order.value];
+  rows = [...shown.questions.id.keys()].filter(matches);
+  if (order) rows.sort((a, b) => order(a) - order(b));
+  const means = shown.runs.map(({ name, answers }) => {
+    const sum = rows.reduce((total, row) => total + answers.iou[row], 0);
+    return `${name} ${((100 * sum) / rows.length).toFixed(1)}`;
+  });
   document.getElementById("count").textContent =
-    `${number(rows.length)} of ${number(view.benchmark.count)} questions`;
-  list.show(view, rows);
-  shownAddress = address();
-  location.replace(shownAddress);
+    `${count(rows.length)} of ${count(shown.questions.id.length)} questions` +
+    (rows.length ? `; mean ${shown.benchmark.measures[0]} IoU, %: ${means.join(", ")}` : "");
+  list.replaceChildren();
+  drawMore();
+  // The address says what is shown, so that a view can be kept or sent.
+  const kept = [choiceForm, filterForm].flatMap((form) => [...new FormData(form)]);
+  history.replaceState(null, "", `#${new URLSearchParams(kept)}`);
 }
 
-function drawLayers() {
-  for (const name of LAYERS) {
-    document.body.classList.toggle(`hide-${name}`, !controls[name].checked);
-  }
+// Cards are made in batches as their place comes near the window: thousands would take long.
+function drawMore() {
+  const next = rows.slice(list.children.length, list.children.length + BATCH);
+  list.append(...next.map((row) => buildCard(shown, row)));
+  observer.unobserve(more);
+  if (list.children.length < rows.length) observer.observe(more);
 }
 
-function clearFilters() {
-  for (const [name, value] of Object.entries(UNFILTERED)) controls[name].value = value;
-}
-
-function showOutcome(place) {
-  clearFilters();
-  controls.outcome0.value = meta.outcomes[place].key;
-  drawList();
-  document.getElementById("all").scrollIntoView();
-}
-
-// The address says what is shown, so that a view can be kept or sent.
-function address() {
-  const kept = new URLSearchParams();
-  for (const name of ["benchmark", "run", "beside"]) kept.set(name, controls[name].value);
-  for (const [name, value] of Object.entries(UNFILTERED)) {
-    if (controls[name].value !== value) kept.set(name, controls[name].value);
-  }
-  return `#${kept}`;
-}
+const observer = new IntersectionObserver(
+  (entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) drawMore();
+  },
+  { rootMargin: "1500px 0px" },
+);
 
 function openAddress() {
-  if (location.hash === shownAddress) return; // the page itself has just written it
-  wanted = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-  clearFilters();
-  fill(controls.benchmark, pairs(meta.benchmarks.map(({ name }) => name)));
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  const take = (controls) => {
+    for (const control of controls) {
+      const value = wanted.get(control.name);
+      const offered = !control.options || [...control.options].some((one) => one.value === value);
+      if (value !== null && offered) control.value = value;
+    }
+  };
+  fill(choice.benchmark, pairs(meta.benchmarks.map(({ name }) => name)));
+  take([choice.benchmark]);
   fillRuns();
-  drawView();
-  for (const name of ["text", "from0", "to0", "from1", "to1"]) {
-    if (name in wanted) controls[name].value = wanted[name];
-  }
-  wanted = {};
+  take([choice.run]);
+  fillRuns();
+  take([choice.beside]);
+  openChoice();
+  fillFilters();
+  take(filters);
   drawList();
 }
 
-function explain() {
-  const { scale } = meta;
-  const note = scale === "paper" ? "" : "Figures of the micro world are not comparable with published ones. ";
-  document.getElementById("note").textContent =
-    `Scale ${scale}. ${note}Over each image: the answer’s mask in green, its box and points in orange, and the ` +
-    "ground truth as a line of white dots; below it the run’s thought and what it named.";
-  const entries = [...meta.outcomes.map(({ key, title, rule }) => [`${SYMBOLS[key]} ${title}`, rule])];
-  entries.push(...meta.kinds.map(({ title, rule }) => [title, rule]));
-  entries.push([
-    "IoU",
-    "Of the answer’s mask with the ground truth at the original image’s size, ignored pixels counted as " +
-      "target and an unreadable answer as 0 (protocol seg_zero); on LISA-Grounding, of the boxes.",
-  ]);
-  document
-    .getElementById("rules")
-    .replaceChildren(...entries.flatMap(([term, rule]) => [make("dt", "", term), make("dd", "", rule)]));
+for (const form of [choiceForm, filterForm]) {
+  form.addEventListener("submit", (event) => event.preventDefault());
 }
-
-form.addEventListener("submit", (event) => event.preventDefault());
-document.addEventListener("input", ({ target }) => {
-  if (LAYERS.includes(target.name)) return drawLayers();
-  if (["benchmark", "run", "beside"].includes(target.name)) {
-    fillRuns();
-    drawView();
-    wanted = {};
-  }
+choiceForm.addEventListener("input", () => {
+  fillRuns();
+  openChoice();
+  fillFilters();
   drawList();
 });
-document.getElementById("clear").addEventListener("click", () => {
-  clearFilters();
-  drawList();
-});
-document.getElementById("jump").addEventListener("click", () => {
-  document.getElementById("all").scrollIntoView();
-});
-addEventListener("hashchange", openAddress);
-addEventListener("beforeprint", () => list.fillForPrint(2));
-explain();
+filterForm.addEventListener("input", drawList);
+filterForm.addEventListener("reset", () => setTimeout(drawList)); // once the controls are as at first
 openAddress();

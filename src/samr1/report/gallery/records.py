@@ -7,153 +7,133 @@ is the one that the tables average: of masks by `seg_zero`, on LISA-Grounding of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from pathlib import Path
+from typing import Any, Literal
 
 import pyarrow as pa
 
-from samr1.data.masks import Mask, decode_mask
-from samr1.evaluation.bootstrap import Floats
+from samr1.data.masks import decode_mask
+from samr1.evaluation.answers import answers_in_order
 from samr1.evaluation.score import sample_ious
-from samr1.report.gallery.drawing import frame_size, outline, to_frame
+from samr1.report.gallery.drawing import (
+    Size,
+    box_outline,
+    frame_size,
+    mask_outline,
+    thumbnail,
+    to_frame,
+)
+from samr1.report.gallery.kinds import Kind, has_complex_boundary
 
 Columns = dict[str, list[Any]]
-Measure = Literal["mask_iou", "box_iou"]
-
-Outcome = Literal["good", "poor_mask", "wrong_object", "unparseable"]
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+Outcome = Literal["good", "low_iou", "wrong_object", "unparseable"]
 
 GOOD_IOU = 0.5
 # Where things stand apart a box either meets the right one or none; a loose one still meets it.
 SAME_OBJECT_IOU = 0.1
 
-TITLES: dict[Outcome, str] = {
-    "good": "good",
-    "poor_mask": "right object, poor mask",
-    "wrong_object": "wrong object",
-    "unparseable": "unparseable",
-}
-RULES: dict[Outcome, str] = {
-    "good": f"The IoU is at least {GOOD_IOU}.",
-    "poor_mask": (
-        f"The IoU is below {GOOD_IOU}, and the answer's box or its mask overlaps the ground "
-        f"truth's with an IoU of at least {SAME_OBJECT_IOU}."
+# Title and rule of each outcome.
+OUTCOMES: dict[Outcome, tuple[str, str]] = {
+    "good": ("✓ good", f"The IoU is at least {GOOD_IOU}."),
+    "low_iou": (
+        "◐ right object, low IoU",
+        f"The IoU is below {GOOD_IOU}, and the answer's box or its mask has an IoU of at least "
+        f"{SAME_OBJECT_IOU} with the ground truth's.",
     ),
     "wrong_object": (
-        f"Neither the answer's box nor its mask has an IoU of {SAME_OBJECT_IOU} with the ground "
-        "truth's."
+        "✗ wrong object",
+        f"Neither its box nor its mask has an IoU of {SAME_OBJECT_IOU} with the ground truth's.",
     ),
-    "unparseable": "No box could be read in the response, so that there is no mask.",
+    "unparseable": ("? unparseable", "The response could not be read, so that there is no mask."),
 }
 
-_MAX_TEXT = 4000  # characters of a thought or a response; a policy's are far shorter
 
-
-@dataclass(frozen=True)
-class Ious:
-    """IoU [N] of the answers' masks (by `seg_zero`) and boxes (by `rec`) with the ground truth."""
-
-    mask: Floats
-    box: Floats
-
-
-def measure_of(samples: pa.Table) -> Measure:
-    """Which IoU the benchmark is scored by."""
-    return "box_iou" if samples["dataset"][0].as_py() == "lisa_grounding" else "mask_iou"
-
-
-def ious(samples: pa.Table, predictions: pa.Table) -> Ious:
-    """The IoU of every sample as the tables have it; UserError as `evaluation.score.score`."""
-    return Ious(
-        mask=sample_ious(samples, predictions, "seg_zero"),
-        box=sample_ious(samples, predictions, "rec"),
-    )
+def is_of_boxes(samples: pa.Table) -> bool:
+    """Whether the benchmark is scored by boxes."""
+    return bool(samples["dataset"][0].as_py() == "lisa_grounding")
 
 
 def judge(answered: bool, iou: float, overlap: float) -> Outcome:
     """What became of an answer: `overlap` is the larger of its mask's and its box's IoU.
 
     >>> judge(True, 0.3, 0.4)
-    'poor_mask'
+    'low_iou'
     """
     if not answered:
         return "unparseable"
     if iou >= GOOD_IOU:
         return "good"
-    return "poor_mask" if overlap >= SAME_OBJECT_IOU else "wrong_object"
+    return "low_iou" if overlap >= SAME_OBJECT_IOU else "wrong_object"
 
 
-def ground_truth(sample: dict[str, Any]) -> Mask:
-    """The target with the ignored pixels, bool [h, w], as `seg_zero` scores it."""
-    truth = decode_mask(sample["mask"])
-    return truth if sample["ignore"] is None else truth | decode_mask(sample["ignore"])
+def list_questions(
+    samples: pa.Table, kinds: Sequence[set[Kind]], root: Path, images: dict[str, str]
+) -> Columns:
+    """What is shown of each sample, and its image by its place in `images` (path -> thumbnail).
 
-
-def question(sample: dict[str, Any], truth: Mask) -> dict[str, Any]:
-    """What is shown of a sample; `truth` is its ground truth, the box and outline in its frame."""
-    width, height = sample["width"], sample["height"]
-    return {
-        "id": sample["sample_id"],
-        "query": _cut(sample["query"]),
-        "size": frame_size(width, height),
-        "truth": outline(truth),
-        "truth_box": to_frame(sample["box"], width, height),
-    }
-
-
-def answers(samples: pa.Table, predictions: pa.Table) -> Columns:
-    """What is shown of one run's answers, in the order of `samples`; boxes, points and outlines in
-    the sample's frame. Raises UserError as `evaluation.score.score`.
+    `kinds` are known of the samples apart from their ground truth. An image that `images` lacks is
+    read under `root`; raises UserError where it cannot be.
     """
-    measure, overlaps = measure_of(samples), ious(samples, predictions)
-    sizes = samples.select(["sample_id", "width", "height"]).to_pylist()
-    given = _in_order(predictions, samples["sample_id"].to_pylist())
+    of_boxes = is_of_boxes(samples)
+    places = {path: place for place, path in enumerate(images)}
     rows = []
-    for i, (size, answer) in enumerate(zip(sizes, given, strict=True)):
-        mask_iou, box_iou = float(overlaps.mask[i]), float(overlaps.box[i])
-        box_counts = measure == "box_iou"
-        answered = answer["box" if box_counts else "mask"] is not None
-        outcome = judge(answered, box_iou if box_counts else mask_iou, max(mask_iou, box_iou))
+    for sample, known in zip(samples.to_pylist(), kinds, strict=True):
+        path, size = sample["image_path"], (sample["width"], sample["height"])
+        if path not in places:
+            places[path] = len(places)
+            images[path] = thumbnail(root / path, size, sample["sample_id"])
+        truth = decode_mask(sample["mask"])
+        if sample["ignore"] is not None:
+            truth |= decode_mask(sample["ignore"])
+        boundaries: set[Kind] = {"boundaries"} if has_complex_boundary(truth) else set()
         rows.append(
             {
-                "mask_iou": round(mask_iou, 4),
-                "box_iou": round(box_iou, 4),
-                "outcome": OUTCOMES.index(outcome),
-                **_shown(answer, size["width"], size["height"]),
+                "id": sample["sample_id"],
+                "query": sample["query"],
+                "image": places[path],
+                "size": frame_size(*size),
+                "truth": box_outline(sample["box"], size) if of_boxes else mask_outline(truth),
+                "kinds": sorted(known | boundaries),
             }
         )
-    return to_columns(rows)
+    return _to_columns(rows)
 
 
-def _shown(answer: dict[str, Any], width: int, height: int) -> dict[str, Any]:
-    points = [
-        [*to_frame([point["x"], point["y"]], width, height), point["value"]]
-        for point in answer["points"] or []
-    ]
+def list_answers(samples: pa.Table, predictions: pa.Table) -> Columns:
+    """What is shown of one run's answers, in the order of `samples`.
+
+    Outlines and points are in the sample's frame. Raises UserError as `evaluation.score.score`.
+    """
+    of_boxes = is_of_boxes(samples)
+    ious = [sample_ious(samples, predictions, protocol) for protocol in ("seg_zero", "rec")]
+    names = ("status", "think", "label", "text", "box", "points", "mask")
+    given = [answers_in_order(samples, predictions, name) for name in names]
+    sizes = zip(samples["width"].to_pylist(), samples["height"].to_pylist(), strict=True)
+    rows = []
+    for size, mask_iou, box_iou, *answer in zip(sizes, *ious, *given, strict=True):
+        named = dict(zip(names, answer, strict=True))
+        answered = named["box" if of_boxes else "mask"] is not None
+        answered = answered or named["status"] == "nothing_there"
+        iou, other = (box_iou, mask_iou) if of_boxes else (mask_iou, box_iou)
+        outcome = judge(answered, iou, max(iou, other))
+        numbers = {"iou": round(float(iou), 4), "other_iou": round(float(other), 4)}
+        rows.append({"outcome": outcome, **numbers, **_show_answer(named, size)})
+    return _to_columns(rows)
+
+
+def _show_answer(answer: dict[str, Any], size: Size) -> dict[str, Any]:
     return {
         "status": answer["status"],
-        "think": _cut(answer["think"]),
-        "label": _cut(answer["label"]),
-        "box": answer["box"] and to_frame(answer["box"], width, height),
-        "points": points,
-        "mask": None if answer["mask"] is None else outline(decode_mask(answer["mask"])),
+        "think": answer["think"],
+        "label": answer["label"],
+        "box": answer["box"] and box_outline(answer["box"], size),
+        "points": [[*to_frame([p["x"], p["y"]], size), p["value"]] for p in answer["points"] or []],
+        "mask": answer["mask"] and mask_outline(decode_mask(answer["mask"])),
         # What could be read is shown as it was read; the response itself where it could not.
-        "text": None if answer["status"] == "ok" else _cut(answer["text"]),
+        "text": None if answer["status"] == "ok" else answer["text"],
     }
 
 
-def _in_order(predictions: pa.Table, sample_ids: Sequence[str]) -> Any:
-    """The predictions' rows one by one in the order of `sample_ids`, few of them in memory."""
-    row = {sample_id: i for i, sample_id in enumerate(predictions["sample_id"].to_pylist())}
-    ordered = predictions.take(pa.array([row[sample_id] for sample_id in sample_ids]))
-    for batch in ordered.to_batches(max_chunksize=256):
-        yield from batch.to_pylist()
-
-
-def _cut(text: str | None) -> str | None:
-    return text if text is None or len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "…"
-
-
-def to_columns(rows: Sequence[dict[str, Any]]) -> Columns:
+def _to_columns(rows: Sequence[dict[str, Any]]) -> Columns:
     """Rows of the same keys as columns, which are far fewer characters."""
     return {key: [row[key] for row in rows] for key in rows[0]}

@@ -10,10 +10,10 @@ from samr1.config.merge import Experiment
 from samr1.config.names import BASE
 from samr1.report.figures.ablations import draw_ablations
 from samr1.report.figures.curves import PANELS, Runs, plot_runs, read_runs
-from samr1.report.figures.style import WIDTH, Outputs, Theme, add_legend, write_figure
-from samr1.report.studies.studies import ablation_there
+from samr1.report.figures.style import WIDTH, add_legend, write_figure
+from samr1.report.studies.curves import CURVES
+from samr1.report.studies.studies import only_there
 from samr1.report.studies.study_data import StudyData
-from samr1.report.studies.study_pages import CURVES
 from samr1.report.tables.measured import Measurements
 
 
@@ -23,33 +23,32 @@ def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     Of the long trainings only where one is there. Raises UserError where the base has no figures.
     """
     tables = {
-        name.replace("_", " ").capitalize(): ablation_there(table, data)
+        name.replace("_", " ").capitalize(): only_there(table, data)
         for name, table in experiment.published.ablations.items()
     }
     runs = [run for table in tables.values() for run in table.labels]
     measurements = Measurements(data.metrics([BASE, *runs]))
-    draw_ablations(tables, measurements, _outputs("ablations", output, experiment))
+    micro_world = None if experiment.comparable else experiment.scale
+    write_figure(
+        [output / "ablations.pdf", output / "ablations.png"],
+        micro_world,
+        lambda: draw_ablations(tables, measurements),
+    )
     long = [
         data.training(run, seed) for run in experiment.studies.long.runs for seed in data.seeds(run)
     ]
     if long:
-        _draw_long(read_runs(long), _outputs("long", output, experiment))
+        outputs = [output / "long.pdf", output / "long.png"]
+        write_figure(outputs, micro_world, lambda: _draw_long(read_runs(long)))
 
 
-def _outputs(name: str, output: Path, experiment: Experiment) -> Outputs:
-    pdf, png, dark = (output / f"{name}{end}" for end in (".pdf", ".png", "_dark.png"))
-    return Outputs(pdf, png, dark, None if experiment.comparable else experiment.scale)
-
-
-def _draw_long(runs: Runs, outputs: Outputs) -> None:
+def _draw_long(runs: Runs) -> Figure:
     """Reward, IoU and KL over steps: a seed a thin line, their mean a thick one."""
-
-    def draw(figure: Figure, theme: Theme) -> None:
-        axes = figure.subplots(1, len(CURVES))
-        for axis, column in zip(axes, CURVES, strict=True):
-            plot_runs(axis, runs, column, theme)
-            axis.set_title(PANELS[column])
-            axis.set_xlabel("Step")
-        add_legend(figure, axes[0])
-
-    write_figure(outputs, (WIDTH, 2.4), draw)
+    figure = Figure(figsize=(WIDTH, 2.4))
+    axes = figure.subplots(1, len(CURVES))
+    for axis, column in zip(axes, CURVES, strict=True):
+        plot_runs(axis, runs, column)
+        axis.set_title(PANELS[column])
+        axis.set_xlabel("Step")
+    add_legend(figure, axes[0])
+    return figure

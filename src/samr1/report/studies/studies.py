@@ -10,28 +10,20 @@ import pyarrow as pa
 from samr1.config.jobs import find_study_seeds
 from samr1.config.merge import Experiment
 from samr1.config.names import BASE, METHOD
-from samr1.config.published import Table, TableStage
+from samr1.config.published import Extra, Table, TableStage
 from samr1.config.studies import Study
 from samr1.core.errors import UserError
 from samr1.core.files import atomic_file, write_table
 from samr1.core.schemas import COMPARISONS
+from samr1.report.studies.curves import curves_table, read_curves
 from samr1.report.studies.study_data import StudyData
-from samr1.report.studies.study_pages import Trained, curves_table, measured_rows, read_curves
 from samr1.report.tables.claims import judge_claims, list_claims
 from samr1.report.tables.clipping import clipping
 from samr1.report.tables.collect import read_page
 from samr1.report.tables.differences import Comparisons, list_differences, table_pairs
-from samr1.report.tables.layout import TABLE, Record
 from samr1.report.tables.markdown import aligned_table, link_to
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.page import (
-    Addition,
-    Outputs,
-    checkpoint_note,
-    micro_note,
-    publish_table,
-    seeds_note,
-)
+from samr1.report.tables.page import Addition, Outputs, micro_note, publish_table
 from samr1.train.batches import count_steps
 
 
@@ -45,45 +37,47 @@ def find_study_data(folder: Path, experiment: Experiment) -> StudyData:
 def write_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     """Write the studies' tables, comparisons and page to the folder `output`.
 
-    The page shows the pictures that `samr1.report.studies.figures` draws there. What is not there
-    yet has empty cells. Raises UserError where the base's figures are missing.
+    The page shows the pictures that `samr1.report.studies.figures` draws there. A run that is not
+    there yet has no row. Raises UserError where the base's figures are missing.
     """
     if not data.seeds(BASE):
         raise UserError(
             f"{data.folder}: lacks the metrics or overlaps of run {BASE!r}, with which the tables "
             "begin; predict and score it first (it needs no training)."
         )
-    studies = experiment.studies
+    studies, published = experiment.studies, experiment.published
     compared = _compare(data, experiment)
     comparisons = Comparisons(compared.to_pylist())
     write_table(output / "comparisons.parquet", compared)
-    pages = [
-        _write_ablation(experiment.table_stage(name), data, comparisons, output)
-        for name in experiment.published.ablations
-    ]
-    columns = next(iter(experiment.published.ablations.values()))
-    sweep = _measure(studies.sweep, data, comparisons, experiment, columns)
-    pages.append(_write_page("sweep", "Training samples, one pass each", sweep, experiment, output))
     curves = read_curves(studies.long.runs, data)
     write_table(output / "curves.parquet", curves)
-    text = (
-        "Reward, IoU and KL of the trainings, means over spans of steps ± standard deviation over "
-        f"seeds; every step: {link_to(output / 'curves.parquet', output / 'long.md')}. KL is "
-        "estimated from the sampled tokens and heavy-tailed: one token that the base expects and "
-        "the policy all but excludes lifts a span by itself:\n"
-    )
-    long = _measure(studies.long, data, comparisons, experiment, columns)
-    long += Addition((text, curves_table(curves)))
+    columns = list(next(iter(published.ablations.values())).columns.values())
+
+    def publish(name: str, table: Table, pairs: list[tuple[str, str, str]], more: Addition) -> Path:
+        there = [pair for pair in pairs if data.seeds(pair[1])]
+        differences = list_differences(columns, there, comparisons)
+        return _publish(name, table, differences + more, data, experiment, output)
+
+    def publish_study(name: str, study: Study, title: str, more: Addition) -> Path:
+        pairs = [(f"`{run}`", run, baseline) for run, baseline in study.pairs]
+        return publish(name, _list_runs(study, title, experiment), pairs, more)
+
+    pages = [
+        publish(name, table, table_pairs(table), _list_clipping(table, data))
+        for name, table in published.ablations.items()
+    ]
     pages.append(
-        _write_page("long", "Three times the steps, with and without KL", long, experiment, output)
+        publish_study("sweep", studies.sweep, "Training samples, one pass each", Addition())
     )
-    verdicts = judge_claims(
-        experiment.published.claims, list(columns.columns.values()), comparisons, curves
-    )
+    steps = Addition((_about_curves(output), curves_table(curves)))
+    title = "Three times the steps, with and without KL"
+    pages.append(publish_study("long", studies.long, title, steps))
+
+    claims = list_claims(judge_claims(published.claims, columns, comparisons, curves))
     pictures = ["![Tables 4 and 5, a dot a seed](ablations.png)"]
     if curves.num_rows:
         pictures.append("![Three times the steps, a thin line a seed](long.png)")
-    _write_readme(data, pages, [list_claims(verdicts), *pictures], experiment, output)
+    _write_readme(data, pages, [claims, *pictures], experiment, output)
 
 
 def _compare(data: StudyData, experiment: Experiment) -> pa.Table:
@@ -96,59 +90,60 @@ def _compare(data: StudyData, experiment: Experiment) -> pa.Table:
     return pa.concat_tables([COMPARISONS.empty_table(), *data.compare(pairs, stage)])
 
 
-def _write_ablation(
-    stage: TableStage, data: StudyData, comparisons: Comparisons, output: Path
-) -> Path:
-    table = ablation_there(stage.table, data)
-    runs = list(table.labels)
-    addition = list_differences(table.columns.values(), table_pairs(table), comparisons)
-    if table.clipping and runs:
-        files = [data.training(run, seed) for run in runs for seed in data.seeds(run)]
-        addition += clipping(table, files)
-    outputs = Outputs(output / f"{stage.name}.parquet", output / f"{stage.name}.md")
-    there = stage.model_copy(update={"table": table, "baselines": {}})
-    publish_table(there, Measurements(data.metrics([BASE, *runs])), addition, outputs)
-    return outputs.markdown
-
-
-def ablation_there(table: Table, data: StudyData) -> Table:
+def only_there(table: Table, data: StudyData) -> Table:
     """The table without the runs of which no seed is there; what is published of them stays."""
     return table.only([run for run in table.labels if data.seeds(run)])
 
 
-def _measure(
-    study: Study,
-    data: StudyData,
-    comparisons: Comparisons,
-    experiment: Experiment,
+def _publish(
+    name: str,
     table: Table,
-) -> Addition:
-    """The figures of a study's runs, and their differences from its baseline."""
-    trained = []
+    addition: Addition,
+    data: StudyData,
+    experiment: Experiment,
+    output: Path,
+) -> Path:
+    """Write a table of the runs that are there; its page."""
+    table = only_there(table, data)
+    stage = TableStage(
+        name=name,
+        scale=experiment.scale,
+        comparable=experiment.comparable,
+        checkpoint=experiment.checkpoint,
+        table=table,
+        labels=experiment.labels,
+        baselines={},
+    )
+    outputs = Outputs(output / f"{name}.parquet", output / f"{name}.md")
+    publish_table(stage, Measurements(data.metrics([BASE, *table.labels])), addition, outputs)
+    return outputs.markdown
+
+
+def _list_runs(study: Study, title: str, experiment: Experiment) -> Table:
+    """A study's runs as a table like the ablations', each named with the size of its training."""
+    like = next(iter(experiment.published.ablations.values()))
+    rows = []
     for run in study.runs:
         train = experiment.runs[run].train
-        steps = count_steps(train.drawn_samples, train)
-        trained.append(Trained(run, train.drawn_samples, steps))
-    columns = list(table.columns.values())
-    pairs = [(f"`{run}`", run, baseline) for run, baseline in study.pairs]
-    figures = measured_rows(trained, columns, data, experiment.labels)
-    several = any(len(data.seeds(run)) > 1 for run in study.runs)
-    how = f"All figures in percent: {seeds_note(several)}, greedy decoding, protocol `seg_zero`.\n"
-    return figures + Addition((how,)) + list_differences(columns, pairs, comparisons)
+        samples, steps = train.drawn_samples, count_steps(train.drawn_samples, train)
+        rows.append(Extra(name=f"`{run}`, {samples:,} samples in {steps:,} steps", run=run))
+    protocols = like.protocols[:1]
+    return Table(title=title, protocols=protocols, columns=like.columns, rows=(), extra=tuple(rows))
 
 
-def _write_page(
-    name: str, title: str, content: Addition, experiment: Experiment, output: Path
-) -> Path:
-    page = output / f"{name}.md"
-    records: list[Record] = [{"table": name, **record} for record in content.records]
-    rows = [{key: None for key in TABLE.names} | record for record in records]
-    metadata = {"table": name, "title": title, "scale": experiment.scale}
-    metadata |= {"checkpoint": experiment.checkpoint}
-    write_table(output / f"{name}.parquet", pa.Table.from_pylist(rows, TABLE), metadata)
-    blocks = [f"## {title}", *content.blocks, checkpoint_note(experiment.checkpoint)]
-    _write_text(page, blocks, experiment)
-    return page
+def _list_clipping(table: Table, data: StudyData) -> Addition:
+    there = only_there(table, data)
+    files = [data.training(run, seed) for run in there.labels for seed in data.seeds(run)]
+    return clipping(there, files) if table.clipping and files else Addition()
+
+
+def _about_curves(output: Path) -> str:
+    return (
+        "Reward, IoU and KL of the trainings, means over spans of steps ± standard deviation over "
+        f"seeds; every step: {link_to(output / 'curves.parquet', output / 'long.md')}. KL is "
+        "estimated from the sampled tokens and heavy-tailed: one token that the base expects and "
+        "the policy all but excludes lifts a span by itself:\n"
+    )
 
 
 def _write_readme(
@@ -170,6 +165,7 @@ def _write_readme(
         )
     )
     blocks = [
+        *([] if experiment.comparable else [micro_note(experiment.scale)]),
         "# Studies",
         "## Which of the paper's claims show up here",
         *claims,
@@ -181,13 +177,8 @@ def _write_readme(
         aligned_table(["Run", "seeds asked for", "seeds there"], rows),
         *(read_page(page)[1] for page in pages),
     ]
-    _write_text(output / "README.md", blocks, experiment)
-
-
-def _write_text(page: Path, blocks: Sequence[str], experiment: Experiment) -> None:
-    note = [micro_note(experiment.scale)] if not experiment.comparable else []
-    text = "\n\n".join(block.strip() for block in (*note, *blocks))
-    with atomic_file(page) as temporary:
+    with atomic_file(output / "README.md") as temporary:
+        text = "\n\n".join(block.strip() for block in blocks)
         temporary.write_text(f"{text}\n", encoding="utf-8")
 
 

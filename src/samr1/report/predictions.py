@@ -1,0 +1,73 @@
+"""What runs answered to benchmarks, read from the workflow's files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from samr1.core import schemas
+from samr1.core.errors import UserError, prefix_errors
+from samr1.core.files import read_table
+from samr1.data.samples import load_samples
+from samr1.evaluation.answers import answers_in_order
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What runs answered to one benchmark: run -> its predictions, a table a seed.
+
+    `title` is the benchmark's name as readers know it.
+    """
+
+    title: str
+    samples: pa.Table
+    runs: Mapping[str, Sequence[pa.Table]]
+
+
+def read_answers(
+    samples: Sequence[Path], predictions: Sequence[Path], titles: Sequence[str]
+) -> list[Answers]:
+    """Read the predictions on each file of samples, .../{run}/seed_{seed}/{samples' name}.
+
+    `titles` are the benchmarks' names. Runs keep the order of the files. Raises UserError where a
+    file is missing or not what it should be, where a sample is not answered, and where a benchmark
+    has no predictions.
+    """
+    found = []
+    for file, title in zip(samples, titles, strict=True):
+        table = load_samples(file)
+        runs: dict[str, list[pa.Table]] = {}
+        for path in predictions:
+            if path.name == file.name:
+                runs.setdefault(path.parent.parent.name, []).append(_read(path, table))
+        if not runs:
+            raise UserError(
+                f"{file}: no predictions on it; give some as .../{{run}}/seed_{{seed}}/{file.name}."
+            )
+        found.append(Answers(title, table, runs))
+    return found
+
+
+def read_pairs(
+    samples: Sequence[Path], predictions: Sequence[Path], titles: Sequence[str]
+) -> list[Answers]:
+    """Read the same two runs' answers to every benchmark; raises UserError where one lacks."""
+    found = read_answers(samples, predictions, titles)
+    runs = list(dict.fromkeys(run for one in found for run in one.runs))
+    for one in found:
+        if len(runs) != 2 or len(one.runs) != 2:
+            raise UserError(
+                f"{one.title}: there are predictions of {', '.join(one.runs)}; give two runs' "
+                "answers to every benchmark, .../{run}/seed_{seed}/{benchmark}.parquet."
+            )
+    return found
+
+
+def _read(path: Path, samples: pa.Table) -> pa.Table:
+    table = read_table(path, schemas.PREDICTIONS)
+    with prefix_errors(str(path)):
+        answers_in_order(samples, table, "box")
+    return table

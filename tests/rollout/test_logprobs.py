@@ -1,0 +1,227 @@
+"""Log-probabilities over a shared prompt, against their plain twin."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from plain_twins import objective_by_loops, plain_logits, plain_logprobs
+from tiny import random_image, tiny_policy, use_block_masks
+from torch import Tensor
+
+from samr1.method.objective import policy_objective
+from samr1.policy.model import EncodedPrompt, Policy, encode_question
+from samr1.rollout.distribution import next_token_logprobs
+from samr1.rollout.logprobs import response_logprobs, response_logprobs_in_passes
+from samr1.rollout.packing import pack, split_passes
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return tiny_policy()
+
+
+@pytest.fixture(scope="module")
+def questions(policy: Policy) -> list[EncodedPrompt]:
+    """Three prompts of unequal length, two of unequal picture size."""
+    return [
+        encode_question(policy, random_image(0), "a ball", "qwen"),
+        encode_question(policy, random_image(1, 84), "the thing left of the blue ring", "qwen"),
+        encode_question(policy, random_image(2), "x", "qwen"),
+    ]
+
+
+def random_groups(policy: Policy, lengths: list[list[int]]) -> list[list[list[int]]]:
+    draw = torch.Generator().manual_seed(0)
+    low, high = 10, len(policy.tokenizer)
+    return [
+        [torch.randint(low, high, (length,), generator=draw).tolist() for length in group]
+        for group in lengths
+    ]
+
+
+# An empty response stands between longer ones, and the shorter rows are padded to the middle one.
+LENGTHS = [[1, 7, 3], [5, 0, 9], [2, 2, 1]]
+
+
+def relative(ours: Tensor, theirs: Tensor) -> float:
+    """How far two tensors lie apart, as a share of the second's norm."""
+    return float((ours - theirs).norm() / theirs.norm().clamp(min=1e-3))
+
+
+@pytest.fixture(params=["groups", "blocks"])
+def mask_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Packed passes with the CPU's groups, and with the block mask of CUDA."""
+    if request.param == "blocks":
+        use_block_masks(monkeypatch)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("mask_kind")
+@pytest.mark.parametrize(
+    ("shape", "lengths"),
+    [
+        ({"seed": 0}, LENGTHS),
+        ({"seed": 1, "hidden": 48, "heads": 6}, [[4, 1, 0], [0, 0, 0], [6, 1, 6]]),
+        ({"seed": 2, "layers": 1, "kv_heads": 4}, [[1, 1], [80, 1], [3, 150]]),
+    ],
+)
+def test_packed_logprobs_and_gradients_equal_one_forward_pass_a_response(
+    questions: list[EncodedPrompt], shape: dict[str, int], lengths: list[list[int]]
+) -> None:
+    policy = tiny_policy(**shape)
+    groups = random_groups(policy, lengths)
+    longest = max(map(max, lengths))
+    weights = torch.randn(3, len(lengths[0]), longest, generator=torch.Generator().manual_seed(1))
+    model = policy.model
+    parameters = dict(model.named_parameters())
+
+    ours = response_logprobs(
+        model, questions, groups, temperature=0.7, blocked_token_ids=policy.blocked_token_ids
+    )
+    assert ours.mask.sum(dim=2).tolist() == lengths
+    assert ours.logprobs[~ours.mask].eq(0).all()
+    fast = torch.autograd.grad(
+        (ours.logprobs * weights * ours.mask).sum(), list(parameters.values())
+    )
+
+    total = torch.zeros(())
+    for q, group in enumerate(groups):
+        for g, response in enumerate(group):
+            if response:
+                plain = plain_logprobs(policy, questions[q], response, 0.7)
+                torch.testing.assert_close(
+                    ours.logprobs[q, g, : len(response)], plain, atol=1e-5, rtol=1e-5
+                )
+                total = total + (plain * weights[q, g, : len(response)]).sum()
+    slow = torch.autograd.grad(total, list(parameters.values()))
+    for name, a, b in zip(parameters, fast, slow, strict=True):
+        assert relative(a, b) < 1e-5, (name, relative(a, b))
+
+
+def test_passes_and_vocabulary_chunks_change_nothing(
+    policy: Policy, questions: list[EncodedPrompt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = random_groups(policy, LENGTHS)
+    whole = response_logprobs(
+        policy.model, questions, groups, temperature=1.0, blocked_token_ids=()
+    )
+    (gradient,) = torch.autograd.grad(whole.logprobs.sum(), policy.model.lm_head.weight)
+    monkeypatch.setattr("samr1.rollout.logprobs.LOGITS_AT_ONCE", 4 * len(policy.tokenizer))
+    parts = response_logprobs_in_passes(
+        policy.model,
+        questions,
+        groups,
+        temperature=1.0,
+        blocked_token_ids=(),
+        tokens_per_pass=1,
+    )
+    torch.testing.assert_close(parts, whole.logprobs.detach(), atol=1e-5, rtol=1e-5)
+    chunked = response_logprobs(
+        policy.model, questions, groups, temperature=1.0, blocked_token_ids=()
+    )
+    (again,) = torch.autograd.grad(chunked.logprobs.sum(), policy.model.lm_head.weight)
+    torch.testing.assert_close(again, gradient, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(chunked.entropies, whole.entropies, atol=1e-5, rtol=1e-5)
+
+
+def test_entropy_and_the_tokens_that_are_never_said(
+    policy: Policy, questions: list[EncodedPrompt]
+) -> None:
+    logits = plain_logits(policy, questions[0], [20, 30])
+    blocked = list(policy.blocked_token_ids)
+    table = next_token_logprobs(logits, torch.tensor(blocked), 1.0)
+    keep = [token for token in range(logits.shape[1]) if token not in blocked]
+    torch.testing.assert_close(table[:, keep], torch.log_softmax(logits[:, keep], dim=-1))
+    assert table[:, blocked].exp().eq(0).all()
+    ours = response_logprobs(
+        policy.model, questions[:1], [[[20, 30]]], temperature=1.0, blocked_token_ids=blocked
+    )
+    expected = torch.distributions.Categorical(logits=logits[:, keep]).entropy()
+    torch.testing.assert_close(ours.entropies[0, 0], expected, atol=1e-5, rtol=1e-5)
+    assert not ours.entropies.requires_grad
+
+
+def test_packed_positions_are_the_models_own(
+    policy: Policy, questions: list[EncodedPrompt]
+) -> None:
+    groups = random_groups(policy, LENGTHS)
+    packed = pack(questions, groups)
+    for row, (question, group) in enumerate(zip(questions, groups, strict=True)):
+        prompt, start = len(question.input_ids), len(question.input_ids)
+        for response in group:
+            ids = torch.cat([question.input_ids, torch.tensor(response, dtype=torch.int64)])[None]
+            own, _ = policy.model.model.get_rope_index(
+                ids, (ids == policy.image_token_id).int(), image_grid_thw=question.grid_thw
+            )
+            end = start + max(len(response) - 1, 0)
+            assert torch.equal(packed.position_ids[:, row, :prompt], own[:, 0, :prompt])
+            assert torch.equal(
+                packed.position_ids[:, row, start:end], own[:, 0, prompt : prompt + end - start]
+            )
+            start = end
+
+
+def test_passes_hold_every_question_once_within_the_limit(
+    policy: Policy, questions: list[EncodedPrompt]
+) -> None:
+    groups = random_groups(policy, LENGTHS)
+    lengths = [
+        len(question.input_ids) + sum(max(n - 1, 0) for n in counts)
+        for question, counts in zip(questions, LENGTHS, strict=True)
+    ]
+    passes = list(split_passes(questions, groups, 2 * max(lengths)))
+    assert sorted(row for rows in passes for row in rows) == [0, 1, 2]
+    assert [len(rows) for rows in passes] == [2, 1]
+    assert [len(rows) for rows in split_passes(questions, groups, 1)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("token_level", [True, False])
+def test_the_objective_over_packed_rows_is_the_equations_over_plain_passes(
+    policy: Policy, questions: list[EncodedPrompt], token_level: bool
+) -> None:
+    groups = random_groups(policy, LENGTHS)
+    draw = torch.Generator().manual_seed(2)
+    noise = 0.3 * torch.randn(3, 3, 9, generator=draw)
+    advantages = torch.randn(3, 3, generator=draw)
+    settings = {"clip_low": 0.2, "clip_high": 0.3, "kl_coef": 0.05, "token_level": token_level}
+    weight = policy.model.model.language_model.layers[0].self_attn.k_proj.weight
+
+    results = []
+    for logprobs in (packed_logprobs, plain_padded_logprobs):
+        new, mask = logprobs(policy, questions, groups)
+        ref, _ = logprobs(tiny_policy(seed=4), questions, groups)
+        tensors = (new, (new + noise).detach(), ref.detach(), advantages, mask)
+        terms = policy_objective(*tensors, **settings)
+        (gradient,) = torch.autograd.grad(terms.objective, weight)
+        results.append((terms, gradient, tensors))
+    (ours, our_gradient, _), (theirs, their_gradient, plain) = results
+    objective, kl = objective_by_loops(*(tensor.detach() for tensor in plain), **settings)
+    assert ours.objective.item() == pytest.approx(objective, rel=1e-5)
+    assert ours.kl.item() == pytest.approx(kl, rel=1e-5)
+    for name in ("clip_fraction_low", "clip_fraction_high"):
+        assert 0 < getattr(ours, name).item() == getattr(theirs, name).item() < 1
+    assert relative(our_gradient, their_gradient) < 1e-5
+
+
+def packed_logprobs(
+    policy: Policy, questions: list[EncodedPrompt], groups: list[list[list[int]]]
+) -> tuple[Tensor, Tensor]:
+    scored = response_logprobs(
+        policy.model, questions, groups, temperature=1.0, blocked_token_ids=()
+    )
+    return scored.logprobs, scored.mask
+
+
+def plain_padded_logprobs(
+    policy: Policy, questions: list[EncodedPrompt], groups: list[list[list[int]]]
+) -> tuple[Tensor, Tensor]:
+    """The twin's log-probabilities of all responses, [3, 3, 9], and where they are."""
+    values, mask = torch.zeros(3, 3, 9), torch.zeros(3, 3, 9, dtype=torch.bool)
+    for q, g in itertools.product(range(3), range(3)):
+        response = groups[q][g]
+        table = torch.log_softmax(plain_logits(policy, questions[q], response), dim=-1)
+        values[q, g, : len(response)] = table[range(len(response)), response]
+        mask[q, g, : len(response)] = True
+    return values, mask
