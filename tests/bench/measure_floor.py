@@ -9,11 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from floor import count_step
 from model import PATCH, model_config
 from record import Figure, Record, today
 from setting import Setting, machine, make_parser, use_threads
-
-from samr1.planning.work import count_step
 
 # Bytes of the array that is copied: far beyond any cache.
 _COPIED = 2**28

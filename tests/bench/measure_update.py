@@ -51,7 +51,7 @@ def plain(policy: Policy, question: EncodedPrompt, group: list[list[int]]) -> Te
         mm_token_type_ids=(input_ids == policy.image_token_id).int(),
         logits_to_keep=responses.shape[1] + 1,
     ).logits[:, :-1]
-    table = next_token_logprobs(logits, policy.blocked_token_ids, 1.0)
+    table = next_token_logprobs(logits, torch.tensor(policy.blocked_token_ids), 1.0)
     return table.gather(2, responses[:, :, None])[:, :, 0]
 
 

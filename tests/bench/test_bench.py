@@ -15,6 +15,7 @@ import measure_update
 import pyarrow.parquet as pq
 import pytest
 import torch
+from floor import count_step
 from model import DIALECT, PATCH, QUERY, noise_image, save_model
 from ours import PHASES, load_endless
 from record import Figure, Record, alternate
@@ -22,7 +23,7 @@ from setting import Setting
 from torch.utils.flop_counter import FlopCounterMode
 from worker import Worker
 
-from samr1.planning.work import count_step, text_forward, vision_forward
+from samr1.planning.work import text_forward, vision_forward
 from samr1.policy.model import encode_question
 from samr1.rollout.logprobs import response_logprobs
 

@@ -150,6 +150,8 @@ def test_stages_are_read_back(tmp_path: Path) -> None:
 
 
 # file, path of the changed key, its value, and the sentence it ends in
+WORD = "may hold letters, digits and ._/@+=,:- alone, since it stands in commands of rules."
+
 REFUSED = [
     (
         *("studies.yaml", "sweep/runs", ["sam_r1", "sam_r1_9x"]),
@@ -191,7 +193,7 @@ REFUSED = [
     (
         *("benchmarks.yaml", "reasonseg_val/mirror", "../n"),
         'benchmarks.yaml: benchmark reasonseg_val: mirror = "../n": must be owner/name, as on '
-        "the model hub.",
+        "the model hub, or owner/name@<commit of 40 hexadecimal digits>.",
     ),
     (
         *("runs.yaml", "grpo/train/clip_high", 0.1),
@@ -256,6 +258,24 @@ REFUSED = [
     (
         *("runs.yaml", "a run", {}),
         "runs.yaml: run a run: name = \"a run\": must match pattern '^[a-z0-9][a-z0-9_.]*$'.",
+    ),
+    # What stands in the commands of rules, which a shell reads.
+    (
+        *("benchmarks.yaml", "$(id)", {"dataset": "reasonseg", "split": "val"}),
+        'benchmarks.yaml: a benchmark: name = "$(id)": must match pattern '
+        "'^[a-z0-9][a-z0-9_.]*$'.",
+    ),
+    (
+        *("benchmarks.yaml", "reasonseg_val/split", "val; id"),
+        f'benchmarks.yaml: benchmark reasonseg_val: split = "val; id": {WORD}',
+    ),
+    (
+        *("scales/paper.yaml", "data/root", "`id`"),
+        f'scales/paper.yaml: data.root = "`id`": {WORD}',
+    ),
+    (
+        *("runs.yaml", "sam_r1/policy", {"path": "a && id"}),
+        f'runs.yaml: run sam_r1: policy.path = "a && id": {WORD}',
     ),
     (
         *("scales/micro.yaml", "defaults/train/steps", 0),

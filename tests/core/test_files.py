@@ -9,7 +9,7 @@ import pytest
 from safetensors import SafetensorError
 
 from samr1.core.errors import UserError
-from samr1.core.files import atomic_file, atomic_folder
+from samr1.core.files import MARK, atomic_file, atomic_folder
 
 FULL = Path("/dev/full")  # every write to it ends as on a full disk
 
@@ -53,3 +53,58 @@ def test_what_was_there_stays_until_the_new_is_whole(tmp_path: Path) -> None:
         temporary.write_text("new")
         assert (tmp_path / "a").read_text() == "old"
     assert (tmp_path / "a").read_text() == "new"
+
+
+def fill(path: Path, name: str, **how: bool) -> None:
+    with atomic_folder(path, **how) as temporary:
+        (temporary / name).touch()
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_folder_is_replaced_where_it_was_made_here_or_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for name in ("first", "second"):
+        fill(tmp_path / "a", name)
+        assert names(tmp_path / "a") == {name, MARK}
+    fill(tmp_path / "b", "first", replace=False)
+    assert names(tmp_path / "b") == {"first"}
+    for how in ({}, {"replace": False}):
+        with pytest.raises(UserError, match=r"b: is there (already|and was not made by samr1)"):
+            fill(tmp_path / "b", "second", **how)
+    assert names(tmp_path) == {"a", "b"} and names(tmp_path / "b") == {"first"}
+
+
+def test_what_a_person_put_there_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(mine)
+    inside = mine / "inside"
+    inside.mkdir()
+    monkeypatch.chdir(inside)
+    for path, told in (
+        (mine, "mine: is there and was not made by samr1"),
+        (mine / "file", "file: is there and no folder; give the output another name"),
+        (tmp_path / "link", "link: is there and no folder"),
+        (Path(".."), "mine: is there and was not made by samr1"),
+        (mine / "file" / "below", r"below: cannot be written \(File exists\)"),
+        (tmp_path / ("a" * 300), r"cannot be written \(File name too long\)"),
+        (tmp_path / "a\0b", r"cannot be written \(its name is no valid Unicode\)"),
+        (tmp_path / "caf\udce9", r"cannot be written \(its name is no valid Unicode\)"),
+    ):
+        with pytest.raises(UserError, match=told):
+            fill(path, "new")
+    for path, told in (
+        (mine, "mine: is there and no file"),
+        (Path("/dev/full"), "full: is there and no file"),
+        (mine / "file" / "below", "cannot be written"),
+    ):
+        with pytest.raises(UserError, match=told), atomic_file(path):
+            pass
+    with atomic_file(tmp_path / ("a" * 255)) as temporary:  # as long as a name can be
+        temporary.touch()
+    assert names(tmp_path) == {"mine", "link", "a" * 255}
+    assert names(mine) == {"file", "inside"} and (mine / "file").read_text() == "mine"

@@ -92,7 +92,7 @@ def test_missing_foreign_and_32_bit_images_are_refused(tmp_path: Path) -> None:
     (tmp_path / "page.jpg").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
     Image.fromarray(np.zeros((3, 3), np.float32)).save(tmp_path / "float.tif")
     cases = {
-        "none.jpg": "no such image",
+        "none.jpg": "no such file",
         "text.jpg": "not an image",
         "empty.jpg": "not an image",
         "page.jpg": "not an image",  # PIL would start another program to read it

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data_world import SQUARE, polygon, shape
+from data_world import polygon
 from pycocotools import mask as coco
 
 from samr1.core.errors import UserError
@@ -46,61 +46,6 @@ def test_runs_that_do_not_fit_are_refused_before_they_reach_c_code(counts: Any) 
         masks.decode_mask({"size": [30, 40], "counts": counts})
 
 
-def test_shapes_are_filled_with_their_outline_and_points_are_truncated() -> None:
-    whole, _ = masks.rasterise_shapes([shape(SQUARE)], 30, 40)
-    fractional = [[x + 0.9, y + 0.9] for x, y in SQUARE]
-    truncated, ignore = masks.rasterise_shapes([shape(fractional)], 30, 40)
-    assert masks.mask_box(whole) == [10, 5, 20, 15]  # 19 and 14 are drawn
-    assert whole.sum() == 100
-    np.testing.assert_array_equal(whole, truncated)
-    assert not ignore.any()
-
-
-@pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("inner_label", ["Ignore_area", "target"])
-def test_the_smaller_shape_is_drawn_over_the_larger_whatever_their_order(
-    inner_label: str, reverse: bool
-) -> None:
-    outer_label = "ignore" if inner_label == "target" else "target"
-    inner = [[12, 8], [15, 8], [15, 11], [12, 11]]  # 16 pixels
-    shapes = [shape(SQUARE, outer_label), shape(inner, inner_label)]
-    target, ignore = masks.rasterise_shapes(shapes[::-1] if reverse else shapes, 30, 40)
-    small, large = (target, ignore) if inner_label == "target" else (ignore, target)
-    assert (small.sum(), large.sum()) == (16, 84)
-    assert small[8:12, 12:16].all()
-
-
-def test_area_is_what_is_inside_the_image() -> None:
-    """LISA measures the drawn pixels: a huge shape that is mostly outside is drawn last."""
-    corner = [[38, 28], [500, 28], [500, 500], [38, 500]]
-    target, ignore = masks.rasterise_shapes(
-        [shape(corner, "ignore"), shape([[30, 20], [39, 20], [39, 29], [30, 29]])], 30, 40
-    )
-    assert (ignore.sum(), target.sum()) == (4, 96)
-
-
-def test_of_equal_areas_the_earlier_shape_wins() -> None:
-    target, ignore = masks.rasterise_shapes([shape(SQUARE), shape(SQUARE, "ignore")], 30, 40)
-    assert target.sum() == 100
-    assert not ignore.any()
-
-
-def test_flags_and_no_shapes_leave_an_empty_mask() -> None:
-    for shapes in ([], [shape(SQUARE, "FLAG")]):
-        target, ignore = masks.rasterise_shapes(shapes, 30, 40)
-        assert not target.any()
-        assert not ignore.any()
-        assert masks.mask_box(target) == [0, 0, 0, 0]
-
-
-@pytest.mark.parametrize(
-    "points", [None, [], [[1]], [[1, 2], [3, "4"]], [[1, float("nan")]], [[1, 1e12]], [[True, 2]]]
-)
-def test_bad_points_are_refused(points: Any) -> None:
-    with pytest.raises(UserError, match="a shape has no label, no points"):
-        masks.rasterise_shapes([{"label": "target", "points": points}], 30, 40)
-
-
 def test_polygons_are_united() -> None:
     both = [polygon(10, 5, 20, 15), polygon(15, 5, 25, 15)]
     mask = masks.segmentation_to_mask(both, 30, 40)
@@ -124,14 +69,18 @@ def test_plain_and_compressed_runs_give_the_polygons_mask() -> None:
     [
         (None, "has no segmentation"),
         ([], "has no segmentation"),
-        ("polygon", "has no segmentation"),
+        ("polygon", "neither polygons nor run lengths"),
         ([[1, 2, 3, 4]], "not three or more x, y pairs"),
         ([[1, 2, 3, 4, 5, 6, 7]], "not three or more x, y pairs"),
         ([[1, 2, 3, 4, 5, None]], "not three or more x, y pairs"),
         ([[1, 2, 3, 4, 5, 1e30]], "not three or more x, y pairs"),
         ([1, 2, 3, 4, 5, 6], "not three or more x, y pairs"),
-        ([polygon(100, 100, 110, 110)], "covers no pixel"),
-        ({"size": [30, 40], "counts": [1200]}, "covers no pixel"),
+        ([polygon(100, 100, 110, 110)], "polygons cover no pixel of the image's 40×30"),
+        ([polygon(0.1, 0.2, 0.5, 0.9)], "all lie between 0 and 1"),
+        ([[0, 1, 1], [1, 1, 0]], "2 rows of 3 pixels, and its image has 30 of 40"),
+        ([[0, 255] * 20] * 20, "20 rows of 40 pixels"),
+        ([[1, 2, 3, 4], [5, 6]], "not three or more x, y pairs"),
+        ([[0, 0, 90_000, 90_000] * 9], "outline is .* pixels long"),
         ({"size": [40, 30], "counts": [0, 1200]}, r"has the size \[40, 30\]"),
         ({"size": [30, 40], "counts": [0, 1300]}, "do not add up"),
         ({"size": [30, 40], "counts": [-100, 1300]}, "not whole numbers"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from data_world import HEIGHT, WIDTH
+from fetch_server import serve_hub
 from mirror_world import (
     LISTS,
     MIRROR,
@@ -25,7 +29,7 @@ from samr1.config.data import WorldConfig
 from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.data import masks, mirror, reasonseg, refer
-from samr1.data.mirror_files import read_rows, shards_folder
+from samr1.data.mirror_files import fetch_mirror, read_rows, shards_folder
 from samr1.data.mirror_images import unpack_images
 from samr1.evaluation.score import score
 from samr1.micro.world import draw_world
@@ -202,3 +206,46 @@ def test_one_mask_is_in_memory_at_a_time(tmp_path: Path) -> None:
     assert rows == count * side
     # Decoding takes 4 bytes a pixel for the levels of the two lists alone.
     assert held < 6 * 4 * side * side
+
+
+COMMIT = "0123456789abcdef" * 2 + "01234567"
+
+
+def test_a_mirror_is_fetched_at_its_commit_once_and_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shard,) = write_mirror(tmp_path / "made", [row(tmp_path / "made")])
+    files = {f"data/{shard.name}": shard.read_bytes(), "README.md": b"# a card"}
+    root, mirrored = tmp_path / "data", f"owner/set@{COMMIT}"
+
+    def fetch(mirrored: str, address: str) -> subprocess.CompletedProcess[str]:
+        # The library reads the hub's address as it is imported.
+        own = {"HF_ENDPOINT": address, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path / "hf")}
+        options = ["--root", root, "--mirror", mirrored, "--output", tmp_path / "record.json"]
+        command = [sys.executable, "-m", "samr1.cli.fetch_mirror", *map(str, options)]
+        return subprocess.run(command, capture_output=True, text=True, env=os.environ | own)
+
+    with serve_hub("owner/set", COMMIT, files) as hub:
+        assert fetch(mirrored, hub.address).returncode == 0
+        asked = len(hub.asked)
+        folder = root / "mirrors" / f"owner--set@{COMMIT}"
+        assert [path for path in folder.rglob("*") if path.is_file()] == [
+            folder / "data" / shard.name
+        ]
+        assert os.listdir(root / "mirrors") == [folder.name]
+        assert json.loads((tmp_path / "record.json").read_text())["mirror"] == mirrored
+        assert fetch(mirrored, hub.address).returncode == 0
+        assert len(hub.asked) == asked
+        done = fetch(f"owner/other@{COMMIT}", hub.address)
+        assert done.returncode == 1
+        assert "cannot be had from the model hub" in done.stderr.splitlines()[-1]
+    unpack_images(root, mirrored)
+    (found,) = mirror.read(root, "refcocog", "test", mirrored, "umd").to_pylist()
+    assert found["image_path"] == f"mirror_images/owner--set@{COMMIT}/1.jpg"
+
+
+def test_a_mirror_without_a_commit_is_a_persons_to_put_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no Parquet files here, .* write owner/set_test@<commit>"):
+        fetch_mirror(tmp_path, MIRROR)
+    write_mirror(tmp_path, [row(tmp_path)])
+    assert fetch_mirror(tmp_path, MIRROR) == shards_folder(tmp_path, MIRROR)

@@ -36,7 +36,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"mask": with_hole()}, "pixels that are null"),
     ({"mask": []}, "its mask is 0×0 pixels"),
     ({"mask": None}, "it has no mask"),
-    ({"text": "  "}, "its text has 0 characters"),
+    ({"text": "  "}, "sentence 0 has 0 characters"),
     ({"text": None}, "its text is neither a sentence nor"),
     ({"image_id": "../../etc/x"}, "image_id '../../etc/x' is not a name"),
     ({"ann_id": None}, "its ann_id 'None' is not a name"),
@@ -105,7 +105,7 @@ def test_an_image_of_several_rows_is_written_once_and_must_be_one(tmp_path: Path
     same = [row(tmp_path, 1, ann_id="8"), row(tmp_path, 1, ann_id="9")]
     samples = read_mirror(tmp_path, same)
     assert len(samples) == 2
-    (written,) = (tmp_path / "mirror_images" / "owner--set_test").iterdir()
+    (written,) = (tmp_path / "mirror_images" / "owner--set_test").glob("[!.]*")
     assert written.name == "1.jpg"
     other = row(tmp_path, 2)["image"]
     other["bytes"] += b"\0"

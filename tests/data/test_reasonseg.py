@@ -79,7 +79,7 @@ BAD_ANNOTATIONS = [
     ({"text": [" "]}, r"bad\.json: text\[0\] has 0 characters"),
     ({"text": []}, r"bad\.json: `text` is not a list of texts"),
     ({"text": "ball"}, r"bad\.json: `text` is not a list of texts"),
-    ({"text": [3]}, r"bad\.json: `text` is not a list of texts"),
+    ({"text": [3]}, r"bad\.json: text\[0\] is no text"),
     ({"shapes": "none"}, r"bad\.json: `shapes` is not a list"),
     ({"shapes": [SQUARE]}, r"bad\.json: `shapes` is not a list"),
     ({"shapes": [{"points": SQUARE}]}, r"bad\.json: a shape has no label"),
@@ -104,7 +104,7 @@ def test_a_bad_annotation_stops_or_is_skipped(
         (b'{"text": ["a"]}', "not a ReasonSeg annotation"),
         (b"\x81\xff", "not a JSON file"),
         (b"[" * 100_000, "not a JSON file"),
-        (None, "no such annotation"),
+        (None, "no such file"),
     ],
 )
 def test_a_file_that_is_no_annotation_stops_or_is_skipped(
@@ -123,7 +123,7 @@ def test_a_broken_or_missing_image_stops_or_is_skipped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], harm: Any
 ) -> None:
     harm(write_reasonseg(tmp_path, "bad").with_suffix(".jpg"))
-    check_stops_or_skips(tmp_path, capsys, r"bad\.jpg: (the image is broken|no such image)")
+    check_stops_or_skips(tmp_path, capsys, r"bad\.jpg: (the image is broken|no such file)")
 
 
 def check_stops_or_skips(root: Path, capsys: pytest.CaptureFixture[str], message: str) -> None:

@@ -154,7 +154,7 @@ BAD_REFS = [
     (ref(1, image_id=2), "ref_id 1: its annotation 1 belongs to another image"),
     (ref(1, sentences=("",)), "ref_id 1: sentence 0 has 0 characters"),
     (ref(1, sentences=(" \t",)), "ref_id 1: sentence 0 has 0 characters"),
-    (ref(1) | {"sentences": [{"raw": "a"}]}, "ref_id 1: sentence 0 has no `sent`"),
+    (ref(1) | {"sentences": [{"raw": "a"}]}, "ref_id 1: sentence 0 is no text"),
     (ref(2), "ref_id 2: a ref before it has the same ref_id"),
 ]
 
@@ -173,7 +173,7 @@ BAD_ANNOTATIONS = [
     ({"segmentation": []}, "has no segmentation"),
     ({"segmentation": None}, "has no segmentation"),
     ({"segmentation": [[1, 2, 3, 4]]}, "not three or more x, y pairs"),
-    ({"segmentation": [polygon(50, 50, 60, 60)]}, "covers no pixel"),
+    ({"segmentation": [polygon(50, 50, 60, 60)]}, "cover no pixel"),
     ({"segmentation": {"size": [1, 1], "counts": "0"}}, "has the size"),
 ]
 
@@ -189,7 +189,7 @@ def test_a_bad_annotation_stops_or_is_skipped(
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
-        (Path.unlink, "no such image"),
+        (Path.unlink, "no such file"),
         (truncate, "the image is broken"),
         (lambda path: save_image(path, 41, 30), "the image is 41×30 pixels .* says 40×30"),
     ],

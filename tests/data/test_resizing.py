@@ -94,7 +94,7 @@ def test_a_bad_image_leaves_no_file(tmp_path: Path, samples: pa.Table) -> None:
     with pytest.raises(UserError, match=r"48\.jpg: the image is 40×31 pixels and sample .* 40×30"):
         resize_images(samples, tmp_path, 84, output)
     path.unlink()
-    with pytest.raises(UserError, match=r"48\.jpg: no such image"):
+    with pytest.raises(UserError, match=r"48\.jpg: no such file"):
         resize_images(samples, tmp_path, 84, output)
     assert list(output.parent.iterdir()) == []
 

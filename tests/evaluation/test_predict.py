@@ -34,13 +34,12 @@ from samr1.core.stopwatch import Stopwatch
 from samr1.data.masks import decode_mask
 from samr1.data.resizing import ImageStore
 from samr1.evaluation import predict as module
-from samr1.evaluation import responses as responses_module
 from samr1.evaluation.predict import predict
 from samr1.evaluation.responses import Response, respond
 from samr1.micro.segmenter_config import SEGMENTER_CONFIG
 from samr1.policy.dialects import get_dialect
 from samr1.policy.model import Policy, save_policy
-from samr1.rollout.sample import sample_groups
+from samr1.rollout.rows import Rows
 from samr1.segmenter import Prompt, Segmenter
 
 
@@ -155,16 +154,16 @@ def test_decoding_in_the_background_changes_nothing(
     batch_size: int,
 ) -> None:
     embedded, decoders = [], set()
-    embed_batch, sample = segmenter.embed_batch, responses_module.sample_groups
+    embed_batch, fill = segmenter.embed_batch, Rows.fill
     monkeypatch.setattr(
         segmenter, "embed_batch", lambda images: embedded.extend(images) or embed_batch(images)
     )
 
     def watched(*arguments: Any, **options: Any) -> Any:
         decoders.add(threading.get_ident())
-        return sample(*arguments, **options)
+        return fill(*arguments, **options)
 
-    monkeypatch.setattr(responses_module, "sample_groups", watched)
+    monkeypatch.setattr(Rows, "fill", watched)
 
     def run() -> pa.Table:
         embedded.clear()
@@ -209,19 +208,19 @@ def test_errors_on_either_side_surface_and_leave_no_thread(
     def run() -> None:
         predict(samples, store, root, policy, segmenter, stage(1), Stopwatch())
 
-    batches = []
+    fills, fill = [], Rows.fill
 
     def fails_at_the_third(*arguments: Any, **options: Any) -> Any:
-        batches.append(arguments)
-        if len(batches) == 3:
+        fills.append(arguments)
+        if len(fills) == 3:
             raise UserError("out of luck.")
-        return sample_groups(*arguments, **options)
+        return fill(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(responses_module, "sample_groups", fails_at_the_third)
+        patch.setattr(Rows, "fill", fails_at_the_third)
         with pytest.raises(UserError, match=r"out of luck\."):
             run()
-    assert len(batches) == 3 and background_threads() == []
+    assert len(fills) == 3 and background_threads() == []
     whole = (root / "b.png").read_bytes()
     (root / "b.png").write_bytes(whole[:200])
     try:

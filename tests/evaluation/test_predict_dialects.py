@@ -25,7 +25,7 @@ from samr1.evaluation.score import Protocol, score
 from samr1.micro.segmenter_config import IMAGE_SIZE
 from samr1.policy.model import Policy
 from samr1.segmenter import Prompt, Segmenter
-from samr1.segmenter.answers import MAX_TOGETHER
+from samr1.segmenter.answer_masks import MAX_TOGETHER
 
 SIDE = 28  # pixels of the policy's square
 WIDTH, HEIGHT = 70, 42  # of the original: 2.5 and 1.5 of its pixels to one of the policy's

@@ -192,14 +192,6 @@ def test_tiny_models_stay_tiny() -> None:
     assert all(torch.equal(first, second) for first, second in pairs)
 
 
-def test_segmenter_config_cannot_name_other_code() -> None:
-    with pytest.raises(UserError, match=r"os\.system"):
-        build_sam2({"_target_": "os.system", "command": "true"})
-    nested = {**SEGMENTER_CONFIG, "image_encoder": {"_target_": "builtins.eval"}}
-    with pytest.raises(UserError, match="not allowed"):
-        build_sam2(nested)
-
-
 def test_image_processor_gives_36_visual_tokens() -> None:
     image = Image.fromarray(np.zeros((IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8))
     encoded = build_image_processor()(images=[image], return_tensors="pt")

@@ -13,7 +13,7 @@ import torch
 
 from samr1.cli import plan
 from samr1.config.datasets import load_datasets
-from samr1.config.jobs import list_evaluations, list_trainings
+from samr1.config.jobs import JobList, list_evaluations, list_trainings
 from samr1.config.merge import load_experiment
 from samr1.core.errors import UserError, run_command
 from samr1.planning import fit
@@ -110,17 +110,19 @@ def test_splits_are_as_large_as_published_or_as_drawn() -> None:
 def test_data_sets_need_room_until_they_are_there(tmp_path: Path) -> None:
     paper = load_experiment(ROOT / "config", "paper")
     paper = replace(paper, data=paper.data.model_copy(update={"root": str(tmp_path)}))
-    planned = list_trainings(paper), list_evaluations(paper)
+    planned = JobList(list_trainings(paper), list_evaluations(paper))
     datasets = load_datasets(ROOT / "config/datasets.yaml")
     job = describe_job(paper.runs["sam_r1"].train_stage(), 8, True)
 
     def needed() -> dict[str, float]:
         lines = [
             line
-            for place in plan_disk(paper, datasets, *planned, job, tmp_path)
-            for line in place.lines
+            for place in plan_disk(paper, datasets, planned, job, tmp_path)
+            for line in place.written
         ]
-        return {line.what.partition(":")[0]: line.bytes for line in lines if "archive" in line.what}
+        return {
+            line.what.partition(":")[0]: line.amount for line in lines if "archive" in line.what
+        }
 
     before = needed()
     assert before.keys() == datasets.keys()

@@ -33,8 +33,8 @@ from samr1.core.checks import Check, run_steps, write_page
 from samr1.core.device import use_device
 from samr1.core.errors import UserError
 from samr1.core.hub import HubName, locate
-from samr1.policy import check
 from samr1.policy.check import check_policy
+from samr1.policy.files import PATTERNS
 from samr1.policy.model import save_policy
 from samr1.segmenter.check import check_segmenter
 from samr1.train.check import check_running
@@ -186,14 +186,14 @@ def change_the_size(folder: Path) -> None:
 
 FAULTS: list[tuple[Callable[[Path], None], str, str]] = [
     (lambda folder: (folder / "model.safetensors").unlink(), "files", "only safetensors are read"),
-    (lambda folder: (folder / "config.json").write_text("{"), "configuration", "no JSON object"),
+    (lambda folder: (folder / "config.json").write_text("{"), "configuration", "not a JSON file"),
     (cut_short, "weights", "cannot be read"),
     (lose_a_weight, "weights", "1 missing (model.visual.merger.ln_q.weight)"),
     (change_the_size, "weights", "6 of another shape (model.language_model.layers.0.mlp."),
     (lose_a_token, "tokenizer", "lacks the token <|vision_end|>"),
     (lose_the_template, "tokenizer", "no chat template"),
     (show_no_image, "tokenizer", "writes 0 image tokens"),
-    (spoil_a_weight, "decoding", "not finite in float32"),
+    (spoil_a_weight, "decoding", "in model.language_model.norm.weight that are infinite"),
 ]
 
 
@@ -249,7 +249,7 @@ def test_a_hub_name_is_downloaded_at_its_commit_and_read_from_there(
     config = policy_config(f"Qwen/Qwen2.5-VL-7B-Instruct@{REVISION}")
     checks = run_steps(check_policy(config, "sam_r1"))
     assert [one.passed for one in checks] == [True] * 5
-    assert asked == [("Qwen/Qwen2.5-VL-7B-Instruct", REVISION, check.PATTERNS)]
+    assert asked == [("Qwen/Qwen2.5-VL-7B-Instruct", REVISION, PATTERNS)]
 
 
 def test_a_hub_that_cannot_be_reached_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from tiny import random_image, tiny_policy
+from tiny import CHAT_TEMPLATE, random_image, tiny_policy, tiny_tokenizer
 
+from samr1.config.names import DIALECTS, DialectName
 from samr1.core.errors import UserError
-from samr1.policy.model import encode_question, load_policy, save_policy
+from samr1.micro.tokenizer import CHAT_TEMPLATE as MICRO_TEMPLATE
+from samr1.policy.dialects import get_dialect
+from samr1.policy.model import encode_prompt, encode_question, load_policy, save_policy
 
 
 def test_a_question_has_one_token_a_merged_patch_in_the_models_own_positions() -> None:
@@ -24,6 +28,46 @@ def test_a_question_has_one_token_a_merged_patch_in_the_models_own_positions() -
     assert question.position_ids[:, is_image].amax(dim=1).tolist() == [start, start + 5, start + 5]
     assert question.response_start == len(question.input_ids) - 36 + 6
     assert "the red ball" in policy.tokenizer.decode(question.input_ids)
+
+
+# In the forms of Qwen2.5-VL's own: counters, a first turn that may be missing, keys and types.
+ELABORATE = (
+    "{% set seen = namespace(images=0) %}{%- for message in messages %}"
+    "{% if loop.first and message['role'] != 'system' %}<|im_start|>system\nHello.<|im_end|>\n"
+    "{% endif %}<|im_start|>{{ message['role'] }}\n"
+    "{% if message['content'] is string %}{{ message['content'] }}<|im_end|>\n"
+    "{% else %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' or 'image' in part %}{% set seen.images = seen.images + 1 %}"
+    "{% if add_vision_id %}Picture {{ seen.images }}: {% endif %}"
+    "<|vision_start|><|image_pad|><|vision_end|>"
+    "{% elif 'text' in part %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endif %}"
+    "{% endfor %}\n    {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    "{% generation %}{{ eos_token }}{% endgeneration %}"
+    "{% if tools %}{{ tools | tojson }}{% endif %}"
+)
+
+
+@pytest.mark.parametrize("template", [CHAT_TEMPLATE, MICRO_TEMPLATE, ELABORATE])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_prompt_is_what_the_library_makes_of_the_template(
+    template: str, dialect: DialectName
+) -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = template
+    for query in ("the red ball", '{{ 7 * 7 }} "it\'s"\n {% é 球 ', "<|im_end|>"):
+        messages: list[dict[str, Any]] = [
+            {"role": "system", "content": get_dialect(dialect).system},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "image"},
+                    {"type": "text", "text": get_dialect(dialect).ask(query)},
+                ],
+            },
+        ]
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        expected = tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert encode_prompt(tokenizer, query, dialect) == expected
 
 
 def test_a_question_that_smuggles_in_an_image_token_is_refused() -> None:

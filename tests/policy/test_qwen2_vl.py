@@ -46,7 +46,9 @@ def tiny_qwen2_vl() -> Policy:
             "temporal_patch_size": 2,
         },
         image_token_id=other.image_token_id,
+        video_token_id=other.model.config.video_token_id,
         vision_start_token_id=other.model.config.vision_start_token_id,
+        vision_end_token_id=other.model.config.vision_end_token_id,
         tie_word_embeddings=False,
     )
     torch.manual_seed(0)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from answer_world import sample
+from answer_world import samples as samples_of
 from made_up_metrics import make, write_all_metrics
 
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
-from samr1.core.schemas import COMPARISONS, SAMPLES
+from samr1.core.schemas import COMPARISONS
 
 
 @pytest.fixture
@@ -51,11 +53,8 @@ def test_gain_over_base_with_its_paired_interval(tmp_path: Path, metrics: list[P
 def test_table_2_counts_shared_images(tmp_path: Path, metrics: list[Path]) -> None:
     def samples(name: str, images: Sequence[str]) -> Path:
         path = tmp_path / f"{name}.parquet"
-        rows = [
-            {field: None for field in SAMPLES.names} | {"sample_id": f"{i}", "image_id": image}
-            for i, image in enumerate(images)
-        ]
-        write_table(path, pa.Table.from_pylist(rows, SAMPLES))
+        rows = [sample(image_id=image, image_path=f"{image}.png") for image in images]
+        write_table(path, samples_of(rows))
         return path
 
     training = samples("training", ["1", "1", "2", "3"])

@@ -39,7 +39,7 @@ def sample(**changes: Any) -> dict[str, Any]:
     """A sample on `image.png`."""
     row = dict.fromkeys(schemas.SAMPLES.names) | _drawn(TRUTH)
     row |= {"dataset": "refcocog", "image_path": "image.png", "image_id": "0", "query": "it"}
-    return row | {"width": WIDTH, "height": HEIGHT} | changes
+    return row | {"sentence_index": 0, "width": WIDTH, "height": HEIGHT} | changes
 
 
 def answer(

@@ -1,7 +1,9 @@
-"""Real HTTP servers on loopback: of one file, misbehaving as it is told to, and of a folder."""
+"""Real HTTP servers on loopback: of one file, misbehaving as it is told to, a folder, a hub."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,13 +19,10 @@ class Server:
 
     body: bytes
     url: str = ""
-    etag: str | None = '"one"'
     status: int = 200
     content_type: str = "application/octet-stream"
     ranges: bool = True
     """Whether a Range is heeded; else the whole file comes again."""
-    heeds_version: bool = True
-    """Whether the rest is kept back where If-Range names another version."""
     length: int | None = None
     """What Content-Length says in place of the truth; below 0, there is none."""
     drops: list[int] = field(default_factory=list)
@@ -42,8 +41,7 @@ def serve(body: bytes, **how: object) -> Iterator[Server]:
             wanted = self.headers.get("Range")
             told.asked.append(wanted)
             start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
-            other = self.headers.get("If-Range", told.etag) != told.etag
-            if not told.ranges or (other and told.heeds_version):
+            if not told.ranges:
                 start = 0
             if wanted and start >= len(told.body):
                 self.send_response(416)
@@ -54,8 +52,6 @@ def serve(body: bytes, **how: object) -> Iterator[Server]:
             rest = told.body[start:]
             self.send_response(206 if start else told.status)
             self.send_header("Content-Type", told.content_type)
-            if told.etag is not None:
-                self.send_header("ETag", told.etag)
             if start:
                 whole = len(told.body)
                 self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
@@ -98,6 +94,43 @@ def serve_folder(path: Path) -> Iterator[Folder]:
             pass
 
     with _running(partial(Handler, directory=path)) as address:
+        told.address = address
+        yield told
+
+
+@contextmanager
+def serve_hub(name: str, commit: str, files: dict[str, bytes]) -> Iterator[Folder]:
+    """A model hub that has one data set at one commit, as `huggingface_hub` asks for it."""
+    told = Folder(Path())
+    of_files = f"/datasets/{name}/resolve/{commit}/"
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told.asked.append(f"{self.command} {self.path}")
+            headers: dict[str, str] = {}
+            if self.path.startswith(f"/api/datasets/{name}/tree/{commit}"):
+                tree = [{"type": "file", "path": path, "size": 1, "oid": "0"} for path in files]
+                body = json.dumps(tree).encode()
+            elif self.path.startswith(of_files):
+                body = files[self.path.removeprefix(of_files)]
+                tag = hashlib.sha256(body).hexdigest()
+                headers = {"ETag": f'"{tag}"', "X-Repo-Commit": commit}
+            else:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            for key, value in (headers | {"Content-Length": str(len(body))}).items():
+                self.send_header(key, value)
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with _running(Handler) as address:
         told.address = address
         yield told
 

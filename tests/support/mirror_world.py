@@ -14,8 +14,9 @@ from data_world import HEIGHT, WIDTH, save_image
 from PIL import Image
 from pycocotools import mask as coco
 
-from samr1.data import masks, mirror
+from samr1.data import mirror
 from samr1.data.mirror_images import unpack_images
+from samr1.data.shapes import rasterise_shapes
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 LISTS = pa.list_(pa.list_(pa.bool_()))
@@ -116,7 +117,7 @@ def reasonseg_rows(root: Path, split: str) -> list[dict[str, Any]]:
         picture = path.with_suffix(".jpg")
         with Image.open(picture) as image:
             width, height = image.size
-        target, ignore = masks.rasterise_shapes(annotation["shapes"], height, width)
+        target, ignore = rasterise_shapes(annotation["shapes"], height, width)
         rows.append(
             {
                 "image": _image(picture),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import torch
+from tiny import tiny_policy
 from torch import Tensor
+from transformers import DynamicCache
 
 from samr1.policy.model import EncodedPrompt, Policy
 from samr1.rollout.distribution import next_token_logprobs
@@ -29,7 +33,7 @@ def plain_logprobs(
     policy: Policy, question: EncodedPrompt, response: list[int], temperature: float
 ) -> Tensor:
     logits = plain_logits(policy, question, response)
-    table = next_token_logprobs(logits, policy.blocked_token_ids, temperature)
+    table = next_token_logprobs(logits, torch.tensor(policy.blocked_token_ids), temperature)
     return table.gather(1, torch.tensor(response)[:, None])[:, 0]
 
 
@@ -73,3 +77,56 @@ def objective_by_loops(
                 by_question.append(sum(means) / group)
         totals.append(sum(by_question) / questions)
     return totals[0], totals[1]
+
+
+def plain_sample(
+    policy: Policy,
+    question: EncodedPrompt,
+    draws: Sequence[float] | None,
+    temperature: float,
+    max_new_tokens: int,
+) -> tuple[list[int], list[float]]:
+    """The twin of a rollout: one response by itself, with the cache of `transformers`.
+
+    `draws` has a number in [0, 1) for each token, None is greedy. The tokens and their
+    log-probabilities.
+    """
+    ids, start = question.input_ids[None], len(question.input_ids)
+    image = {"pixel_values": question.pixel_values, "image_grid_thw": question.grid_thw}
+    is_image = (ids == policy.image_token_id).int()
+    cache = DynamicCache(config=policy.model.model.language_model.config)
+    position = question.position_ids[:, None]
+    tokens: list[int] = []
+    logprobs: list[float] = []
+    while len(tokens) < max_new_tokens and policy.stop_token_id not in tokens:
+        with torch.no_grad():
+            logits = policy.model(
+                input_ids=ids,
+                position_ids=position,
+                mm_token_type_ids=is_image,
+                attention_mask=torch.ones(1, start + len(tokens), dtype=torch.int64),
+                past_key_values=cache,
+                **image,
+            ).logits[0, -1]
+        blocked = torch.tensor(policy.blocked_token_ids)
+        table = next_token_logprobs(logits, blocked, temperature)
+        token = int(table.argmax())
+        if draws is not None:
+            heights = np.cumsum(table.double().exp().numpy())
+            token = int(np.searchsorted(heights, draws[len(tokens)] * heights[-1], side="right"))
+        position = torch.full((3, 1, 1), question.response_start + len(tokens))
+        tokens.append(token)
+        logprobs.append(float(table[token]))
+        ids, is_image, image = torch.tensor([[token]]), torch.zeros(1, 1, dtype=torch.int), {}
+    return tokens, logprobs
+
+
+def early_stopper() -> Policy:
+    """A policy that often ends its turn, so that rows are done at different times."""
+    policy = tiny_policy(seed=3)
+    with torch.no_grad():
+        rows = policy.model.lm_head.weight
+        rows[policy.stop_token_id] += 0.5 * torch.randn(
+            rows.shape[1], generator=torch.Generator().manual_seed(7)
+        )
+    return policy

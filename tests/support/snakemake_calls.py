@@ -32,12 +32,12 @@ class Said:
         return int(found[-1]) if found else 0
 
 
-def snakemake(*arguments: str) -> Said:
-    """Run Snakemake in the repository's root."""
+def snakemake(*arguments: str, checkout: Path = ROOT) -> Said:
+    """Run Snakemake in the repository's root, or in that of a copy."""
     begin = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments],
-        cwd=ROOT,
+        cwd=checkout,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

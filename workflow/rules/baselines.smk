@@ -44,9 +44,10 @@ rule predict_grounding_dino:
     resources:
         gpu=1 if EXPERIMENT.gpus else 0,
     params:
+        device=DEVICE,
         root=get_root,
         threads=RUNS[BASE].threads,
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_grounding_dino "
         "--config {input.config} --samples {input.samples} --root {params.root} "
-        "--device {DEVICE} --output {output} 2> {log}"
+        "--device {params.device} --output {output} 2> {log}"

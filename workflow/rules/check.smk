@@ -19,8 +19,9 @@ rule check_models:
     resources:
         gpu=1 if EXPERIMENT.gpus else 0,
     params:
+        device=DEVICE,
         threads=get_threads,
         training=get_training_option,
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.check_models "
-        "--config {input.config} {params.training} --device {DEVICE} --output {output} 2> {log}"
+        "--config {input.config} {params.training} --device {params.device} --output {output} 2> {log}"

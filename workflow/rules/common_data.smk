@@ -46,8 +46,8 @@ def get_root(wildcards):
 
 def get_fetched(samples):
     """The records of the fetched data sets that `samples` are read from."""
-    if get_mirror(samples):
-        return []  # a person puts mirrors where they are to be
+    if mirror := get_mirror(samples):
+        return [f"{OUT}/fetched/{mirror.replace('/', '--')}.json"]
     dataset = get_source(samples).dataset
     refer = dataset.startswith("refcoco")
     own = "reasonseg" if dataset == "lisa_grounding" else dataset  # the same files

@@ -46,6 +46,7 @@ rule predict_masks:
     resources:
         gpu=EXPERIMENT.gpus,
     params:
+        device=DEVICE,
         root=get_root,
         threads=get_threads,
         policy=get_policy_path,
@@ -57,7 +58,7 @@ rule predict_masks:
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_masks "
         "--config {input.config} --policy {params.policy} --samples {input.samples} "
-        "--images {input.images} --root {params.root} --shard {params.shard} --device {DEVICE} "
+        "--images {input.images} --root {params.root} --shard {params.shard} --device {params.device} "
         "{params.kept} --output {params.predictions} --output-timings {params.timings} 2> {log}"
 
 

@@ -1,7 +1,33 @@
-# From Parquet mirrors of the data sets: the images as files below the data root, and the samples.
+# From Parquet mirrors of the data sets: their files, the images as files below the data root, and the
+# samples. As with `fetch_dataset`, the record says that the files are there, and a node with a network
+# fetches them.
 if EXPERIMENT.data.layout == "mirror":
 
+    localrules:
+        fetch_mirror,
+
+    rule fetch_mirror:
+        output:
+            f"{OUT}/fetched/{{owner}}--{{name}}.json",
+        log:
+            f"{OUT}/logs/fetch_mirror/{{owner}}--{{name}}.log",
+        benchmark:
+            f"{OUT}/timings/jobs/fetch_mirror/{{owner}}--{{name}}.tsv"
+        wildcard_constraints:
+            owner="[^/]+?",
+            name="[^/]+",
+        retries: 0
+        conda:
+            ENVIRONMENT
+        params:
+            root=get_root,
+        shell:
+            "python -m samr1.cli.fetch_mirror --root {params.root} "
+            "--mirror {wildcards.owner}/{wildcards.name} --output {output} 2> {log}"
+
     rule unpack_mirror:
+        input:
+            ancient(rules.fetch_mirror.output),
         output:
             directory(f"{MIRROR_IMAGES}/{{owner}}--{{name}}"),
         log:

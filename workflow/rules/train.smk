@@ -23,6 +23,7 @@ rule train_policy:
     resources:
         gpu=EXPERIMENT.gpus,
     params:
+        device=DEVICE,
         root=get_root,
         threads=get_threads,
         processes=EXPERIMENT.processes,
@@ -33,4 +34,4 @@ rule train_policy:
         "--config {input.config} --samples {input.samples} --images {input.images} "
         "--root {params.root} --output-policy {output.policy} --output-metrics {output.metrics} "
         "--output-timings {output.timings} --tensorboard {output.tensorboard} "
-        "--checkpoints {params.checkpoints} --processes {params.processes} --device {DEVICE} 2> {log}"
+        "--checkpoints {params.checkpoints} --processes {params.processes} --device {params.device} 2> {log}"

@@ -10,6 +10,7 @@ from samr1.core import schemas
 from samr1.core.errors import UserError, run_command
 from samr1.core.files import read_table, write_table
 from samr1.core.stopwatch import TIMINGS
+from samr1.data.samples import load_samples
 from samr1.evaluation.shards import add_timings, gather
 
 
@@ -32,7 +33,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     stage = load_stage(arguments.config, PredictStage)
-    ids = read_table(arguments.samples, schemas.SAMPLES)["sample_id"].to_pylist()
+    ids = load_samples(arguments.samples)["sample_id"].to_pylist()
     parts = [read_table(path, schemas.PREDICTIONS) for path in arguments.predictions]
     try:
         predictions = gather(ids, parts)

@@ -1,8 +1,8 @@
 """Check another system's predictions on a benchmark, and write them in this workflow's form.
 
-The predictions are a folder of PNG masks (SAMPLE_ID.png, at the original image's size, 0 off the
-object), a COCO-results .json (a list with sample_id or image_id, and segmentation and/or bbox) or a
-predictions .parquet (sample_id, and mask and/or box).
+The predictions are a folder of PNG masks (SAMPLE_ID.png, at the original image's size, black off
+the object), a COCO-results .json (a list with sample_id or image_id, and segmentation and/or bbox)
+or a predictions .parquet (sample_id, and mask and/or box).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samr1.core import schemas
 from samr1.core.errors import run_command
-from samr1.core.files import read_table, write_table
+from samr1.core.files import write_table
+from samr1.data.samples import load_samples
 from samr1.evaluation.imports import import_predictions
 
 
@@ -33,7 +33,7 @@ def main() -> None:
     )
     parser.add_argument("--output", type=Path, required=True, help="predictions (Parquet) to write")
     arguments = parser.parse_args()
-    samples = read_table(arguments.samples, schemas.SAMPLES)
+    samples = load_samples(arguments.samples)
     found = import_predictions(arguments.predictions, samples, arguments.needed)
     write_table(arguments.output, found, {"source": str(arguments.predictions)})
 

@@ -13,7 +13,7 @@ from samr1.data import mirror
 def main() -> None:
     """Parse, read, write."""
     parser = index_parser("index_mirror", __doc__)
-    parser.add_argument("--mirror", required=True, help="its name on the hub, owner/name")
+    parser.add_argument("--mirror", required=True, help="its name on the hub, owner/name@commit")
     parser.add_argument("--dataset", choices=mirror.DATASETS, required=True)
     parser.add_argument("--split-by", help="unc, umd or google: who made the split (RefCOCO sets)")
     add_sentences(parser)

@@ -6,25 +6,21 @@ Exit code 1 where it does not fit, with one sentence that says what to change.
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 from samr1.config.datasets import load_datasets
 from samr1.config.errors import read_mapping
-from samr1.config.jobs import Evaluation, Training, list_evaluations, list_trainings
+from samr1.config.jobs import JobList, Training, list_evaluations, list_trainings
 from samr1.config.merge import Experiment, WorkflowConfig, load_experiment
-from samr1.config.schema import TrainStage, parse_config
+from samr1.config.schema import parse_config
 from samr1.core.errors import UserError, run_command
 from samr1.planning.disk import Place, plan_disk
 from samr1.planning.fit import available_memory, does_not_fit, with_rank
-from samr1.planning.hours import plan_evaluation, plan_step
+from samr1.planning.hours import plan_hours, plan_step
 from samr1.planning.job import Job, describe_job
 from samr1.planning.memory import plan_host, plan_memory
-from samr1.planning.page import Hours, Row, disk_page, memory_page, time_page
+from samr1.planning.page import disk_page, memory_page, time_page
 from samr1.planning.rates import GPUS, Rates, calculated, read_measured
-from samr1.planning.splits import find_split
-from samr1.train.batches import count_steps
 
 
 def main() -> None:
@@ -54,38 +50,37 @@ def main() -> None:
     for name in ("gpus", "gpu_memory", "lora_rank"):
         if (value := getattr(arguments, name)) is not None and value <= 0:
             parser.error(f"--{name.replace('_', '-')} must be above 0")
+    rates = calculated(GPUS[arguments.gpu])
+    if arguments.measured:
+        rates = read_measured(arguments.measured, rates)
     choice = _choose(arguments.config)
     experiment = load_experiment(Path(choice.config_dir), choice.scale)
-    print(_plan(experiment, _list_jobs(experiment, arguments.run), choice, arguments))
+    print(_plan(experiment, _list_jobs(experiment, arguments.run), choice, rates, arguments))
 
 
-@dataclass(frozen=True)
-class _Jobs:
-    """What is planned."""
-
-    trainings: list[Training]
-    evaluations: list[Evaluation]
-
-
-def _list_jobs(experiment: Experiment, run: str | None) -> _Jobs:
+def _list_jobs(experiment: Experiment, run: str | None) -> JobList:
     """All jobs of the scale, or those of one run, which is trained here whatever it says itself."""
     trainings, evaluations = list_trainings(experiment), list_evaluations(experiment)
     if run is None:
-        return _Jobs(trainings, evaluations)
+        return JobList(trainings, evaluations)
     if run not in experiment.runs:
         raise UserError(
             f"--run {run}: no such run at scale {experiment.scale}; there are "
             f"{', '.join(experiment.runs)}."
         )
     own = [one for one in trainings if one.run == run]
-    return _Jobs(
+    return JobList(
         own or [Training(run, experiment.seeds[0])],
         [one for one in evaluations if one.run == run],
     )
 
 
 def _plan(
-    experiment: Experiment, planned: _Jobs, choice: WorkflowConfig, arguments: argparse.Namespace
+    experiment: Experiment,
+    planned: JobList,
+    choice: WorkflowConfig,
+    rates: Rates,
+    arguments: argparse.Namespace,
 ) -> str:
     """All pages; raises UserError with the first thing that does not fit, the pages printed."""
     processes = arguments.gpus or experiment.processes
@@ -94,23 +89,20 @@ def _plan(
     room = 1e9 * (arguments.gpu_memory or gpu.gigabytes)
     if not cuda:
         room = available_memory() / processes
-    jobs = {
-        name: describe_job(stage, processes, cuda)
-        for name, stage in _stages(experiment, planned, arguments.lora_rank).items()
-    }
+    jobs: dict[str, Job] = {}
+    for run in dict.fromkeys(one.run for one in planned.trainings):
+        stage, rank = experiment.runs[run].train_stage(), arguments.lora_rank
+        jobs[run] = describe_job(with_rank(stage, rank) if rank else stage, processes, cuda)
     name = max(jobs, key=lambda name: plan_memory(jobs[name]).needed)
     job = jobs[name]
     memory = plan_memory(job)
     datasets = load_datasets(Path(choice.config_dir) / "datasets.yaml")
-    places = plan_disk(
-        experiment, datasets, planned.trainings, planned.evaluations, job, Path(choice.results)
-    )
+    places = plan_disk(experiment, datasets, planned, job, Path(choice.results))
     pages = [memory_page(name, job, memory, room, plan_host(job)), disk_page(places)]
     if cuda:
-        rates = calculated(gpu)
-        if arguments.measured:
-            rates = read_measured(arguments.measured, rates)
-        pages.append(time_page(_hours(experiment, planned, jobs, name, rates)))
+        step = plan_step(job, experiment.runs[name].train.updates_per_rollout, rates)
+        hours = plan_hours(experiment, planned, jobs, rates)
+        pages.append(time_page(step, hours, rates, processes))
     text = "\n\n\n".join(pages)
     if memory.needed > room:
         print(text, flush=True)
@@ -123,50 +115,12 @@ def _plan(
     return text
 
 
-def _stages(experiment: Experiment, planned: _Jobs, rank: int | None) -> dict[str, TrainStage]:
-    """The trainings, with adapters of `rank` where it is given."""
-    stages = {name: experiment.runs[name].train_stage() for name, _ in planned.trainings}
-    return {name: with_rank(one, rank) if rank else one for name, one in stages.items()}
-
-
 def _full(place: Place, choice: WorkflowConfig) -> str:
     return (
         f"{place.folder}: {place.needed / 1e9:,.0f} GB are needed and "
         f"{place.free / 1e9:,.0f} GB are free; make room, or put the results on another disk "
         f"(--config results=FOLDER, now {choice.results})."
     )
-
-
-def _hours(
-    experiment: Experiment, planned: _Jobs, jobs: dict[str, Job], shown: str, rates: Rates
-) -> Hours:
-    """The GPU hours of all trainings and evaluations planned."""
-    gpus = jobs[shown].processes
-    rows: list[Row] = []
-    everything = 0.0
-    for name, seeds in Counter(one.run for one in planned.trainings).items():
-        train = experiment.runs[name].train
-        seconds = sum(
-            one.seconds for one in plan_step(jobs[name], train.updates_per_rollout, rates)
-        )
-        steps = count_steps(train.drawn_samples, train)
-        hours = seeds * gpus * (steps * seconds + rates.load) / 3600
-        words = f"{seeds} × {gpus} GPUs × ({steps} steps × {seconds:.0f} s + start)"
-        rows.append((f"  train {name}", words, f"{hours:,.1f}"))
-        everything += hours
-    for name in dict.fromkeys(one.run for one in planned.evaluations):
-        run = experiment.runs[name]
-        job = describe_job(run.train_stage(), 1, True, evaluated=True)
-        hours, samples = 0.0, 0
-        for one in (one for one in planned.evaluations if one.run == name):
-            split = find_split(experiment.benchmarks[one.benchmark], experiment.data.world)
-            batch = run.evaluation.batch_size
-            hours += plan_evaluation(job, split.samples, split.images, batch, rates) / 3600
-            samples += split.samples
-        rows.append((f"  evaluate {name}", f"{samples:,} questions", f"{hours:,.1f}"))
-        everything += hours
-    step = plan_step(jobs[shown], experiment.runs[shown].train.updates_per_rollout, rates)
-    return Hours(rates, step, rows, everything, gpus)
 
 
 def _choose(pairs: list[str]) -> WorkflowConfig:

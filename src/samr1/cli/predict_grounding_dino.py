@@ -8,10 +8,10 @@ from pathlib import Path
 from samr1.cli.device_option import add_device_option
 from samr1.config.baselines import DetectStage
 from samr1.config.schema import load_stage
-from samr1.core import schemas
 from samr1.core.device import use_device
 from samr1.core.errors import run_command
-from samr1.core.files import read_table, write_table
+from samr1.core.files import write_table
+from samr1.data.samples import load_samples
 from samr1.detector import Detector
 from samr1.evaluation.detect import detect_masks
 from samr1.segmenter import Segmenter
@@ -31,7 +31,7 @@ def main() -> None:
     stage = load_stage(arguments.config, DetectStage)
     sam = stage.segmenter
     device = use_device(arguments.device, threads=stage.threads, tf32=sam.tf32)
-    samples = read_table(arguments.samples, schemas.SAMPLES)
+    samples = load_samples(arguments.samples)
     detector = Detector.load(stage.detector.path, device)
     segmenter = Segmenter.load(sam.path, sam.image_size, device, sam.cache)
     predictions = detect_masks(samples, arguments.root, detector, segmenter, stage.detector)

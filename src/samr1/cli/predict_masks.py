@@ -15,9 +15,9 @@ import torch
 
 from samr1.cli.device_option import add_device_option
 from samr1.config.schema import PredictStage, load_stage
-from samr1.core import schemas
 from samr1.core.errors import UserError, run_command
-from samr1.core.files import read_table, write_table
+from samr1.core.files import write_table
+from samr1.data.samples import load_samples
 from samr1.evaluation.kept import Kept
 from samr1.evaluation.parallel import Job, Questions, predict_each
 from samr1.evaluation.shards import Shard
@@ -92,7 +92,7 @@ def _predict(arguments: argparse.Namespace) -> None:
 
 
 def _read(path: Path) -> pa.Table:
-    samples = read_table(path, schemas.SAMPLES)
+    samples = load_samples(path)
     if not len(samples):
         raise UserError(f"{path}: has no samples; index the benchmark again.")
     return samples

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samr1.core import schemas
 from samr1.core.errors import run_command
-from samr1.core.files import read_table
 from samr1.data.resizing import resize_images
+from samr1.data.samples import load_samples
 
 
 def main() -> None:
@@ -21,7 +20,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.image_size < 1:
         parser.error(f"--image-size must be 1 or more, not {arguments.image_size}")
-    samples = read_table(arguments.samples, schemas.SAMPLES)
+    samples = load_samples(arguments.samples)
     resize_images(samples, arguments.root, arguments.image_size, arguments.output)
 
 

@@ -6,9 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from samr1.core import schemas
 from samr1.core.errors import UserError, run_command
-from samr1.core.files import read_table, write_table
+from samr1.core.files import write_table
+from samr1.data.samples import load_samples
 from samr1.data.sampling import sample
 
 
@@ -37,9 +37,9 @@ def main() -> None:
     left_out = {
         image_id
         for path in arguments.leave_out
-        for image_id in read_table(path, schemas.SAMPLES)["image_id"].to_pylist()
+        for image_id in load_samples(path)["image_id"].to_pylist()
     }
-    pool = read_table(arguments.pool, schemas.SAMPLES)
+    pool = load_samples(arguments.pool)
     try:
         drawn = sample(pool, arguments.count, arguments.seed, left_out)
     except UserError as error:

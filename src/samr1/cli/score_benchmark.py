@@ -12,9 +12,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from samr1.cli.score_options import add_score_config, load_score_stage
-from samr1.core import schemas
 from samr1.core.errors import UserError, run_command
 from samr1.core.files import read_table, write_table
+from samr1.data.samples import load_samples
 from samr1.evaluation.score import PROTOCOLS, measure_overlaps, score_overlaps
 
 
@@ -44,7 +44,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     stage = load_score_stage(arguments)
-    samples = read_table(arguments.samples, schemas.SAMPLES)
+    samples = load_samples(arguments.samples)
     predictions = read_table(arguments.predictions)
     whose = arguments.run, arguments.seed, arguments.benchmark
     try:

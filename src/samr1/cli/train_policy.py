@@ -16,10 +16,10 @@ from transformers.utils import logging
 from samr1.app.card import files_beside
 from samr1.cli.device_option import add_device_option
 from samr1.config.schema import TrainStage, dump_stage, load_stage
-from samr1.core import schemas
 from samr1.core.errors import run_command
-from samr1.core.files import read_table, remove_parts, write_table
+from samr1.core.files import remove_parts, write_table
 from samr1.data.resizing import ImageStore
+from samr1.data.samples import load_samples
 from samr1.planning.fit import check_fits
 from samr1.train.engine import join_processes
 from samr1.train.launch import end_with_launcher, is_started, launch
@@ -57,7 +57,7 @@ def main() -> None:
         end_with_launcher()
     logging.disable_progress_bar()
     stage = load_stage(arguments.config, TrainStage)
-    samples = read_table(arguments.samples, schemas.SAMPLES)
+    samples = load_samples(arguments.samples)
     check_fits(stage, join_processes(arguments.device), dist.get_world_size())
     trained = train_policy(
         stage,

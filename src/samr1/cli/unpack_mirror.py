@@ -1,4 +1,4 @@
-"""Take the images out of a Parquet mirror: ROOT/mirrors/<owner>--<name> → ROOT/mirror_images."""
+"""Take the images out of a Parquet mirror: from ROOT/mirrors to ROOT/mirror_images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def main() -> None:
     """Parse, unpack."""
     parser = argparse.ArgumentParser(prog="python -m samr1.cli.unpack_mirror", description=__doc__)
     parser.add_argument("--root", type=Path, required=True, help="data root")
-    parser.add_argument("--mirror", required=True, help="its name on the hub, owner/name")
+    parser.add_argument("--mirror", required=True, help="its name on the hub, owner/name@commit")
     add_on_bad_sample(parser)
     arguments = parser.parse_args()
     unpack_images(arguments.root, arguments.mirror, arguments.on_bad_sample)

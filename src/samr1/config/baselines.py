@@ -16,6 +16,7 @@ from samr1.config.errors import read_mapping, show
 from samr1.config.schema import (
     Frozen,
     Name,
+    Named,
     Positive,
     RunConfig,
     SegmenterConfig,
@@ -85,10 +86,6 @@ def detect_stage(name: str, baseline: Baseline, run: RunConfig) -> DetectStage:
     )
 
 
-class _Named(Frozen):
-    name: Name
-
-
 def load_baselines(path: Path, family: Collection[str]) -> dict[str, Baseline]:
     """Read `config/baselines.yaml`; only those of a scale in `family` come back.
 
@@ -97,7 +94,7 @@ def load_baselines(path: Path, family: Collection[str]) -> dict[str, Baseline]:
     found: dict[str, Baseline] = {}
     for name, values in read_mapping(path).items():
         where = f"{path}: baseline {name}"
-        parse_config({"name": name}, _Named, where)
+        parse_config({"name": name}, Named, where)
         found[name] = parse_config(values or {}, Baseline, where)
     return {name: one for name, one in found.items() if set(one.scales) & set(family)}
 

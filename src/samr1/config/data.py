@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from samr1.config.schema import Frozen, NonNegative, Positive, refusal
+from samr1.config.schema import Frozen, NonNegative, Positive, Word, refusal
+from samr1.core.hub import locate_dataset
 
-
-def _name_on_hub(value: str) -> str:
-    # It becomes a folder below the data root.
-    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", value, re.ASCII):
-        raise ValueError("must be owner/name, as on the model hub")
-    return value
-
-
-Mirror = Annotated[str, AfterValidator(_name_on_hub)]
+Mirror = Annotated[str, AfterValidator(locate_dataset)]
 
 
 class WorldConfig(Frozen):
@@ -46,18 +38,18 @@ class TrainingData(Frozen):
     """The data set of the pool."""
     split_by: Literal["unc", "google", "umd"]
     """Who made its splits."""
-    split: str
+    split: Word
     """The split that is the pool."""
     seed: NonNegative
     """Of the draw."""
     leave_out_benchmark_images: bool
     """Leave out of the pool every image that a benchmark shows."""
     mirror: Mirror | None = None
-    """The pool's mirror, with masks, read where `data.layout` is mirror; null reads the files."""
+    """The pool's mirror, with masks, owner/name@commit; null always reads the files."""
 
 
 class DataConfig(Frozen):
-    root: str | None = None
+    root: Word | None = None
     """Folder with the public data sets (see the README); null where the world is drawn."""
     world: WorldConfig | None = None
     """The micro world to draw; its folder is then the root."""
@@ -85,16 +77,16 @@ class Benchmark(Frozen):
 
     dataset: Literal["reasonseg", "refcoco", "refcoco+", "refcocog", "lisa_grounding"]
     """The data set; `lisa_grounding` is ReasonSeg's files, scored by boxes."""
-    split: str
+    split: Word
     """Its split."""
     label: str | None = None
     """Its name in tables and figures; null is its name here."""
     split_by: Literal["unc", "google", "umd"] | None = None
     """Who made the split; for the RefCOCO family only."""
     sentences: Literal["first", "all"] = "first"
-    """One question a ref or annotation (its first sentence), or one a sentence."""
+    """One question a ref or annotation (its first with words), or one a sentence."""
     mirror: Mirror | None = None
-    """The split's mirror, read where `data.layout` is mirror; null reads the files."""
+    """The split's mirror, owner/name@commit, read where `data.layout` is mirror; null is none."""
 
     @model_validator(mode="after")
     def _goes_with_refer(self) -> Benchmark:

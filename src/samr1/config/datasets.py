@@ -32,10 +32,10 @@ class Source(Frozen):
     """Where it goes; with `unpack`, the folder that becomes the archive's folder of that name."""
     unpack: bool = False
     """Whether it is a zip file to unpack."""
-    bytes: Positive | None = None
-    """Its size; null where nobody has told it."""
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """Its checksum; null where nobody has told it."""
+    bytes: Positive
+    """Its size."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Its checksum."""
 
 
 class Dataset(Frozen):

@@ -7,21 +7,25 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from samr1.config.plain_yaml import PlainYamlError, load_plain_yaml
 from samr1.core.errors import UserError
+from samr1.core.reading import read_bytes
+
+_MOST_BYTES = 200_000  # of a file that a person writes
+
+_LONGEST = 200  # characters of a value in a sentence
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """The YAML mapping in `path`; raises UserError where there is none."""
+    """The YAML mapping in `path`; raises UserError where there is none, or none that is plain."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); correct the path.") from error
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise UserError(f"{path}: not valid YAML ({problem}); correct the line.") from error
+        values = load_plain_yaml(read_bytes(path, _MOST_BYTES).decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not in UTF-8 ({error}); save it so.") from error
+    except PlainYamlError as error:
+        raise UserError(f"{path}: {error}; correct the line.") from error
     if not isinstance(values, dict):
         raise UserError(f"{path}: must be a mapping of keys to values.")
     return values
@@ -53,8 +57,9 @@ def _sentence(error: ValidationError, cls: type[BaseModel]) -> str:
 
 
 def show(value: object) -> str:
-    """`value` as it would stand in the file."""
-    return json.dumps(value, default=str, ensure_ascii=False)
+    """`value` as it would stand in the file, the beginning of it where it is long."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _allowed_keys(cls: type[BaseModel], path: list[str]) -> str:

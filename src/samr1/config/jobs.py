@@ -6,6 +6,7 @@ Pure functions over an `Experiment`, whose `published` says which run and benchm
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from samr1.config.merge import Experiment
@@ -27,6 +28,20 @@ class Evaluation(NamedTuple):
     run: str
     seed: int
     benchmark: str
+
+
+@dataclass(frozen=True)
+class JobList:
+    """Trainings and evaluations."""
+
+    trainings: list[Training]
+    evaluations: list[Evaluation]
+
+    @property
+    def runs(self) -> list[str]:
+        """The runs of any of them, each once."""
+        trained = [one.run for one in self.trainings]
+        return list(dict.fromkeys([*trained, *(one.run for one in self.evaluations)]))
 
 
 def find_seeds(experiment: Experiment) -> dict[str, tuple[int, ...]]:

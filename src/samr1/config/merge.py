@@ -19,9 +19,11 @@ from samr1.config.names import METHOD
 from samr1.config.published import Published, TableStage, check_published, load_published
 from samr1.config.schema import (
     Frozen,
+    Named,
     NonNegative,
     Positive,
     RunConfig,
+    Word,
     parse_config,
 )
 from samr1.config.studies import Studies, load_studies
@@ -56,11 +58,11 @@ class ScaleConfig(Frozen):
 class WorkflowConfig(Frozen):
     """`config/config.yaml`, with what `--config` changed."""
 
-    scale: str
+    scale: Word
     """Which `scales/<scale>.yaml`."""
-    results: str
+    results: Word
     """Root folder of everything that is produced."""
-    config_dir: str
+    config_dir: Word
     """Folder with `scales/` and the other files of `config/`."""
 
 
@@ -157,7 +159,9 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     _refuse_idle_clipping(present, runs_file)
     _refuse_other_image_sizes(present, runs_file)
     benchmarks = {
-        name: parse_config(values, Benchmark, f"{benchmarks_file}: benchmark {name}")
+        parse_config({"name": name}, Named, f"{benchmarks_file}: a benchmark").name: parse_config(
+            values, Benchmark, f"{benchmarks_file}: benchmark {name}"
+        )
         for name, values in read_mapping(benchmarks_file).items()
     }
     _refuse_unknown_benchmarks(present, benchmarks, runs_file)
@@ -186,13 +190,20 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     )
 
 
-def read_scale(path: Path) -> tuple[Mapping, tuple[str, ...]]:
-    """The scale file on top of the one that it extends, and the names of all of them."""
-    values = read_mapping(path)
+def read_scale(path: Path, above: tuple[str, ...] = ()) -> tuple[Mapping, tuple[str, ...]]:
+    """The scale file on top of the one that it extends, and the names of all of them.
+
+    Raises UserError where one extends itself or one of `above`, which extend this one.
+    """
+    values, family = read_mapping(path), (*above, path.stem)
     if "extends" not in values:
-        return values, (path.stem,)
-    below, family = read_scale(path.with_name(f"{values.pop('extends')}.yaml"))
-    return merge(below, values), (path.stem, *family)
+        return values, family
+    extends = values.pop("extends")
+    if not isinstance(extends, str) or Path(extends).name != extends or extends in family:
+        allowed = "must be the name of another scale, which does not extend this one"
+        raise UserError(f"{path}: extends = {show(extends)}: {allowed}.")
+    below, family = read_scale(path.with_name(f"{extends}.yaml"), family)
+    return merge(below, values), family
 
 
 def _refuse_unknown_benchmarks(

@@ -7,6 +7,7 @@ evaluation never retrains.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -24,6 +25,18 @@ NonNegative = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$")]  # it becomes a file's name
 
 
+def _word(value: str) -> str:
+    if not re.fullmatch(r"[\w./][\w./@+=,:-]*", value):
+        raise ValueError(
+            "may hold letters, digits and ._/@+=,:- alone, since it stands in commands of rules"
+        )
+    return value
+
+
+Word = Annotated[str, AfterValidator(_word)]
+"""What a shell reads as it stands."""
+
+
 def refusal(path: str, value: object, allowed: str) -> PydanticCustomError:
     """The refusal of `value` at `path` (relative to the checking model), with what is allowed."""
     context = {"path": path, "value": value, "allowed": allowed}
@@ -36,6 +49,12 @@ class Frozen(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+
+class Named(Frozen):
+    """The name of what a mapping holds by names."""
+
+    name: Name
 
 
 class PolicyConfig(Frozen):
@@ -200,7 +219,7 @@ class TrainConfig(Frozen):
 
 class PredictConfig(Frozen):
     batch_size: Positive
-    """Samples decoded together."""
+    """Samples in decoding at once; one that has ended makes room for the next."""
     max_response_tokens: Positive
     """Longest response in tokens."""
 
@@ -284,6 +303,14 @@ class RunConfig(TrainStage):
     def _benchmarks_are_for_untrained_runs(self) -> RunConfig:
         if self.benchmarks is not None and self.trained:
             raise refusal("benchmarks", self.benchmarks, "must be left out where trained is true")
+        return self
+
+    @model_validator(mode="after")
+    def _policy_can_stand_in_a_command(self) -> RunConfig:
+        try:
+            _word(self.policy.path)
+        except ValueError as error:
+            raise refusal("policy.path", self.policy.path, str(error)) from error
         return self
 
     @model_validator(mode="after")

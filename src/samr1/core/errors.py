@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+_LONGEST = 300  # characters of a library's reason
+
 
 class UserError(Exception):
     """A failure whose message is one sentence for the person at the keyboard."""
@@ -19,12 +21,55 @@ class Stopped(UserError):
     exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 
+@contextmanager
+def refusing(what: str, advice: str) -> Iterator[None]:
+    """Whatever a library raises on somebody's file becomes one sentence, `what (reason); advice.`
+
+    Only the library's call on the file stands inside: an error of our own stays a traceback.
+    """
+    try:
+        yield
+    except BaseException as error:
+        panicked = type(error).__name__ == "PanicException"  # in Rust, and no Exception
+        if isinstance(error, UserError) or not (panicked or isinstance(error, Exception)):
+            raise
+        raise UserError(f"{what} ({reason_of(error)}); {advice}.") from error
+
+
+def reason_of(error: BaseException) -> str:
+    """What `error` says, on one line of printable characters that is not too long.
+
+    >>> reason_of(ValueError("no such\\nthing")), reason_of(KeyError("a"))
+    ('no such thing', "KeyError: 'a'")
+    """
+    words = " ".join(str(error).split())
+    words = words if " " in words else f"{type(error).__name__}: {words}".removesuffix(": ")
+    text = printable(words)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def printable(text: str) -> str:
+    """`text` in one line, and nothing in it that a terminal would take for an order.
+
+    >>> printable("a name\\x1b[2J of a file")
+    'a name\\\\x1b[2J of a file'
+    """
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
+
+
+def say(text: str) -> None:
+    """Tell the person at the keyboard, on stderr."""
+    print(printable(text), file=sys.stderr)
+
+
 def run_command(main: Callable[[], None]) -> None:
     """Run a command's `main`; a `UserError` becomes one line on stderr and its exit code."""
     try:
         main()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         sys.exit(error.exit_code)
 
 

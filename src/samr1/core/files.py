@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from samr1.core.errors import UserError
+from samr1.core.reading import is_text, read_columns
 
 # What a person must see to before anything can be written: a full disk, a quota, a read-only disk.
 # Looked for in the message, because not every library raises an OSError.
 _CANNOT_WRITE = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS))
+
+# In every folder that may be replaced: what a person put somewhere has none.
+MARK = ".made_by_samr1"
+_MARK_TEXT = b"samr1 made this folder and may replace it. Without this file it never will.\n"
 
 
 @contextmanager
@@ -28,15 +34,22 @@ def writing(path: Path) -> Iterator[None]:
     except Exception as error:
         for reason in _CANNOT_WRITE:
             if reason in str(error):
-                raise UserError(
-                    f"{path}: cannot be written ({reason}); mend that and start again."
-                ) from error
+                raise _unwritable(path, reason) from error
         raise
+
+
+def _unwritable(path: Path, reason: object) -> UserError:
+    return UserError(f"{path}: cannot be written ({reason}); mend that and start again.")
+
+
+def _part_name(path: Path) -> str:
+    """How the names of what is written for `path` begin; a name of full length has no room."""
+    return f".{path.name[:60]}.part-"
 
 
 def _part(path: Path) -> Path:
     """A sibling that nobody else writes: two machines may share the disk and a process's number."""
-    return path.with_name(f".{path.name}.part-{os.getpid()}-{secrets.token_hex(4)}")
+    return path.with_name(f"{_part_name(path)}{os.getpid()}-{secrets.token_hex(4)}")
 
 
 def remove_parts(path: Path) -> None:
@@ -44,23 +57,48 @@ def remove_parts(path: Path) -> None:
 
     Only for who alone writes `path`: a living writer's work would go too.
     """
-    for part in path.parent.glob(f".{path.name}.part-*"):
+    for part in path.parent.glob(f"{_part_name(path)}*"):
         if part.is_dir():
             shutil.rmtree(part)
         else:
             part.unlink()
 
 
+def _prepare(path: Path) -> os.stat_result | None:
+    """Make the folder that `path` will stand in; what stands at `path` itself, a link as it is.
+
+    Raises UserError where nothing of that name can be made.
+    """
+    if not is_text(str(path)):
+        raise _unwritable(path, "its name is no valid Unicode")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.lstat()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise _unwritable(path, reason) from error
+
+
+def _named(path: Path) -> Path:
+    """`path` by a name that siblings can be made of; `.` and `..` have none."""
+    return path if path.name not in ("", "..") else path.resolve()
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path`, which takes its name on success and else is removed.
 
-    Raises UserError where the disk is full or read-only.
+    Raises UserError where something else than a file is there, or nothing can be written.
     """
+    path = _named(path)
+    there = _prepare(path)
+    if there and not (stat.S_ISREG(there.st_mode) or stat.S_ISLNK(there.st_mode)):
+        raise UserError(f"{path}: is there and no file; give the output another name.")
     temporary = _part(path)
     try:
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             os.replace(temporary, path)
     finally:
@@ -68,21 +106,44 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary sibling folder; it replaces `path` on success and is removed on failure.
+def atomic_folder(path: Path, replace: bool = True) -> Iterator[Path]:
+    """Yield a temporary sibling folder; it takes the name `path` on success, else it is removed.
 
-    Raises UserError where the disk is full or read-only.
+    A folder that is there is replaced only where it is empty or was made here too, which a file in
+    it says (`MARK`). Without `replace`, nothing that is there is, and the new folder gets no mark.
+    Raises UserError where something else is there, or nothing can be written.
     """
+    path = _named(path)
+    _check_free(path, replace)
     temporary = _part(path)
     try:
         with writing(path):
-            temporary.mkdir(parents=True)
+            temporary.mkdir()
             yield temporary
+            if replace:
+                (temporary / MARK).write_bytes(_MARK_TEXT)
+            _check_free(path, replace)
             if path.exists():
                 shutil.rmtree(path)
             os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _check_free(path: Path, replace: bool) -> None:
+    """Raise UserError where a folder may not take the name `path`."""
+    there = _prepare(path)
+    if there is None:
+        return
+    if not replace:
+        raise UserError(f"{path}: is there already; move it away and start again.")
+    if not stat.S_ISDIR(there.st_mode):
+        raise UserError(f"{path}: is there and no folder; give the output another name.")
+    if not (path / MARK).is_file() and any(path.iterdir()):
+        raise UserError(
+            f"{path}: is there and was not made by samr1 (it has no {MARK}), so it is not "
+            "replaced; move it away, or give the output another name."
+        )
 
 
 def write_table(
@@ -103,12 +164,7 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pa.Table:
 
     Raises UserError when the file is missing, is not Parquet, or lacks a column.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; make it first or correct the path.")
-    try:
-        table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path}: not a readable Parquet file ({error}); make it again.") from error
+    table = read_columns(path)
     if schema is None:
         return table
     missing = [name for name in schema.names if name not in table.column_names]
@@ -116,5 +172,5 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pa.Table:
         raise UserError(f"{path}: lacks the column {missing[0]!r}; it needs {schema.names}.")
     try:
         return table.select(schema.names).cast(schema)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except pa.ArrowException as error:
         raise UserError(f"{path}: a column has the wrong type ({error}).") from error

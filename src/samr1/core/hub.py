@@ -1,4 +1,4 @@
-"""Where a model is: a local path, or a name on the model hub at one revision.
+"""Where a model or a data set is: a local path, or a name on the model hub at one revision.
 
 A name on the hub is written `owner/name@revision` in one piece, so that a run which names another
 model can never keep the revision of the first. The revision is a commit of 40 hexadecimal digits:
@@ -16,7 +16,7 @@ from pydantic import AfterValidator
 
 from samr1.core.errors import UserError
 
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _REVISION = re.compile(r"[0-9a-f]{40}")
 
 
@@ -48,6 +48,23 @@ def locate(path: str | Path) -> Path | HubName:
         "must be a folder or file that is here, or a name on the model hub with its revision, "
         "owner/name@<commit of 40 hexadecimal digits>, so that results can be repeated"
     )
+
+
+def locate_dataset(name: str) -> str:
+    """`name`, where it is a data set on the hub: owner/name, or owner/name@<commit>.
+
+    Raises ValueError otherwise. It becomes the names of folders, so nothing else may be in it.
+
+    >>> locate_dataset("owner/name")
+    'owner/name'
+    """
+    name_alone, at, revision = name.partition("@")
+    if not _NAME.fullmatch(name_alone) or (at and not _REVISION.fullmatch(revision)):
+        raise ValueError(
+            "must be owner/name, as on the model hub, or owner/name@<commit of 40 hexadecimal "
+            "digits>"
+        )
+    return name
 
 
 def _located(path: str) -> str:
@@ -99,6 +116,22 @@ def fetch_folder(place: HubName, patterns: list[str]) -> Path:
 
     try:
         return Path(snapshot_download(place.name, revision=place.revision, allow_patterns=patterns))
+    except Exception as error:
+        raise _unreachable(place, error) from error
+
+
+def fetch_dataset_files(place: HubName, pattern: str, folder: Path) -> None:
+    """Download a data set's files that match `pattern` into `folder`; what is there goes on."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        snapshot_download(
+            place.name,
+            repo_type="dataset",
+            revision=place.revision,
+            allow_patterns=pattern,
+            local_dir=folder,
+        )
     except Exception as error:
         raise _unreachable(place, error) from error
 

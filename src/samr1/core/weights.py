@@ -11,15 +11,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from safetensors import safe_open
+from torch import Tensor, nn
 
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, refusing
+from samr1.core.reading import load_object
 
 Shape = tuple[int, ...]
 Shapes = dict[str, Shape]
 
 _NAMED = 3  # how many of many keys a sentence names
+_MOST_INDEX = _MOST_HEADER = 2**22  # bytes; those of a 72B model have less than a million
+_LONGEST = 200  # characters of a file's name
+_NUMBERS = {"F64", "F32", "F16", "BF16"}
 _PART = 2**26  # bytes that pass through the host's memory at once
 _DTYPES = {
     torch.float64: "F64",
@@ -48,11 +52,12 @@ def safetensors_files(folder: Path) -> list[Path]:
         raise UserError(
             f"{folder}: holds neither {single.name} nor {index.name}; only safetensors are read."
         )
-    try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{index}: cannot be read ({error!r}); get it again.") from error
-    files = [folder / name for name in names]
+    places = load_object(index, _MOST_INDEX).get("weight_map")
+    if not isinstance(places, dict) or not places or not all(map(_is_weight_file, places.values())):
+        raise UserError(
+            f"{index}: has no weight_map of names to .safetensors files beside it; get it again."
+        )
+    files = [folder / name for name in sorted(set(places.values()))]
     missing = [file.name for file in files if not file.is_file()]
     if missing:
         raise UserError(
@@ -62,23 +67,52 @@ def safetensors_files(folder: Path) -> list[Path]:
     return files
 
 
-def safetensors_shapes(files: Iterable[Path]) -> Shapes:
+def _is_weight_file(name: object) -> bool:
+    if not isinstance(name, str) or not name.isprintable() or len(name) > _LONGEST:
+        return False
+    return name == Path(name).name and name.endswith(".safetensors")
+
+
+def safetensors_shapes(files: Iterable[Path], integers: bool = False) -> Shapes:
     """The names and shapes that safetensors files hold, read from their headers alone.
 
-    Raises UserError where a file is broken or cut short, or two files hold the same name.
+    Raises UserError where a file is broken or cut short, two files hold the same name, or one holds
+    what is no floating-point number (or, with `integers`, no number of the library's indices).
     """
     shapes: Shapes = {}
     for file in files:
-        try:
+        with refusing(f"{file}: cannot be read", "get it again"):
+            _check_header(file)
             with safe_open(file, framework="pt") as opened:
-                names = opened.keys()
-                found = {name: tuple(opened.get_slice(name).get_shape()) for name in names}
-        except (SafetensorError, OSError) as error:
-            raise UserError(f"{file}: cannot be read ({error}); get it again.") from error
+                slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
+                found = {name: tuple(one.get_shape()) for name, one in slices.items()}
+                kinds = {name: one.get_dtype() for name, one in slices.items()}
+        allowed = _NUMBERS | ({"I64"} if integers else set())
+        if other := [name for name, kind in kinds.items() if kind not in allowed]:
+            raise UserError(
+                f"{file}: holds {other[0]} as {kinds[other[0]]}, which are no floating-point "
+                "numbers; use a checkpoint that is not quantized."
+            )
         if twice := sorted(shapes.keys() & found.keys()):
             raise UserError(f"{file}: holds {_some(twice)}, as another of its files does.")
         shapes |= found
     return shapes
+
+
+def _check_header(file: Path) -> None:
+    with file.open("rb") as opened:
+        if (length := int.from_bytes(opened.read(8), "little")) > _MOST_HEADER:
+            raise UserError(f"{file}: claims a header of {length:,} bytes; get it again.")
+
+
+def check_finite(model: nn.Module, where: str) -> None:
+    """Raise UserError where a weight of `model` is infinite or not a number."""
+    for name, weight in model.named_parameters():
+        # One pass that copies nothing: the least and the greatest of them are NaN where one is.
+        if weight.numel() and not all(bool(end.isfinite()) for end in weight.detach().aminmax()):
+            raise UserError(
+                f"{where}: holds numbers in {name} that are infinite or none; get it again."
+            )
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:

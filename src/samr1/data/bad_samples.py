@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Literal
 
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, say
 
 OnBadSample = Literal["stop", "skip"]
 
@@ -15,23 +14,24 @@ class BadSamples:
 
     def __init__(self, on_bad_sample: OnBadSample) -> None:
         self.on_bad_sample = on_bad_sample
-        self.reasons: list[str] = []
+        self.count = 0
+        self.first = ""
 
     def add(self, error: UserError) -> None:
         """Take one bad sample. Raises `error` again unless bad samples are to be skipped."""
         if self.on_bad_sample == "stop":
             raise error
-        self.reasons.append(str(error))
+        self.first = self.first or str(error)
+        self.count += 1
 
     def report(self, kept: int, source: str) -> None:
         """Say on stderr how many samples of `source` were skipped and why the first one was.
 
         Raises UserError where `kept` is 0: a table without rows would only fail later and farther.
         """
-        if not self.reasons:
+        if not self.count:
             return
-        total = kept + len(self.reasons)
-        summary = f"{source}: skipped {len(self.reasons)} of {total}: {self.reasons[0]}"
+        summary = f"{source}: skipped {self.count} of {kept + self.count}: {self.first}"
         if not kept:
             raise UserError(summary)
-        print(summary, file=sys.stderr)
+        say(summary)

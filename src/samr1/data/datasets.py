@@ -8,16 +8,14 @@ from typing import Any
 
 from samr1.config.datasets import Dataset, Source
 from samr1.core.errors import UserError
-from samr1.data.fetching import PATIENCE, Patience, fetch_file
+from samr1.data.fetching import fetch_file
 from samr1.data.unpacking import BadArchiveError, unpack_folder
 
 
-def fetch_dataset(
-    dataset: Dataset,
-    root: Path,
-    patience: Patience = PATIENCE,
-) -> list[dict[str, Any]]:
+def fetch_dataset(dataset: Dataset, root: Path, pause: float = 2.0) -> list[dict[str, Any]]:
     """Fetch what `dataset` lacks under `root`; a row for every file that was downloaded.
+
+    After a failure that may pass it waits `pause` seconds, each time twice as long.
 
     Raises UserError where a person has to fetch it, a download fails or is not what it should be,
     or what is there already is only a part of the data set.
@@ -29,7 +27,7 @@ def fetch_dataset(
     # A link that leads nowhere is a person's too.
     wanted = [source for source in dataset.files if not os.path.lexists(root / source.to)]
     for source in wanted:
-        _fetch(source, root, patience)
+        _fetch(source, root, pause)
     if missing := find_missing(dataset, root):
         raise UserError(
             f"{missing[0]}: missing or empty, and a folder that is there is not fetched over; "
@@ -46,14 +44,14 @@ def find_missing(dataset: Dataset, root: Path) -> list[Path]:
     ]
 
 
-def _fetch(source: Source, root: Path, patience: Patience) -> None:
+def _fetch(source: Source, root: Path, pause: float) -> None:
     target = root / source.to
     if not source.unpack:
-        fetch_file(source.url, target, source.bytes, source.sha256, patience)
+        fetch_file(source.url, target, source.bytes, source.sha256, pause)
         return
     archive = target.with_name(f".{target.name}.zip")
     if not archive.exists():  # else unpacking it was interrupted
-        fetch_file(source.url, archive, source.bytes, source.sha256, patience)
+        fetch_file(source.url, archive, source.bytes, source.sha256, pause)
     try:
         unpack_folder(archive, target.name, target)
     except BadArchiveError:

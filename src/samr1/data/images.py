@@ -7,20 +7,27 @@ raster; a person's picture is taken as it is seen (`load_picture`).
 from __future__ import annotations
 
 import io
-import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, prefix_errors, refusing
+from samr1.core.reading import check_file
+
+Pixels = npt.NDArray[np.uint8]
 
 # A small file can claim any size; this is far beyond every image of the data sets (about 0.3 GB).
 MAX_PIXELS = 90_000_000
+_MAX_OF_FORMAT = {"WEBP": 25_000_000}  # its decoder holds four canvases of 4 bytes a pixel
+_MAX_BYTES = 300_000_000  # of a file: so many pixels without compression
+
+_REMEDY = "put the image there or correct the data root"
 
 # The data sets hold JPEG and PNG; some formats that PIL knows run other programs to be read.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
@@ -55,38 +62,73 @@ _TURNS: dict[object, Image.Transpose] = {
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
+def _decoding(name: Path | str) -> AbstractContextManager[None]:
+    """What PIL raises on a broken picture, nearly anything, becomes the picture's error."""
+    return refusing(f"{name}: the image is broken", "fetch it again")
+
+
 @contextmanager
-def _open(
-    path: Path | str, data: bytes | None = None, max_pixels: int = MAX_PIXELS
+def _opened(
+    path: Path | str,
+    data: bytes | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    told_by: str = "its annotation says",
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[Image.Image]:
-    """Open `path`, or `data` that is called so; every way in which this fails is one UserError."""
-    if data is None and not Path(path).is_file():
-        raise UserError(f"{path}: no such image; put it there or correct the data root.")
-    try:
-        source = path if data is None else io.BytesIO(data)
-        with Image.open(source, formats=_FORMATS) as image:
-            if image.width * image.height > max_pixels:
-                raise Image.DecompressionBombError
-            yield image
-    except Image.DecompressionBombError as error:
-        raise UserError(
-            f"{path}: the image has more than {max_pixels:,} pixels; replace it by a smaller one."
-        ) from error
-    except UnidentifiedImageError as error:
-        raise UserError(f"{path}: not an image that can be read; fetch it again.") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        # SyntaxError is what PIL raises for a broken PNG chunk.
-        raise UserError(f"{path}: the image is broken ({error}); fetch it again.") from error
+    """Open `path`, or `data` that is called so, and check what its header says of its size.
+
+    Nothing is decoded yet. Raises UserError where it is no image, or not of `size` (width, height),
+    or has more than `max_pixels`.
+    """
+    if data is None:
+        check_file(Path(path), _MAX_BYTES, _REMEDY)
+    with _decoding(path):
+        try:
+            image = Image.open(path if data is None else io.BytesIO(data), formats=_FORMATS)
+        except Image.DecompressionBombError as error:  # PIL's own bound, at twice MAX_PIXELS
+            raise _too_large(path, max_pixels) from error
+        except UnidentifiedImageError as error:
+            raise UserError(f"{path}: not an image that can be read; fetch it again.") from error
+    with image:
+        most = min(max_pixels, _MAX_OF_FORMAT.get(image.format or "", max_pixels))
+        if image.width * image.height > most:
+            raise _too_large(path, most)
+        if size is not None and image.size != size:
+            raise UserError(
+                f"{path}: the image is {image.width}×{image.height} pixels and {told_by} "
+                f"{size[0]}×{size[1]}; one of them belongs to another image."
+            )
+        yield image
+
+
+def _too_large(name: Path | str, most: int) -> UserError:
+    told = f"{name}: the image has more than {most:,} pixels; replace it by a smaller one."
+    return UserError(told)
+
+
+def _load(image: Image.Image, name: Path | str, only_check: bool = False) -> None:
+    """Decode an opened image to its last byte, because a truncated file has a sound header.
+
+    With `only_check` a JPEG is decoded at an eighth of its size: that reads the same bytes several
+    times faster.
+    """
+    with _decoding(name):
+        if only_check:
+            image.draft(None, (1, 1))
+        image.load()
+    _check_depth(image, name)
 
 
 def check_image(path: Path, width: int | None = None, height: int | None = None) -> tuple[int, int]:
     """Check that `path` is a whole image (of `width`×`height` where given); returns its size.
 
-    The image is decoded to the end, because a truncated file has a sound header; a JPEG at an
-    eighth of its size, which reads the same bytes several times faster. Raises UserError.
+    Raises UserError.
     """
-    with _open(path) as image:
-        return _check(image, path, width, height)
+    with _opened(path, size=_given(width, height)) as image:
+        size = image.size
+        _load(image, path, only_check=True)
+        return size
 
 
 def check_image_bytes(
@@ -96,86 +138,128 @@ def check_image_bytes(
 
     `name` stands for the path in what is said of it, such as the table and row that hold it.
     """
-    with _open(name, data) as image:
-        _check(image, name, width, height)
+    with _opened(name, data, size=_given(width, height)) as image:
+        _load(image, name, only_check=True)
         return _SUFFIXES[image.format or ""]
 
 
-def _check(
-    image: Image.Image, path: Path | str, width: int | None, height: int | None
-) -> tuple[int, int]:
-    size = image.size
-    if width is not None and height is not None and size != (width, height):
-        raise UserError(
-            f"{path}: the image is {size[0]}×{size[1]} pixels and its annotation says "
-            f"{width}×{height}; one of them belongs to another image."
-        )
-    image.draft(None, (1, 1))
-    image.load()
-    if image.mode in _THIRTY_TWO_BITS:
-        raise UserError(f"{path}: 32-bit images (mode {image.mode}) have no RGB; convert it.")
-    return size
+def _given(width: int | None, height: int | None) -> tuple[int, int] | None:
+    return None if width is None or height is None else (width, height)
 
 
-def load_rgb(path: Path) -> npt.NDArray[np.uint8]:
+def load_rgb(path: Path) -> Pixels:
     """Decode an image of any mode to RGB, uint8 [h, w, 3], its raw raster (no EXIF rotation).
 
     Transparency is dropped, not blended; 16-bit greys keep their upper 8 bits. Raises UserError
     where the file is missing, broken, truncated, too large, or has 32 bits a channel.
     """
-    with _open(path) as image:
-        return np.array(_to_rgb(image, path))
+    with _opened(path) as image:
+        _load(image, path)
+        with _decoding(path):
+            return np.array(_to_rgb(image))
 
 
-def load_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
+def open_rgb(data: bytes, name: str, side: int) -> Image.Image:
+    """The square picture in `data` as RGB, `side`×`side`. Raises UserError as `load_rgb` does."""
+    with _opened(name, data, size=(side, side)) as image:
+        _load(image, name)
+        with _decoding(name):
+            return _to_rgb(image)
+
+
+def load_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pixels:
     """Decode a person's picture as it is seen, uint8 [h, w, 3], from the content of its file.
 
     `name` is what it is called in errors. Raises UserError as `load_rgb` does.
     """
-    with _open(name, data, max_pixels) as image:
+    with _opened(name, data, max_pixels=max_pixels) as image:
         return as_seen(image, name)
 
 
-def as_seen(image: Image.Image, name: str) -> npt.NDArray[np.uint8]:
+def as_seen(image: Image.Image, name: str) -> Pixels:
     """An opened picture as viewers show it, uint8 [h, w, 3].
 
     EXIF rotation is applied, transparency shown on white, and of an animation the first picture
-    taken. Raises UserError, which calls it `name`, where it has 32 bits a channel.
+    taken. Raises UserError, which calls it `name`, where it is broken or has 32 bits a channel.
     """
-    if image.has_transparency_data:
-        ground = Image.new("RGBA", image.size, "white")
-        seen = Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
-    else:
-        seen = _to_rgb(image, name)
-    turn = _TURNS.get(_orientation(image))
-    return np.array(seen if turn is None else seen.transpose(turn))
+    _load(image, name)
+    with _decoding(name):
+        if image.has_transparency_data:
+            ground = Image.new("RGBA", image.size, "white")
+            seen = Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
+        else:
+            seen = _to_rgb(image)
+        turn = _TURNS.get(_orientation(image))
+        return np.array(seen if turn is None else seen.transpose(turn))
 
 
-def _orientation(image: Image.Image) -> object:
+def load_mask(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np.bool_]:
+    """Decode the picture of a mask, bool [h, w], by what it shows: the object is not black.
+
+    A palette is looked through, and one colour of any brightness stands for the object. Raises
+    UserError where the file is not of `width`×`height`, is broken, or nobody can tell the object:
+    it shows several colours beside black, as soft edges are, or is transparent.
+    """
+    told_by = "the one it masks"
+    with _opened(name, data, size=(width, height), told_by=told_by) as image:
+        _load(image, name)
+        if image.has_transparency_data:
+            raise UserError(f"{name}: the mask is transparent in parts; write black and white.")
+        pixels, colours = _look_at(image, name)
+    if colours > 1:
+        raise UserError(
+            f"{name}: the mask shows several colours beside black, so that nobody can tell the "
+            "object; write white on it and black off it, without soft edges."
+        )
+    shown: npt.NDArray[np.bool_] = pixels.reshape(height, width, -1).max(axis=2) != 0
+    return shown
+
+
+def _look_at(image: Image.Image, name: str) -> tuple[npt.NDArray[Any], int]:
+    """The pixels of an image, [h, w] or [h, w, 3], and its colours beside black, 2 for several."""
+    with _decoding(name):
+        if image.mode in _SIXTEEN_BITS:
+            pixels = np.asarray(image)
+            return pixels, np.unique(pixels[pixels != 0]).size
+        shown = image if image.mode in ("1", "L") else image.convert("RGB")
+        found = shown.getcolors(2)
+        colours = 2 if found is None else sum(bool(np.any(colour)) for _, colour in found)
+        return np.asarray(shown), colours
+
+
+def find_turn(path: Path) -> int:
+    """How the EXIF data of the image at `path` turn it, 1 to 8; 1 is as its pixels lie."""
+    with _opened(path) as image:
+        return _orientation(image)
+
+
+def _orientation(image: Image.Image) -> int:
     """What the EXIF data say; 1, upright, where they cannot be read, as viewers take it."""
     try:
-        return image.getexif().get(ExifTags.Base.Orientation, 1)
-    except (SyntaxError, ValueError, TypeError, struct.error):
+        told = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # PIL raises nearly anything on a broken table of tags
         return 1
+    return told if told in _TURNS else 1
 
 
-def _to_rgb(image: Image.Image, name: Path | str) -> Image.Image:
+def _check_depth(image: Image.Image, name: Path | str) -> None:
     if image.mode in _THIRTY_TWO_BITS:
         raise UserError(f"{name}: 32-bit images (mode {image.mode}) have no RGB; convert it.")
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BITS:
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     return image.convert("RGB")
 
 
-def load_original(path: Path, width: int, height: int, sample_id: str) -> npt.NDArray[np.uint8]:
+def load_original(path: Path, width: int, height: int, sample_id: str) -> Pixels:
     """The image of a sample as `load_rgb` reads it, uint8 [h, w, 3].
 
     Raises UserError, naming the sample, where it cannot be read or is not `width`×`height`.
     """
-    try:
+    with prefix_errors(f"sample {sample_id}"):
         image = load_rgb(path)
-    except UserError as error:
-        raise UserError(f"sample {sample_id}: {error}") from error
     if image.shape[:2] != (height, width):
         raise UserError(
             f"{path}: the image is {image.shape[1]}×{image.shape[0]} pixels and sample {sample_id} "

@@ -1,4 +1,4 @@
-"""Masks: run-length encoding, polygons, ReasonSeg's shapes, boxes and IoU.
+"""Masks: run-length encoding, polygons, boxes and IoU.
 
 A mask is bool [h, w] in pixels of the original image. A box is xyxy in the same frame with x2 and
 y2 one past the last pixel, so that its width is x2 - x1; the box of an empty mask is all zeros.
@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeGuard
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco
 
 from samr1.core.errors import UserError
+from samr1.data.images import MAX_PIXELS
 
 Mask = npt.NDArray[np.bool_]
 
 # Beyond this no coordinate is a pixel; the rasterisers' fixed-point numbers would overflow.
 _FARTHEST = 100_000.0
+# Of an outline, in pixels: pycocotools takes a hundred bytes for each. Real ones have thousands.
+_LONGEST = 2_000_000
 
 
 class Rle(TypedDict):
@@ -78,34 +80,85 @@ def _parse_runs(counts: bytes) -> list[int] | None:
 
 def _fill_runs(runs: Sequence[int], height: int, width: int) -> Mask:
     """Runs alternate between background and object, down the columns."""
+    if height * width > MAX_PIXELS:
+        raise UserError(f"a mask of {width}×{height} has more than {MAX_PIXELS:,} pixels.")
     values = np.arange(len(runs)) % 2 == 1
     return np.repeat(values, runs).reshape(width, height).T
 
 
-def segmentation_to_mask(segmentation: object, height: int, width: int) -> Mask:
-    """Rasterise a COCO `segmentation` (polygons, compressed or plain RLE) to bool [h, w].
+def segmentation_to_mask(
+    segmentation: object, height: int, width: int, inside: bool = False
+) -> Mask:
+    """Rasterise a COCO `segmentation` (polygons, one or several RLEs) to bool [h, w].
 
-    Several polygons are united, as the REFER toolkit does. Raises UserError where it is none of
-    the three, does not fit the image, or covers no pixel.
+    Several parts are united, as the REFER toolkit does; where they overlap, LISA's masks have
+    holes. Raises UserError where it is none of these or does not fit the image; with `inside` also
+    where polygons reach far beyond it, as those of a larger size of the image do.
     """
-    if isinstance(segmentation, Mapping):
-        mask = rle_to_mask(segmentation, height, width)
-    elif isinstance(segmentation, list) and segmentation:
-        mask = polygons_to_mask(segmentation, height, width)
-    else:
+    if segmentation is None or segmentation == []:
         raise UserError("it has no segmentation.")
+    parts: list[Any] = segmentation if isinstance(segmentation, list) else [segmentation]
+    if all(isinstance(part, Mapping) for part in parts):
+        mask = rle_to_mask(parts[0], height, width)
+        for part in parts[1:]:
+            mask |= rle_to_mask(part, height, width)
+        return mask
+    if not isinstance(segmentation, list):
+        raise UserError("its segmentation is neither polygons nor run lengths.")
+    return polygons_to_mask(segmentation, height, width, inside)
+
+
+def polygons_to_mask(
+    polygons: Sequence[object], height: int, width: int, inside: bool = False
+) -> Mask:
+    """Rasterise the union of COCO polygons ([x1, y1, x2, y2, …] each) with pycocotools.
+
+    A polygon of one or two points beside good ones is drawn as pycocotools draws it. Rows of pixels
+    in the polygons' place, [h][w] of 0 and 1 or 255, are taken for what they are. Raises UserError
+    where a polygon is none or too long, all points lie between 0 and 1, no pixel is covered, or,
+    with `inside`, a point lies far beyond the image.
+    """
+    dense = _read_rows(polygons, height, width)
+    if dense is not None:
+        return dense
+    good = [one for one in polygons if are_coordinates(one) and one and len(one) % 2 == 0]
+    if len(good) < len(polygons) or max(map(len, good)) < 6:
+        raise UserError("its segmentation has a polygon that is not three or more x, y pairs.")
+    if all(0 <= value <= 1 for one in good for value in one):
+        raise UserError("its polygons' points all lie between 0 and 1; give them in pixels.")
+    farthest = [max(max(one[start::2]) for one in good) for start in (0, 1)]
+    if inside and (farthest[0] > width * 1.05 + 2 or farthest[1] > height * 1.05 + 2):
+        raise UserError(
+            f"its polygons go to {farthest[0]:g}, {farthest[1]:g} in an image of {width}×{height}; "
+            "give them at the original's size."
+        )
+    for one in good:
+        check_outline(np.array(one, np.float64).reshape(-1, 2))
+    # Where the first had four numbers, pycocotools would take all for boxes.
+    longest_first = sorted(good, key=len, reverse=True)
+    mask = decode_mask(coco.merge(coco.frPyObjects(longest_first, height, width)))
     if not mask.any():
-        raise UserError("its segmentation covers no pixel.")
+        raise UserError(f"its polygons cover no pixel of the image's {width}×{height}.")
     return mask
 
 
-def polygons_to_mask(polygons: Sequence[object], height: int, width: int) -> Mask:
-    """Rasterise the union of COCO polygons ([x1, y1, x2, y2, …] each) with pycocotools."""
-    for polygon in polygons:
-        # A list of four numbers would be taken for a box by pycocotools.
-        if not _are_numbers(polygon) or len(polygon) < 6 or len(polygon) % 2:  # type: ignore[arg-type]
-            raise UserError("its segmentation has a polygon that is not three or more x, y pairs.")
-    return decode_mask(coco.merge(coco.frPyObjects(list(polygons), height, width)))
+def _read_rows(rows: Sequence[object], height: int, width: int) -> Mask | None:
+    """The mask of rows of pixels; None where they are polygons. Raises UserError by their size."""
+    first = rows[0]
+    if len(rows) < 2 or not isinstance(first, list) or not first:
+        return None
+    if not all(isinstance(row, list) and len(row) == len(first) for row in rows):
+        return None
+    values = {value if type(value) in (int, bool) else None for row in rows for value in row}  # type: ignore[attr-defined]
+    if not (values <= {0, 1} or values <= {0, 255}):
+        return None
+    pixels = np.array(rows)
+    if pixels.shape != (height, width):
+        raise UserError(
+            f"its segmentation is {len(rows)} rows of {len(first)} pixels, and its image has "
+            f"{height} of {width}."
+        )
+    return pixels != 0
 
 
 def rle_to_mask(rle: Mapping[str, Any], height: int, width: int) -> Mask:
@@ -127,47 +180,17 @@ def rle_to_mask(rle: Mapping[str, Any], height: int, width: int) -> Mask:
     return _fill_runs(counts, height, width)
 
 
-def rasterise_shapes(
-    shapes: Sequence[Mapping[str, Any]], height: int, width: int
-) -> tuple[Mask, Mask]:
-    """Draw ReasonSeg shapes as LISA does; returns (target, ignore), both bool [h, w].
-
-    Shapes labelled "flag" are left out. The others are drawn by area, the largest first, so that a
-    later one overwrites: a closed outline of thickness 1, then the filled polygon, with points
-    truncated to integers. A label that contains "ignore" marks ignored pixels, any other the
-    target. Of two equal areas the later shape is drawn first (LISA reverses an ascending sort).
-    Raises UserError where a shape has no points or a point is not a pair of numbers.
-    """
-    drawn = []
-    for shape in shapes:
-        points = shape_points(shape).astype(np.int32)[None]  # [1, n, 2]
-        label = str(shape["label"]).lower()
-        if label == "flag":
-            continue
-        alone = np.zeros((height, width), np.uint8)
-        _draw(alone, points, 1)
-        drawn.append((int(alone.sum()), points, 255 if "ignore" in label else 1))
-    canvas = np.zeros((height, width), np.uint8)
-    for index in np.argsort([area for area, _, _ in drawn], kind="stable")[::-1]:
-        _draw(canvas, drawn[index][1], drawn[index][2])
-    return canvas == 1, canvas == 255
+def check_outline(points: npt.NDArray[np.float64]) -> None:
+    """Raise UserError where a polygon [n, 2] is so long that drawing it would fill the memory."""
+    length = float(np.abs(np.diff(points, axis=0, append=points[:1])).sum())
+    if length > _LONGEST:
+        raise UserError(
+            f"a polygon's outline is {length:,.0f} pixels long, and no object's is more than "
+            f"{_LONGEST:,}; draw it again."
+        )
 
 
-def _draw(canvas: npt.NDArray[np.uint8], points: npt.NDArray[np.int32], value: int) -> None:
-    cv2.polylines(canvas, points, True, value, 1)  # type: ignore[call-overload]
-    cv2.fillPoly(canvas, points, value)  # type: ignore[call-overload]
-
-
-def shape_points(shape: Mapping[str, Any]) -> npt.NDArray[np.float64]:
-    """The points [n, 2] of a ReasonSeg shape, pixels of the original; raises UserError if bad."""
-    points = shape.get("points")
-    good = isinstance(points, list) and points and isinstance(shape.get("label"), str)
-    if not good or not all(_are_numbers(point) and len(point) == 2 for point in points):  # type: ignore[union-attr]
-        raise UserError("a shape has no label, no points, or a point that is not two numbers.")
-    return np.array(points, np.float64)
-
-
-def _are_numbers(values: object) -> bool:
+def are_coordinates(values: object) -> TypeGuard[list[float]]:
     """Whether `values` is a list of finite numbers that can be pixel coordinates."""
     return isinstance(values, list) and all(
         type(value) in (int, float) and math.isfinite(value) and abs(value) <= _FARTHEST

@@ -2,7 +2,8 @@
 
     image      struct {bytes, path}, as the `datasets` library writes images, or the bytes alone
     text       the sentence, or a list of them
-    mask       booleans [h][w], or COCO RLE: struct or JSON {size, counts}, counts compressed or not
+    mask       booleans [h][w]; COCO RLE, as a struct or JSON {size, counts}, counts compressed or
+               not; or a picture of the mask, as images are written
     image_id   ReasonSeg: the file's name; RefCOCO: COCO's number, or the name of COCO's file
     ann_id     the annotated object
 
@@ -23,18 +24,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from samr1.core import schemas
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, refusing
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
-from samr1.data.images import check_image
-from samr1.data.mirror_files import images_folder, read_rows, shards_folder
+from samr1.data.images import check_image, load_mask
+from samr1.data.mirror_files import cell_value, images_folder, read_rows, shards_folder
 from samr1.data.mirror_images import read_id
-from samr1.data.refer import Sentences
+from samr1.data.refer import Sentences, first_with_words
+from samr1.data.samples import check_query
 
 Dataset = Literal["reasonseg", "refcoco", "refcoco+", "refcocog"]
 DATASETS: tuple[Dataset, ...] = get_args(Dataset)
 
+_PNG = b"\x89PNG"
 _COCO_FILE = re.compile(r"COCO_(?:train|val)2014_(\d{12})")
 
 
@@ -71,14 +74,15 @@ def read(
             bad.add(UserError(f"{where}: {error}"))
             continue
         for question in questions:
-            if question["query"]:
-                rows.append(common | question)
-            else:
-                bad.add(UserError(f"{where}: its text has 0 characters; give it words."))
+            try:
+                query = check_query(question["query"], f"sentence {question['sentence_index']}")
+                rows.append(common | question | {"query": query})
+            except UserError as error:
+                bad.add(UserError(f"{where}: {error}"))
     if check_counts:
         told = sum(reader.told.values()) if sentences == "all" else None
         found = len(reader.told)
-        check_published(folder, dataset, split_by, split, found, told, len(bad.reasons))
+        check_published(folder, dataset, split_by, split, found, told, bad.count)
     bad.report(len(rows), str(folder))
     return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
 
@@ -100,6 +104,7 @@ class _Reader:
         self.sentences = sentences
         self.images = images
         self.told: dict[str, int] = {}  # ann_id -> its sentences so far
+        self.asked: set[str] = set()  # of each of these, one that has words
 
     def questions(self, cells: dict[str, pa.Scalar]) -> list[dict[str, Any]]:
         """The columns of each sentence of the row that is wanted. Raises UserError if it is bad."""
@@ -108,15 +113,18 @@ class _Reader:
         self.told[ann_id] = before + len(texts)
         if before and self.reasonseg:
             raise UserError(f"a row before it has the same ann_id, {ann_id}.")
+        asked = list(enumerate(texts, before))
+        if self.sentences == "first":
+            asked = asked[first_with_words(texts) :][:1] if ann_id not in self.asked else []
+            self.asked |= {ann_id for _, text in asked if text.strip()}
         name = f"{self.name}/{ann_id}"
         return [
             {
                 "sample_id": name if self.reasonseg else f"{name}/{index}",
-                "query": text.strip(),
+                "query": text,
                 "sentence_index": index,
             }
-            for index, text in enumerate(texts, before)
-            if index == 0 or self.sentences == "all"
+            for index, text in asked
         ]
 
     def describe(self, cells: dict[str, pa.Scalar]) -> dict[str, Any]:
@@ -144,7 +152,7 @@ class _Images:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; run unpack_mirror on {mirror} first.")
         self.root = root
-        self.paths = {path.stem: path for path in folder.iterdir()}
+        self.paths = {path.stem: path for path in folder.glob("[!.]*")}
         self.found: dict[str, tuple[str, int, int]] = {}
 
     def find(self, image_id: str) -> tuple[str, int, int]:
@@ -164,7 +172,7 @@ def _coco_id(file_id: str, cells: dict[str, pa.Scalar]) -> str:
     """
     if file_id.isdecimal():
         return str(int(file_id))
-    image = cells["image"].as_py() if "image" in cells else None
+    image = cell_value(cells["image"], "image") if "image" in cells else None
     for name in (file_id, (image or {}).get("path") or ""):
         if found := _COCO_FILE.search(name):
             return str(int(found[1]))
@@ -176,7 +184,7 @@ def _coco_id(file_id: str, cells: dict[str, pa.Scalar]) -> str:
 
 def _texts(cell: pa.Scalar) -> list[str]:
     """The sentences of a row; raises UserError where there is none."""
-    value = cell.as_py()
+    value = cell_value(cell, "text")
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
         raise UserError("its text is neither a sentence nor a list of them.")
@@ -189,12 +197,14 @@ def _decode(cell: pa.Scalar, height: int, width: int) -> masks.Mask:
         raise UserError("it has no mask.")
     if isinstance(cell, pa.ListScalar):
         return _decode_lists(cell.values, height, width)
-    value = cell.as_py()
+    value = cell_value(cell, "mask")
+    if isinstance(value, dict) and "bytes" in value:
+        value = value["bytes"]
+    if isinstance(value, bytes) and value.startswith(_PNG):
+        return load_mask(value, "its mask", width, height)
     if isinstance(value, (str, bytes)):
-        try:
+        with refusing("its mask is not JSON", "write it as run lengths"):
             value = json.loads(value)
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"its mask is not JSON ({error}).") from error
     if not isinstance(value, dict):
         raise UserError("its mask is neither lists of pixels nor a run-length encoding.")
     return masks.rle_to_mask(value, height, width)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, prefix_errors
 from samr1.core.files import atomic_folder
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.images import check_image_bytes
-from samr1.data.mirror_files import images_folder, read_rows, shards_folder
+from samr1.data.mirror_files import cell_value, images_folder, read_rows, shards_folder
 
 # It becomes a file's name.
 _IMAGE_ID = re.compile(r"[^\W_][\w.+@-]{0,99}", re.ASCII)
@@ -46,7 +46,7 @@ def unpack_images(root: Path | str, mirror: str, on_bad_sample: OnBadSample = "s
 
 def read_id(cell: pa.Scalar, column: str) -> str:
     """An `image_id` or `ann_id` as text; raises UserError where it cannot be a file's name."""
-    value = str(cell.as_py())
+    value = str(cell_value(cell, column))
     if not cell.is_valid or not _IMAGE_ID.fullmatch(value):
         raise UserError(f"its {column} {value[:100]!r} is not a name of letters and digits.")
     return value
@@ -55,10 +55,8 @@ def read_id(cell: pa.Scalar, column: str) -> str:
 def _unpack(
     cells: dict[str, pa.Scalar], where: str, output: Path, digests: dict[str, bytes]
 ) -> None:
-    try:
+    with prefix_errors(where):
         image_id, data = read_id(cells["image_id"], "image_id"), _image_bytes(cells["image"])
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from error
     digest = hashlib.sha256(data).digest()
     if image_id in digests:
         if digests[image_id] != digest:
@@ -74,7 +72,7 @@ def _unpack(
 
 def _image_bytes(cell: pa.Scalar) -> bytes:
     """The file's content: the cell itself, or `bytes` of the struct that `datasets` writes."""
-    value = cell.as_py()
+    value = cell_value(cell, "image")
     data = value.get("bytes") if isinstance(value, dict) else value
     if not isinstance(data, bytes) or not data:
         raise UserError("it has no image; fetch a mirror that holds the images themselves.")

@@ -11,7 +11,6 @@ the *first* shape, whatever its label.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,13 +18,18 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from samr1.core import schemas
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, prefix_errors
+from samr1.core.reading import is_text, load_json
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
-from samr1.data.images import check_image
+from samr1.data.images import check_image, find_turn
+from samr1.data.samples import check_query
+from samr1.data.shapes import first_shape_box, rasterise_shapes
 
 Dataset = Literal["reasonseg", "lisa_grounding"]
+
+_MOST_BYTES = 64_000_000  # of an annotation; labelme writes the image into it
 
 
 def read(
@@ -43,44 +47,52 @@ def read(
     """
     root = Path(root)
     folder = root / "ReasonSeg" / split
-    names = sorted({path.stem for path in folder.glob("*") if path.suffix in (".json", ".jpg")})
-    if not names:
+    files = _find_files(folder)
+    if not files:
         raise UserError(f"{folder}: no ReasonSeg images here; correct the data root or the split.")
     if check_counts:
-        check_published(folder, dataset, None, split, len(names))
+        check_published(folder, dataset, None, split, len(files))
     bad = BadSamples(on_bad_sample)
     rows = []
-    for name in tqdm(names, desc=f"{dataset} {split}", unit="image", disable=None):
+    for name in tqdm(sorted(files), desc=f"{dataset} {split}", unit="image", disable=None):
         try:
-            rows.append(_read_sample(root, split, name, dataset))
+            rows.append(_read_sample(folder / name, files[name], split, dataset))
         except UserError as error:
             bad.add(error)
     bad.report(len(rows), str(folder))
     return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
 
 
-def _read_sample(root: Path, split: str, name: str, dataset: Dataset) -> dict[str, Any]:
-    image_path = Path("ReasonSeg") / split / f"{name}.jpg"
-    annotation_path = (root / image_path).with_suffix(".json")
+def _find_files(folder: Path) -> dict[str, dict[str, str]]:
+    """The files of each NAME by their suffix in small letters; hidden ones are left out."""
+    files: dict[str, dict[str, str]] = {}
+    for path in sorted(folder.glob("*")):
+        if path.suffix.lower() in (".json", ".jpg") and not path.name.startswith("."):
+            files.setdefault(path.stem, {})[path.suffix.lower()] = path.name
+    return files
+
+
+def _read_sample(stem: Path, files: dict[str, str], split: str, dataset: Dataset) -> dict[str, Any]:
+    name, folder = stem.name, stem.parent
+    if not is_text(name):
+        raise UserError(f"{stem}: its name is no valid Unicode; rename it.")
+    image_path = folder / files.get(".jpg", f"{name}.jpg")
+    annotation_path = folder / files.get(".json", f"{name}.json")
     annotation = _read_annotation(annotation_path)
-    width, height = check_image(
-        root / image_path, annotation.get("imageWidth"), annotation.get("imageHeight")
-    )
+    width, height = _check_frame(image_path, annotation)
     shapes = annotation["shapes"]
-    try:
-        target, ignore = masks.rasterise_shapes(shapes, height, width)
-    except UserError as error:
-        raise UserError(f"{annotation_path}: {error}") from error
-    box = masks.mask_box(target) if dataset == "reasonseg" else _first_shape_box(shapes)
+    with prefix_errors(str(annotation_path)):
+        target, ignore = rasterise_shapes(shapes, height, width)
+        box = masks.mask_box(target) if dataset == "reasonseg" else first_shape_box(shapes)
     return {
         "sample_id": f"{dataset}/{split}/{name}",
         "dataset": dataset,
         "split": split,
         "image_id": f"reasonseg/{split}/{name}",  # the same image in both data sets
-        "image_path": image_path.as_posix(),
+        "image_path": f"ReasonSeg/{split}/{image_path.name}",
         "width": width,
         "height": height,
-        "query": annotation["text"][0].strip(),
+        "query": annotation["text"],
         "sentence_index": 0,
         "box": box,
         "mask": masks.encode_mask(target),
@@ -88,37 +100,43 @@ def _read_sample(root: Path, split: str, name: str, dataset: Dataset) -> dict[st
     }
 
 
-def _first_shape_box(shapes: list[dict[str, Any]]) -> list[float]:
-    if not shapes:
-        return [0.0, 0.0, 0.0, 0.0]
-    points = masks.shape_points(shapes[0])
-    return [float(value) for value in (*points.min(axis=0), *points.max(axis=0))]
-
-
 def _read_annotation(path: Path) -> dict[str, Any]:
-    """Parse and check one annotation; a few of the official files are cp1252, not UTF-8."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such annotation beside its image; fetch it again.")
-    data = path.read_bytes()
-    try:
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError:
-            text = data.decode("cp1252")
-        annotation = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a JSON file ({error}); fetch it again.") from error
-    return _checked(annotation, path)
-
-
-def _checked(annotation: Any, path: Path) -> dict[str, Any]:
+    """Parse and check one annotation, its `text` the question; a few of the official are cp1252."""
+    annotation = load_json(path, _MOST_BYTES, "fetch it again")
     if not isinstance(annotation, dict) or not {"text", "shapes"} <= annotation.keys():
         raise UserError(f"{path}: not a ReasonSeg annotation; it needs `text` and `shapes`.")
     texts, shapes = annotation["text"], annotation["shapes"]
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         raise UserError(f"{path}: `shapes` is not a list of shapes; fetch it again.")
-    if not isinstance(texts, list) or not texts or not isinstance(texts[0], str):
+    if not isinstance(texts, list) or not texts:
         raise UserError(f"{path}: `text` is not a list of texts; fetch it again.")
-    if not texts[0].strip():
-        raise UserError(f"{path}: text[0] has 0 characters; give it a question or leave it out.")
+    with prefix_errors(str(path)):
+        annotation["text"] = check_query(texts[0], "text[0]")
     return annotation
+
+
+def _check_frame(path: Path, annotation: dict[str, Any]) -> tuple[int, int]:
+    """The image's width and height, where its annotation counts pixels of the raw raster too.
+
+    Labelling tools show a photo as its EXIF data turn it, and write that size. Raises UserError
+    where the image is broken, the annotation is of another size, or it may be of the turned photo.
+    """
+    told = annotation.get("imageWidth"), annotation.get("imageHeight")
+    if told != (None, None) and not all(type(side) is int for side in told):
+        raise UserError(f"{path}: its annotation's imageWidth or imageHeight is no whole number.")
+    turn = find_turn(path)
+    if turn == 1:
+        return check_image(path, *told)
+    width, height = check_image(path)
+    remedy = "save it turned, without that tag."
+    if turn > 4 and told == (height, width) != (width, height):
+        raise UserError(
+            f"{path}: its EXIF data turn the photo (orientation {turn}), its annotation is of the "
+            f"turned one, {height}×{width} pixels, and images are read unturned; {remedy}"
+        )
+    if told == (None, None) or turn < 5 or width == height:
+        raise UserError(
+            f"{path}: its EXIF data turn the photo (orientation {turn}), and nothing says whether "
+            f"its annotation is of the turned one; {remedy}"
+        )
+    return check_image(path, *told)

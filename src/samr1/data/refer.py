@@ -7,8 +7,7 @@ images. A ref's file name ends in the annotation's id; the image's own name is i
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,15 +15,20 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from samr1.core import schemas
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, prefix_errors
+from samr1.core.reading import is_text, load_json
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
 from samr1.data.images import check_image
 from samr1.data.plain_pickle import load_plain_pickle
+from samr1.data.samples import check_query
 
 DATASETS = ("refcoco", "refcoco+", "refcocog")
 Sentences = Literal["first", "all"]
+
+_MOST_BYTES = 1_000_000_000  # of instances.json; RefCOCO's have a tenth
+_LARGEST_ID = 2**63
 
 _REF_FIELDS = {"ref_id": int, "ann_id": int, "image_id": int, "split": str, "sentences": list}
 
@@ -40,12 +44,12 @@ def read(
 ) -> pa.Table:
     """The samples of one split as rows of `schemas.SAMPLES`, in the order of the refs file.
 
-    A row a ref ("first": its first sentence, as Seg-Zero evaluates) or a row a sentence ("all", as
-    LISA does). `sample_id` is dataset/split_by/split/ref_id/sentence_index; `image_id` is COCO's,
-    the same in all three data sets. Boxes and masks are in pixels of the original. Raises UserError
-    where a file is missing or not what its name says, a ref is bad and `on_bad_sample` is "stop",
-    or `check_counts` is set and the split's refs and sentences, bad ones too, are not as many as
-    published.
+    A row a ref ("first": its first sentence that has words; Seg-Zero's sets have one a ref) or a
+    row a sentence ("all", as LISA evaluates). `sample_id` is
+    dataset/split_by/split/ref_id/sentence_index; `image_id` is COCO's, the same in all three data
+    sets. Boxes and masks are in pixels of the original. Raises UserError where a file is missing or
+    not what its name says, a ref is bad and `on_bad_sample` is "stop", or `check_counts` is set and
+    the split's refs and sentences, bad ones too, are not as many as published.
     """
     root = Path(root)
     folder = root / dataset
@@ -59,7 +63,7 @@ def read(
     if check_counts:
         found = len({ref["ref_id"] for ref in wanted})
         told = sum(len(ref["sentences"]) for ref in wanted)
-        check_published(refs_path, dataset, split_by, split, found, told, len(bad.reasons))
+        check_published(refs_path, dataset, split_by, split, found, told, bad.count)
     for ref in tqdm(wanted, desc=f"{dataset} {split}", unit="ref", disable=None):
         where = f"{refs_path}, ref_id {ref['ref_id']}"
         try:
@@ -71,8 +75,7 @@ def read(
             bad.add(UserError(f"{where}: {error}"))
             continue
         name = f"{dataset}/{split_by}/{split}/{ref['ref_id']}"
-        count = len(ref["sentences"]) if sentences == "all" else 1
-        rows.extend(common | question for question in _questions(ref, count, name, where, bad))
+        rows.extend(common | one for one in _questions(ref, sentences, name, where, bad))
     bad.report(len(rows), str(refs_path))
     return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
 
@@ -111,31 +114,35 @@ def _check_ref(ref: Any) -> None:
     for field, kind in _REF_FIELDS.items():
         if type(ref.get(field)) is not kind:
             raise UserError(f"not a ref of a REFER file: `{field}` is not {kind.__name__}.")
+    if any(abs(ref[field]) >= _LARGEST_ID for field in ("ref_id", "ann_id", "image_id")):
+        raise UserError("not a ref of a REFER file: an id has too many digits.")
     if not ref["sentences"]:
         raise UserError("the ref has no sentence; leave it out.")
 
 
 def _questions(
-    ref: dict[str, Any], count: int, name: str, where: str, bad: BadSamples
+    ref: dict[str, Any], sentences: Sentences, name: str, where: str, bad: BadSamples
 ) -> Iterator[dict[str, Any]]:
-    """The columns of the first `count` sentences of `ref`, but for those that are bad."""
-    for index in range(count):
+    """The columns of the sentences of `ref` that are asked, but for those that are bad."""
+    told = [one.get("sent") if isinstance(one, dict) else None for one in ref["sentences"]]
+    asked = range(len(told)) if sentences == "all" else [first_with_words(told)]
+    for index in asked:
         try:
-            query = _sentence(ref, index)
+            query = check_query(told[index], f"sentence {index}")
         except UserError as error:
             bad.add(UserError(f"{where}: {error}"))
             continue
         yield {"sample_id": f"{name}/{index}", "query": query, "sentence_index": index}
 
 
-def _sentence(ref: dict[str, Any], index: int) -> str:
-    sentence = ref["sentences"][index]
-    if not isinstance(sentence, dict) or not isinstance(sentence.get("sent"), str):
-        raise UserError(f"sentence {index} has no `sent`.")
-    query = sentence["sent"].strip()
-    if not query:
-        raise UserError(f"sentence {index} has 0 characters; give it words or leave it out.")
-    return query
+def first_with_words(sentences: Sequence[object]) -> int:
+    """The place of the first sentence that is not empty; 0 where all are.
+
+    >>> first_with_words(["", " ", "left ball"])
+    2
+    """
+    blank = (isinstance(one, str) and not one.strip() for one in sentences)
+    return next((place for place, is_blank in enumerate(blank) if not is_blank), 0)
 
 
 class _Instances:
@@ -144,7 +151,7 @@ class _Instances:
     def __init__(self, root: Path, path: Path) -> None:
         self.root = root
         self.path = path
-        content = _read_json(path)
+        content = load_json(path, _MOST_BYTES, "correct the data root or fetch the data set")
         self.images = _by_id(content, "images", path)
         self.annotations = _by_id(content, "annotations", path)
         self.checked: dict[int, tuple[str, int, int] | UserError] = {}
@@ -157,10 +164,10 @@ class _Instances:
         if annotation.get("image_id") != ref["image_id"]:
             raise UserError(f"its annotation {ref['ann_id']} belongs to another image.")
         image_path, width, height = self._image(ref["image_id"])
-        try:
+        with prefix_errors(f"annotation {ref['ann_id']} of {self.path}"):
             mask = masks.segmentation_to_mask(annotation.get("segmentation"), height, width)
-        except UserError as error:
-            raise UserError(f"annotation {ref['ann_id']} of {self.path}: {error}") from error
+            if not mask.any():
+                raise UserError("its segmentation covers no pixel.")
         return {
             "image_id": str(ref["image_id"]),
             "image_path": image_path,
@@ -187,7 +194,7 @@ class _Instances:
         if image is None:
             raise UserError(f"its image {image_id} is not in {self.path}.")
         name, width, height = (image.get(field) for field in ("file_name", "width", "height"))
-        if not isinstance(name, str) or Path(name).name != name:
+        if not is_text(name) or Path(name).name != name:
             raise UserError(f"image {image_id} of {self.path} has no file name.")
         if type(width) is not int or type(height) is not int:
             raise UserError(f"image {image_id} of {self.path} has no width and height.")
@@ -195,20 +202,18 @@ class _Instances:
         return f"train2014/{name}", width, height
 
 
-def _read_json(path: Path) -> Any:
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; correct the data root or fetch the data set.")
-    try:
-        return json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a JSON file ({error}); fetch it again.") from error
-
-
 def _by_id(content: Any, key: str, path: Path) -> dict[int, dict[str, Any]]:
     entries = content.get(key) if isinstance(content, dict) else None
     if not isinstance(entries, list):
         raise UserError(f"{path}: not a COCO file: it has no list of `{key}`; fetch it again.")
+    found: dict[int, dict[str, Any]] = {}
     for row, entry in enumerate(entries):
         if not isinstance(entry, dict) or type(entry.get("id")) is not int:
             raise UserError(f"{path}: `{key}`, row {row}: has no `id`; fetch the file again.")
-    return {entry["id"]: entry for entry in entries}
+        if entry["id"] in found:
+            raise UserError(
+                f"{path}: `{key}`, row {row}: a row before it has the same id, {entry['id']}; "
+                "keep one of them."
+            )
+        found[entry["id"]] = entry
+    return found

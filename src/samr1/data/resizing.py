@@ -7,6 +7,7 @@ the same bytes for the same pixels.
 from __future__ import annotations
 
 import io
+import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,13 +21,16 @@ from PIL import Image
 from tqdm import tqdm
 
 from samr1.core import schemas
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, refusing
 from samr1.core.files import atomic_file
-from samr1.data.images import load_original
+from samr1.core.reading import BROKEN_PARQUET, open_parquet
+from samr1.data.images import load_original, open_rgb
 
 # What one read brings in: about 16 MB at 840×840, so that a random image does not cost a hundred.
 ROWS_PER_GROUP = 16
 _CACHED_GROUPS = 8
+_REMEDY = "make it with resize_images"
+LARGEST = 4_096  # pixels a side: 50 MB, and 21,000 tokens of the policy's
 
 
 def resize_images(samples: pa.Table, root: Path, image_size: int, output: Path) -> None:
@@ -34,8 +38,10 @@ def resize_images(samples: pa.Table, root: Path, image_size: int, output: Path) 
 
     Images are read from `root`/`image_path` and resized to `image_size`×`image_size` RGB, with one
     row group in memory at a time. Raises UserError, and leaves no file, where an image is missing,
-    broken or truncated, or its size is not that of its sample.
+    broken or truncated, its size is not that of its sample, or `image_size` is none.
     """
+    if not 1 <= image_size <= LARGEST:
+        raise UserError(f"image_size = {image_size}: must be 1 to {LARGEST:,} pixels a side.")
     schema = schemas.IMAGES.with_metadata({"image_size": str(image_size)})
     with (
         atomic_file(output) as temporary,
@@ -97,20 +103,16 @@ class ImageStore:
 
     def __init__(self, path: Path) -> None:
         """Open `path`; raises UserError where it is not a file that `resize_images` wrote."""
-        if not path.is_file():
-            raise UserError(f"{path}: no such file; make it with resize_images.")
-        try:
-            self._file = pq.ParquetFile(path)
-        except pa.ArrowInvalid as error:
-            raise UserError(f"{path}: not a readable Parquet file ({error}).") from error
-        metadata = self._file.schema_arrow.metadata or {}
-        if not self._file.schema_arrow.equals(schemas.IMAGES) or b"image_size" not in metadata:
-            raise UserError(f"{path}: not a file of resized images; make it with resize_images.")
         self.path = path
-        self.image_size = int(metadata[b"image_size"])  # pixels a side
+        self._file = open_parquet(path, _REMEDY)
+        told = (self._file.schema_arrow.metadata or {}).get(b"image_size", b"")
+        ours = self._file.schema_arrow.equals(schemas.IMAGES)
+        if not ours or not re.fullmatch(rb"\d{1,4}", told):
+            raise UserError(f"{path}: not a file of resized images; {_REMEDY}.")
+        self.image_size = int(told)  # pixels a side
         self._places: dict[str, tuple[int, int]] = {}  # image_id -> (row group, row in it)
         for group in range(self._file.num_row_groups):
-            ids = self._file.read_row_group(group, columns=["image_id"])["image_id"].to_pylist()
+            ids = self._read(group, "image_id").to_pylist()
             self._places.update((image_id, (group, row)) for row, image_id in enumerate(ids))
         self._cache: OrderedDict[int, pa.ChunkedArray] = OrderedDict()
 
@@ -125,13 +127,20 @@ class ImageStore:
         if image_id not in self._places:
             raise UserError(f"{self.path}: has no image {image_id}; make it from these samples.")
         group, row = self._places[image_id]
-        data = self._group(group)[row].as_py()
-        return Image.open(io.BytesIO(data)).convert("RGB")
+        data = self._group(group)[row].as_py() or b""
+        return open_rgb(data, f"{self.path}, image {image_id}", self.image_size)
 
     def _group(self, group: int) -> pa.ChunkedArray:
         if group not in self._cache:
-            self._cache[group] = self._file.read_row_group(group, columns=["resized"])["resized"]
+            self._cache[group] = self._read(group, "resized")
             if len(self._cache) > _CACHED_GROUPS:
                 self._cache.popitem(last=False)
         self._cache.move_to_end(group)
         return self._cache[group]
+
+    def _read(self, group: int, column: str) -> pa.ChunkedArray:
+        """One column of a row group; raises UserError where the file is broken there."""
+        with refusing(f"{self.path}: {BROKEN_PARQUET}", _REMEDY):
+            table = self._file.read_row_group(group, columns=[column])
+            table.validate(full=True)
+        return table[column]

@@ -5,21 +5,25 @@ Nothing of the archive is believed: every member is checked before the first is 
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from samr1.core.errors import UserError
 from samr1.core.files import atomic_folder
-from samr1.data.byte_bar import byte_bar
+from samr1.core.reading import is_text
+from samr1.data.fetching import byte_bar
 
 # Images are hardly compressed and JSON by ten; only what is made to fill disks by more than this.
 MOST_INFLATION = 100
+_LONGEST_NAME = 200  # bytes, of a file or a folder
+_DEEPEST = 20  # folders in one another
 _BLOCK = 1 << 20  # bytes
+
+Members = dict[PurePosixPath, zipfile.ZipInfo]
 
 
 class BadArchiveError(UserError):
@@ -30,33 +34,36 @@ def unpack_folder(archive: Path, name: str, folder: Path) -> None:
     """Unpack what the zip file `archive` holds below its folder `name` as the new folder `folder`.
 
     Raises BadArchiveError where the archive is not whole, has no such folder, or has a member that
-    leads out of it, is a link, or inflates beyond all measure; UserError where `folder` is there or
-    the disk is full.
+    leads out of it, is a link, cannot be a file's name, or inflates beyond all measure; UserError
+    where `folder` is there or the disk is full.
     """
+    with atomic_folder(folder, replace=False) as temporary:
+        with _reading(archive):
+            file = zipfile.ZipFile(archive)
+        with file:
+            _unpack(file, _check_members(file, archive, name), temporary, archive)
+
+
+@contextmanager
+def _reading(archive: Path) -> Iterator[None]:
+    """Turn what the library raises on a broken archive into a sentence."""
     try:
-        with zipfile.ZipFile(archive) as file:
-            members = _check_members(file, archive, name)
-            with atomic_folder(folder) as temporary:
-                _unpack(file, members, temporary, archive)
-                if os.path.lexists(folder):
-                    raise UserError(f"{folder}: is there already; move it away and start again.")
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+        yield
+    # On broken bytes: of the library's own, of zlib's, and an OSError of a place before the start.
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, OSError) as error:
         raise BadArchiveError(
             f"{archive}: not a whole zip file ({error}); fetch it again."
         ) from error
 
 
-def _check_members(
-    file: zipfile.ZipFile, archive: Path, name: str
-) -> dict[PurePosixPath, zipfile.ZipInfo]:
+def _check_members(file: zipfile.ZipFile, archive: Path, name: str) -> Members:
     """The files below `name`, by their path there; raises BadArchiveError where a member is bad."""
-    found: dict[PurePosixPath, zipfile.ZipInfo] = {}
+    found: Members = {}
     inflated = 0
     for member in file.infolist():
         if reason := _why_bad(member):
-            raise BadArchiveError(
-                f"{archive}: its member {member.filename!r} {reason}; it is not unpacked."
-            )
+            shown = member.orig_filename[:100]
+            raise BadArchiveError(f"{archive}: its member {shown!r} {reason}; it is not unpacked.")
         inflated += member.file_size
         path = PurePosixPath(member.filename)
         if not member.is_dir() and path.parts[0] == name and len(path.parts) > 1:
@@ -81,32 +88,35 @@ def _check_members(
 def _why_bad(member: zipfile.ZipInfo) -> str | None:
     """Why a member must not be unpacked, or None."""
     name = member.orig_filename  # `filename` ends at a zero byte
-    if not name or "\0" in name or "\\" in name or re.match(r"/|[A-Za-z]:", name):
+    parts = name.split("/")
+    if not is_text(name) or "\\" in name or name.startswith("/") or name[1:2] == ":" or not name:
         return "is no path inside the archive"
-    if ".." in name.split("/"):
+    if ".." in parts:
         return "leads out of the archive"
+    if len(parts) > _DEEPEST or max(len(part.encode()) for part in parts) > _LONGEST_NAME:
+        return "has a name that is too long or too deep"
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "is a link or a device"
     if member.flag_bits & 1:
         return "is encrypted"
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return f"has the unknown compression {member.compress_type}"
     return None
 
 
-def _unpack(
-    file: zipfile.ZipFile,
-    members: dict[PurePosixPath, zipfile.ZipInfo],
-    folder: Path,
-    archive: Path,
-) -> None:
+def _unpack(file: zipfile.ZipFile, members: Members, folder: Path, archive: Path) -> None:
     """Write the members; `zipfile` reads no byte more than declared and compares the checksums."""
     total = sum(member.file_size for member in members.values())
     with byte_bar(f"unpacking {archive.name}", total) as bar:
         for path, member in members.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            with file.open(member) as source, target.open("xb") as sink:
-                shutil.copyfileobj(source, sink, _BLOCK)
-            bar.update(member.file_size)
+            with _reading(archive):
+                source = file.open(member)
+            with source, target.open("xb") as sink:
+                while True:
+                    with _reading(archive):
+                        block = source.read(_BLOCK)
+                    if not block:
+                        break
+                    sink.write(block)
+                    bar.update(len(block))

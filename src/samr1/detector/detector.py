@@ -16,16 +16,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AutoTokenizer, GroundingDinoForObjectDetection, PreTrainedTokenizerBase
+from transformers import GroundingDinoForObjectDetection, PreTrainedTokenizerBase
 from transformers.models.grounding_dino.image_processing_pil_grounding_dino import (
     GroundingDinoImageProcessorPil,
 )
 
-from samr1.core.errors import UserError
-from samr1.core.hub import HubName, require
+from samr1.core.errors import UserError, refusing
+from samr1.core.weights import check_finite, safetensors_files
+from samr1.detector.files import (
+    TOKENIZER,
+    DetectorImageKeys,
+    DetectorTokenizerKeys,
+    check_detector_weights,
+    read_detector_config,
+)
+from samr1.policy.files import model_folder, processors_alone, weights_alone
 from samr1.policy.objects import Box
+from samr1.policy.tokenizer import load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -56,18 +64,23 @@ class Detector:
 
         Raises UserError where there is none, or its weights do not fit.
         """
-        place = require(path)
-        name = place.name if isinstance(place, HubName) else str(place)
-        pinned: dict[str, Any] = {"revision": place.revision} if isinstance(place, HubName) else {}
-        try:
+        folder = model_folder(path)
+        config = read_detector_config(folder)
+        files = safetensors_files(folder)
+        check_detector_weights(config, files, f"{path}")
+        unloadable = f"{path}: cannot be loaded as a Grounding DINO", "get it again"
+        with processors_alone(folder, DetectorTokenizerKeys, DetectorImageKeys) as stage:
+            tokenizer = load_tokenizer(folder, stage, TOKENIZER, f"{path}")
+            with refusing(*unloadable):
+                images = GroundingDinoImageProcessorPil.from_pretrained(stage)
+        with weights_alone(folder, files) as stage, refusing(*unloadable):
             both: Any = GroundingDinoForObjectDetection.from_pretrained(
-                name, use_safetensors=True, output_loading_info=True, **pinned
+                stage,
+                config=config,
+                dtype=torch.float32,
+                use_safetensors=True,
+                output_loading_info=True,
             )
-            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **pinned)
-            images = GroundingDinoImageProcessorPil.from_pretrained(name, **pinned)
-        except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
-            reason = next(iter(str(error).splitlines()), repr(error))
-            raise UserError(f"{path}: cannot be loaded as a Grounding DINO ({reason})") from error
         model, loaded = both
         # What is missing would be drawn at random, and said in a warning alone.
         if missing := sorted(loaded["missing_keys"]):
@@ -75,6 +88,7 @@ class Detector:
                 f"{path}: the weights do not fit config.json: {len(missing)} missing, first "
                 f"{missing[0]}; get the checkpoint again."
             )
+        check_finite(model, f"{path}")
         return cls(model, tokenizer, images, device)
 
     @torch.no_grad()

@@ -49,6 +49,9 @@ def _cast(predictions: pa.Table, name: str) -> pa.ChunkedArray:
 
 def _check_ids(expected: list[str], given: list[str | None]) -> None:
     known, seen = set(expected), dict[str | None, int]()
+    if len(known) < len(expected):
+        twice = next(one for one in expected if expected.count(one) > 1)
+        raise UserError(f"the samples have {twice!r} twice; keep one of its rows.")
     for row, sample_id in enumerate(given, start=1):
         if sample_id not in known:
             raise UserError(

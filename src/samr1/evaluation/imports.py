@@ -10,26 +10,30 @@ last part of its `sample_id` too (ReasonSeg's NAME).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from samr1.core import schemas
-from samr1.core.errors import UserError
-from samr1.data.masks import Mask, encode_mask, mask_box, polygons_to_mask, rle_to_mask
+from samr1.core.errors import UserError, prefix_errors
+from samr1.core.reading import check_file, load_json, read_bytes, read_columns
+from samr1.data.images import load_mask
+from samr1.data.masks import (
+    Mask,
+    are_coordinates,
+    encode_mask,
+    mask_box,
+    segmentation_to_mask,
+)
 from samr1.evaluation.answers import answers_in_order, read_box, read_mask
 
-MAX_FILE_BYTES = 2_000_000_000  # of a JSON or Parquet file, or of what a Parquet file unpacks to
+_MOST_BYTES = 200_000_000  # of a JSON file, or of one PNG
 
-# A mask has one channel: black and white, grey (8 or 16 bits) or palette.
-_MASK_MODES = ("1", "L", "P", "I;16", "I;16B")
+_FORMS = "give a folder of PNG masks, a .json of one list as COCO's results are, or a .parquet"
 
 Row = dict[str, Any]
 Answer = tuple[Mask | None, list[float] | None]  # mask [h, w] and box (xyxy), original pixels
@@ -45,21 +49,22 @@ def import_predictions(path: Path, samples: pa.Table, needed: str) -> pa.Table:
     rows = samples.select(["sample_id", "image_id", "width", "height"]).to_pylist()
     if path.is_dir():
         answers = _read_folder(path, rows)
-    elif path.suffix == ".json" and path.is_file():
+    elif path.suffix.lower() == ".json":
         answers = _read_json(path, rows)
-    elif path.suffix == ".parquet" and path.is_file():
+    elif path.suffix.lower() == ".parquet":
         answers = _read_parquet(path, samples, rows)
     else:
-        raise UserError(
-            f"{path}: there is no such folder of PNG masks, COCO-results .json or predictions "
-            ".parquet; put it there or correct the path."
-        )
-    found = []
+        check_file(path, 1 << 50, _FORMS)
+        raise UserError(f"{path}: is none of the forms that are read; {_FORMS}.")
+    found, boxes = [], list[float]()
     pairs = zip(rows, answers, strict=True)
     for row, (mask, box) in tqdm(pairs, "import", len(rows), unit="sample", disable=None):
         found.append(_prediction(row["sample_id"], mask, box))
+        boxes += [] if box is None else box
     if all(one[needed] is None for one in found):
         raise UserError(f"{path}: gives no {needed}, and this benchmark is scored by it.")
+    if boxes and all(0 <= value <= 1 for value in boxes):
+        raise UserError(f"{path}: its boxes all lie between 0 and 1; give them in pixels.")
     return pa.Table.from_pylist(found, schema=schemas.PREDICTIONS)
 
 
@@ -112,48 +117,24 @@ def _check_complete(path: Path, found: dict[str, Any], rows: list[Row]) -> None:
 
 
 def _read_folder(path: Path, rows: list[Row]) -> Iterator[Answer]:
-    """The masks SAMPLE_ID.png below a folder; every pixel that is not 0 belongs to the object."""
+    """The masks SAMPLE_ID.png below a folder; hidden files are left out."""
     names, files = _known_names(rows), dict[str, Path]()
-    for file in sorted(path.rglob("*.png")):
-        where = str(file.relative_to(path))
-        _file_under(path, files, names, where.removesuffix(".png"), where, file)
+    for file in sorted(path.rglob("*")):
+        if file.suffix.lower() == ".png" and not file.name.startswith("."):
+            where = file.relative_to(path).as_posix()
+            _file_under(path, files, names, where[: -len(".png")], where, file)
     _check_complete(path, files, rows)
     return ((_read_png(files[row["sample_id"]], row), None) for row in rows)
 
 
 def _read_png(file: Path, row: Row) -> Mask:
-    size = (row["width"], row["height"])
-    try:
-        with Image.open(file, formats=("PNG",)) as image:
-            # The header is read, and nothing decoded yet.
-            if image.size != size:
-                raise UserError(
-                    f"{file}: the mask is {image.width}×{image.height} pixels and the image of "
-                    f"{row['sample_id']!r} {size[0]}×{size[1]}; masks are at the original's size."
-                )
-            if image.mode not in _MASK_MODES:
-                raise UserError(
-                    f"{file}: has the mode {image.mode}, not one channel; write 0 off the object "
-                    "and 255 on it."
-                )
-            return np.asarray(image) != 0
-    except UnidentifiedImageError as error:
-        raise UserError(f"{file}: is no PNG image; write the mask again.") from error
-    except Image.DecompressionBombError as error:
-        raise UserError(
-            f"{file}: claims more pixels than any image here; write it again."
-        ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise UserError(f"{file}: the image is broken ({error}); write the mask again.") from error
+    data = read_bytes(file, _MOST_BYTES, "write the mask again")
+    return load_mask(data, str(file), row["width"], row["height"])
 
 
 def _read_json(path: Path, rows: list[Row]) -> Iterator[Answer]:
     """A list of {"sample_id" or "image_id", "segmentation" and/or "bbox"}, as COCO's results."""
-    _check_size(path, path.stat().st_size)
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a readable JSON file ({error}); write it again.") from error
+    entries = load_json(path, _MOST_BYTES, "write it again, with masks as run lengths")
     if not isinstance(entries, list):
         raise UserError(f"{path}: must be a list of results, as COCO's are.")
     names, found = _known_names(rows), dict[str, Row]()
@@ -161,6 +142,11 @@ def _read_json(path: Path, rows: list[Row]) -> Iterator[Answer]:
         name = entry.get("sample_id", entry.get("image_id")) if isinstance(entry, dict) else None
         if type(name) not in (str, int):
             raise UserError(f"{path}: result {number} has no sample_id and no image_id.")
+        if not {"segmentation", "bbox"} & entry.keys():
+            raise UserError(
+                f"{path}: result {number} has neither `segmentation` nor `bbox`; where there is no "
+                "answer, write null."
+            )
         _file_under(path, found, names, str(name), f"result {number}", entry)
     _check_complete(path, found, rows)
     return (_read_result(path, found[row["sample_id"]], row) for row in rows)
@@ -168,50 +154,34 @@ def _read_json(path: Path, rows: list[Row]) -> Iterator[Answer]:
 
 def _read_result(path: Path, entry: Row, row: Row) -> Answer:
     segmentation, bbox = entry.get("segmentation"), entry.get("bbox")
-    where, size = f"{path}: {row['sample_id']!r}", (row["height"], row["width"])
+    width, height = row["width"], row["height"]
     mask = None
-    try:
-        if isinstance(segmentation, dict):
-            mask = rle_to_mask(segmentation, *size)
-        elif isinstance(segmentation, list):
-            mask = polygons_to_mask(segmentation, *size) if segmentation else np.zeros(size, bool)
+    with prefix_errors(f"{path}: {row['sample_id']!r}"):
+        if segmentation == []:
+            mask = np.zeros((height, width), bool)
         elif segmentation is not None:
-            raise UserError("its segmentation is neither run lengths nor polygons.")
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from error
-    if bbox is None:
-        return mask, None
-    try:
-        x, y, width, height = (float(number) for number in bbox)
-        if not np.isfinite([x, y, width, height]).all() or isinstance(bbox, str):
-            raise ValueError
-    except (TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{where}: its bbox {bbox!r} is not [x, y, width, height].") from error
-    return mask, [x, y, x + width, y + height]
+            mask = segmentation_to_mask(segmentation, height, width, inside=True)
+        if bbox is None:
+            return mask, None
+        if not are_coordinates(bbox) or len(bbox) != 4 or min(bbox[2:]) < 0:
+            raise UserError(f"its bbox {str(bbox)[:80]} is not [x, y, width, height].")
+    x, y, box_width, box_height = bbox
+    return mask, [x, y, x + box_width, y + box_height]
 
 
 def _read_parquet(path: Path, samples: pa.Table, rows: list[Row]) -> Iterator[Answer]:
     """A table with `sample_id` and `mask` (COCO RLE) and/or `box` (xyxy); null is no answer."""
-    _check_size(path, path.stat().st_size)
-    try:
-        file = pq.ParquetFile(path)
-        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-        _check_size(path, sum(group.total_byte_size for group in groups))
-        columns = [name for name in ("mask", "box") if name in file.schema_arrow.names]
-        if "sample_id" not in file.schema_arrow.names or not columns:
-            raise UserError(f"{path}: needs the column sample_id, and mask or box.")
-        table = file.read(columns=["sample_id", *columns])
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise UserError(
-            f"{path}: not a readable Parquet file ({error}); write it again."
-        ) from error
-    try:
+    table = read_columns(path, ("sample_id", "mask", "box"), "write it again")
+    columns = [name for name in ("mask", "box") if name in table.column_names]
+    if "sample_id" not in table.column_names or not columns:
+        raise UserError(f"{path}: needs the column sample_id, and mask or box.")
+    if "box" in columns and "bool" in str(table.schema.field("box").type):
+        raise UserError(f"{path}: its boxes are true and false; give them in pixels.")
+    with prefix_errors(str(path)):
         masks, boxes = (
             answers_in_order(samples, table, name) if name in columns else [None] * len(rows)
             for name in ("mask", "box")
         )
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
     return (
         _read_row(path, row, mask, box) for row, mask, box in zip(rows, masks, boxes, strict=True)
     )
@@ -219,18 +189,11 @@ def _read_parquet(path: Path, samples: pa.Table, rows: list[Row]) -> Iterator[An
 
 def _read_row(path: Path, row: Row, mask: Any, box: Any) -> Answer:
     sample_id, height, width = row["sample_id"], row["height"], row["width"]
-    try:
-        return (
-            None if mask is None else read_mask(sample_id, "predicted", mask, height, width),
-            None if box is None else read_box(sample_id, "predicted", box),
-        )
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-
-
-def _check_size(path: Path, size: int) -> None:
-    if size > MAX_FILE_BYTES:
-        raise UserError(
-            f"{path}: has {size:,} bytes, more than the {MAX_FILE_BYTES:,} that are read; give "
-            "masks as run lengths, or in a folder of PNG files."
-        )
+    with prefix_errors(str(path)):
+        if box is not None:
+            left, top, right, bottom = box = read_box(sample_id, "predicted", box)
+            if right < left or bottom < top:
+                raise UserError(f"sample {sample_id!r}: the box {box} is not [x1, y1, x2, y2].")
+        if mask is not None:
+            mask = read_mask(sample_id, "predicted", mask, height, width)
+    return mask, box

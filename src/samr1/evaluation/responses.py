@@ -1,11 +1,14 @@
-"""The policy's responses to a benchmark's questions, batch after batch.
+"""The policy's responses to a benchmark's questions, as they end.
 
-Decoding is greedy. Questions are decoded by prompt length, those on one image together, and each
-image passes once through the vision tower, however many questions ask about it.
+Decoding is greedy, in a fixed number of slots: one whose response has ended takes up the next
+question, so that nobody waits for the longest of a batch. Questions come by prompt length, those on
+one image together, and each image passes once through the vision tower, however many questions ask
+about it.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,9 +18,16 @@ from PIL import Image
 from torch import Tensor
 
 from samr1.config.schema import PredictStage
-from samr1.policy.model import Policy, encode_question
+from samr1.policy.model import EncodedPrompt, Policy, encode_image, encode_prompt, join_prompt
+from samr1.rollout.decode import Sampling
 from samr1.rollout.inputs import encode_images
-from samr1.rollout.sample import sample_groups
+from samr1.rollout.rows import Rows
+
+# Prompts in one pass: more gain little, and a layer needs memory for each.
+_PROMPTS_TOGETHER = 16
+# Slots that have ended wait until they are this share of all: prompts in one pass cost less than
+# one after the other, and what comes after, the segmenter, works on several answers at once too.
+_SHARE = 1 / 8
 
 
 class Pictures(Protocol):
@@ -39,50 +49,87 @@ class Response:
 def respond(
     rows: Sequence[dict[str, Any]], store: Pictures, policy: Policy, stage: PredictStage
 ) -> Generator[dict[int, Response], None, None]:
-    """The policy's greedy responses to the rows of samples, by index, batch after batch.
+    """The policy's greedy responses to the rows of samples, by index, some at a time as they end.
 
-    The questions on one image follow each other, but may be in two batches.
+    Questions on one image begin one after the other, and may end far apart.
     """
-    tokens = policy.tokenizer([row["query"] for row in rows], add_special_tokens=False)["input_ids"]
-    order = decoding_order([row["image_id"] for row in rows], [len(ids) for ids in tokens])
-    features: dict[str, Tensor] = {}  # by image_id, of the batch before
-    size = stage.evaluation.batch_size
-    for batch in (order[start : start + size] for start in range(0, len(order), size)):
-        ids = [rows[i]["image_id"] for i in batch]
-        pictures = {image_id: store.get(image_id) for image_id in dict.fromkeys(ids)}
+    prompts = [encode_prompt(policy.tokenizer, row["query"], stage.dialect) for row in rows]
+    lengths = [len(prompt) for prompt in prompts]
+    asked = decoding_order([row["image_id"] for row in rows], lengths)
+    patches = stage.policy.image_size // policy.image_processor.patch_size
+    image = (patches // policy.image_processor.merge_size) ** 2  # tokens that stand for one
+    count = min(stage.evaluation.batch_size, len(rows))
+    sampling = Sampling(0.0, 1.0, stage.evaluation.max_response_tokens)
+    slots = Rows(policy, count, max(lengths) - 1 + image, sampling)
+    encode = _Encoder(policy, store, rows, prompts)
+    while asked or slots.busy:
+        while asked and slots.free:
+            size = min(slots.free, _PROMPTS_TOGETHER)
+            part, asked = asked[:size], asked[size:]
+            slots.fill(*encode(part), [[i] for i in part])
+        ended = slots.advance()
+        while slots.busy and len(ended) < _SHARE * count:
+            ended += slots.advance()
+        said = [response.tokens for response in ended]
+        texts = policy.tokenizer.batch_decode(said, skip_special_tokens=True)
+        yield {
+            response.owner: Response(text, len(response.tokens))
+            for response, text in zip(ended, texts, strict=True)
+        }
+
+
+class _Encoder:
+    """Encodes questions with what is known of their images, those of the latest questions."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        store: Pictures,
+        rows: Sequence[dict[str, Any]],
+        prompts: Sequence[list[int]],
+    ) -> None:
+        self._policy, self._store, self._rows, self._prompts = policy, store, rows, prompts
+        self._patches: dict[str, tuple[Tensor, Tensor]] = {}  # by image_id
+        self._features: dict[str, Tensor] = {}
+
+    def __call__(self, part: Sequence[int]) -> tuple[list[EncodedPrompt], list[Tensor]]:
+        """The questions of the rows `part` and the features of their images.
+
+        One image may be in two parts that follow each other.
+        """
+        ids = [self._rows[i]["image_id"] for i in part]
+        self._patches = {
+            image_id: self._patches.get(image_id) or self._cut(image_id)
+            for image_id in dict.fromkeys(ids)
+        }
         questions = [
-            encode_question(policy, pictures[image_id], rows[i]["query"], stage.dialect)
-            for i, image_id in zip(batch, ids, strict=True)
+            join_prompt(
+                self._policy, self._rows[i]["query"], self._prompts[i], self._patches[image_id]
+            )
+            for i, image_id in zip(part, ids, strict=True)
         ]
-        # One image may end a batch and begin the next one.
-        features = {image_id: features[image_id] for image_id in pictures if image_id in features}
+        known = {key: kept for key, kept in self._features.items() if key in self._patches}
         fresh = {
             image_id: question
             for image_id, question in zip(ids, questions, strict=True)
-            if image_id not in features
+            if image_id not in known
         }
         if fresh:
             with torch.no_grad():
-                encoded = encode_images(policy.model, list(fresh.values()))
-            features.update(zip(fresh, encoded, strict=True))
-        groups = sample_groups(
-            policy,
-            questions,
-            group_size=1,
-            temperature=0.0,
-            max_new_tokens=stage.evaluation.max_response_tokens,
-            image_features=[features[image_id] for image_id in ids],
-        )
-        said = [group.responses[0] for group in groups]
-        texts = policy.tokenizer.batch_decode(said, skip_special_tokens=True)
-        yield {i: Response(text, len(row)) for i, text, row in zip(batch, texts, said, strict=True)}
+                encoded = encode_images(self._policy.model, list(fresh.values()))
+            known.update(zip(fresh, encoded, strict=True))
+        self._features = known
+        return questions, [known[image_id] for image_id in ids]
+
+    def _cut(self, image_id: str) -> tuple[Tensor, Tensor]:
+        return encode_image(self._policy.image_processor, self._store.get(image_id))
 
 
 def decoding_order(image_ids: Sequence[str], lengths: Sequence[int]) -> list[int]:
     """The samples by prompt length, the longest first, with those on one image side by side.
 
-    An image stands where its longest prompt would. Longest first, so that a batch that does not fit
-    into memory fails at once.
+    An image stands where its longest prompt would. Longest first, so that what does not fit into
+    memory fails at once.
 
     >>> decoding_order(["a", "b", "a", "c"], [5, 9, 3, 4])
     [1, 0, 2, 3]
@@ -101,17 +148,21 @@ def decoding_order(image_ids: Sequence[str], lengths: Sequence[int]) -> list[int
 def whole_images(
     batches: Iterable[dict[int, Response]], image_ids: Sequence[str]
 ) -> Iterator[dict[int, Response]]:
-    """Batches of `respond` without an image in two of them: the last one waits for the next batch.
+    """The responses of `batches` image by image: an image waits until its last one has ended.
+
+    `image_ids` are those of all responses that will come. A batch that completes none is left out.
 
     >>> yes = Response("yes", 2)
-    >>> batches = [{3: yes, 0: yes}, {2: yes, 1: yes}]
+    >>> batches = [{3: yes, 0: yes}, {1: yes}, {2: yes}]
     >>> [list(batch) for batch in whole_images(batches, ["a", "c", "a", "b"])]
-    [[3], [0, 2], [1]]
+    [[3], [1], [0, 2]]
     """
-    waiting: dict[int, Response] = {}
+    missing = Counter(image_ids)
+    waiting: dict[str, dict[int, Response]] = defaultdict(dict)  # by image
     for batch in batches:
-        waiting |= batch
-        last = image_ids[list(batch)[-1]]
-        yield {i: response for i, response in waiting.items() if image_ids[i] != last}
-        waiting = {i: response for i, response in waiting.items() if image_ids[i] == last}
-    yield waiting
+        for i, response in batch.items():
+            waiting[image_ids[i]][i] = response
+            missing[image_ids[i]] -= 1
+        whole = [image_id for image_id in waiting if not missing[image_id]]
+        if whole:
+            yield {i: answer for image_id in whole for i, answer in waiting.pop(image_id).items()}

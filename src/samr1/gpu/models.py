@@ -23,14 +23,8 @@ from samr1.micro.policy_config import join_config
 from samr1.micro.scenes import draw_scene, generator, render
 from samr1.planning.parameters import check_trainable, find_policy_config, text_of, vision_of
 from samr1.policy.meta import build_on_meta
-from samr1.policy.model import (
-    VISION_TOKENS,
-    EncodedPrompt,
-    Policy,
-    assemble_policy,
-    encode_question,
-    load_processors,
-)
+from samr1.policy.model import EncodedPrompt, Policy, assemble_policy, encode_question
+from samr1.policy.processors import VISION_TOKENS, load_processors
 from samr1.policy.prompt_settings import MICRO, resolve
 from samr1.segmenter import Segmenter
 from samr1.segmenter.build import build_sam2
@@ -107,7 +101,7 @@ def random_policy(
     config: Qwen2_5_VLConfig, device: torch.device, attention: PackedAttention
 ) -> Policy:
     """A policy in bfloat16, the same weights every time on one kind of device."""
-    model: Any = build_on_meta(copy.deepcopy(config))  # a policy keeps its own and changes it
+    model: Any = build_on_meta(config)
     for weight in model.parameters():
         weight.data = weight.data.to(torch.bfloat16)  # the rotary tables stay float32
     model.to_empty(device=device)

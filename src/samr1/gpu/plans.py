@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from bisect import bisect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -80,11 +81,12 @@ def choose_job(setting: Setting, prompt: int) -> Job:
     if not setting.cuda:
         return plan_job(setting, most, prompt)
     room = _ROOM * torch.cuda.get_device_properties(setting.device).total_memory
-    for layers in range(most, 0, -1):
-        job = plan_job(setting, layers, prompt)
-        if planned_bytes(job) <= room:
-            return job
-    needed = planned_bytes(job) / 1e9
+    fitting = bisect(
+        range(1, most + 1), room, key=lambda k: planned_bytes(plan_job(setting, k, prompt))
+    )
+    if fitting:
+        return plan_job(setting, fitting, prompt)
+    needed = planned_bytes(plan_job(setting, 1, prompt)) / 1e9
     raise UserError(
         f"training one layer of the published widths takes {needed:.1f} GB by the plan, and "
         f"{room / 1e9:.1f} GB of this card may be planned with."
@@ -141,8 +143,8 @@ def look(setting: Setting, card: str, values: Mapping[str, float]) -> Findings:
         return
     updates = train_stage(setting, setting.tokens).train.updates_per_rollout
     phases = plan_step(paper_job(setting), updates, rates)
-    seconds = _PROCESSES * sum(phase.seconds for phase in phases)
-    parts = ", ".join(f"{phase.what} {_PROCESSES * phase.seconds:.1f}" for phase in phases)
+    seconds = _PROCESSES * sum(phase.amount for phase in phases)
+    parts = ", ".join(f"{phase.what} {_PROCESSES * phase.amount:.1f}" for phase in phases)
     note = (
         f"the plan's arithmetic for {_PROCESSES} GPUs with the rates above; what goes between the "
         f"GPUs is calculated: {parts}"

@@ -15,6 +15,7 @@ from samr1.config.names import DialectName
 from samr1.micro.queries import ASK, think
 from samr1.micro.scenes import draw_scene, generator
 from samr1.policy.dialects import SYSTEM_PROMPT, get_dialect
+from samr1.policy.processors import MICRO_WORDS
 
 IMAGE_TOKEN = "<|image_pad|>"
 STOP_TOKEN = "<|im_end|>"
@@ -99,7 +100,7 @@ def _corpus(scenes: int) -> Iterator[str]:
 def build_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer, trained on the micro world's questions and thoughts; always the same."""
     core = Tokenizer(models.BPE())
-    words = pre_tokenizers.Split(Regex(r" ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+"), "isolated")
+    words = pre_tokenizers.Split(Regex(MICRO_WORDS), "isolated")
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     core.pre_tokenizer = pre_tokenizers.Sequence([words, byte_level])
     core.decoder = decoders.ByteLevel()

@@ -1,4 +1,4 @@
-"""What the plans are made of: a training process in sizes, and a product with its arithmetic."""
+"""What the plans are made of: a training process in sizes, and figures with their arithmetic."""
 
 from __future__ import annotations
 
@@ -26,30 +26,34 @@ PROMPT_TEXT_TOKENS = 200
 
 
 @dataclass(frozen=True)
-class MemoryItem:
-    """One sum of the plan: what it is, how it was calculated, and its bytes."""
+class Estimate:
+    """One figure of a plan: what it is, how it was calculated, and its bytes, seconds or hours.
+
+    `basis` says of the latter two whether the rates behind them are assumed or measured.
+    """
 
     what: str
     sum: str
-    bytes: float
+    amount: float
+    basis: str = ""
 
 
-def times(what: str, *factors: float | tuple[float, str], by: int = 1) -> MemoryItem:
+def times(what: str, *factors: float | tuple[float, str], by: int = 1) -> Estimate:
     """A product, the last factor in bytes, shared by so many; a factor may say what it counts.
 
     >>> times("keys", (4, "tokens"), 1000, 2, by=8)
-    MemoryItem(what='keys', sum='4 tokens × 1,000 × 2 B / 8', bytes=1000.0)
+    Estimate(what='keys', sum='4 tokens × 1,000 × 2 B / 8', amount=1000.0, basis='')
     """
     pairs = [one if isinstance(one, tuple) else (one, "") for one in factors]
     pairs[-1] = (pairs[-1][0], "B")
     words = " × ".join(f"{number:,.0f} {unit}".strip() for number, unit in pairs)
     size = math.prod(number for number, _ in pairs) / by
-    return MemoryItem(what, words + f" / {by}" * (by > 1), size)
+    return Estimate(what, words + f" / {by}" * (by > 1), size)
 
 
-def total(items: Iterable[MemoryItem]) -> float:
-    """The bytes of all `items`."""
-    return sum(item.bytes for item in items)
+def total(estimates: Iterable[Estimate]) -> float:
+    """The amount of all `estimates`."""
+    return sum(one.amount for one in estimates)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from samr1.planning.activations import backward, gathered
-from samr1.planning.job import Job, MemoryItem, times, total
-from samr1.planning.parameters import count_patches, key_value_width, text_of, vision_of
+from samr1.planning.job import Estimate, Job, times, total
+from samr1.planning.parameters import (
+    count_image_tokens,
+    count_patches,
+    key_value_width,
+    text_of,
+    vision_of,
+)
+from samr1.rollout.logprobs import LOGITS_AT_ONCE
 from samr1.segmenter.segmenter import EMBEDDED_TOGETHER
 from samr1.train.engine import reduction_bucket
 
@@ -31,12 +37,19 @@ HOST_BYTES = 5e9  # Python, torch, CUDA's and DeepSpeed's libraries: assumed
 FRAGMENTATION = 0.05
 
 
+# A number's bytes in a chunk of logits: logits, as float32, blocked and tempered, log-softmax, its
+# gradient, and the entropy's two.
+LOGIT_BYTES = 24
+# Weights that DeepSpeed's stage 3 has together at most, in numbers (zero/config.py).
+LIVE_NUMBERS = 10**9
+
+
 @dataclass(frozen=True)
 class Memory:
     """What is there all the time, and what each phase of a step adds while it lasts."""
 
-    states: list[MemoryItem]
-    phases: dict[str, list[MemoryItem]]
+    states: list[Estimate]
+    phases: dict[str, list[Estimate]]
     cuda: bool
 
     @property
@@ -49,14 +62,14 @@ class Memory:
         return total(self.states) + total(self.phases[self.peak_phase])
 
     @property
-    def allowances(self) -> list[MemoryItem]:
+    def allowances(self) -> list[Estimate]:
         """What is beside the tensors, on a GPU."""
         if not self.cuda:
             return []
         share = f"{FRAGMENTATION:.0%} of {self.tensors / 1e9:.1f} GB"
         return [
-            MemoryItem("context and communication", "assumed", CONTEXT_BYTES),
-            MemoryItem("fragmentation", share, FRAGMENTATION * self.tensors),
+            Estimate("context and communication", "assumed", CONTEXT_BYTES),
+            Estimate("fragmentation", share, FRAGMENTATION * self.tensors),
         ]
 
     @property
@@ -71,14 +84,14 @@ def plan_memory(job: Job) -> Memory:
     phases = {
         "rollout": _rollout(job),
         "reward": _reward(job),
-        "forward and backward": _gradients(job, passing=True) + bucket + backward(job),
+        "forward and backward": _gradients(job, passing=True) + bucket + _backward(job),
         "optimiser step": _gradients(job, passing=False) + _step(job),
     }
     # Without a GPU the host's memory is the one that all of it comes from.
     return Memory(states(job) + ([] if job.cuda else offloaded(job)), phases, job.cuda)
 
 
-def states(job: Job) -> list[MemoryItem]:
+def states(job: Job) -> list[Estimate]:
     """Weights, master weights, moments, reference and segmenter, where they are not offloaded."""
     number, weights, shared = job.number_bytes, job.parts.all, _shared(job)
     held = weights + job.trainable if job.adapter else weights
@@ -97,7 +110,7 @@ def states(job: Job) -> list[MemoryItem]:
     return [*items, times("segmenter weights", job.segmenter.weights // 4, 4)]
 
 
-def offloaded(job: Job) -> list[MemoryItem]:
+def offloaded(job: Job) -> list[Estimate]:
     """AdamW's states of one process in the host's memory, with what DeepSpeed keeps beside them.
 
     Masters are copies even in float32. Stages 2 and 3 sum the gradients of an update's passes
@@ -117,7 +130,7 @@ def offloaded(job: Job) -> list[MemoryItem]:
     ]
 
 
-def plan_host(job: Job) -> list[MemoryItem]:
+def plan_host(job: Job) -> list[Estimate]:
     """The host's memory of one process with a GPU: while a model is loaded, and AdamW's states.
 
     Policy and reference are loaded one after the other and moved to the GPU.
@@ -127,9 +140,9 @@ def plan_host(job: Job) -> list[MemoryItem]:
     pixels = patches * 3 * vision.temporal_patch_size * vision.patch_size**2 * 4
     ahead = job.questions * (job.image_size**2 * 3 + ORIGINAL_PIXELS * 4 + pixels)
     return [
-        MemoryItem("interpreter and libraries", "assumed", HOST_BYTES),
+        Estimate("interpreter and libraries", "assumed", HOST_BYTES),
         times("a model on its way", job.parts.all, job.number_bytes),
-        MemoryItem("images and patches, 3 steps ahead", f"3 × {ahead / 1e6:,.0f} MB", 3.0 * ahead),
+        Estimate("images and patches, 3 steps ahead", f"3 × {ahead / 1e6:,.0f} MB", 3.0 * ahead),
         *(offloaded(job) if job.cuda else []),
     ]
 
@@ -139,7 +152,7 @@ def _shared(job: Job) -> int:
     return job.processes if job.zero_stage else 1
 
 
-def _gradients(job: Job, passing: bool) -> list[MemoryItem]:
+def _gradients(job: Job, passing: bool) -> list[Estimate]:
     """Gradients of an update, in the weights' format; stage 3's are states.
 
     While a pass is `passing`, stage 2 holds its part of the sum of the earlier ones and of the new.
@@ -155,12 +168,12 @@ def _gradients(job: Job, passing: bool) -> list[MemoryItem]:
     return [times("gradients", *summed, job.trainable, job.number_bytes, by=shared)]
 
 
-def _bucket(job: Job) -> MemoryItem:
+def _bucket(job: Job) -> Estimate:
     """Where gradients are collected to be summed over the processes; stage 3's is a state."""
     return times("reduction bucket", reduction_bucket(job.trainable), job.number_bytes)
 
 
-def _step(job: Job) -> list[MemoryItem]:
+def _step(job: Job) -> list[Estimate]:
     """What the optimiser step needs beside states and gradients."""
     if job.offload:
         return []  # the host's
@@ -175,7 +188,7 @@ def _step(job: Job) -> list[MemoryItem]:
     return items
 
 
-def _rollout(job: Job) -> list[MemoryItem]:
+def _rollout(job: Job) -> list[Estimate]:
     text, vision, number = text_of(job.policy), vision_of(job.policy), job.number_bytes
     token = 2 * text.num_hidden_layers * key_value_width(job.policy) * number
     rows, prompts = job.questions * job.group_size, job.questions * job.prompt_tokens
@@ -187,15 +200,15 @@ def _rollout(job: Job) -> list[MemoryItem]:
         times("a block over the images", patches, block),
     ]
     return [
-        *gathered(job, job.parts.all),
+        *_gathered(job, job.parts.all),
         times("keys and values, prompts", (rows * job.prompt_tokens, "tokens"), token),
         times("keys and values, responses", (rows * job.response_tokens, "tokens"), token),
-        max(layers, key=lambda item: item.bytes),  # one after the other
+        max(layers, key=lambda item: item.amount),  # one after the other
         times("next-token tables", rows, text.vocab_size, 32),
     ]
 
 
-def _reward(job: Job) -> list[MemoryItem]:
+def _reward(job: Job) -> list[Estimate]:
     side, images = job.segmenter_size, min(EMBEDDED_TOGETHER, job.questions)
     image = EMBEDDING_BYTES * side**2 * job.segmenter.channels
     mask = PROMPT_BYTES * side**2 + ORIGINAL_PIXELS * 6
@@ -203,3 +216,95 @@ def _reward(job: Job) -> list[MemoryItem]:
         times("segmenter: images embedded", images, image),
         times("segmenter: masks of a group", job.group_size, mask),
     ]
+
+
+def _gathered(job: Job, numbers: int) -> list[Estimate]:
+    """Weights that stage 3 brings together for a while."""
+    if job.zero_stage < 3 or job.processes == 1:
+        return []
+    return [times("weights brought together", numbers, job.number_bytes)]
+
+
+def _layer_bytes(job: Job) -> int:
+    """What a layer of the language model keeps for a token's backward pass.
+
+    Of each of two norms the input as float32, the normalised input and the output; queries, keys,
+    values and the attention's output; four times the MLP's width.
+    """
+    text = text_of(job.policy)
+    copied = text.hidden_size if job.cuda else 0  # FlexAttention's output, made contiguous
+    kept = 6 * text.hidden_size + 2 * key_value_width(job.policy) + copied
+    return int(8 * text.hidden_size + job.number_bytes * (kept + 4 * text.intermediate_size))
+
+
+def _block_bytes(job: Job) -> int:
+    """What a block of the vision tower keeps for a patch's backward pass; as a layer's."""
+    vision = vision_of(job.policy)
+    kept = 11 * vision.hidden_size + 4 * vision.intermediate_size
+    return int(8 * vision.hidden_size + job.number_bytes * kept)
+
+
+def _groups_bytes(job: Job, tokens: int) -> int:
+    """What attention in two parts, as on a CPU, keeps of `tokens` packed tokens in one layer more.
+
+    Of the responses their queries and output, and a copy of all keys and values that they see, each
+    its own; of the prompts the output; and the mask as numbers.
+    """
+    rows, answers = tokens / job.row, tokens / job.row * job.group_size
+    length = job.response_tokens - 1  # packed, without the last
+    seen = job.prompt_tokens + length
+    outputs = (rows * job.prompt_tokens + 2 * answers * length) * text_of(job.policy).hidden_size
+    copies = 2 * answers * seen * key_value_width(job.policy)
+    return int(job.number_bytes * (outputs + copies + answers * length * seen))
+
+
+def kept_activations(job: Job, tokens: int, images: int) -> list[Estimate]:
+    """What `tokens` packed tokens with `images` images keep for the backward pass, logits apart."""
+    text, vision, number = text_of(job.policy), vision_of(job.policy), job.number_bytes
+    layer, block = _layer_bytes(job), _block_bytes(job)
+    if job.gradient_checkpointing:
+        layer, block = text.hidden_size * number, vision.hidden_size * number
+    depth, hidden = text.num_hidden_layers, text.hidden_size
+    items = [
+        times("layers' activations", (tokens, "tokens"), depth, layer),
+        times("last norm", tokens, hidden, 4 + number),
+    ]
+    if not job.cuda and not job.gradient_checkpointing:
+        items.append(times("responses apart from prompts", depth, _groups_bytes(job, tokens)))
+    if not job.cuda and number == 2:  # a GPU multiplies bfloat16 into float32 without a copy
+        items.append(times("the head as float32", text.vocab_size, hidden, 4))
+    if job.train_vision:
+        patches = images * count_patches(job.policy, job.image_size)
+        merged = images * count_image_tokens(job.policy, job.image_size)
+        wide = vision.hidden_size * vision.spatial_merge_size**2
+        pixels = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
+        items += [
+            times("patches", patches, pixels, number),
+            times("vision tower's activations", (patches, "patches"), vision.depth, block),
+            times("merger's activations", merged, wide, 4 + 4 * number),
+        ]
+    return items
+
+
+def _backward(job: Job) -> list[Estimate]:
+    """What a forward and a backward pass of the largest size add to states and gradients."""
+    text, number, tokens = text_of(job.policy), job.number_bytes, job.pass_tokens
+    wide = (3 * text.intermediate_size + 4 * text.hidden_size) * number
+    items = [
+        *_gathered(job, min(job.parts.all, LIVE_NUMBERS)),
+        *kept_activations(job, tokens, job.pass_images),
+        times("a layer's gradients in flight", tokens, wide),
+        times("a chunk of logits", min(tokens * text.vocab_size, LOGITS_AT_ONCE), LOGIT_BYTES),
+    ]
+    if job.gradient_checkpointing:
+        patches = job.pass_images * count_patches(job.policy, job.image_size)
+        block = _block_bytes(job) if job.train_vision else 0
+        again = (tokens, _layer_bytes(job)), (patches, block)
+        largest = max(again, key=lambda pair: pair[0] * pair[1])
+        items.append(times("a layer computed again", *largest))
+        if not job.cuda:
+            items.append(times("its responses apart from prompts", _groups_bytes(job, tokens)))
+    if not job.adapter:
+        head = text.vocab_size * text.hidden_size
+        items.append(times("the head's gradient, summed over chunks", head, 2 * number))
+    return items

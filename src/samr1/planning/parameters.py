@@ -76,21 +76,17 @@ def check_trainable(config: QwenConfig, path: str) -> Qwen2_5_VLConfig:
 def read_as_trainable(config: QwenConfig) -> Qwen2_5_VLConfig:
     """`config`, or for a Qwen2-VL the Qwen2.5-VL that takes about as long to answer.
 
-    Its vision layers are all of the kind that sees the whole image.
+    That has its language model, and the vision tower of all Qwen2.5-VL, of about its size.
     """
     if isinstance(config, Qwen2_5_VLConfig):
         return config
-    vision = vision_of(config)
-    shared = ("depth", "num_heads", "patch_size", "temporal_patch_size", "spatial_merge_size")
+    text = text_of(config).to_dict() | {"model_type": "qwen2_5_vl_text"}
+    vision = vision_of(find_policy_config("qwen2.5-vl-7b-instruct")).to_dict()
+    whole = list(range(vision["depth"]))  # each of its layers sees the whole image
+    vision |= {"out_hidden_size": text["hidden_size"], "fullatt_block_indexes": whole}
     return Qwen2_5_VLConfig(
-        text_config=text_of(config).to_dict() | {"model_type": "qwen2_5_vl_text"},
-        vision_config={name: getattr(vision, name) for name in shared}
-        | {
-            "hidden_size": vision.embed_dim,
-            "intermediate_size": vision.embed_dim * vision.mlp_ratio,
-            "out_hidden_size": vision.hidden_size,
-            "fullatt_block_indexes": list(range(vision.depth)),
-        },
+        text_config=text,
+        vision_config=vision,
         tie_word_embeddings=config.tie_word_embeddings,
     )
 

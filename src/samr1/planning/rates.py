@@ -59,6 +59,11 @@ class Rates:
     load: float  # seconds from the disk to the GPU, once a job
     measured: tuple[str, ...] = ()
 
+    @property
+    def whole(self) -> str:
+        """The same of a whole training: what goes between GPUs is always calculated."""
+        return "calculated" + ", from measured rates" * bool(self.measured)
+
     def basis(self, *names: str) -> str:
         """Whether a figure that rests on the rates `names` is measured or calculated."""
         return "measured" if set(names) <= set(self.measured) else "calculated"

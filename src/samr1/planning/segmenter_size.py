@@ -6,21 +6,17 @@ on torch's meta device.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from samr1.config.errors import read_mapping
-
-# size on the hub -> numbers of the weights of SAM 2 (those of 2.1 are 16,512 more), channels of the
-# first stage
+# Size on the hub -> numbers of SAM 2's weights, channels of the first stage.
 _KNOWN = {
     "tiny": (38_945_986, 96),
     "small": (46_043_842, 96),
     "base-plus": (80_833_666, 112),
     "large": (224_430_130, 144),
 }
-_MORE = 16_512
+_MORE = 16_512  # numbers that SAM 2.1 has more
 
 
 @dataclass(frozen=True)
@@ -34,19 +30,14 @@ class SegmenterSize:
 def find_segmenter_size(path: str) -> SegmenterSize:
     """The size of a local segmenter (folder or file) or of a public checkpoint, by its hub name.
 
-    What a folder does not say, and a name that is not known, count as the largest public one's.
+    A name that is not known counts as the largest public one's, and so do a folder's channels.
     """
     place = Path(path)
     family, _, size = path.partition("@")[0].rpartition("/")[2].lower().partition("-hiera-")
     numbers, channels = _KNOWN.get(size, _KNOWN["large"])
     weights = 4 * (numbers if family == "sam2" and size in _KNOWN else numbers + _MORE)
     if place.exists():
-        files = [place] if place.is_file() else sorted(place.iterdir())
-        kept = [file for file in files if file.suffix in {".safetensors", ".pt"}]
+        files = [place] if place.is_file() else place.iterdir()
+        kept = (file for file in files if file.suffix in {".safetensors", ".pt"})
         weights = sum(file.stat().st_size for file in kept)
-    config = place / "config.yaml"
-    if config.is_file():
-        values = read_mapping(config)
-        with suppress(KeyError, TypeError):  # not for here to refuse
-            channels = values.get("model", values)["image_encoder"]["trunk"]["embed_dim"]
     return SegmenterSize(weights, channels)

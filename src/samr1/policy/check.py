@@ -10,19 +10,11 @@ from PIL import Image
 from samr1.config.names import DialectName
 from samr1.config.schema import PolicyConfig
 from samr1.core.checks import Step
-from samr1.core.errors import UserError
-from samr1.core.hub import HubName, fetch_folder, require
-from samr1.core.weights import find_mismatch, safetensors_files, safetensors_shapes
-from samr1.policy.meta import build_on_meta, name_as_model, needed_shapes, read_policy_config
-from samr1.policy.model import (
-    encode_image,
-    encode_prompt,
-    known_tokens,
-    load_processors,
-)
-
-# All that loading reads; the hub's other formats of the same weights are left there.
-PATTERNS = ["*.json", "*.jinja", "*.txt", "*.safetensors"]
+from samr1.core.weights import safetensors_files, safetensors_shapes
+from samr1.policy.files import model_folder
+from samr1.policy.meta import build_on_meta, check_weights, read_policy_config
+from samr1.policy.model import encode_image, encode_prompt
+from samr1.policy.processors import load_processors
 
 
 def check_policy(config: PolicyConfig, dialect: DialectName) -> Iterator[Step]:
@@ -33,8 +25,7 @@ def check_policy(config: PolicyConfig, dialect: DialectName) -> Iterator[Step]:
     folders: list[Path] = []
 
     def files() -> str:
-        place = require(config.path)
-        folder = fetch_folder(place, PATTERNS) if isinstance(place, HubName) else place
+        folder = model_folder(config.path)
         weights = safetensors_files(folder)
         folders.append(folder)
         size = sum(file.stat().st_size for file in weights)
@@ -46,30 +37,20 @@ def check_policy(config: PolicyConfig, dialect: DialectName) -> Iterator[Step]:
 
 def _look(folder: Path, config: PolicyConfig, dialect: DialectName) -> Iterator[Step]:
     def architecture() -> str:
-        model = build_on_meta(read_policy_config(folder))
+        model = build_on_meta(read_policy_config(folder), f"{folder}")
         count = sum(weight.numel() for weight in model.parameters())
         visual = sum(weight.numel() for weight in model.model.visual.parameters())
         return f"{count:,} parameters, {visual:,} of them visual"
 
     def weights() -> str:
-        model = build_on_meta(read_policy_config(folder))
+        model = build_on_meta(read_policy_config(folder), f"{folder}")
         found = safetensors_shapes(safetensors_files(folder))
-        mismatch = find_mismatch(needed_shapes(model), name_as_model(model, found))
-        if mismatch:
-            raise UserError(f"{folder}: the weights do not fit: {mismatch}; get it again.")
+        check_weights(model, found, f"{folder}")
         return f"{len(found)} names and shapes as the model has them"
 
     def tokenizer() -> str:
         loaded, _ = load_processors(folder)
-        image_token = known_tokens(loaded, str(folder))["<|image_pad|>"]
-        if not loaded.chat_template:
-            raise UserError(f"{folder}: its tokenizer has no chat template; get all its files.")
         ids = encode_prompt(loaded, "ball", dialect)
-        if ids.count(image_token) != 1:
-            raise UserError(
-                f"{folder}: its chat template writes {ids.count(image_token)} image tokens for one "
-                "image; use a Qwen2.5-VL's."
-            )
         return f"{len(loaded)} tokens; a prompt of {len(ids)} with its image as one"
 
     def image() -> str:

@@ -27,13 +27,13 @@ class Float32Head(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         if input.is_cuda and input.dtype != torch.float32:
-            product: Tensor = _Float32Product.apply(input.flatten(0, -2), self.weight)
+            product: Tensor = Float32Product.apply(input.flatten(0, -2), self.weight)  # [N, V]
             return product.unflatten(0, input.shape[:-1])
         # A CPU has no such product; there models are small enough to be copied.
         return linear(input.float(), self.weight.float())
 
 
-class _Float32Product(torch.autograd.Function):
+class Float32Product(torch.autograd.Function):
     """states [N, H] @ weight [V, H].T as float32 [N, V], both in bfloat16.
 
     The backward pass rounds the gradient to bfloat16, as that of a bfloat16 layer does.

@@ -116,7 +116,7 @@ def read_values(text: str, cut: bool = False) -> list[Any]:
 
     `cut` says that the text was cut off, so that what is open at its end is no fault.
 
-    >>> read_values("see {'box': (1, 2,), \"a\": null} and [3 4]")[0]
+    >>> read_values("see {'box': (1, 2,), a: None} and [3 4]")[0]
     {'box': [1.0, 2.0], 'a': None}
     """
     found: list[Any] = []

@@ -5,12 +5,12 @@ Tensors there have shapes and no data: the 7B is built in less than a second and
 
 from __future__ import annotations
 
-import json
+import copy
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
 from transformers import (
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
@@ -20,9 +20,13 @@ from transformers import (
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
 
-from samr1.core.errors import UserError
+from samr1.config.schema import parse_config
+from samr1.core.errors import UserError, refusing
 from samr1.core.hub import HubName, fetch_file, require
-from samr1.core.weights import Shape, Shapes, tensor_shapes
+from samr1.core.reading import load_object
+from samr1.core.weights import Shape, Shapes, find_mismatch, tensor_shapes
+from samr1.policy.files import SETTINGS
+from samr1.policy.schema import PolicyKeys
 
 # The older family has the same language model and interface, and another vision tower: it is
 # evaluated and not trained.
@@ -50,26 +54,56 @@ def read_policy_config(path: str | Path) -> QwenConfig:
     file = fetch_file(place, "config.json") if isinstance(place, HubName) else place / "config.json"
     if not file.is_file():
         raise UserError(f"{path}: holds no config.json; name a folder that a policy was saved in.")
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        kind = values.get("model_type")
-    except (ValueError, AttributeError) as error:
-        raise UserError(f"{file}: is no JSON object ({error}); get it again.") from error
-    if kind not in CONFIGS:
+    values = load_object(file, SETTINGS)
+    kind = values.get("model_type")
+    if not isinstance(kind, str) or kind not in CONFIGS:
         raise UserError(
             f"{path}: is a model of type {kind!r}; name one of type {' or '.join(CONFIGS)}."
         )
-    try:
-        return CONFIGS[kind].from_dict(values)
-    except (TypeError, ValueError, KeyError, StrictDataclassError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{file}: is refused ({reason}); get the original again.") from error
+    known = parse_config(values, PolicyKeys, str(file)).model_dump(exclude_unset=True)
+    with refusing(f"{file}: is refused", "get the original again"):
+        return CONFIGS[kind].from_dict(known)
 
 
-def build_on_meta(config: QwenConfig) -> QwenModel:
-    """The model of `config` with shapes and no data."""
-    with torch.device("meta"):
-        return policy_class(config)(config)  # type: ignore[arg-type]
+def build_on_meta(config: QwenConfig, where: str = "config.json") -> QwenModel:
+    """The model of `config` with shapes and no data; raises UserError where there is none."""
+    own: Any = copy.deepcopy(config)
+    own._attn_implementation = "sdpa"  # a policy in use has names there that are no library's
+    refused = refusing(f"{where}: no model can be built of it", "get the original again")
+    with refused, torch.device("meta"):
+        return policy_class(config)(own)
+
+
+def check_weights(model: QwenModel, found: Mapping[str, Shape], where: str) -> None:
+    """Raise UserError unless `model`, on the meta device, can be given `found` and be run.
+
+    One layer of each kind is run on four tokens and an image of four, without data, so that sizes
+    in its configuration that do not go together show before there are weights.
+    """
+    if mismatch := find_mismatch(needed_shapes(model), name_as_model(model, found)):
+        raise UserError(f"{where}: the weights do not fit config.json: {mismatch}; get it again.")
+    shallow: Any = copy.deepcopy(model.config)
+    shallow.text_config.num_hidden_layers = shallow.vision_config.depth = 1
+    shallow.text_config.layer_types = ["full_attention"]
+    with refusing(f"{where}: no model of its config.json can be run", "get the original again"):
+        _run(build_on_meta(shallow))
+
+
+@torch.no_grad()
+def _run(model: QwenModel) -> None:
+    vision: Any = model.config.vision_config
+    side = 2 * vision.spatial_merge_size
+    pixels = torch.empty(
+        side**2, 3 * vision.temporal_patch_size * vision.patch_size**2, device="meta"
+    )
+    positions = torch.zeros(side**2, 2, dtype=torch.int64, device="meta")
+    seen = model.model.visual(
+        pixels, grid_thw=torch.tensor([[1, side, side]]), position_ids=positions
+    )
+    states = seen.pooler_output[None]  # [1, 4, H]: as wide as the language model's own
+    places = torch.zeros(3, 1, 4, dtype=torch.int64, device="meta")
+    answer = model.model.language_model(inputs_embeds=states, position_ids=places, use_cache=False)
+    model.lm_head(answer.last_hidden_state)
 
 
 def count_weights(config: QwenConfig) -> int:

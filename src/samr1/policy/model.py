@@ -1,7 +1,6 @@
 """The policy as `transformers` has it: loading, encoding a question, saving.
 
-The image processor and the tokenizer are loaded apart, never the joint processor, whose video part
-needs torchvision. Frames: the policy sees an image that is already `image_size`×`image_size`.
+Frames: the policy sees an image that is already `image_size`×`image_size`.
 """
 
 from __future__ import annotations
@@ -13,28 +12,23 @@ from typing import Any
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError
 from torch import LongTensor, Tensor
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen2_5_VLForConditionalGeneration
+from transformers import PreTrainedTokenizerBase, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from samr1.config.names import DialectName, PackedAttention
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, refusing
 from samr1.core.files import atomic_folder
-from samr1.core.hub import HubName, require
-from samr1.core.weights import safetensors_files
+from samr1.core.weights import check_finite, safetensors_files, safetensors_shapes
 from samr1.policy.adapter import merged_weights
 from samr1.policy.attention import attention_name
+from samr1.policy.chat import chat_frame
 from samr1.policy.dialects import get_dialect
+from samr1.policy.files import model_folder, weights_alone
 from samr1.policy.head import Float32Head
-from samr1.policy.meta import policy_class, read_policy_config
+from samr1.policy.meta import build_on_meta, check_weights, policy_class, read_policy_config
+from samr1.policy.processors import STOP_TOKEN, VISION_TOKENS, known_tokens, load_processors
 from samr1.policy.vision import prepare_tower
-
-# Tokens that stand for an image or a video, or open and close one. A response that held one would
-# be taken for another image by the next forward pass, so they are suppressed in sampling and, for
-# one and the same distribution, in the log-probabilities.
-VISION_TOKENS = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
-STOP_TOKEN = "<|im_end|>"
 
 
 @dataclass(frozen=True)
@@ -86,27 +80,28 @@ def load_policy(
     Code that comes with a checkpoint is never run. `attention` is how packed rows are attended on
     a GPU.
 
-    Raises UserError when there is no such policy, its weights do not fit its configuration, or its
-    tokenizer lacks a token.
+    Raises UserError when there is no such policy, its weights are no finite numbers or do not fit
+    its configuration, or its tokenizer is another's. What does not fit takes no memory.
     """
-    config = read_policy_config(path)
-    place = require(path)
-    name, pinned = _pinned(place)
-    if isinstance(place, Path):
-        safetensors_files(place)
-    try:
+    folder = model_folder(path)
+    config = read_policy_config(folder)
+    weights = safetensors_files(folder)
+    check_weights(build_on_meta(config, f"{path}"), safetensors_shapes(weights), f"{path}")
+    tokenizer, image_processor = load_processors(folder)
+    with (
+        weights_alone(folder, weights) as stage,
+        refusing(f"{path}: cannot be loaded as a policy", "get the checkpoint again"),
+    ):
         both: Any = policy_class(config).from_pretrained(
-            name,
+            stage,
             config=config,
             dtype=getattr(torch, dtype),
             attn_implementation="sdpa",
             use_safetensors=True,
             output_loading_info=True,
-            **pinned,
         )
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise _unloadable(path, error) from error
-    model, loaded = both
+        model, loaded = both
+        model.generation_config.validate(strict=True)  # else it could not be saved
     # What is missing would be drawn at random, and said in a warning alone.
     for kind in ("missing", "unexpected"):
         if keys := sorted(loaded[f"{kind}_keys"]):
@@ -114,38 +109,10 @@ def load_policy(
                 f"{path}: the weights do not fit config.json: {len(keys)} {kind}, first {keys[0]}; "
                 "get the checkpoint again."
             )
+    model.config.name_or_path = f"{path}"
     model.to(device=torch.device(device))
-    tokenizer, image_processor = load_processors(path)
+    check_finite(model, f"{path}")
     return assemble_policy(model.eval(), tokenizer, image_processor, attention, str(path))
-
-
-def load_processors(
-    path: str | Path,
-) -> tuple[PreTrainedTokenizerBase, Qwen2VLImageProcessorPil]:
-    """The tokenizer and the image processor of the policy at `path`.
-
-    Raises UserError where one of them cannot be read.
-    """
-    name, pinned = _pinned(require(path))
-    try:
-        return (
-            AutoTokenizer.from_pretrained(name, trust_remote_code=False, **pinned),
-            Qwen2VLImageProcessorPil.from_pretrained(name, **pinned),
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise _unloadable(path, error) from error
-
-
-def _pinned(place: Path | HubName) -> tuple[str, dict[str, Any]]:
-    """What `from_pretrained` is told of a place."""
-    if isinstance(place, HubName):
-        return place.name, {"revision": place.revision}
-    return str(place), {}
-
-
-def _unloadable(path: str | Path, error: Exception) -> UserError:
-    reason = next(iter(str(error).splitlines()), repr(error))
-    return UserError(f"{path}: cannot be loaded as a policy ({reason})")
 
 
 def assemble_policy(
@@ -162,10 +129,12 @@ def assemble_policy(
     """
     vocabulary = known_tokens(tokenizer, name)
     # Rows of the output layer beyond the vocabulary only round its size; they mean no token.
-    rounding = range(len(tokenizer), model.model.language_model.config.vocab_size)
+    meant = set(vocabulary.values())
+    rows = range(model.model.language_model.config.vocab_size)
+    rounding = [row for row in rows if row not in meant]
     packed = attention_name(attention, model.device)
     model.model.language_model.set_attn_implementation(packed)
-    model.lm_head = Float32Head(model.lm_head.weight)
+    model.lm_head = Float32Head(model.lm_head.weight).train(model.training)
     prepare_tower(model.model.visual)
     return Policy(
         model=model,
@@ -177,15 +146,6 @@ def assemble_policy(
     )
 
 
-def known_tokens(tokenizer: PreTrainedTokenizerBase, name: str) -> dict[str, int]:
-    """The tokenizer's vocabulary; raises UserError where it lacks a token that is needed."""
-    vocabulary: dict[str, int] = tokenizer.get_vocab()
-    missing = [token for token in (*VISION_TOKENS, STOP_TOKEN) if token not in vocabulary]
-    if missing:
-        raise UserError(f"{name}: its tokenizer lacks the token {missing[0]}; use a Qwen2.5-VL's.")
-    return vocabulary
-
-
 def encode_question(
     policy: Policy, image: Image.Image, query: str, dialect: DialectName
 ) -> EncodedPrompt:
@@ -194,8 +154,18 @@ def encode_question(
     The tensors are on the CPU. Raises UserError when the image's sides are not whole numbers of
     merged patches, or when its tokens in the prompt differ in number from its merged patches.
     """
-    pixel_values, grid_thw = encode_image(policy.image_processor, image)
     ids = encode_prompt(policy.tokenizer, query, dialect)
+    return join_prompt(policy, query, ids, encode_image(policy.image_processor, image))
+
+
+def join_prompt(
+    policy: Policy, query: str, ids: list[int], image: tuple[Tensor, Tensor]
+) -> EncodedPrompt:
+    """The prompt of `ids`, which `encode_prompt` made of `query`, and of an encoded `image`.
+
+    Raises UserError as `encode_question` does.
+    """
+    pixel_values, grid_thw = image
     merge = policy.image_processor.merge_size
     needed = int(grid_thw.prod()) // merge**2
     expanded = _expand_image_token(ids, policy.image_token_id, needed)
@@ -216,15 +186,9 @@ def encode_prompt(
     tokenizer: PreTrainedTokenizerBase, query: str, dialect: DialectName
 ) -> list[int]:
     """The token ids of the whole chat before the response; the image is one token yet."""
+    before, middle, after = chat_frame(tokenizer, "the policy")
     form = get_dialect(dialect)
-    messages: list[dict[str, Any]] = [
-        {"role": "system", "content": form.system},
-        {
-            "role": "user",
-            "content": [{"type": "image"}, {"type": "text", "text": form.ask(query)}],
-        },
-    ]
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    text = f"{before}{form.system}{middle}{form.ask(query)}{after}"
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids
 

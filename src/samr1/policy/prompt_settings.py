@@ -29,8 +29,8 @@ class PromptSettings(Frozen):
     """What a policy was trained with and is asked with."""
 
     dialect: DialectName
-    image_size: Annotated[int, Field(ge=1, le=8192)]
-    """Side in pixels of the square image that it sees."""
+    image_size: Annotated[int, Field(ge=1, le=3584)]
+    """Side in pixels of the square image that it sees, up to Qwen2.5-VL's own 128 tokens."""
     dtype: Literal["float32", "bfloat16"]
     """Number format of its weights."""
     max_response_tokens: Annotated[int, Field(ge=1, le=32_768)]

@@ -11,6 +11,7 @@ import pyarrow as pa
 from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.files import read_table
+from samr1.data.samples import load_samples
 from samr1.evaluation.answers import answers_in_order
 
 
@@ -37,7 +38,7 @@ def read_answers(
     """
     found = []
     for file, title in zip(samples, titles, strict=True):
-        table = read_table(file, schemas.SAMPLES)
+        table = load_samples(file)
         runs: dict[str, list[pa.Table]] = {}
         for path in predictions:
             if path.name == file.name:

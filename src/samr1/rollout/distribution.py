@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
+
+Key = tuple[int | str, ...]
 
 # Far below any logit, and finite: its probability is exactly 0 and 0·log 0 stays 0 in the entropy.
 _NEVER = -1e9
@@ -25,11 +29,18 @@ def next_token_logprobs(logits: Tensor, blocked: Tensor, temperature: float) -> 
     return torch.log_softmax(logits.index_fill(-1, blocked, _NEVER), dim=-1)
 
 
+def keyed_uniforms(key: Key, count: int) -> Tensor:
+    """`count` uniforms in [0, 1), float64 on the CPU, that depend on `key` alone."""
+    digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest) >> 1)
+    return torch.rand(count, generator=generator, dtype=torch.float64)
+
+
 def choose(table: Tensor, uniforms: Tensor | None, top_p: float) -> Tensor:
     """A token a row [B] from log-probabilities [B, V]: greedy, or by inverse CDF.
 
-    `uniforms` [B] float64 in [0, 1) are the draws, None for greedy. Of `top_p` below 1 the likeliest
-    tokens that reach it together are drawn from.
+    `uniforms` [B] float64 in [0, 1) are the draws, None for greedy. With `top_p` below 1 the
+    likeliest tokens that reach it together are drawn from.
     """
     if uniforms is None:
         return table.argmax(dim=-1)

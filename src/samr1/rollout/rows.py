@@ -7,7 +7,6 @@ row held before.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +16,10 @@ from torch import Tensor
 
 from samr1.policy.model import EncodedPrompt, Policy
 from samr1.rollout.decode import Draw, Sampling, State
+from samr1.rollout.distribution import Key, keyed_uniforms
 from samr1.rollout.inputs import embed_tokens
 from samr1.rollout.runners import Runner, choose_runner
 from samr1.rollout.slots import Slots
-
-Key = tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
@@ -60,10 +58,11 @@ class Rows:
     ) -> None:
         """`count` free rows for prompts of up to `longest` tokens; `runner` is the device's own."""
         model, make = policy.model, runner or choose_runner(policy.model)
+        self.longest = longest
         self.draw = Draw.of(policy, sampling)
         # One place more than tokens: a full row's last token is never read.
         places = _round_up(longest + sampling.max_new_tokens, make.grain)
-        embedding = model.get_input_embeddings().weight
+        embedding: Tensor = model.get_input_embeddings().weight  # type: ignore[assignment]
         self.slots = Slots(model.model.language_model.config, count, places, embedding)
         self.state = State.empty(count, sampling, embedding.device)
         self.runner = make(self.draw, self.slots, self.state)
@@ -91,26 +90,35 @@ class Rows:
         """Run each question's prompt once, and draw a first token for each of its `owners`.
 
         `keys` are the owners' own, with which their draws are made; None where decoding is greedy.
+        Raises ValueError where a prompt is too long for the rows or there are too few of them.
         """
         asked = [(source, owner) for source, group in enumerate(owners) for owner in group]
-        taken = [row for row, tenant in enumerate(self._tenants) if tenant is None][: len(asked)]
         lengths = [len(question.input_ids) for question in questions]
+        if len(asked) > self.free or max(lengths) > self.longest:
+            raise ValueError(
+                f"{len(asked)} responses to prompts of up to {max(lengths)} tokens, and there are "
+                f"{self.free} rows for prompts of up to {self.longest}"
+            )
+        taken = [row for row, tenant in enumerate(self._tenants) if tenant is None][: len(asked)]
         for row, (source, owner) in zip(taken, asked, strict=True):
             self._tenants[row] = _Tenant(owner, lengths[source], self._steps)
-        device, limit = self.state.done.device, self.draw.sampling.max_new_tokens
-        uniforms = None
-        if keys is not None:
-            uniforms = torch.stack([_uniforms(key, limit) for group in keys for key in group])
-            uniforms = uniforms.to(device)
         sources = [source for source, _ in asked]
         hidden = self._prefill(questions, image_features, taken, sources)
-        of = torch.tensor(sources, device=device)
-        starts = torch.tensor([question.response_start for question in questions], device=device)
-        token, logprob = self.draw.token(
-            self.draw.table(hidden)[of], None if uniforms is None else uniforms[:, 0]
+        device, limit = hidden.device, self.draw.sampling.max_new_tokens
+        uniforms = first = None
+        if keys is not None:
+            draws = [keyed_uniforms(key, limit) for group in keys for key in group]
+            uniforms = torch.stack(draws).to(device)
+            first = uniforms[:, 0]
+        starts = torch.tensor([questions[source].response_start for source in sources])
+        table = self.draw.table(hidden)[torch.tensor(sources, device=device)]
+        self.state.begin(
+            torch.tensor(taken, device=device),
+            starts.to(device),
+            uniforms,
+            *self.draw.token(table, first),
+            self.draw.policy.stop_token_id,
         )
-        rows, stop = torch.tensor(taken, device=device), self.draw.policy.stop_token_id
-        self.state.begin(rows, starts[of], uniforms, token, logprob, stop)
 
     def advance(self) -> list[Finished]:
         """Let all rows say some tokens more; what has finished, whose rows are free then."""
@@ -202,10 +210,3 @@ class Rows:
 
 def _round_up(number: int, grain: int) -> int:
     return -(-number // grain) * grain
-
-
-def _uniforms(key: Key, count: int) -> Tensor:
-    """`count` uniforms in [0, 1), float64, that depend on `key` alone."""
-    digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest) >> 1)
-    return torch.rand(count, generator=generator, dtype=torch.float64)

@@ -7,7 +7,7 @@ needs to read the weights; replayed, they follow each other.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol
 
 import torch
@@ -38,6 +38,11 @@ class Runner(Protocol):
         ...
 
 
+def _step(draw: Draw, slots: Slots, state: State, rows: int, places: int) -> Step:
+    """The decoding step over the first rows and places."""
+    return partial(decode_step, draw, slots.window(rows, places), state.first(rows))
+
+
 class Eager:
     """Calls the step: on a CPU, and where weights are gathered anew for every rollout."""
 
@@ -46,17 +51,14 @@ class Eager:
     compacts = True
 
     def __init__(self, draw: Draw, slots: Slots, state: State) -> None:
-        self.draw, self.slots, self.state = draw, slots, state
-        self._shape, self._step = (0, 0), partial(decode_step, draw, slots.window(0, 0), state)
+        # One step after another has the same shape, and a tiny policy's is soon taken.
+        self._step = lru_cache(1)(partial(_step, draw, slots, state))
 
     def run(self, steps: int, rows: int, places: int) -> None:
         """Take `steps` steps over `rows` rows, none of which needs more than `places` places."""
-        if self._shape != (rows, places):
-            self._shape = rows, places
-            window, state = self.slots.window(rows, places), self.state.first(rows)
-            self._step = partial(decode_step, self.draw, window, state)
+        step = self._step(rows, places)
         for _ in range(steps):
-            self._step()
+            step()
 
 
 class CudaRecorder:
@@ -92,10 +94,10 @@ class Captured:
     DeepSpeed's stages 0 to 2 update weights in place, so a graph outlives an optimiser step. Where
     an address has changed all the same, it is recorded anew.
 
-    Graphs live as long as this object, and it as long as a rollout or a prediction: a training's
-    memory is planned phase by phase, and at 7B the 16 rows of a GPU hold 2 GB of keys and values that
-    the update has a use for, on one card of 48 GB 16 GB. Recording two or three shapes again each
-    step costs 0.3 s of some 15.
+    Graphs live as long as this object, and it as long as a rollout or a prediction. A training's
+    memory is planned phase by phase, and at 7B the 16 rows of one of 8 GPUs hold 2 GB of keys and
+    values, the 128 rows of a single card 16 GB, of which the update has need. To record two or
+    three shapes again in each step should take 0.3 s of some 15.
     """
 
     # What is wasted on rows that have ended is less than what the host would wait.
@@ -108,20 +110,19 @@ class Captured:
         self, draw: Draw, slots: Slots, state: State, record: Recorder | None = None
     ) -> None:
         """`record` takes a step once and returns what takes it again; a `CudaRecorder`, or None."""
-        self.draw, self.slots, self.state = draw, slots, state
+        self._model, self._step = draw.policy.model, partial(_step, draw, slots, state)
         self._record = record or CudaRecorder(state.done.device)
         self._replays: dict[tuple[int, int], Step] = {}
         self._recorded_at: list[int] = []
 
     def run(self, steps: int, rows: int, places: int) -> None:
         """Take `steps` steps over `rows` rows, none of which needs more than `places` places."""
-        found = addresses(self.draw.policy.model)
+        found = addresses(self._model)
         if found != self._recorded_at:
             self._replays, self._recorded_at = {}, found
         shape = (rows, places)
         if steps and shape not in self._replays:
-            window, state = self.slots.window(rows, places), self.state.first(rows)
-            self._replays[shape] = self._record(partial(decode_step, self.draw, window, state))
+            self._replays[shape] = self._record(self._step(rows, places))
             steps -= 1  # the one before it was recorded counts
         for _ in range(steps):
             self._replays[shape]()
@@ -132,11 +133,15 @@ def addresses(model: nn.Module) -> list[int]:
     return [tensor.data_ptr() for tensor in (*model.parameters(), *model.buffers())]
 
 
-def choose_runner(model: nn.Module) -> type[Runner]:
-    """The one that suits where `model` is, and whether its weights stay there.
+def weights_stay(model: nn.Module) -> bool:
+    """Whether the weights of `model` keep their addresses from one rollout to the next.
 
-    ZeRO 3 gathers them for every rollout; it marks each weight with an id of its own.
+    ZeRO 3 gathers them anew for each; it marks a weight by an id.
     """
-    weights = list(model.parameters())
-    stay = not any(hasattr(weight, "ds_id") for weight in weights)
-    return Captured if stay and weights[0].is_cuda else Eager
+    return not any(hasattr(weight, "ds_id") for weight in model.parameters())
+
+
+def choose_runner(model: nn.Module) -> type[Runner]:
+    """The runner that suits where the weights of `model` are, and whether they stay there."""
+    on_gpu = next(model.parameters()).is_cuda
+    return Captured if on_gpu and weights_stay(model) else Eager

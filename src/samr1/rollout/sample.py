@@ -15,8 +15,9 @@ from torch import Tensor
 
 from samr1.policy.model import EncodedPrompt, Policy
 from samr1.rollout.decode import Sampling
+from samr1.rollout.distribution import Key
 from samr1.rollout.inputs import encode_images
-from samr1.rollout.rows import Finished, Key, Rows
+from samr1.rollout.rows import Finished, Rows
 from samr1.rollout.runners import Runner
 
 

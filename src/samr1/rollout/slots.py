@@ -2,9 +2,9 @@
 
 A decoding step writes a row's token at the row's own length, so rows of any age stand side by side,
 nothing of the past is copied, and every step has the same shapes and addresses: a CUDA graph can
-replay it. Places beyond a row's length are masked, and finite: a fresh row is all zeros, a row that
-is filled again is wiped first, and what follows a prompt in its padding came out of the same pass as
-the prompt. So they weigh exactly nothing.
+replay it. Places beyond a row's length are masked, which is enough as long as they are finite. They
+are: a fresh row is all zeros, a row that is filled again is wiped first, even of NaN, and what
+follows a prompt in its padding came out of the same pass as the prompt.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ class Slots:
     def __init__(self, config: Qwen2_5_VLTextConfig, rows: int, places: int, like: Tensor) -> None:
         """Empty rows on the device and in the format of `like`, for fewer than `places` tokens."""
         size = config.hidden_size // config.num_attention_heads
-        shape = (rows, places, config.num_key_value_heads, size)
+        heads = config.num_key_value_heads or config.num_attention_heads
+        shape = (rows, places, heads, size)
         layers = range(config.num_hidden_layers)
-        self.rows, self.places, self.width = rows, places, config.num_key_value_heads * size
+        self.rows, self.places, self.width = rows, places, heads * size
         self.keys = [like.new_zeros(shape) for _ in layers]
         self.values = [like.new_zeros(shape) for _ in layers]
         self.lengths = torch.zeros(rows, dtype=torch.int64, device=like.device)
@@ -46,7 +47,7 @@ class Slots:
         return Window(self, rows, places)
 
     def prompts(self, rows: Sequence[int], sources: Sequence[int], lengths: Tensor) -> Prompts:
-        """A cache for the pass over prompts of `lengths` [Q]: `rows[i]` gets prompt `sources[i]`."""
+        """A cache for a pass over prompts of `lengths` [Q]; `rows[i]` gets prompt `sources[i]`."""
         stale = [row for row in rows if row < self._touched]
         self._touched = max(self._touched, *(row + 1 for row in rows))
         to, of, again = (self._indices(part) for part in (rows, sources, stale))
@@ -118,7 +119,7 @@ class Window(Cache):
         self._written = self._begins + torch.where(done, slots.places - 1, self.lengths)
         mask = slots.keys[0].new_zeros(len(done), len(self._order))
         mask.masked_fill_(self._order > at, float("-inf"))
-        self.lengths.add_(~done)
+        self.lengths.add_(done.logical_not())
         return mask.unsqueeze(1).unsqueeze(1)
 
     def update(

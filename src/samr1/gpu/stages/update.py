@@ -18,7 +18,7 @@ from samr1.gpu.plans import choose_job, planned_bytes
 from samr1.gpu.setting import Setting, train_stage
 from samr1.gpu.timing import matrix_rate, median_seconds, release, seconds_of
 from samr1.planning.parameters import count_parts, count_patches, text_of
-from samr1.planning.work import count_step
+from samr1.planning.work import forward
 from samr1.policy.model import Policy
 from samr1.rollout.logprobs import response_logprobs_in_passes
 from samr1.rollout.packing import packed_length
@@ -61,8 +61,8 @@ def _operations(setting: Setting, config: Qwen2_5_VLConfig, rollout: Rollout) ->
     """Of one forward pass of `config` over the rollout."""
     prompt = len(rollout.questions[0].input_ids)
     patches = count_patches(config, setting.image_size)
-    one = count_step(config, prompt, patches, setting.group_size, setting.tokens, 1)
-    return len(rollout.questions) * one.reference
+    once = forward(config, prompt, patches, setting.group_size, setting.tokens)
+    return len(rollout.questions) * once
 
 
 def _count_tokens(rollout: Rollout) -> int:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from samr1.core.files import read_table
-from samr1.core.schemas import SAMPLES
+from samr1.data.samples import load_samples
 from samr1.report.tables.layout import Record
 from samr1.report.tables.markdown import aligned_table, percent
 from samr1.report.tables.page import Addition
@@ -24,12 +23,12 @@ def training_overlap(
     A benchmark is named by its file, `{benchmark}.parquet`; images are one when `image_id` is the
     same. Raises UserError where a file is missing or is no samples table.
     """
-    training = read_table(training_samples, SAMPLES)["image_id"].to_pandas()
+    training = load_samples(training_samples)["image_id"].to_pandas()
     rows: list[list[str]] = []
     records: list[Record] = []
     files = {path.stem: path for path in benchmark_samples}
     for name in (name for name in labels if name in files):
-        images = set(read_table(files[name], SAMPLES)["image_id"].to_pylist())
+        images = set(load_samples(files[name])["image_id"].to_pylist())
         asked = training.isin(images)
         shared = training[asked].nunique()
         share = shared / len(images) if images else None

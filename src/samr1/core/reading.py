@@ -1,0 +1,169 @@
+"""Other people's files: read within a bound, and one sentence where they are not what they say."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import math
+import re
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from samr1.core.errors import UserError, refusing
+
+# Of one table in memory: half a million questions with their masks.
+MOST_TABLE_BYTES = 300_000_000
+BROKEN_PARQUET = "not a readable Parquet file"
+_ROWS_AT_ONCE = 32  # a few bytes of a dictionary can stand for megabytes in every row
+
+_ENCODINGS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16's mark, with which it begins
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+# A character of several bytes in UTF-8. In cp1252 it would be two or three that no text has.
+_UTF8_CHARACTER = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+
+
+def check_file(path: Path, most: int, remedy: str = "correct the path") -> None:
+    """Raise UserError unless `path` is a regular file of at most `most` bytes that can be read.
+
+    A device or a pipe would be read without end. `remedy` is what to do where there is none.
+    """
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{path}: no such file; {remedy}.") from error
+    except (OSError, ValueError) as error:  # a ValueError where a zero byte is in the name
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{path}: cannot be read ({reason}); {remedy}.") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise UserError(f"{path}: is no regular file; {remedy}.")
+    if found.st_size > most:
+        raise UserError(f"{path}: has more than {most:,} bytes; {remedy}.")
+
+
+def read_bytes(path: Path, most: int, remedy: str = "correct the path") -> bytes:
+    """The content of a file of at most `most` bytes. Raises UserError as `check_file` does."""
+    check_file(path, most, remedy)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {remedy}.") from error
+
+
+def decode_text(data: bytes) -> str:
+    """A text in UTF-8 or, where a mark says so, UTF-16 or UTF-32; else in cp1252.
+
+    Raises ValueError where it is none of these, or UTF-8 but for some bytes.
+    """
+    for mark, encoding in _ENCODINGS.items():
+        if data.startswith(mark):
+            return data.decode(encoding)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        if _UTF8_CHARACTER.search(data):
+            raise
+        return data.decode("cp1252")
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Whether `value` is a text that every file can hold: valid Unicode without a zero byte."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a pair, or a byte of a file's name that is no UTF-8
+        return False
+    return True
+
+
+def load_json(path: Path, most: int, remedy: str = "fetch it again") -> Any:
+    """The value in a JSON file of at most `most` bytes, in any encoding of `decode_text`.
+
+    Raises UserError where it is no such file, or has so many values that it would fill the memory.
+    """
+    data = _read_values(path, most, remedy)
+    with refusing(f"{path}: not a JSON file", remedy):
+        return json.loads(decode_text(data))
+
+
+def load_object(path: Path, most: int, remedy: str = "get it again") -> dict[str, Any]:
+    """The JSON object in a UTF-8 file of at most `most` bytes, all of its numbers finite.
+
+    Raises UserError as `load_json` does, and where it is none.
+    """
+    data = _read_values(path, most, remedy)
+    with refusing(f"{path}: not a JSON file", remedy):
+        values = json.loads(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: must be a JSON object; {remedy}.")
+    return values
+
+
+def _read_values(path: Path, most: int, remedy: str) -> bytes:
+    data = read_bytes(path, most, remedy)
+    if sum(map(data.count, (b",", b"[", b"{"))) > most // 16:
+        raise UserError(f"{path}: has more than {most // 16:,} values; {remedy}.")
+    return data
+
+
+def _finite(word: str) -> float:
+    number = float(word)
+    if not math.isfinite(number):
+        raise ValueError(f"{word} is no finite number")
+    return number
+
+
+def open_parquet(path: Path, remedy: str = "make it again") -> pq.ParquetFile:
+    """Open a Parquet file. Raises UserError where it is none, or has two columns of one name."""
+    check_file(path, 1 << 50, remedy)
+    with refusing(f"{path}: {BROKEN_PARQUET}", remedy):
+        file = pq.ParquetFile(path)
+        names = file.schema_arrow.names
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"{path}: has the column {twice!r} twice; {remedy}.")
+    return file
+
+
+def read_columns(
+    path: Path, columns: Sequence[str] | None = None, remedy: str = "make it again"
+) -> pa.Table:
+    """The table in a Parquet file, or those of `columns` that it has, checked to the last byte.
+
+    Raises UserError where it is broken, or takes more than `MOST_TABLE_BYTES`.
+    """
+    file = open_parquet(path, remedy)
+    schema = file.schema_arrow
+    if columns is not None:
+        schema = pa.schema([field for field in schema if field.name in columns])
+    batches, size = [], 0
+    with refusing(f"{path}: {BROKEN_PARQUET}", remedy):
+        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=schema.names):
+            batch.validate(full=True)
+            batches.append(_written_out(batch))
+            size += batches[-1].nbytes
+            if size > MOST_TABLE_BYTES:
+                raise UserError(
+                    f"{path}: holds more than {MOST_TABLE_BYTES:,} bytes; divide it into several."
+                )
+        return pa.Table.from_batches(batches).combine_chunks() if batches else schema.empty_table()
+
+
+def _written_out(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with every value in its place where a column holds numbers of values."""
+    for index, column in enumerate(batch.columns):
+        if isinstance(column, pa.DictionaryArray):
+            name = batch.schema.names[index]
+            batch = batch.set_column(index, name, column.dictionary_decode())
+    return batch

@@ -1,0 +1,143 @@
+"""The shapes of ReasonSeg's annotations: polygons drawn as LISA does, labelme's others as it does.
+
+Coordinates are pixels of the original image. LISA's own files hold polygons alone; other people's
+come out of labelme with rectangles, circles and masks too.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from samr1.core.errors import UserError
+from samr1.data.images import load_mask
+from samr1.data.masks import Mask, are_coordinates, check_outline
+
+Shape = Mapping[str, Any]
+Points = npt.NDArray[np.float64]  # [n, 2]
+Canvas = npt.NDArray[np.uint8]  # [h, w]
+Draw = Callable[[Canvas, int], object]  # one shape, with a value
+
+
+def rasterise_shapes(shapes: Sequence[Shape], height: int, width: int) -> tuple[Mask, Mask]:
+    """Draw ReasonSeg shapes as LISA does; returns (target, ignore), both bool [h, w].
+
+    Shapes labelled "flag" are left out. The others are drawn by area, the largest first, so that a
+    later one overwrites: of a polygon a closed outline of thickness 1, then its inside, with points
+    truncated to integers. A label that contains "ignore" marks ignored pixels, any other the
+    target. Of two equal areas the later shape is drawn first (LISA reverses an ascending sort).
+    Raises UserError where a shape has no points, a point is not a pair of numbers, all lie between
+    0 and 1, a shape has no area by its kind, or the target's shapes leave no pixel of it.
+    """
+    kept = [(shape, shape_points(shape)) for shape in shapes]
+    kept = [(shape, points) for shape, points in kept if _label(shape) != "flag"]
+    if kept and all(((points >= 0) & (points <= 1)).all() for _, points in kept):
+        raise UserError("its points all lie between 0 and 1; give them in pixels of the image.")
+    drawn = []
+    for shape, points in kept:
+        draw, alone = _drawing(shape, points), np.zeros((height, width), np.uint8)
+        draw(alone, 1)
+        drawn.append((int(alone.sum()), draw, 255 if "ignore" in _label(shape) else 1))
+    canvas = np.zeros((height, width), np.uint8)
+    for index in np.argsort([area for area, _, _ in drawn], kind="stable")[::-1]:
+        _, draw, value = drawn[index]
+        draw(canvas, value)
+    target = canvas == 1
+    if any(value == 1 for _, _, value in drawn) and not target.any():
+        raise UserError(
+            f"its shapes leave no pixel of the target in the image's {width}×{height}; correct "
+            "their points or the image."
+        )
+    return target, canvas == 255
+
+
+def first_shape_box(shapes: Sequence[Shape]) -> list[float]:
+    """The extent of the first shape's points, whatever its label, as xyxy; zeros without a shape.
+
+    So Visual-RFT makes LISA-Grounding's boxes. Of a circle the points are its centre and its edge.
+    """
+    if not shapes:
+        return [0.0, 0.0, 0.0, 0.0]
+    points = shape_points(shapes[0])
+    if shapes[0].get("shape_type") == "circle":
+        centre, radius = _circle(points)
+        points = np.array([centre - radius, centre + radius])
+    return [float(value) for value in (*points.min(axis=0), *points.max(axis=0))]
+
+
+def shape_points(shape: Shape) -> Points:
+    """The points [n, 2] of a ReasonSeg shape, pixels of the original; raises UserError if bad."""
+    points = shape.get("points")
+    good = isinstance(points, list) and points and isinstance(shape.get("label"), str)
+    if not good or not all(are_coordinates(point) and len(point) == 2 for point in points):  # type: ignore[union-attr]
+        raise UserError("a shape has no label, no points, or a point that is not two numbers.")
+    return np.array(points, np.float64)
+
+
+def _label(shape: Shape) -> str:
+    return str(shape["label"]).lower()
+
+
+def _drawing(shape: Shape, points: Points) -> Draw:
+    """How a shape is drawn, by its kind; raises UserError where it has no area or is no shape."""
+    kind = shape.get("shape_type") or "polygon"
+    if kind == "polygon":
+        return _polygon(points)
+    if kind not in ("rectangle", "circle", "mask"):
+        raise UserError(
+            f"a shape is a {str(kind)[:40]!r}, which has no area; draw it as a polygon, rectangle, "
+            "circle or mask."
+        )
+    if len(points) != 2:
+        raise UserError(f"a {kind} has {len(points)} points and not two; draw it again.")
+    if kind == "mask":
+        return _mask(shape, points)
+    if kind == "circle":
+        centre, radius = _circle(points)
+        middle, rounded = centre.astype(np.int32).tolist(), round(radius)
+        return lambda canvas, value: cv2.circle(canvas, middle, rounded, value, cv2.FILLED)
+    (left, top), (right, bottom) = points
+    return _polygon(np.array([(left, top), (right, top), (right, bottom), (left, bottom)]))
+
+
+def _polygon(points: Points) -> Draw:
+    check_outline(points)
+    corners = points.astype(np.int32)[None]  # [1, n, 2]
+
+    def draw(canvas: Canvas, value: int) -> None:
+        cv2.polylines(canvas, corners, True, value, 1)  # type: ignore[call-overload]
+        cv2.fillPoly(canvas, corners, value)  # type: ignore[call-overload]
+
+    return draw
+
+
+def _circle(points: Points) -> tuple[npt.NDArray[np.float64], float]:
+    """Centre and radius of labelme's circle: its points are the centre and one on the edge."""
+    if len(points) != 2:
+        raise UserError(f"a circle has {len(points)} points and not two; draw it again.")
+    return points[0], math.dist(points[0], points[1])
+
+
+def _mask(shape: Shape, points: Points) -> Draw:
+    """labelme's mask: a PNG in base64 of the rectangle between its points, both of them in it."""
+    left, top, right, bottom = points.astype(np.int64).reshape(-1).tolist()
+    try:
+        data = base64.b64decode(shape.get("mask") or "", validate=True)
+    except (ValueError, TypeError) as error:
+        raise UserError("a shape's mask is not a PNG in base64; draw it again.") from error
+    if right < left or bottom < top:
+        raise UserError("a mask's points are not its upper left and lower right; draw it again.")
+    drawn = load_mask(data, "a shape's mask", right - left + 1, bottom - top + 1)
+
+    def draw(canvas: Canvas, value: int) -> None:
+        inside = drawn[max(-top, 0) :, max(-left, 0) :]
+        part = canvas[max(top, 0) : bottom + 1, max(left, 0) : right + 1]
+        part[inside[: part.shape[0], : part.shape[1]]] = value
+
+    return draw

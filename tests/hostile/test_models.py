@@ -1,0 +1,400 @@
+"""Policies of strangers: what is refused at loading, and the sentence that says so."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny import tiny_policy
+from torch import Tensor
+
+from samr1.core.errors import UserError
+from samr1.policy.model import load_policy, save_policy
+
+Spoil = Callable[[Path], object]
+CONFIG, GENERATION = "config.json", "generation_config.json"
+TOKENIZER, PIPELINE = "tokenizer_config.json", "tokenizer.json"
+IMAGES, TEMPLATE = "preprocessor_config.json", "chat_template.jinja"
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+DEEP = "[" * 100_000
+ROPE = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1]}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("policy") / "whole"
+    save_policy(tiny_policy(), folder)
+    return folder
+
+
+@pytest.fixture
+def policy(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "policy"))
+
+
+def put(file: str, path: str, value: Any) -> Spoil:
+    """Set one value, by its dotted path, in a JSON file."""
+
+    def spoil(folder: Path) -> None:
+        content = json.loads((folder / file).read_text())
+        *parents, last = path.split(".")
+        place = content
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+        (folder / file).write_text(json.dumps(content))
+
+    return spoil
+
+
+def text(file: str, content: str | bytes) -> Spoil:
+    """Write a file anew."""
+    data = content if isinstance(content, bytes) else content.encode()
+    return lambda folder: (folder / file).write_bytes(data)
+
+
+def lose(file: str) -> Spoil:
+    return lambda folder: (folder / file).unlink()
+
+
+def weight(name: str, change: Callable[[Tensor], Tensor]) -> Spoil:
+    def spoil(folder: Path) -> None:
+        weights = load_file(folder / WEIGHTS)
+        weights[name] = change(weights[name].clone())
+        save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+
+    return spoil
+
+
+def first(value: float) -> Callable[[Tensor], Tensor]:
+    def change(tensor: Tensor) -> Tensor:
+        tensor.view(-1)[0] = value
+        return tensor
+
+    return change
+
+
+def index(content: Any) -> Spoil:
+    """Name the weights by an index, as those in several files are."""
+
+    def spoil(folder: Path) -> None:
+        (folder / WEIGHTS).rename(folder / "model-00001-of-00001.safetensors")
+        (folder / INDEX).write_text(content if isinstance(content, str) else json.dumps(content))
+
+    return spoil
+
+
+def claim(shape: list[int]) -> bytes:
+    """A safetensors file of four bytes of weights that claims more."""
+    header = {"model.norm.weight": {"dtype": "F32", "shape": shape, "data_offsets": [0, 4]}}
+    written = json.dumps(header).encode()
+    return len(written).to_bytes(8, "little") + written + bytes(4)
+
+
+def sparse(file: str) -> Spoil:
+    def spoil(folder: Path) -> None:
+        with (folder / file).open("wb") as opened:
+            opened.truncate(10**10)
+
+    return spoil
+
+
+def fifo(file: str) -> Spoil:
+    def spoil(folder: Path) -> None:
+        (folder / file).unlink()
+        os.mkfifo(folder / file)
+
+    return spoil
+
+
+REFUSED: list[tuple[Spoil, str]] = [
+    # config.json: no JSON, of another kind, and values of which there is no model.
+    (text(CONFIG, "{"), r"config\.json: not a JSON file"),
+    (text(CONFIG, "[]"), r"config\.json: must be a JSON object"),
+    (text(CONFIG, DEEP), r"config\.json: has more than 65,536 values"),
+    (text(CONFIG, DEEP[:50_000]), r"config\.json: not a JSON file \(maximum recursion"),
+    (text(CONFIG, b"\xff\xfe"), r"config\.json: not a JSON file"),
+    (text(CONFIG, '{"model_type": NaN}'), "NaN is no finite number"),
+    (text(CONFIG, '{"model_type": ["qwen2_5_vl"]}'), "is a model of type"),
+    (text(CONFIG, '{"model_type": "qwen2_vl"}'), "the weights do not fit"),
+    (sparse(CONFIG), r"config\.json: has more than 1,048,576 bytes"),
+    (fifo(CONFIG), r"holds no config\.json"),
+    (put(CONFIG, "text_config", 5), "text_config = 5"),
+    (put(CONFIG, "vision_config", []), r"vision_config = \[\]"),
+    (put(CONFIG, "text_config.num_attention_heads", 0), "num_attention_heads = 0: must be"),
+    (put(CONFIG, "text_config.num_attention_heads", 5), "no model can be built of it"),
+    (put(CONFIG, "text_config.num_attention_heads", 1), "do not fit config.json"),
+    (put(CONFIG, "text_config.num_key_value_heads", 0), "num_key_value_heads = 0"),
+    (put(CONFIG, "text_config.num_key_value_heads", 3), "do not fit"),
+    (put(CONFIG, "text_config.hidden_size", -1), "hidden_size = -1"),
+    (put(CONFIG, "text_config.hidden_size", "32"), 'hidden_size = "32"'),
+    (put(CONFIG, "text_config.rms_norm_eps", 0), "rms_norm_eps = 0"),
+    (put(CONFIG, "text_config.attention_dropout", 2), "attention_dropout = 2"),
+    (put(CONFIG, "text_config.hidden_act", "os.system"), "hidden_act = .* must be 'silu', "),
+    (put(CONFIG, "text_config.dtype", "float99"), "dtype = .* must be 'float32', "),
+    (put(CONFIG, "dtype", "load"), "dtype = .* must be 'float32', "),
+    (put(CONFIG, "quantization_config", {"quant_method": "fp8"}), "that is not quantized"),
+    (put(CONFIG, "text_config.quantization_config", {}), "that is not quantized"),
+    (put(CONFIG, "text_config.use_sliding_window", True), "use_sliding_window = true"),
+    (put(CONFIG, "text_config.layer_types", ["full_attention"]), "must be equal to the number"),
+    (put(CONFIG, "text_config.rope_parameters", 5), "rope_parameters = 5"),
+    (put(CONFIG, "text_config.rope_parameters.rope_type", "yarn"), "must be 'default' or"),
+    (put(CONFIG, "text_config.rope_parameters.rope_theta", 0), "rope_theta = 0"),
+    (put(CONFIG, "text_config.rope_parameters.mrope_section", [1, 1, 1]), "can be run"),
+    (put(CONFIG, "text_config.rope_parameters.mrope_section", [4]), r"mrope_section = \[4\]"),
+    (put(CONFIG, "vision_config.num_heads", 0), "num_heads = 0"),
+    (put(CONFIG, "vision_config.num_heads", 16), "can be run"),
+    (put(CONFIG, "vision_config.in_channels", 1), "in_channels = 1: must be 3"),
+    (put(CONFIG, "vision_config.window_size", 1), "can be run"),
+    (put(CONFIG, "vision_config.rope_parameters.rope_type", "default"), "must be 'axial'"),
+    # Sizes that lie: nothing is built of them.
+    (put(CONFIG, "text_config.num_hidden_layers", 10**6), "num_hidden_layers = 1000000"),
+    (put(CONFIG, "text_config.num_hidden_layers", 200), "must be equal to the number of"),
+    (put(CONFIG, "vision_config.depth", 99), r"do not fit config\.json: \d+ missing"),
+    (put(CONFIG, "text_config.hidden_size", 10**6), "do not fit config.json"),
+    (put(CONFIG, "text_config.vocab_size", 10**6), "do not fit config.json"),
+    (put(CONFIG, "vision_config.depth", 10**9), "depth = 1000000000"),
+    (put(CONFIG, "vision_config.window_size", 10**9), "window_size = 1000000000"),
+    (text(WEIGHTS, claim([10**6, 10**6])), "cannot be read"),
+    (text(WEIGHTS, claim([2**62, 2**62])), "cannot be read"),
+    (text(WEIGHTS, (2**40).to_bytes(8, "little")), "claims a header of 1,099,511,627,776 bytes"),
+    (text(WEIGHTS, b""), "cannot be read"),
+    (sparse(WEIGHTS), "cannot be read"),
+    (fifo(WEIGHTS), "holds neither model.safetensors nor"),
+    # Weights that are no finite numbers, or of no number of the kind.
+    (weight("model.norm.weight", first(math.nan)), "infinite or none"),
+    (weight("visual.merger.ln_q.weight", first(math.inf)), "infinite or none"),
+    (weight("lm_head.weight", first(-math.inf)), r"in lm_head\.weight that are infinite or none"),
+    (weight("model.norm.weight", lambda w: w.double() * 1e300), "infinite or none"),
+    (weight("model.norm.weight", Tensor.long), r"as I64, which are no floating-point"),
+    (weight("model.norm.weight", Tensor.char), "as I8, which are no"),
+    (weight("model.norm.weight", Tensor.bool), "as BOOL, which are no"),
+    (weight("model.norm.weight", lambda w: w.to(torch.float8_e4m3fn)), "as F8_E4M3, which"),
+    (weight("model.norm.weight", lambda w: w[:0]), "do not fit config.json"),
+    (weight("model.norm.weight", lambda w: w[None]), "do not fit config.json"),
+    # The index.
+    (index("{"), "index.json: not a JSON file"),
+    (index(DEEP), "index.json: not a JSON file"),
+    (index([]), "must be a JSON object"),
+    (index({"weight_map": {}}), "has no weight_map of names"),
+    (index({"weight_map": {"a": 5}}), "has no weight_map of names"),
+    (index({"weight_map": {"a": "../policy/x.safetensors"}}), "has no weight_map of names"),
+    (index({"weight_map": {"a": "/etc/passwd"}}), "has no weight_map of names"),
+    (index({"weight_map": {"a": "pytorch_model.bin"}}), "has no weight_map of names"),
+    (index({"weight_map": {"a": "\0.safetensors"}}), "has no weight_map of names"),
+    (index({"weight_map": {"a": f"{'x' * 5000}.safetensors"}}), "has no weight_map of names"),
+    (index({"weight_map": {"a": "gone.safetensors"}}), r"lacks gone\.safetensors"),
+    # The tokenizer: of another model, or with steps of its own.
+    (put(TOKENIZER, "tokenizer_class", "LlamaTokenizer"), "is a 'LlamaTokenizer'"),
+    (put(TOKENIZER, "tokenizer_class", 5), "tokenizer_class = 5"),
+    (put(TOKENIZER, "model_max_length", "long"), "model_max_length = "),
+    (put(TOKENIZER, "split_special_tokens", True), "split_special_tokens = true"),
+    (put(TOKENIZER, "eos_token", {"a": 1}), "its tokenizer cannot be loaded"),
+    (put(TOKENIZER, "added_tokens_decoder", {"a": 5}), "added_tokens_decoder"),
+    (text(TOKENIZER, DEEP), r"tokenizer_config\.json: has more than 65,536 values"),
+    (text(PIPELINE, "{"), r"tokenizer\.json: not a JSON file"),
+    (text(PIPELINE, DEEP), r"tokenizer\.json: not a JSON file"),
+    (sparse(PIPELINE), r"tokenizer\.json: has more than"),
+    (lose(PIPELINE), "its tokenizer cannot be loaded"),
+    (put(PIPELINE, "normalizer", {"type": "Replace"}), "the normalizer of its tokenizer.json"),
+    (put(PIPELINE, "normalizer", {"type": "Sequence", "normalizers": [5]}), "the normalizer"),
+    (put(PIPELINE, "pre_tokenizer", None), "the pre_tokenizer of its tokenizer.json"),
+    (put(PIPELINE, "decoder", {"type": "Fuse"}), "the decoder of its tokenizer.json"),
+    (put(PIPELINE, "model.dropout", 0.5), "is no plain BPE;"),
+    (put(PIPELINE, "model.type", "Unigram"), "is no plain BPE;"),
+    (put(PIPELINE, "model.merges", [["a", "nowhere"]]), "its tokenizer cannot be loaded"),
+    (put(PIPELINE, "model.vocab.!", 5000), "has a token 5000, and its model only 263"),
+    (put(CONFIG, "image_token_id", 1), "is token 5 of its tokenizer, and image_token_id"),
+    (put(CONFIG, "video_token_id", 5), "is token 6 of its tokenizer, and video_token_id"),
+    (put(CONFIG, "vision_start_token_id", 0), "is token 3 .* and vision_start_token_id"),
+    (put(CONFIG, "text_config.eos_token_id", 9), "is token 2 .* and eos_token_id"),
+    # The image processor.
+    (lose(IMAGES), r"preprocessor_config\.json: no such file"),
+    (text(IMAGES, "[]"), r"preprocessor_config\.json: must be a JSON object"),
+    (text("processor_config.json", '{"image_processor": 5}'), "image_processor must be a JSON"),
+    (put(IMAGES, "image_std", [0.2, 0, 0.2]), r"image_std\.1 = 0: must be"),
+    (put(IMAGES, "image_std", [0.2, 0.2]), "image_std = "),
+    (put(IMAGES, "image_std", math.inf), "Infinity is no finite number"),
+    (put(IMAGES, "image_mean", ["a", 0, 0]), r"image_mean\.0 = "),
+    (put(IMAGES, "rescale_factor", 0), "rescale_factor = 0"),
+    (put(IMAGES, "do_normalize", False), "do_normalize = false"),
+    (put(IMAGES, "patch_size", 0), "patch_size = 0"),
+    (put(IMAGES, "patch_size", 14), r"sizes \(14, 2, 2\), and its config\.json \(7, 2, 2\)"),
+    (put(IMAGES, "merge_size", 1), r"sizes \(7, 2, 1\)"),
+    # Files that would be saved with a trained policy, or be given to the library.
+    (put(GENERATION, "temperature", "hot"), "temperature = "),
+    (text(GENERATION, '{"do_sample": false, "temperature": 0.1}'), "cannot be loaded as a policy"),
+    (text(GENERATION, DEEP), r"generation_config\.json: has more than 65,536 values"),
+    (text("adapter_config.json", "{}"), "holds an adapter beside the weights"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "sentence"), REFUSED, ids=[sentence for _, sentence in REFUSED])
+def test_what_is_no_policy_is_refused_in_one_sentence(
+    policy: Path, spoil: Spoil, sentence: str
+) -> None:
+    spoil(policy)
+    with pytest.raises(UserError, match=rf"^[^\n]*({sentence})[^\n]*\.$"):
+        load_policy(policy)
+
+
+LOOP = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+DOUBLE = (
+    "{% set n = namespace(x='a') %}{% for i in range(64) %}{% set n.x = n.x ~ n.x %}{% endfor %}"
+)
+SHELL = "{{ cycler.__init__.__globals__.os.popen('touch PROOF') }}"
+TEMPLATES = [
+    (LOOP, "takes more than 2 seconds"),
+    ("{% for i in range(10**9) %}{% endfor %}", "Range too big"),
+    (DOUBLE, "MemoryError"),
+    ("{{ 'a' * 10**11 }}", "MemoryError"),
+    ("{{ 'a' * 10**6 }}", "its text has no end"),
+    ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "RecursionError"),
+    (SHELL, "SecurityError"),
+    ("{{ [].__class__.__base__.__subclasses__() }}", "SecurityError"),
+    ("{% include '/etc/passwd' %}", "no loader"),
+    ("{% for", "TemplateSyntaxError"),
+    ("{{ strftime_now('%Y') }}", "'strftime_now' is undefined"),
+    ("{{ raise_exception('no\nimages') }}", "no images"),
+    ("", "has no chat template"),
+    ("{{ messages }}", "writes 0 image tokens"),
+    ("{{ messages[0].content }}{{ messages[1].content[1].text | upper }}", "each once"),
+    ("{{ messages[0].content }}{{ messages[1].content[1].text }}", "writes 0 image tokens"),
+]
+
+
+@pytest.mark.parametrize(("template", "sentence"), TEMPLATES)
+def test_a_chat_template_is_run_where_it_can_do_no_harm(
+    policy: Path, tmp_path: Path, template: str, sentence: str
+) -> None:
+    proof = tmp_path / "was_run"
+    (policy / TEMPLATE).write_text(template.replace("PROOF", str(proof)))
+    with pytest.raises(
+        UserError, match=rf"^[^\n]*chat template[^\n]*{sentence}[^\n]*\.$|has no chat"
+    ):
+        load_policy(policy)
+    assert not proof.exists()
+
+
+@pytest.mark.parametrize("form", ["chat_template.json", "tokenizer_config.json", "by name"])
+def test_a_chat_template_is_found_where_older_checkpoints_have_it(policy: Path, form: str) -> None:
+    template = (policy / TEMPLATE).read_text()
+    (policy / TEMPLATE).unlink()
+    settings = json.loads((policy / TOKENIZER).read_text())
+    if form == "chat_template.json":
+        (policy / form).write_text(json.dumps({"chat_template": template}))
+    elif form == "tokenizer_config.json":
+        (policy / TOKENIZER).write_text(json.dumps(settings | {"chat_template": template}))
+    else:
+        several = [{"name": "tool", "template": "{%"}, {"name": "default", "template": template}]
+        (policy / TOKENIZER).write_text(json.dumps(settings | {"chat_template": several}))
+    assert load_policy(policy).tokenizer.chat_template == template
+
+
+def test_what_lies_beside_a_policy_is_not_acted_on(
+    policy: Path, tmp_path: Path, whole: Path
+) -> None:
+    proof = tmp_path / "was_run"
+    code = f"import pathlib\npathlib.Path({str(proof)!r}).touch()\n"
+    (policy / "custom_generate").mkdir()
+    (policy / "additional_chat_templates").mkdir()
+    for name in ("evil.py", "tokenization_evil.py", "custom_generate/generate.py"):
+        (policy / name).write_text(code)
+    (policy / "additional_chat_templates/evil.jinja").write_text("{%")
+    (policy / "shard-00000-model-00001-of-00001.safetensors").write_bytes(b"")
+    (policy / "special_tokens_map.json").write_text("{")
+    torch.save({}, policy / "adapter_model.bin")
+    auto = {name: "evil.Evil" for name in ("AutoConfig", "AutoModel", "AutoImageProcessor")}
+    for file, values in {
+        CONFIG: {
+            "auto_map": auto,
+            "transformers_weights": "adapter_model.bin",
+            "attn_implementation": "someone/kernels",
+            "fusion_config": {"patch_embeddings": True},
+            "num_labels": 10**9,
+            "to_dict": 5,
+        },
+        TOKENIZER: {
+            "auto_map": {"AutoTokenizer": ["evil.Evil", None]},
+            "tokenizer_file": "/etc/passwd",
+            "fast_tokenizer_files": ["/etc/passwd"],
+        },
+        IMAGES: {"auto_map": auto, "image_processor_type": "evil.Evil"},
+        GENERATION: {"custom_generate": "custom_generate", "to_dict": 5},
+    }.items():
+        content = json.loads((policy / file).read_text())
+        (policy / file).write_text(json.dumps(content | values))
+    loaded, plain = load_policy(policy), load_policy(whole)
+    assert not proof.exists()
+    for name, weights in plain.model.state_dict().items():
+        assert torch.equal(weights, loaded.model.state_dict()[name]), name
+    assert loaded.tokenizer.get_vocab() == plain.tokenizer.get_vocab()
+    assert loaded.model.config.to_diff_dict() == plain.model.config.to_diff_dict()
+
+
+def test_what_is_saved_does_not_tell_where_it_was_loaded(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_policy(load_policy(whole), tmp_path / "online")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    save_policy(load_policy(whole), tmp_path / "offline")
+    for file in (tmp_path / "online").iterdir():
+        assert file.read_bytes() == (tmp_path / "offline" / file.name).read_bytes(), file.name
+    assert (tmp_path / "online" / TOKENIZER).read_bytes() == (whole / TOKENIZER).read_bytes()
+
+
+LYING: list[Spoil] = [
+    put(CONFIG, "text_config.hidden_size", 2**20),
+    put(CONFIG, "text_config.intermediate_size", 2**20),
+    put(CONFIG, "text_config.vocab_size", 2**20),
+    put(CONFIG, "text_config.num_hidden_layers", 10**9),
+    put(CONFIG, "vision_config.depth", 256),
+    put(CONFIG, "vision_config.intermediate_size", 2**20),
+    put(CONFIG, "num_labels", 10**9),  # not handed on, so the policy is whole
+    put(PIPELINE, "normalizer", {"type": "Sequence", "normalizers": [{"type": "Replace"}] * 60}),
+    text(TEMPLATE, DOUBLE),
+    text(CONFIG, DEEP * 10),
+    text(INDEX, "[" + "[]," * 10**6),
+    text(WEIGHTS, claim([10**6, 10**6])),
+    *(sparse(file) for file in (CONFIG, TOKENIZER, PIPELINE, IMAGES, TEMPLATE, WEIGHTS)),
+]
+MEASURE = """
+import resource, sys
+from samr1.core.errors import UserError
+from samr1.policy.model import load_policy
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+load_policy(sys.argv[1])
+before = peak()
+for folder in sys.argv[2:]:
+    try:
+        load_policy(folder)
+    except UserError:
+        pass
+    print(peak() - before, folder)
+"""
+
+
+def test_sizes_that_lie_take_no_memory(whole: Path, tmp_path: Path) -> None:
+    folders = []
+    for number, spoil in enumerate(LYING):
+        folders.append(Path(shutil.copytree(whole, tmp_path / str(number))))
+        spoil(folders[-1])
+    command = [sys.executable, "-c", MEASURE, str(whole), *map(str, folders)]
+    path = os.pathsep.join(sys.path)  # pytest's, by which the package is found
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": path}
+    )
+    grown = [int(line.split()[0]) for line in done.stdout.splitlines()]
+    assert len(grown) == len(LYING)
+    assert max(grown) < 500, done.stdout  # MB
