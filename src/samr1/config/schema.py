@@ -219,7 +219,7 @@ class TrainConfig(Frozen):
 
 class PredictConfig(Frozen):
     batch_size: Positive
-    """Samples decoded together."""
+    """Samples in decoding at once; one that has ended makes room for the next."""
     max_response_tokens: Positive
     """Longest response in tokens."""
 

@@ -1,1 +1,1 @@
-"""Sampling a group from one shared prompt, and log-probabilities over it."""
+"""Slots, one decoding step, sampling a group from a shared prompt; log-probabilities over it."""

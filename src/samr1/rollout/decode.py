@@ -83,7 +83,18 @@ class State:
 
     def first(self, rows: int) -> State:
         """The first `rows` rows: views, through which these are written."""
-        return State(*(None if one is None else one.narrow(0, 0, rows) for one in self._parts()))
+
+        def cut(part: Tensor) -> Tensor:
+            return part.narrow(0, 0, rows)
+
+        return State(
+            tokens=cut(self.tokens),
+            logprobs=cut(self.logprobs),
+            said=cut(self.said),
+            done=cut(self.done),
+            starts=cut(self.starts),
+            uniforms=None if self.uniforms is None else cut(self.uniforms),
+        )
 
     def begin(
         self,

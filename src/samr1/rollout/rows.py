@@ -62,7 +62,7 @@ class Rows:
         self.draw = Draw.of(policy, sampling)
         # One place more than tokens: a full row's last token is never read.
         places = _round_up(longest + sampling.max_new_tokens, make.grain)
-        embedding = model.get_input_embeddings().weight
+        embedding: Tensor = model.get_input_embeddings().weight  # type: ignore[assignment]
         self.slots = Slots(model.model.language_model.config, count, places, embedding)
         self.state = State.empty(count, sampling, embedding.device)
         self.runner = make(self.draw, self.slots, self.state)
