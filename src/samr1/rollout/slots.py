@@ -30,9 +30,10 @@ class Slots:
     def __init__(self, config: Qwen2_5_VLTextConfig, rows: int, places: int, like: Tensor) -> None:
         """Empty rows on the device and in the format of `like`, for fewer than `places` tokens."""
         size = config.hidden_size // config.num_attention_heads
-        shape = (rows, places, config.num_key_value_heads, size)
+        heads = config.num_key_value_heads or config.num_attention_heads
+        shape = (rows, places, heads, size)
         layers = range(config.num_hidden_layers)
-        self.rows, self.places, self.width = rows, places, config.num_key_value_heads * size
+        self.rows, self.places, self.width = rows, places, heads * size
         self.keys = [like.new_zeros(shape) for _ in layers]
         self.values = [like.new_zeros(shape) for _ in layers]
         self.lengths = torch.zeros(rows, dtype=torch.int64, device=like.device)
