@@ -50,7 +50,7 @@ class TrainingData(Frozen):
 
 class DataConfig(Frozen):
     root: Word | None = None
-    """Folder with the public data sets (see the README); null where the world is drawn."""
+    """Folder with the public data sets (`workflow/README.md`); null where the world is drawn."""
     world: WorldConfig | None = None
     """The micro world to draw; its folder is then the root."""
     training: TrainingData

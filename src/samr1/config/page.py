@@ -36,7 +36,7 @@ A copy of this folder takes the place of this one with `--config config_dir=<the
 """
 _RUNS = """\
 Of a run: a name in `runs.yaml` with only what differs from `defaults` of the scale file
-(`scales/<scale>.yaml`), which has all of these keys.
+(`scales/<scale>.yaml`), which has every key but those that may be left out.
 """
 _SCALE = """\
 Of a scale: `scales/<scale>.yaml`. A file may begin with `extends: <other scale>` and then holds

@@ -1,4 +1,4 @@
-"""One training step as four functions: roll out, judge, take advantages, update.
+"""One training step as functions: roll out, take advantages, score the reference, update.
 
 Each stands alone over data classes, and a field never changes its meaning on the way.
 """
