@@ -17,15 +17,16 @@ _DOCUMENTS = {".py", ".md"}  # the code itself, and what no program reads
 def find_sources(module: str, root: Path) -> tuple[Path, ...]:
     """The files below `root` that `module` is made of: its own, and those of all that it imports.
 
-    Imports are read and not run, those inside of functions too. What stands beside a module and is
-    no Python, as a page's style, is read by it.
+    Imports are read and not run, those inside of functions too; what imports by a name that it gets
+    may import any module beside it. What stands beside a module and is no Python, as the style of a
+    page, is read by it.
     """
     found: set[Path] = set()
     waiting = [module]
     while waiting:
         files = [file for file in _locate(waiting.pop(), root) if file not in found]
         found.update(files)
-        waiting += [name for file in files for name in _list_imports(file)]
+        waiting += [name for file in files for name in _list_imports(file, root)]
     beside = (file for folder in {one.parent for one in found} for file in folder.iterdir())
     data = {file for file in beside if file.is_file() and file.suffix not in _DOCUMENTS}
     return tuple(sorted(found | data))
@@ -40,7 +41,7 @@ def _locate(module: str, root: Path) -> Iterator[Path]:
 
 
 @cache
-def _list_imports(file: Path) -> tuple[str, ...]:
+def _list_imports(file: Path, root: Path) -> tuple[str, ...]:
     """What a file imports; a name imported from a package may be a module of it."""
     names: list[str] = []
     for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
@@ -48,4 +49,7 @@ def _list_imports(file: Path) -> tuple[str, ...]:
             names += [one.name for one in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{one.name}" for one in node.names)]
+        elif isinstance(node, ast.Name) and node.id == "import_module":
+            beside = (one.relative_to(root).with_suffix("") for one in file.parent.glob("*.py"))
+            names += [".".join(one.parts) for one in beside]
     return tuple(names)

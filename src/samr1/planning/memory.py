@@ -35,8 +35,6 @@ CONTEXT_BYTES = 2e9
 HOST_BYTES = 5e9  # Python, torch, CUDA's and DeepSpeed's libraries: assumed
 # What the allocator cannot use between tensors: a share of all tensors. An assumption.
 FRAGMENTATION = 0.05
-
-
 # A number's bytes in a chunk of logits: logits, as float32, blocked and tempered, log-softmax, its
 # gradient, and the entropy's two.
 LOGIT_BYTES = 24
