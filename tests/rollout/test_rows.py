@@ -139,7 +139,7 @@ def test_a_group_starts_from_one_prompt(
     assert_alike(found, alone)
 
 
-def test_a_prompt_that_is_too_long_and_a_row_that_is_not_there_are_refused(
+def test_what_rows_cannot_hold_or_draw_is_refused(
     policy: Policy, questions: list[EncodedPrompt]
 ) -> None:
     asked = Asked(policy, questions[:1], 2, Eager)
@@ -149,3 +149,5 @@ def test_a_prompt_that_is_too_long_and_a_row_that_is_not_there_are_refused(
     asked = Asked(policy, questions, 2, Eager)
     with pytest.raises(ValueError, match=r"3 responses to prompts of .* there are 2 rows"):
         asked.fill((0, 0), (0, 1), (0, 2))
+    with pytest.raises(ValueError, match="greedy rows have no keys"):
+        asked.rows.fill(questions[:1], asked.features[:1], [[(0, 0)]])

@@ -8,7 +8,7 @@ the CPU runs is what a GPU records. Rows that are done take part and change noth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -83,18 +83,7 @@ class State:
 
     def first(self, rows: int) -> State:
         """The first `rows` rows: views, through which these are written."""
-
-        def cut(part: Tensor) -> Tensor:
-            return part.narrow(0, 0, rows)
-
-        return State(
-            tokens=cut(self.tokens),
-            logprobs=cut(self.logprobs),
-            said=cut(self.said),
-            done=cut(self.done),
-            starts=cut(self.starts),
-            uniforms=None if self.uniforms is None else cut(self.uniforms),
-        )
+        return replace(self, **{name: part.narrow(0, 0, rows) for name, part in self._parts()})
 
     def begin(
         self,
@@ -118,9 +107,8 @@ class State:
     def move(self, targets: Sequence[int], sources: Sequence[int]) -> None:
         """Let the rows `targets` hold what `sources` hold, none of which is a target."""
         to, of = (torch.tensor(part, device=self.done.device) for part in (targets, sources))
-        for one in self._parts():
-            if one is not None:
-                one[to] = one[of]
+        for _, part in self._parts():
+            part[to] = part[of]
 
     def last(self) -> Tensor:
         """The latest token of each row, [B]."""
@@ -141,8 +129,8 @@ class State:
         self.said.add_(self.done.logical_not())
         self.done.logical_or_((token == stop) | (self.said == limit))
 
-    def _parts(self) -> tuple[Tensor | None, ...]:
-        return (self.tokens, self.logprobs, self.said, self.done, self.starts, self.uniforms)
+    def _parts(self) -> list[tuple[str, Tensor]]:
+        return [(name, part) for name, part in vars(self).items() if part is not None]
 
 
 @torch.no_grad()

@@ -62,9 +62,10 @@ class Rows:
         self.draw = Draw.of(policy, sampling)
         # One place more than tokens: a full row's last token is never read.
         places = _round_up(longest + sampling.max_new_tokens, make.grain)
-        embedding: Tensor = model.get_input_embeddings().weight  # type: ignore[assignment]
-        self.slots = Slots(model.model.language_model.config, count, places, embedding)
-        self.state = State.empty(count, sampling, embedding.device)
+        text = model.model.language_model
+        weight = next(text.parameters())
+        self.slots = Slots(text.config, count, places, weight)
+        self.state = State.empty(count, sampling, weight.device)
         self.runner = make(self.draw, self.slots, self.state)
         self._tenants: list[_Tenant | None] = [None] * count
         self._steps, self._window = 0, 0  # taken so far, and the places of the last of them
@@ -90,8 +91,11 @@ class Rows:
         """Run each question's prompt once, and draw a first token for each of its `owners`.
 
         `keys` are the owners' own, with which their draws are made; None where decoding is greedy.
-        Raises ValueError where a prompt is too long for the rows or there are too few of them.
+        Raises ValueError where a prompt is too long for the rows, there are too few of them, or
+        keys are missing.
         """
+        if (keys is None) != (self.draw.sampling.temperature == 0):
+            raise ValueError("greedy rows have no keys, and all others need them")
         asked = [(source, owner) for source, group in enumerate(owners) for owner in group]
         lengths = [len(question.input_ids) for question in questions]
         if len(asked) > self.free or max(lengths) > self.longest:
