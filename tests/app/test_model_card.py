@@ -78,9 +78,12 @@ def test_the_front_matter_is_the_hubs() -> None:
     local = ModelCard(beside(stage_of(resolve("micro", "policy")))["README.md"])
     assert (local.data.base_model, local.data.license, local.data.datasets) == (
         None,
-        "unknown",
+        "apache-2.0",
         None,
     )
+    assert "Apache-2.0, as samr1 itself" in local.text
+    unknown = ModelCard(beside(stage_of("/models/base"))["README.md"])
+    assert unknown.data.license == "unknown" and "none is known" in unknown.text
     assert "from the tiny policy that samr1 ships (`micro`)" in local.text
 
 

@@ -18,7 +18,7 @@ from made_up_metrics import (
 )
 
 from samr1.cli import collect_tables
-from samr1.config.published import load_published
+from samr1.config.published import Extra, load_published
 from samr1.core.errors import UserError
 from samr1.report.tables.markdown import aligned_table, percent
 
@@ -184,6 +184,16 @@ def test_a_difference_of_one_seed_has_its_interval_and_no_mark(
     assert not set("▲▼") & set(page) and "another seed could turn round" in page
     assert {r["p_corrected"] for r in records} == {None}
     assert "on another the last digits differ" in page
+
+
+def test_a_run_of_ones_own_has_its_row_and_its_difference(
+    tmp_path: Path, metrics: list[Path]
+) -> None:
+    plain = [Extra(name="Plain GRPO", run="grpo")]
+    page, _ = make("table_4", tmp_path, metrics, "micro", extra=plain)
+    assert list(main_table(page))[-1] == "Plain GRPO"
+    assert main_table(page)["Plain GRPO"]["measured ReasonSeg gIoU"] == "**53.0** [52.0, 54.0]"
+    assert differences(page)["Plain GRPO − `sam_r1`"][0] == "**+1.0** [-1.5, +3.5]"
 
 
 def test_the_checkpoint_is_said_below_and_kept(tmp_path: Path, metrics: list[Path]) -> None:

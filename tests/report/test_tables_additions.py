@@ -61,6 +61,8 @@ def test_table_2_counts_shared_images(tmp_path: Path, metrics: list[Path]) -> No
     testa = samples("refcoco_testa", ["1", "2", "4", "4", "5"])
     apart = samples("reasonseg_val", ["reasonseg/val/a"])
     options = ["--training-samples", str(training), "--benchmark-samples", str(testa), str(apart)]
+    with pytest.raises(UserError, match="table_2 shows the overlap of images: give"):
+        make("table_2", tmp_path, metrics, "micro")
     page, records = make("table_2", tmp_path, metrics, "micro", *options)
     cells = [
         [cell.strip() for cell in line.strip("|").split("|")]

@@ -14,6 +14,7 @@ import pytest
 from samr1.cli import make_table
 from samr1.config.baselines import Baseline
 from samr1.config.merge import load_experiment
+from samr1.config.published import Extra
 from samr1.config.schema import dump_stage
 from samr1.core.files import write_table
 from samr1.core.schemas import COMPARISONS, METRICS
@@ -120,10 +121,13 @@ def write_stage(
     scale: str,
     runs: Sequence[str] = RUNS,
     baselines: Mapping[str, Baseline] | None = None,
+    extra: Sequence[Extra] = (),
 ) -> Path:
-    """The stage of table `name`, with those of `runs` that the scale has."""
+    """The stage of table `name`, with those of `runs` that the scale has, and `extra` rows."""
     stage = load_experiment(CONFIG, scale).table_stage(name)
-    changes = {"table": stage.table.only(runs), "baselines": baselines or {}}
+    table = stage.table.only(runs)
+    table = table.model_copy(update={"extra": (*table.extra, *extra)})
+    changes = {"table": table, "baselines": baselines or {}}
     path = folder / f"stage_of_{name}.yaml"
     path.write_text(dump_stage(stage.model_copy(update=changes)), encoding="utf-8")
     return path
@@ -137,12 +141,13 @@ def make(
     *more: str,
     runs: Sequence[str] = RUNS,
     baselines: Mapping[str, Baseline] | None = None,
+    extra: Sequence[Extra] = (),
 ) -> tuple[str, list[dict[str, Any]]]:
     """Make table `name` by its command, with those of `runs` that the scale has.
 
     Its page and its rows.
     """
-    config = write_stage(name, folder, scale, runs=runs, baselines=baselines)
+    config = write_stage(name, folder, scale, runs=runs, baselines=baselines, extra=extra)
     parquet, page = folder / f"{name}.parquet", folder / f"{name}.md"
     arguments = ["--config", str(config), "--metrics", *map(str, metrics)]
     if name in ("table_4", "table_5") and "--comparisons" not in more:

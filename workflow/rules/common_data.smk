@@ -47,7 +47,7 @@ def get_root(wildcards):
 def get_fetched(samples):
     """The records of the fetched data sets that `samples` are read from."""
     if mirror := get_mirror(samples):
-        return [f"{OUT}/fetched/{mirror.replace('/', '--')}.json"]
+        return [f"{OUT}/fetched/{'--'.join(Path(mirror).parts)}.json"]
     dataset = get_source(samples).dataset
     refer = dataset.startswith("refcoco")
     own = "reasonseg" if dataset == "lisa_grounding" else dataset  # the same files

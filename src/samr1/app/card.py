@@ -106,6 +106,8 @@ def _front_matter(stage: TrainStage, datasets: list[str]) -> str:
     of_base: dict[str, Any] = {"license": "unknown"}
     if isinstance(base, HubName):
         of_base |= {"base_model": base.name, "datasets": datasets} | _LICENCES.get(base.name, {})
+    elif is_shipped(stage.policy.path, "policy"):
+        of_base["license"] = "apache-2.0"
     return ModelCardData(
         library_name="transformers",
         pipeline_tag="image-text-to-text",
@@ -229,6 +231,8 @@ def _usage(stage: TrainStage) -> str:
 
 
 def _licence(stage: TrainStage) -> str:
+    if is_shipped(stage.policy.path, "policy"):
+        return "Apache-2.0, as samr1 itself, its tiny policy and its drawn world."
     base = require(stage.policy.path)
     known = _LICENCES.get(base.name) if isinstance(base, HubName) else None
     if known is None:
