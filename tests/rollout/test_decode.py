@@ -39,7 +39,7 @@ def filled(policy: Policy, limit: int, temperature: float = 1.0) -> Rows:
 
 
 def of_row(rows: Rows, row: int) -> list[Tensor]:
-    """All that a row has said and holds, without the places where a frozen row may write."""
+    """All that a row has said and holds."""
     state, slots = rows.state, rows.slots
     length = int(slots.lengths[row])
     cached = [buffer[row, :length] for buffer in (*slots.keys, *slots.values)]
@@ -82,9 +82,9 @@ def test_steps_write_in_place_and_never_beyond_their_row(policy: Policy) -> None
     assert grown[12] == 0 and max(grown) == 5
     for buffer in (*rows.slots.keys, *rows.slots.values):
         for row, length in enumerate(rows.slots.lengths.tolist()):
-            # Behind a row's tokens is its prompt's padding, and behind that nothing yet.
-            end = max(length, int(lengths.max()))
-            assert buffer[row, end:-1].eq(0).all()
+            # Behind a row's tokens are one place for when it is done, and its prompt's padding.
+            end = max(length + 1, int(lengths.max()))
+            assert buffer[row, end:].eq(0).all()
 
 
 def step_on_fake_cuda(sampling: Sampling, dtype: torch.dtype) -> tuple[Draw, Any, State]:

@@ -44,6 +44,23 @@ def test_what_is_blocked_is_never_drawn_not_even_at_the_ends(
     assert len(set(found.tolist())) > 6
 
 
+@pytest.mark.parametrize("stretch", [4, 7])
+def test_a_draw_on_a_border_takes_a_token_that_may_be_said(
+    stretch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distribution, "_STRETCH", stretch)
+    open_tokens = [token for token in range(40) if token % stretch == 1]
+    blocked = [token for token in range(40) if token % stretch != 1]
+    table = random_table(3000, 40, blocked)
+    heights = table.double().exp().cumsum(dim=1)
+    for token in open_tokens:
+        for sign in (-1, 0, 1):  # to a rounding
+            border = heights[:, token] / heights[:, -1]
+            uniforms = (border + sign * torch.finfo(torch.float64).eps / 4).clamp(0, 1 - 2**-53)
+            found = choose(table, uniforms, 1.0)
+            assert not set(found.tolist()) & set(blocked)
+
+
 def test_the_nucleus_are_the_likeliest_tokens() -> None:
     table = torch.tensor([[0.1, 0.4, 0.05, 0.3, 0.15]]).log()
     uniforms = torch.linspace(0, 0.999, 50, dtype=torch.float64)

@@ -57,7 +57,7 @@ class Draw:
 class State:
     """What B rows have said, T tokens at most; written in place, never replaced.
 
-    Behind its T tokens a row has one place more, where a frozen row writes.
+    A row that is done writes behind its last token, again and again: a full one has a place there.
     """
 
     tokens: Tensor  # [B, T + 1] int64
@@ -122,12 +122,11 @@ class State:
 
     def add(self, token: Tensor, logprob: Tensor, stop: int) -> None:
         """Append a token [B] to the rows that are not done; `stop` or a full row ends one."""
-        limit = self.tokens.shape[1] - 1
-        at = torch.where(self.done, limit, self.said).unsqueeze(1)
+        at = self.said.unsqueeze(1)
         self.tokens.scatter_(1, at, token.unsqueeze(1))
         self.logprobs.scatter_(1, at, logprob.unsqueeze(1))
         self.said.add_(self.done.logical_not())
-        self.done.logical_or_((token == stop) | (self.said == limit))
+        self.done.logical_or_((token == stop) | (self.said == self.tokens.shape[1] - 1))
 
     def _parts(self) -> list[tuple[str, Tensor]]:
         return [(name, part) for name, part in vars(self).items() if part is not None]

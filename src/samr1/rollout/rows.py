@@ -60,7 +60,7 @@ class Rows:
         model, make = policy.model, runner or choose_runner(policy.model)
         self.longest = longest
         self.draw = Draw.of(policy, sampling)
-        # One place more than tokens: a full row's last token is never read.
+        # A full row's last token is never read, which leaves a place for what it writes when done.
         places = _round_up(longest + sampling.max_new_tokens, make.grain)
         text = model.model.language_model
         weight = next(text.parameters())

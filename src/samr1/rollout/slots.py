@@ -23,12 +23,12 @@ class Slots:
 
     In memory a token's heads stand side by side, [rows, places, heads, size], so that writing it is
     one stretch; attention kernels read either. `lengths` [rows] int64 is the number of a row's
-    tokens, which stand from place 0 on. The last place is never a token's: a frozen row, which
-    computes along with the others, writes there.
+    tokens, which stand from place 0 on. A row that is done computes along with the others: it
+    writes behind its last token, again and again.
     """
 
     def __init__(self, config: Qwen2_5_VLTextConfig, rows: int, places: int, like: Tensor) -> None:
-        """Empty rows on the device and in the format of `like`, for fewer than `places` tokens."""
+        """Empty rows on the device and in the format of `like`, of `places` places each."""
         size = config.hidden_size // config.num_attention_heads
         heads = config.num_key_value_heads or config.num_attention_heads
         shape = (rows, places, heads, size)
@@ -115,10 +115,9 @@ class Window(Cache):
         saves a conversion a layer. Its rows begin at multiples of 8 numbers where `places` is one,
         as CUDA's memory-efficient attention wants them.
         """
-        slots, at = self.slots, self.lengths.unsqueeze(1)
-        self._written = self._begins + torch.where(done, slots.places - 1, self.lengths)
-        mask = slots.keys[0].new_zeros(len(done), len(self._order))
-        mask.masked_fill_(self._order > at, float("-inf"))
+        self._written = self._begins + self.lengths
+        mask = self.slots.keys[0].new_zeros(len(done), len(self._order))
+        mask.masked_fill_(self._order > self.lengths.unsqueeze(1), float("-inf"))
         self.lengths.add_(done.logical_not())
         return mask.unsqueeze(1).unsqueeze(1)
 
