@@ -54,7 +54,7 @@ def test_each_change_that_is_proposed_fits_and_none_is_larger_than_it_must_be() 
     job = replace(paper_job("sam_r1", 8), gradient_checkpointing=False)
     changes = find_changes(job, 80e9, hardware=False)
     assert changes[0].words == "train.gradient_checkpointing: true"
-    assert all(change.memory.needed <= 80e9 for change in changes)
+    assert all(change.needed <= 80e9 for change in changes)
     settings = [change.words.split(": ")[0] for change in changes]
     assert len(set(settings)) == len(settings)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
 
 import torch
 
@@ -20,16 +20,14 @@ from samr1.planning.parameters import count_adapter
 _LORA = LoraConfig(rank=64, alpha=128, targets=(*get_args(AttentionLayer), *get_args(MlpLayer)))
 
 
-@dataclass(frozen=True)
-class Change:
-    """Settings to change, in words, and what is needed then."""
+class Change(NamedTuple):
+    """Settings to change, in words, and the bytes that are needed then."""
 
     words: str
-    memory: Memory
+    needed: float
 
 
-@dataclass(frozen=True)
-class _Setting:
+class _Setting(NamedTuple):
     """One setting's other value: its key, the change in words, and what a job has then."""
 
     key: str
@@ -62,9 +60,9 @@ def find_changes(job: Job, room: float, hardware: bool) -> list[Change]:
             if keys in found or len(set(keys)) < several:
                 continue
             values = {name: value for part in parts for name, value in part.job.items()}
-            memory = plan_memory(replace(job, **values))
-            if memory.needed <= room:
-                found[keys] = Change(" and ".join(part.words for part in parts), memory)
+            needed = plan_memory(replace(job, **values)).needed
+            if needed <= room:
+                found[keys] = Change(" and ".join(part.words for part in parts), needed)
         if found:
             return list(found.values())
     return []
@@ -148,16 +146,12 @@ def does_not_fit(
     )
     if not changes:
         return f"{sentence}; no change of one or two settings is enough: use more GPUs."
-    options = " or ".join(
-        f"{change.words} ({change.memory.needed / 1e9:.1f} GB)" for change in changes[:4]
-    )
+    options = " or ".join(f"{words} ({size / 1e9:.1f} GB)" for words, size in changes[:4])
     return f"{sentence}; it fits with {options}."
 
 
 def available_memory() -> float:
     """The bytes that this machine can still give out."""
-    with open("/proc/meminfo", encoding="ascii") as file:
-        for line in file:
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024.0
-    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES"))
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    (line,) = (line for line in lines if line.startswith("MemAvailable:"))
+    return int(line.split()[1]) * 1024.0
