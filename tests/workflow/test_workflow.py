@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -263,7 +264,8 @@ def test_one_job_answers_all_benchmarks_of_a_run_where_the_scale_says_so(
     assert not list((results / SCALE / "kept_predictions").rglob("*.parquet"))
     # A benchmark that `all` does not show the run on is answered alone.
     alone = f"{results}/{SCALE}/predictions/no_kl/seed_0/refcoco_testa.parquet"
-    assert planned(alone, *told) == {"predict_masks": 2, "gather_predictions": 1}
+    plan = {"write_config": 1, "predict_masks": 2, "gather_predictions": 1}
+    assert planned(alone, *told) == plan
 
 
 def test_data_that_is_there_is_indexed_without_fetching(finished: Path, tmp_path: Path) -> None:
@@ -292,7 +294,10 @@ def test_data_that_lacks_is_fetched_once_and_alone(tmp_path: Path) -> None:
         archive.writestr("refcoco/refs(unc).p", b"refs")
     settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(root))
     with serve_folder(served) as server:
-        files = [{"url": f"{server.address}/refcoco.zip", "to": "refcoco", "unpack": True}]
+        content = (served / "refcoco.zip").read_bytes()
+        pinned = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        place = {"url": f"{server.address}/refcoco.zip", "to": "refcoco", "unpack": True}
+        files = [place | pinned]
         edit(settings / "datasets.yaml", lambda all: merge(all, {"refcoco": {"files": files}}))
         target = [str(tmp_path / "results/paper/fetched/refcoco.json")]
         target += options(tmp_path / "results", settings, scale="paper")

@@ -95,7 +95,7 @@ def launch(command: Sequence[str], processes: int) -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
     if failed is not None:
-        raise _explain(failed, processes)
+        raise _explain(_find_cause(failed, workers), processes)
 
 
 def _wait(workers: Sequence[_Worker]) -> _Worker | None:
@@ -110,16 +110,23 @@ def _wait(workers: Sequence[_Worker]) -> _Worker | None:
         time.sleep(0.02)
 
 
+def _find_cause(failed: _Worker, workers: Sequence[_Worker]) -> _Worker:
+    """The worker that said why, where another broke off with it and was gone a moment before."""
+    if failed.process.returncode < 0:
+        return failed
+    return next((one for one in (failed, *workers) if one.last.startswith("error: ")), failed)
+
+
 def _explain(worker: _Worker, processes: int) -> UserError:
     code, said = worker.process.returncode, worker.last.removeprefix("error: ")
     if code == Stopped.exit_code:
         return Stopped(said)
     who = f"process {worker.rank + 1} of {processes}"
+    if worker.last.startswith("error: "):
+        return UserError(f"{who}: {said}")
     if code < 0:
         name = signal.Signals(-code).name
         return UserError(f"{who} was killed by {name}; the others were ended with it.")
-    if worker.last.startswith("error: "):
-        return UserError(f"{who}: {said}")
     return UserError(f"{who} failed, its traceback stands above: {said}")
 
 
