@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, prefix_errors
 
 MAX_CHARACTERS = 500  # a question is a sentence; the prompt around it is of fixed length
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp")
@@ -99,7 +99,5 @@ def _read_row(row: dict[str, str | None], path: Path, line: int) -> tuple[Path, 
     image, question = row["image"], row["question"]
     if not image or question is None or None in row:
         raise UserError(f"{path}, line {line}: must have an image and a question.")
-    try:
+    with prefix_errors(f"{path}, line {line}"):
         return path.parent / image, check_question(question)
-    except UserError as error:
-        raise UserError(f"{path}, line {line}: {error}") from error

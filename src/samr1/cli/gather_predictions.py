@@ -7,7 +7,7 @@ from pathlib import Path
 
 from samr1.config.schema import PredictStage, load_stage
 from samr1.core import schemas
-from samr1.core.errors import UserError, run_command
+from samr1.core.errors import prefix_errors, run_command
 from samr1.core.files import read_table, write_table
 from samr1.core.stopwatch import TIMINGS
 from samr1.data.samples import load_samples
@@ -35,12 +35,8 @@ def main() -> None:
     stage = load_stage(arguments.config, PredictStage)
     ids = load_samples(arguments.samples)["sample_id"].to_pylist()
     parts = [read_table(path, schemas.PREDICTIONS) for path in arguments.predictions]
-    try:
+    with prefix_errors(f"{arguments.predictions[0].parent} on {arguments.samples}"):
         predictions = gather(ids, parts)
-    except UserError as error:
-        raise UserError(
-            f"{arguments.predictions[0].parent} on {arguments.samples}: {error}"
-        ) from error
     timings = [read_table(path, TIMINGS) for path in arguments.timings]
     write_table(arguments.output, predictions, {"config": stage.model_dump_json()})
     write_table(arguments.output_timings, add_timings(timings, len(ids)))

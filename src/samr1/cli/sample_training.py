@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from samr1.core.errors import UserError, run_command
+from samr1.core.errors import prefix_errors, run_command
 from samr1.core.files import write_table
 from samr1.data.samples import load_samples
 from samr1.data.sampling import sample
@@ -40,10 +40,8 @@ def main() -> None:
         for image_id in load_samples(path)["image_id"].to_pylist()
     }
     pool = load_samples(arguments.pool)
-    try:
+    with prefix_errors(str(arguments.pool)):
         drawn = sample(pool, arguments.count, arguments.seed, left_out)
-    except UserError as error:
-        raise UserError(f"{arguments.pool}: {error}") from error
     options = {"count": arguments.count, "seed": arguments.seed, "left_out_images": len(left_out)}
     write_table(arguments.output, drawn, {"config": json.dumps(options)})
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from samr1.cli.score_options import add_score_config, load_score_stage
-from samr1.core.errors import UserError, run_command
+from samr1.core.errors import prefix_errors, run_command
 from samr1.core.files import read_table, write_table
 from samr1.data.samples import load_samples
 from samr1.evaluation.score import PROTOCOLS, measure_overlaps, score_overlaps
@@ -47,13 +47,11 @@ def main() -> None:
     samples = load_samples(arguments.samples)
     predictions = read_table(arguments.predictions)
     whose = arguments.run, arguments.seed, arguments.benchmark
-    try:
+    with prefix_errors(f"{arguments.predictions} on {arguments.samples}"):
         overlaps = [
             measure_overlaps(samples, predictions, protocol, *whose)
             for protocol in dict.fromkeys(arguments.protocol)
         ]
-    except UserError as error:
-        raise UserError(f"{arguments.predictions} on {arguments.samples}: {error}") from error
     metrics = [
         score_overlaps(
             table, resamples=stage.bootstrap_resamples, bootstrap_seed=stage.bootstrap_seed

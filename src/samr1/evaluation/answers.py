@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from samr1.core import schemas
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, prefix_errors
 from samr1.data.masks import Mask, decode_mask
 
 
@@ -101,7 +101,5 @@ def read_mask(
             f"sample {sample_id!r}: the {whose} mask has the size {list(rle['size'])} and its "
             f"image {[height, width]} (height, width); masks are at the original image's size."
         )
-    try:
+    with prefix_errors(f"sample {sample_id!r}: the {whose} mask is broken"):
         return decode_mask(rle)
-    except UserError as error:
-        raise UserError(f"sample {sample_id!r}: the {whose} mask is broken: {error}") from error

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from samr1.config.schema import TrainConfig, TrainStage
 from samr1.core import schemas
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, prefix_errors
 from samr1.data.images import load_original
 from samr1.data.masks import Mask, decode_mask
 from samr1.data.resizing import ImageStore
@@ -143,10 +143,8 @@ def prepare_batch(
 
 
 def _truth(sample: Sample) -> Mask:
-    try:
+    with prefix_errors(f"training sample {sample.sample_id}"):
         mask = decode_mask(sample.mask)
-    except UserError as error:
-        raise UserError(f"training sample {sample.sample_id}: {error}") from error
     if mask.shape != (sample.height, sample.width):
         raise UserError(
             f"training sample {sample.sample_id}: its mask has {mask.shape[1]}×{mask.shape[0]} "
