@@ -373,6 +373,7 @@ def test_an_answer_without_a_box_is_said_on_the_page(
     pixel = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
     answer: dict[str, Any] = dict.fromkeys(("think", "label", "box", "sam_score", "mask"))
     answer |= {"question": QUESTION, "status": status, "points": [], "response": "[]", "area": 0}
+    answer |= {"objects": [], "left_out": 0}
     answer |= {"width": 1, "height": 1} | ({"mask": pixel} if status == "nothing_there" else {})
     page = browser.new_page()
     page.set_default_timeout(20_000)

@@ -10,6 +10,7 @@ last part of its `sample_id` too (ReasonSeg's NAME).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def import_predictions(path: Path, samples: pa.Table, needed: str) -> pa.Table:
     UserError naming the file and the question that is wrong, and where nothing has what is needed.
     """
     rows = samples.select(["sample_id", "image_id", "width", "height"]).to_pylist()
-    if path.is_dir():
+    if os.path.isdir(path):
         answers = _read_folder(path, rows)
     elif path.suffix.lower() == ".json":
         answers = _read_json(path, rows)
