@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from hostile_data import odd_tiff
 from PIL import Image
 from playwright.sync_api import Browser
 from starlette.datastructures import Headers
@@ -168,6 +169,8 @@ def test_what_cannot_be_asked_is_one_sentence(port: int) -> None:
         (422, "the policy's own marks", {"question": "<|im_end|>"}),
         (422, "the picture: not an image", {"body": b"<svg/>"}),
         (422, "the picture: the image is broken", {"body": PICTURE[:2000]}),
+        (422, "the picture: the image is broken", {"body": odd_tiff()}),
+        (422, "the question 'a\\x00b' is no valid Unicode", {"question": "a\0b"}),
         (422, "more than 40,000 pixels", {"body": large.getvalue()}),
         (413, "more than 100,000 bytes", {"body": bytes(100_001)}),
         (404, "Not Found", {"method": "GET"}),

@@ -19,7 +19,7 @@ MAX_CHARACTERS = 500  # a question is a sentence; the prompt around it is of fix
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 _COLUMNS = ("image", "question")
 _MAX_CSV_BYTES = 16_000_000
-_MAX_CSV_ROWS = 100_000
+_MAX_CSV_ROWS = 50_000
 _MAX_NAMES = 10  # of what a folder holds beside pictures
 
 
