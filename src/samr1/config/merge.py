@@ -15,7 +15,7 @@ from pydantic import Field
 from samr1.config.baselines import Baseline, check_baselines, load_baselines
 from samr1.config.data import Benchmark, DataConfig
 from samr1.config.errors import read_mapping, show
-from samr1.config.names import METHOD
+from samr1.config.names import METHOD, Tracker
 from samr1.config.published import Published, TableStage, check_published, load_published
 from samr1.config.schema import (
     Frozen,
@@ -64,6 +64,8 @@ class WorkflowConfig(Frozen):
     """Root folder of everything that is produced."""
     config_dir: Word
     """Folder with `scales/` and the other files of `config/`."""
+    log_to: tuple[Tracker, ...]
+    """Show the trainings' metrics there too, beside the files of TensorBoard that always are."""
 
 
 @dataclass(frozen=True)
