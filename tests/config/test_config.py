@@ -282,10 +282,6 @@ REFUSED = [
         "scales/micro.yaml: defaults: train.steps = 0: must be greater than or equal to 1.",
     ),
     (
-        *("scales/paper.yaml", "defaults/segmenter/cache", {"folder": "cache", "gigabytes": 0}),
-        "scales/paper.yaml: defaults: segmenter.cache.gigabytes = 0: must be greater than 0.",
-    ),
-    (
         *("scales/micro.yaml", "data/world", None),
         "scales/micro.yaml: data.root = null: must be given where no world is drawn, and only "
         "there.",
@@ -309,16 +305,6 @@ def test_a_bad_value_is_refused_in_one_sentence(
 ) -> None:
     scale = "paper" if "paper" in file else "micro"
     assert refusal(edit(file, path, value), scale) == sentence
-
-
-@pytest.mark.parametrize("scale", ["micro", "smoke", "paper"])
-def test_no_scale_keeps_embeddings_on_disk_unless_it_is_told_to(scale: str, edit: Edit) -> None:
-    for run in load_experiment(SETTINGS, scale).runs.values():
-        assert run.segmenter.cache is None
-    folder = edit("runs.yaml", "sam_r1/segmenter", {"cache": {"folder": "here", "gigabytes": 30}})
-    for stage in ("train_stage", "predict_stage"):
-        cache = getattr(load_experiment(folder, scale).runs["sam_r1"], stage)().segmenter.cache
-        assert (cache.folder, cache.gigabytes) == ("here", 30.0)
 
 
 def test_a_clipping_ablation_needs_two_updates(edit: Edit) -> None:

@@ -32,7 +32,6 @@ def test_rows_tell_bounds_choices_and_both_scales_values() -> None:
     assert rows["train.group_size"][:3] == ["whole number ≥ 2", "`8`", "`8`"]
     assert rows["reward.threshold"][:3] == ["number > 0, < 1 or `null`", "`null`", "`null`"]
     assert rows["policy.dtype"][:3] == ["`float32`, `bfloat16`", "`float32`", "`bfloat16`"]
-    assert rows["segmenter.cache.gigabytes"][0] == "number > 0"
     assert rows["policy.path"][2].endswith("@cc59489…`")
 
 
