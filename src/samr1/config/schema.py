@@ -282,7 +282,8 @@ class RunConfig(TrainStage):
     trained: bool
     """False for a model that is evaluated as it is; its reward and training settings are unused."""
     scales: tuple[str, ...] | None = None
-    """The scales at which the run exists, those that extend one included; null is all of them."""
+    """The scales at which the run exists, those that extend one included; null is all of them, and
+    an empty list none: a public checkpoint, say, whose commit is not chosen yet."""
     benchmarks: tuple[Name, ...] | None = None
     """The benchmarks that an untrained run is evaluated on; null is all of them."""
     evaluation: EvaluationConfig
