@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from commands import exit_code
 
 from samr1.cli import plan
 from samr1.config.datasets import load_datasets
 from samr1.config.jobs import JobList, list_evaluations, list_trainings
 from samr1.config.merge import load_experiment
-from samr1.core.errors import UserError, run_command
+from samr1.core.errors import UserError
 from samr1.planning import fit
 from samr1.planning.disk import plan_disk
 from samr1.planning.fit import change_stage, check_fits, find_changes, with_rank
@@ -145,12 +145,7 @@ def test_data_sets_need_room_until_they_are_there(tmp_path: Path) -> None:
 
 def run_plan(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(sys, "argv", ["plan", *options])
-    try:
-        run_command(plan.main)
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+    return exit_code(plan.main, *options)
 
 
 def test_a_plan_is_printed_with_its_arithmetic(
