@@ -169,7 +169,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     _refuse_unknown_benchmarks(present, benchmarks, runs_file)
     published_file, baselines_file = folder / "published.yaml", folder / "baselines.yaml"
     published = load_published(published_file)
-    check_published(published_file, published, present, benchmarks)
+    check_published(published_file, published, present, runs, benchmarks)
     baselines = load_baselines(baselines_file, family)
     check_baselines(baselines_file, baselines, present, benchmarks, published.methods)
     tables = {name: table.only(present) for name, table in published.tables.items()}

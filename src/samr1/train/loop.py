@@ -228,9 +228,7 @@ def _load_models(stage: TrainStage, kind: DeviceKind | None) -> _Models:
     if stage.train.lora is None:
         reference = load_policy(config.path, config.dtype, device, config.attention)
         reference.model.requires_grad_(False)
-    segmenter = Segmenter.load(
-        stage.segmenter.path, stage.segmenter.image_size, device, stage.segmenter.cache
-    )
+    segmenter = Segmenter.load(stage.segmenter.path, stage.segmenter.image_size, device)
     return _Models(policy, reference, segmenter, Engine(policy, stage))
 
 
