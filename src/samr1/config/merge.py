@@ -6,6 +6,7 @@ file may begin with `extends: <other scale>`; its keys then override that file's
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -132,7 +133,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     Raises UserError of one sentence naming file, run, key, value and what is allowed.
     """
     scale_file = folder / "scales" / f"{scale}.yaml"
-    if not scale_file.is_file():
+    if not os.path.isfile(scale_file):
         known = sorted(path.stem for path in (folder / "scales").glob("*.yaml"))
         raise UserError(f"scale = {show(scale)}: must be one of {', '.join(known)}.")
     values, family = read_scale(scale_file)
