@@ -40,9 +40,8 @@ from samr1.train.state import load_random_tensors, random_tensors
 Result = TypeVar("Result")
 
 KEPT = 2
-# What a run may change on its way without becoming another. (With an embedding cache or without one
-# is not the same run: the cache rounds.)
-_FREE = {"train.checkpoint_steps", "segmenter.cache.folder", "segmenter.cache.gigabytes"}
+# What a run may change on its way without becoming another.
+_FREE = {"train.checkpoint_steps"}
 _OPTIMIZER, _RANDOM = "optimizer.", "random."
 
 
