@@ -145,15 +145,19 @@ def first_with_words(sentences: Sequence[object]) -> int:
     return next((place for place, is_blank in enumerate(blank) if not is_blank), 0)
 
 
+def load_instances(path: Path) -> tuple[dict[int, Any], dict[int, Any]]:
+    """The images and the annotations of a COCO file, by id; raises UserError where it is none."""
+    content = load_json(path, _MOST_BYTES, "correct the data root or fetch the data set")
+    return _by_id(content, "images", path), _by_id(content, "annotations", path)
+
+
 class _Instances:
     """The annotations of `instances.json`; an image is checked once, however many refs it has."""
 
     def __init__(self, root: Path, path: Path) -> None:
         self.root = root
         self.path = path
-        content = load_json(path, _MOST_BYTES, "correct the data root or fetch the data set")
-        self.images = _by_id(content, "images", path)
-        self.annotations = _by_id(content, "annotations", path)
+        self.images, self.annotations = load_instances(path)
         self.checked: dict[int, tuple[str, int, int] | UserError] = {}
 
     def describe(self, ref: dict[str, Any]) -> dict[str, Any]:
