@@ -66,13 +66,14 @@ def test_a_truth_that_is_drawn_otherwise_is_of_the_object_that_it_overlaps_most(
         ([(3, 1, 1)], False),
         ([(3, 1, 0), (1, 1, 1), (5, 2, 1)], True),  # the first of value 1
         ([(-0.5, 0, 1)], False),
-        ([(1, 3, 1)], False),  # below the image
+        ([(1, 3.5, 1)], False),  # below the image
         ([(float("nan"), 1, 1)], False),
     ],
 )
 def test_a_point_lies_in_the_target_or_not(points: Points, expected: bool) -> None:
     for predicted in (PLATE, CUP, NOTHING):  # whatever its mask
         assert is_right_point(mask(PLATE), mask(predicted), points) is expected
+    assert is_right_point(mask(CUP), mask(PLATE), [(6, 3, 1)]) is True  # on the image's edge
 
 
 @pytest.mark.parametrize("points", [[], [(1, 1, 0)]])

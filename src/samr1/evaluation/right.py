@@ -48,7 +48,8 @@ def is_right_point(truth: Mask, predicted: Mask, points: Points) -> bool | None:
     if point is None:
         return False
     (x, y), (height, width) = point, truth.shape
-    return bool(0 <= x < width and 0 <= y < height and truth[int(y), int(x)])
+    inside = 0 <= x <= width and 0 <= y <= height
+    return bool(inside and truth[min(int(y), height - 1), min(int(x), width - 1)])
 
 
 def best_match(mask: Mask, objects: Sequence[Mask]) -> int | None:
