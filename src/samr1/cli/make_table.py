@@ -40,7 +40,7 @@ def _say_below(
         samples = arguments.training_samples, arguments.benchmark_samples
         addition += training_overlap(*samples, stage.labels)
     if table.compared_with:
-        addition += table_differences(table, comparisons)
+        addition += table_differences(table, stage.labels, comparisons)
     if table.clipping:
         addition += clipping(table, arguments.training)
     return addition

@@ -77,6 +77,8 @@ class Table(Frozen):
     """Whether the images are counted that a benchmark shares with the training sample."""
     compared_with: Name | None = None
     """The run that the others are held against; the studies repeat such a table over seeds."""
+    right: bool = False
+    """Whether it tells which object answers mean apart from how well their masks fit."""
     clipping: bool = False
     """Whether it says how often each run's clipping acted."""
 
