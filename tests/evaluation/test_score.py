@@ -11,9 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from data_world import ref, write_refer
 
 from samr1.core import schemas
 from samr1.core.errors import UserError
+from samr1.data import refer
 from samr1.data.masks import encode_mask
 from samr1.evaluation.bootstrap import Ratio, bootstrap, interval_over_seeds, paired_bootstrap
 from samr1.evaluation.compare import compare
@@ -293,6 +295,20 @@ def test_compare_is_the_difference_of_the_scores() -> None:
     fewer = measure_overlaps(truths.slice(0, 2), theirs.slice(0, 2), "lisa", "y")
     with pytest.raises(UserError, match=r"'y', seed 0 .* same samples"):
         compare({0: (one, fewer)}, resamples=9, bootstrap_seed=0)
+
+
+def test_every_sentence_weighs_objects_by_how_often_they_were_described(tmp_path: Path) -> None:
+    write_refer(tmp_path, [ref(1, sentences=("ball",)), ref(2, sentences=("cup", "mug", "jar"))])
+    found = {}
+    for sentences in ("first", "all"):
+        asked = refer.read(tmp_path, "refcocog", "umd", "test", sentences)
+        right = [image == "1" for image in asked["image_id"].to_pylist()]
+        masks = zip(right, asked["mask"].to_pylist(), strict=True)
+        given = [drawn if is_right else None for is_right, drawn in masks]
+        columns = {"sample_id": asked["sample_id"], "mask": pa.array(given, schemas.RLE)}
+        table = score(asked, pa.table(columns), "seg_zero", resamples=10)
+        found[sentences] = values(table)["giou"], table["n"][0].as_py()
+    assert found == {"first": (1 / 2, 2), "all": (1 / 4, 4)}
 
 
 def command(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -11,6 +11,7 @@ import pytest
 from answer_world import sample
 from answer_world import samples as samples_of
 from made_up_metrics import (
+    main_table,
     make,
     metric_rows,
     write_all_metrics,
@@ -79,6 +80,33 @@ def test_table_2_counts_shared_images(tmp_path: Path, metrics: list[Path]) -> No
     assert cells[1] == ["RefCOCO testA", "4", "2", "50.0", "3"]
     overlap = {r["benchmark"]: r["measured"] for r in records if r["metric"] == "image_overlap"}
     assert overlap == {"reasonseg_val": 0.0, "refcoco_testa": 0.5}
+
+
+def test_table_2_asks_first_and_every_sentence_and_says_whom_each_compares_with(
+    tmp_path: Path, metrics: list[Path]
+) -> None:
+    overlap = tmp_path / "training.parquet"
+    write_table(overlap, samples_of([sample()]))
+    page, records = make("table_2", tmp_path, metrics, "micro", "--training-samples", str(overlap))
+    header, _, *rows = cells_of(page, "| Figure")
+    assert header == ["Figure", "sentences", "`base`", "`sam_r1`", "n"]
+    assert [row[:2] for row in rows[:2]] == [
+        ["RefCOCO testA cIoU", "first"],
+        ["RefCOCO testA cIoU", "every"],
+    ]
+    assert len(rows) == 6 and [row[4] for row in rows[:2]] == ["502", "506"]
+    # By each line's own protocol, whose made-up figures differ by 0.1 points.
+    assert [row[2].split("**")[1] for row in rows[:2]] == ["42.2", "46.3"]
+    assert (
+        rows[0][3].split("**")[1]
+        in main_table(page)["SAM-R1, micro policy"]["measured RefCOCO testA cIoU"]
+    )
+    assert "Seg-Zero's line of work" in page and "LAVT, ReLA and LISA" in page
+    every = [r for r in records if r["benchmark"] == "refcoco_testa_all"]
+    assert [(r["run"], r["protocol"], r["metric"]) for r in every] == [
+        ("base", "lisa", "ciou"),
+        ("sam_r1", "lisa", "ciou"),
+    ]
 
 
 def right_metrics(folder: Path, runs: Sequence[str]) -> list[Path]:

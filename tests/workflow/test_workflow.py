@@ -141,7 +141,7 @@ def test_code_makes_again_what_is_made_of_it_and_never_trains(
 
     # The tables' intervals, the scores' and the comparisons' are the bootstrap's.
     plan = planned_after("evaluation/bootstrap.py")
-    assert plan["make_table"] == 5 and plan["score_benchmark"] == 29
+    assert plan["make_table"] == 5 and plan["score_benchmark"] == 35
     assert not {"train_policy", "predict_masks"} & set(plan)
     plan = planned_after("report/tables/clipping.py")
     assert plan["make_table"] == 5 and not {"score_benchmark", "compare_runs"} & set(plan)
@@ -169,7 +169,7 @@ def test_a_changed_evaluation_predicts_again_without_training(
         tmp_path, "scales/micro.yaml", "defaults", "evaluation", "batch_size", value=8
     )
     plan = planned(*options(finished, settings))
-    assert plan["predict_masks"] == 31
+    assert plan["predict_masks"] == 37
     assert not {"draw_world", "resize_images", "train_policy"} & set(plan)
 
 
@@ -241,7 +241,7 @@ def test_paper_scale_is_the_same_graph_in_shards_with_fetched_data(tmp_path: Pat
     assert paper["train_policy"] == micro["train_policy"] == 10
     # A job a model, which is loaded once for all of its benchmarks.
     assert paper["predict_masks"] == 15
-    assert paper["gather_predictions"] == 46
+    assert paper["gather_predictions"] == 52
 
 
 def test_one_job_answers_all_benchmarks_of_a_run_where_the_scale_says_so(

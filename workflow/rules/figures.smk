@@ -32,8 +32,8 @@ rule draw_figure:
 rule draw_gallery:
     input:
         kinds=f"{WORKFLOW.config_dir}/kinds.yaml",
-        samples=get_samples(EXPERIMENT.benchmarks),
-        objects=get_objects(EXPERIMENT.benchmarks),
+        samples=get_samples(EXPERIMENT.main_benchmarks),
+        objects=get_objects(EXPERIMENT.main_benchmarks),
         predictions=get_evaluated("predictions", jobs.evaluate_gallery(EXPERIMENT)),
         world=DRAWN_WORLD,
         code=get_code("draw_gallery"),

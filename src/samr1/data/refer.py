@@ -45,7 +45,7 @@ def read(
     """The samples of one split as rows of `schemas.SAMPLES`, in the order of the refs file.
 
     A row a ref ("first": its first sentence that has words; Seg-Zero's sets have one a ref) or a
-    row a sentence ("all", as LISA evaluates). `sample_id` is
+    row a sentence ("all", in small letters, as LISA evaluates). `sample_id` is
     dataset/split_by/split/ref_id/sentence_index; `image_id` is COCO's, the same in all three data
     sets. Boxes and masks are in pixels of the original. Raises UserError where a file is missing or
     not what its name says, a ref is bad and `on_bad_sample` is "stop", or `check_counts` is set and
@@ -128,11 +128,17 @@ def _questions(
     asked = range(len(told)) if sentences == "all" else [first_with_words(told)]
     for index in asked:
         try:
-            query = check_query(told[index], f"sentence {index}")
+            query = read_sentence(told[index], index, sentences)
         except UserError as error:
             bad.add(UserError(f"{where}: {error}"))
             continue
         yield {"sample_id": f"{name}/{index}", "query": query, "sentence_index": index}
+
+
+def read_sentence(sentence: object, index: int, sentences: Sentences) -> str:
+    """A sentence as it is asked; raises UserError where it cannot be."""
+    query = check_query(sentence, f"sentence {index}")
+    return query.lower() if sentences == "all" else query
 
 
 def first_with_words(sentences: Sequence[object]) -> int:
