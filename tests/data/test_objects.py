@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from data_world import HEIGHT, WIDTH, annotation, polygon, ref, write_refer
@@ -46,6 +47,19 @@ def test_every_object_of_an_image_asked_about(
     assert [mask.shape for mask in drawn] == [(HEIGHT, WIDTH)] * 2
     assert [mask_box(mask) for mask in drawn] == [[10, 5, 20, 15], [0, 0, 5, 5]]
     assert "skipped 1 of 3: annotation 4: its polygons cover no pixel" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fields", [{"image_id": [1]}, {"image_id": None}, {"segmentation": 7}])
+def test_what_is_no_annotation_of_an_image_is_nobodys_answer(
+    tmp_path: Path, fields: dict[str, Any]
+) -> None:
+    instances = write_set(tmp_path)
+    samples = refer.read(tmp_path, "refcocog", "umd", "test")
+    content = json.loads(instances.read_text())
+    content["annotations"][2] |= fields
+    content["images"][1]["file_name"] = ["a"]
+    instances.write_text(json.dumps(content))
+    assert len(read_objects(instances, samples)) == 1
 
 
 def test_a_file_without_an_image_asked_about_is_refused(tmp_path: Path) -> None:

@@ -23,11 +23,13 @@ def read_objects(instances: Path, samples: pa.Table) -> pa.Table:
     UserError where the file is none, or lacks an image.
     """
     images, annotations = load_instances(instances)
-    names = {image["id"]: image.get("file_name") for image in images.values()}
+    told = {number: image.get("file_name") for number, image in images.items()}
+    names = {number: name for number, name in told.items() if isinstance(name, str)}
     wanted = _find_images(instances, samples, names)
     bad, rows = BadSamples("skip"), list[dict[str, Any]]()
     for annotation in tqdm(annotations.values(), desc="objects", unit="object", disable=None):
-        name = names.get(annotation.get("image_id"))
+        number = annotation.get("image_id")
+        name = names.get(number) if type(number) is int else None
         if name not in wanted:
             continue
         image_id, height, width = wanted[name]
@@ -43,7 +45,7 @@ def read_objects(instances: Path, samples: pa.Table) -> pa.Table:
 
 
 def _find_images(
-    instances: Path, samples: pa.Table, names: dict[int, Any]
+    instances: Path, samples: pa.Table, names: dict[int, str]
 ) -> dict[str, tuple[str, int, int]]:
     """File name -> image_id, height and width of each image of `samples`."""
     columns = samples.select(["image_path", "image_id", "height", "width"]).to_pylist()
