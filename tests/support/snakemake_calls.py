@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
+SCALE = "smoke"  # of the workflows that tests run
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,44 @@ def snakemake(*arguments: str, checkout: Path = ROOT) -> Said:
     return Said(done.returncode, done.stdout, time.perf_counter() - begin)
 
 
+def list_jobs(output: str) -> dict[str, int]:
+    """How many jobs of each rule a dry run announces."""
+    table = output.split("Job stats:")[1].split("total")[0]
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+
+
+def planned(*arguments: str, checkout: Path = ROOT) -> dict[str, int]:
+    """The jobs of a dry run."""
+    done = snakemake(*arguments, "--dry-run", "--quiet", "rules", checkout=checkout)
+    assert done.code == 0, done.text
+    return {} if "Nothing to be done" in done.text else list_jobs(done.text)
+
+
 def edit(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Write what `change` makes of a settings file's mapping."""
     values = change(yaml.safe_load(file.read_text(encoding="utf-8")))
     file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def options(results: Path, settings: Path | str = "config", scale: str = SCALE) -> list[str]:
+    """The configuration of one workflow: where it writes, and what settings it reads."""
+    return ["--config", f"scale={scale}", f"results={results}", f"config_dir={settings}"]
+
+
+def changed_settings(folder: Path, file: str, *path: str, value: object) -> Path:
+    """A copy of the settings with one value changed."""
+    settings = folder / "config"
+    shutil.copytree(ROOT / "config", settings)
+
+    def change(document: dict[str, Any]) -> dict[str, Any]:
+        place = document
+        for part in path[:-1]:
+            place = place.setdefault(part, {})
+        place[path[-1]] = value
+        return document
+
+    edit(settings / file, change)
+    return settings
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
