@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from edited_settings import copy_settings
 
 ROOT = Path(__file__).parents[2]
 SCALE = "smoke"  # of the workflows that tests run
@@ -75,18 +75,7 @@ def options(results: Path, settings: Path | str = "config", scale: str = SCALE) 
 
 def changed_settings(folder: Path, file: str, *path: str, value: object) -> Path:
     """A copy of the settings with one value changed."""
-    settings = folder / "config"
-    shutil.copytree(ROOT / "config", settings)
-
-    def change(document: dict[str, Any]) -> dict[str, Any]:
-        place = document
-        for part in path[:-1]:
-            place = place.setdefault(part, {})
-        place[path[-1]] = value
-        return document
-
-    edit(settings / file, change)
-    return settings
+    return copy_settings(folder / "config")(file, "/".join(path), value)
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
