@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from training_world import SIDE, batch_of, make_stage, make_world, samples_of
+from training_world import SIDE, batch_of, make_stage, samples_of
 
 from samr1.cli import train_policy as command
 from samr1.config.names import DIALECTS, DialectName
@@ -27,11 +27,6 @@ from samr1.train.batches import count_steps, draw_batches, learning_rate
 from samr1.train.loop import train_policy
 from samr1.train.metrics import TRAINING_METRICS
 from samr1.train.reward import score_groups
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_world(tmp_path_factory.mktemp("world"))
 
 
 def test_an_epoch_takes_every_sample_once_and_then_another_order() -> None:
