@@ -109,6 +109,8 @@ def job_of(policy: Any, **changes: Any) -> Job:
         tokens_per_pass=4096,
         group_size=3,
         questions=1,
+        epochs=2,
+        updates=1,
         response_tokens=4,
         prompt_tokens=100,
         cuda=False,

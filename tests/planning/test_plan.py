@@ -19,8 +19,10 @@ from samr1.core.errors import UserError, run_command
 from samr1.planning import fit
 from samr1.planning.disk import plan_disk
 from samr1.planning.fit import check_fits, find_changes, with_rank
+from samr1.planning.hours import plan_step
 from samr1.planning.job import Job, describe_job, total
 from samr1.planning.memory import plan_host, plan_memory
+from samr1.planning.rates import GPUS, calculated
 from samr1.planning.splits import Split, find_split
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +50,20 @@ def test_3b_does_not_fit_one_gpu_of_80_gb_and_what_makes_it_fit_is_named() -> No
         "2 GPUs",
     ]
     assert plan_memory(replace(job, processes=2, questions=8)).needed <= 80e9
+
+
+def test_updates_of_some_questions_cost_steps_and_one_forward_pass_of_the_rest() -> None:
+    rates = calculated(GPUS["h100"])
+    job = replace(paper_job("sam_r1", 1), updates=4)
+    whole, cut = (
+        {phase.what: phase.amount for phase in plan_step(one, rates)}
+        for one in (replace(job, updates=1), job)
+    )
+    later = cut["old log-probabilities, later updates"]
+    assert later == pytest.approx(0.75 * cut["reference"])
+    assert cut["AdamW"] == pytest.approx(4 * whole["AdamW"])
+    assert sum(cut.values()) == pytest.approx(sum(whole.values()) + later + 3 * whole["AdamW"])
+    assert (job.passes, replace(job, updates=1).passes) == (4, 16)  # of an update
 
 
 def test_each_change_that_is_proposed_fits_and_none_is_larger_than_it_must_be() -> None:

@@ -100,7 +100,7 @@ def _plan(
     places = plan_disk(experiment, datasets, planned, job, Path(choice.results))
     pages = [memory_page(name, job, memory, room, plan_host(job)), disk_page(places)]
     if cuda:
-        step = plan_step(job, experiment.runs[name].train.updates_per_rollout, rates)
+        step = plan_step(job, rates)
         hours = plan_hours(experiment, planned, jobs, rates)
         pages.append(time_page(step, hours, rates, processes))
     text = "\n\n\n".join(pages)

@@ -161,7 +161,10 @@ class TrainConfig(Frozen):
     questions_per_step: Positive
     """Questions of one rollout step, over all processes."""
     updates_per_rollout: Positive
-    """Optimiser steps on one rollout, each over all its questions; with 1 no clip bound can act."""
+    """Times that a rollout's questions are trained on (TRL's num_iterations, verl's ppo_epochs)."""
+    questions_per_update: Positive | None = None
+    """Questions of one optimiser step (verl's ppo_mini_batch_size), in the order of the draw; null
+    is all of the rollout step. Null and updates_per_rollout: 1 let no clip bound act."""
     learning_rate: Annotated[float, Field(gt=0)]
     """AdamW's peak learning rate."""
     weight_decay: Annotated[float, Field(ge=0)]
@@ -200,6 +203,11 @@ class TrainConfig(Frozen):
     """Steps from one checkpoint to the next; after the last there always is one."""
 
     @property
+    def updates_per_epoch(self) -> int:
+        """Optimiser steps in which all questions of a whole rollout step are trained on once."""
+        return self.questions_per_step // (self.questions_per_update or self.questions_per_step)
+
+    @property
     def drawn_samples(self) -> int:
         """How many training questions the run draws: at least one."""
         return max(1, round(self.samples * self.samples_factor))
@@ -208,6 +216,13 @@ class TrainConfig(Frozen):
     def _bounds_are_ordered(self) -> TrainConfig:
         if self.clip_high < self.clip_low:
             raise refusal("clip_high", self.clip_high, f"must be >= clip_low ({self.clip_low:g})")
+        return self
+
+    @model_validator(mode="after")
+    def _updates_are_of_one_size(self) -> TrainConfig:
+        size, whole = self.questions_per_update, self.questions_per_step
+        if size is not None and whole % size:
+            raise refusal("questions_per_update", size, f"must divide questions_per_step ({whole})")
         return self
 
     @model_validator(mode="after")

@@ -63,6 +63,8 @@ def plan_job(setting: Setting, layers: int, prompt: int) -> Job:
         tokens_per_pass=train.tokens_per_pass,
         group_size=setting.group_size,
         questions=setting.questions,
+        epochs=train.updates_per_rollout,
+        updates=train.updates_per_epoch,
         response_tokens=setting.tokens,
         prompt_tokens=prompt,
         cuda=setting.cuda,
@@ -141,8 +143,7 @@ def look(setting: Setting, card: str, values: Mapping[str, float]) -> Findings:
         why = f"not measured, for want of {', '.join(missing)}"
         yield at_most("rates.step", what, None, STEP_SECONDS, "GPU-seconds", why)
         return
-    updates = train_stage(setting, setting.tokens).train.updates_per_rollout
-    phases = plan_step(paper_job(setting), updates, rates)
+    phases = plan_step(paper_job(setting), rates)
     seconds = _PROCESSES * sum(phase.amount for phase in phases)
     parts = ", ".join(f"{phase.what} {_PROCESSES * phase.amount:.1f}" for phase in phases)
     note = (

@@ -36,7 +36,7 @@ def plan_hours(
     hours = []
     for name, seeds in Counter(one.run for one in planned.trainings).items():
         job, train = jobs[name], experiment.runs[name].train
-        step = total(plan_step(job, train.updates_per_rollout, rates))
+        step = total(plan_step(job, rates))
         steps = count_steps(train.drawn_samples, train)
         words = f"{seeds} × {job.processes} GPUs × ({steps} steps × {step:.0f} s + start)"
         seconds = seeds * job.processes * (steps * step + rates.load)
@@ -53,7 +53,7 @@ def plan_hours(
     return hours
 
 
-def plan_step(job: Job, updates: int, rates: Rates) -> list[Estimate]:
+def plan_step(job: Job, rates: Rates) -> list[Estimate]:
     """The seconds of each phase of a training step; the processes work side by side."""
     length = min(RESPONSE_TOKENS, job.response_tokens)
     patches = count_patches(job.policy, job.image_size)
@@ -62,7 +62,11 @@ def plan_step(job: Job, updates: int, rates: Rates) -> list[Estimate]:
     # Backward twice the forward pass, or once where the weights have no gradient; and again forward
     # where activations are not kept.
     passes = 1 + (1 if job.adapter else 2) + (1 if job.gradient_checkpointing else 0)
+    updates = job.epochs * job.updates
     many = f"{updates} update{'s' * (updates > 1)}, {passes} forward passes' worth each"
+    if job.updates > 1:
+        many += f" of {1 / job.updates:.2g} of the questions"
+    later = 1 - 1 / job.updates  # the share of the questions that the first update does not take
     masks = f"{job.questions} images, {job.questions * job.group_size} prompts"
     seconds = job.questions * (rates.image + job.group_size * rates.prompt)
     adam = 7 * 4 * job.trainable / (job.processes if job.zero_stage else 1)
@@ -71,7 +75,12 @@ def plan_step(job: Job, updates: int, rates: Rates) -> list[Estimate]:
         _decoded(job, job.group_size, length, rates),
         Estimate("reward by SAM", masks, seconds, rates.basis("image", "prompt")),
         _computed("reference", once, rates),
-        _computed(many, once * passes * updates, rates),
+        *(
+            [_computed("old log-probabilities, later updates", once * later, rates)]
+            if later
+            else []
+        ),
+        _computed(many, once * passes * job.epochs, rates),
         _moved("AdamW", adam * updates, "host" if job.offload else "optimizer", rates),
         _moved(
             "checkpoints, a step's share", 12 * job.trainable / job.checkpoint_steps, "disk", rates
@@ -150,4 +159,4 @@ def _offloaded_bytes(job: Job) -> float:
 def _expected_passes(job: Job) -> int:
     length = min(RESPONSE_TOKENS, job.response_tokens)
     row = job.prompt_tokens + job.group_size * (length - 1)
-    return -(-job.questions * row // max(job.tokens_per_pass, 1))
+    return -(-job.update_questions * row // max(job.tokens_per_pass, 1))

@@ -77,6 +77,8 @@ class Job:
     tokens_per_pass: int
     group_size: int
     questions: int  # of one process in one step
+    epochs: int  # times that they are trained on
+    updates: int  # optimiser steps of one epoch, each on as many of them
     response_tokens: int  # the limit
     prompt_tokens: int  # image included
     cuda: bool
@@ -87,20 +89,25 @@ class Job:
         return self.prompt_tokens + self.group_size * (self.response_tokens - 1)
 
     @property
+    def update_questions(self) -> int:
+        """The questions of one process in one update."""
+        return -(-self.questions // self.updates)
+
+    @property
     def passes(self) -> int:
         """The passes of one update."""
-        return -(-self.questions // max(self.tokens_per_pass // self.row, 1))
+        return -(-self.update_questions // max(self.tokens_per_pass // self.row, 1))
 
     @property
     def pass_tokens(self) -> int:
         """The most tokens of one forward and backward pass."""
-        return min(self.questions * self.row, max(self.tokens_per_pass, self.row))
+        return min(self.update_questions * self.row, max(self.tokens_per_pass, self.row))
 
     @property
     def pass_images(self) -> int:
         """The most images of one pass: when all responses are of one token."""
         fitting = max(self.tokens_per_pass // (self.prompt_tokens + 1), 1)
-        return min(self.questions, fitting)
+        return min(self.update_questions, fitting)
 
 
 @cache  # runs share their policies, and a model takes a second to be counted
@@ -137,6 +144,8 @@ def describe_job(stage: TrainStage, processes: int, cuda: bool, *, evaluated: bo
         tokens_per_pass=train.tokens_per_pass,
         group_size=train.group_size,
         questions=-(-train.questions_per_step // processes),
+        epochs=train.updates_per_rollout,
+        updates=train.updates_per_epoch,
         response_tokens=train.max_response_tokens,
         prompt_tokens=count_image_tokens(config, stage.policy.image_size) + PROMPT_TEXT_TOKENS,
         cuda=cuda,

@@ -1,10 +1,10 @@
 """The GRPO loop of SAM-R1: rollout, reward by SAM, group advantages, clipped updates.
 
 Start it with `python -m samr1.cli.train_policy`. Section 3 of the paper, with the choices that it
-leaves open: the old log-probabilities are the first update's own; the reference is the initial
-policy (with adapters, the policy without them); its KL is also measured where its coefficient is 0;
-every update takes all questions of the step, and questions weigh the same however they fall into
-passes and processes.
+leaves open: the old log-probabilities are those of the weights that sampled; the reference is the
+initial policy (with adapters, the policy without them); its KL is also measured where its
+coefficient is 0; an update takes all questions of the step, or `train.questions_per_update` of
+them, and an update's questions weigh the same however they fall into passes and processes.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from samr1.train.reward import ScoredResponse, score_groups
 from samr1.train.step import (
     Rollout,
     advantages_of,
-    plan_passes,
+    plan_updates,
     roll_out,
     score_reference,
     update,
@@ -241,9 +241,8 @@ def _step(
     with clock.phase("reference"):
         reference = score_reference(models.reference, engine, rollout, stage)
     with clock.phase("update"):
-        passes = plan_passes(engine, rollout, batch.in_step, batch.counts, stage)
-        rates = [rate] * stage.train.updates_per_rollout
-        records, norms = update(engine, rollout, reference, advantages, passes, rates, step, stage)
+        updates = plan_updates(engine, rollout, batch.in_step, batch.counts, stage)
+        records, norms = update(engine, rollout, reference, advantages, updates, rate, step, stage)
     responses = _records(rollout, judged) if batch.counts else []
     row = step_metrics(step, engine.gather(responses), engine.gather(records), norms, rate)
     agreement = Agreement.together(one.agreement for one in records if one.agreement)

@@ -87,7 +87,7 @@ class UpdateRecord:
     ratio_min: float
     ratio_max: float
     entropy: float
-    agreement: Agreement | None  # of the first update alone: after it the weights have moved
+    agreement: Agreement | None  # before the first update, of the questions that the pass takes
 
 
 def step_metrics(
@@ -132,8 +132,8 @@ def step_metrics(
         "clip_fraction_low": by_tokens(lambda u: u.clip_fraction_low),
         "clip_fraction_high": by_tokens(lambda u: u.clip_fraction_high),
         "ratio_mean": by_tokens(lambda u: u.ratio_mean),
-        "ratio_min": min(record.ratio_min for record in updates),
-        "ratio_max": max(record.ratio_max for record in updates),
+        "ratio_min": min(record.ratio_min for record in updates if record.share),
+        "ratio_max": max(record.ratio_max for record in updates if record.share),
         "entropy": by_tokens(lambda u: u.entropy),
         "grad_norm": math.fsum(grad_norms) / len(grad_norms),
         "learning_rate": learning_rate,
