@@ -46,7 +46,7 @@ def make_stage(setting: Setting, folder: Path, updates: int = 1) -> TrainStage:
             "schedule": "constant",
             "warmup_steps": 0,
             "kl_coef": 0.005,
-            "token_level": True,
+            "normaliser": "group",
             "temperature": 1.0,
             "max_response_tokens": setting.response_tokens,
             "tokens_per_pass": 2**20,  # the whole group at once

@@ -61,6 +61,8 @@ def test_every_run_of_the_paper_is_there(scale: str) -> None:
         *("grpo", "grpo_token_level", "grpo_clip_higher"),
         *("negative_points_any", "negative_points_inside"),
         *("sam_r1_0.3x", "sam_r1_3x", "no_kl_3x"),
+        *("dr_grpo", "gspo", "cispo", "sapo"),
+        *("iou_reward", "quantile_reward", "filter_groups"),
     }
     theirs = {"qwen2.5vl_3b", "qwen2.5vl_3b_plain", "seg_zero", "visual_rft", "vlm_r1"}
     tiny = {
@@ -100,14 +102,14 @@ def test_counts_are_checked_but_for_the_drawn_worlds() -> None:
 def test_table_5_changes_one_thing_at_a_time() -> None:
     runs = load_experiment(SETTINGS, "micro").runs
     settings = {
-        name: (runs[name].train.token_level, runs[name].train.clip_high)
+        name: (runs[name].train.normaliser, runs[name].train.clip_high)
         for name in ("grpo", "grpo_token_level", "grpo_clip_higher", "sam_r1")
     }
     assert settings == {
-        "grpo": (False, 0.2),
-        "grpo_token_level": (True, 0.2),
-        "grpo_clip_higher": (False, 0.3),
-        "sam_r1": (True, 0.3),
+        "grpo": ("response", 0.2),
+        "grpo_token_level": ("group", 0.2),
+        "grpo_clip_higher": ("response", 0.3),
+        "sam_r1": ("group", 0.3),
     }
 
 
@@ -230,6 +232,25 @@ REFUSED = [
         *("runs.yaml", "sam_r1/train", {"top_p": 0.9}),
         "runs.yaml: run sam_r1: train.top_p = 0.9: must be 1: rollout and log-probabilities must "
         "mean one distribution.",
+    ),
+    (
+        *("runs.yaml", "gspo/train/clip", "sapo"),
+        'runs.yaml: run gspo: train.clip = "sapo": must be ppo with ratio: sequence (GSPO).',
+    ),
+    (
+        *("runs.yaml", "gspo/train/normaliser", "group"),
+        'runs.yaml: run gspo: train.normaliser = "group": must be response with ratio: sequence '
+        "(GSPO).",
+    ),
+    (
+        *("runs.yaml", "filter_groups/train/filter_groups", {"max_num_gen_batches": 1}),
+        "runs.yaml: run filter_groups: train.filter_groups.max_num_gen_batches = 1: must be "
+        "greater than or equal to 2.",
+    ),
+    (
+        *("runs.yaml", "quantile_reward/reward", {"segmentation": "quantile", "threshold": 0.5}),
+        "runs.yaml: run quantile_reward: reward.threshold = 0.5: must be left out with quantile "
+        "rewards.",
     ),
     (
         *("runs.yaml", "sam_r1/train", {"questions_per_update": 5}),

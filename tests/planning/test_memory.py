@@ -109,6 +109,7 @@ def job_of(policy: Any, **changes: Any) -> Job:
         tokens_per_pass=4096,
         group_size=3,
         questions=1,
+        generations=1,
         epochs=2,
         updates=1,
         response_tokens=4,

@@ -66,6 +66,18 @@ def test_updates_of_some_questions_cost_steps_and_one_forward_pass_of_the_rest()
     assert (job.passes, replace(job, updates=1).passes) == (4, 16)  # of an update
 
 
+def test_questions_that_are_drawn_again_are_planned_as_if_all_were() -> None:
+    rates = calculated(GPUS["h100"])
+    once, thrice = (
+        {one.what: one.amount for one in plan_step(paper_job(run, 8), rates)}
+        for run in ("sam_r1", "filter_groups")
+    )
+    sampled = {"prompts and images", "decoding", "reward by SAM"}
+    assert {what: thrice[what] for what in thrice} == pytest.approx(
+        {what: once[what] * (3 if what in sampled else 1) for what in once}
+    )
+
+
 def test_each_change_that_is_proposed_fits_and_none_is_larger_than_it_must_be() -> None:
     job = replace(paper_job("sam_r1", 8), gradient_checkpointing=False)
     changes = find_changes(job, 80e9, hardware=False)

@@ -89,7 +89,7 @@ def plain_update(world: Path, size: int = 3) -> tuple[Policy, list[float]]:
             clip_low=0.2,
             clip_high=0.3,
             kl_coef=0.005,
-            token_level=True,
+            normaliser="group",
         )
         optimizer.zero_grad()
         (-terms.objective).backward()

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 from huggingface_hub import ModelCardData
 
-from samr1.config.schema import RewardConfig, TrainStage
+from samr1.config.schema import RewardConfig, TrainConfig, TrainStage
 from samr1.core.hub import HubName, require
 from samr1.policy.dialects import get_dialect
 from samr1.policy.prompt_settings import FILE, MICRO, is_shipped, settings_of, write_settings
@@ -144,8 +144,10 @@ def _rewards(reward: RewardConfig) -> str:
         mask = "4 above 0.8, 3 above 0.7, 2 above 0.5, else 0"
     elif reward.threshold is not None:
         mask = f"4 above {reward.threshold:g}, else 0"
+    elif reward.segmentation == "iou":
+        mask = "4 times itself"
     else:
-        mask = f"the reward `{reward.segmentation}`"
+        mask = "4 times the share of the training's last 2,048 that are no larger, in tenths"
     lines = [
         f"- IoU of SAM's mask with the ground truth: {mask}",
         "- form of the thought and its tags: +1 or −1",
@@ -157,17 +159,33 @@ def _rewards(reward: RewardConfig) -> str:
     return "\n".join(lines)
 
 
+def _clipping(train: TrainConfig) -> str:
+    bounds = f"1 − {train.clip_low:g} to 1 + {train.clip_high:g}"
+    of = "the response's ratio" if train.ratio == "sequence" else "each token's ratio"
+    return {
+        "ppo": f"{bounds}, {of}",
+        "cispo": f"{bounds}, {of} as a weight (CISPO)",
+        "sapo": f"a soft gate on {of} (SAPO)",
+    }[train.clip]
+
+
 def _training(stage: TrainStage) -> str:
     train = stage.train
-    level = "the group's tokens" if train.token_level else "each response's tokens"
+    rewards = {"group": "in their group's deviations", "group_mean": "undivided"}
+    tokens = {
+        "group": "the group's tokens",
+        "response": "each response's tokens",
+        "constant": "as many tokens as the longest responses have",
+    }
     rows = {
-        "objective": f"GRPO, averaged over {level}",
+        "objective": f"GRPO, averaged over {tokens[train.normaliser]}",
+        "advantages": f"rewards less their group's mean, {rewards[train.advantage]}",
         "responses a question": train.group_size,
         "questions a step": train.questions_per_step,
         "times each is trained on": train.updates_per_rollout,
         "questions an update": train.questions_per_update or train.questions_per_step,
         "learning rate": f"{train.learning_rate:g}, {train.schedule}",
-        "clipping": f"1 − {train.clip_low:g} to 1 + {train.clip_high:g}",
+        "clipping": _clipping(train),
         "weight of the KL term": f"{train.kl_coef:g}",
         "temperature": f"{train.temperature:g}",
         **_what_learns(stage),

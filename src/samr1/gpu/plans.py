@@ -63,6 +63,7 @@ def plan_job(setting: Setting, layers: int, prompt: int) -> Job:
         tokens_per_pass=train.tokens_per_pass,
         group_size=setting.group_size,
         questions=setting.questions,
+        generations=1,
         epochs=train.updates_per_rollout,
         updates=train.updates_per_epoch,
         response_tokens=setting.tokens,

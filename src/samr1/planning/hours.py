@@ -70,10 +70,18 @@ def plan_step(job: Job, rates: Rates) -> list[Estimate]:
     masks = f"{job.questions} images, {job.questions * job.group_size} prompts"
     seconds = job.questions * (rates.image + job.group_size * rates.prompt)
     adam = 7 * 4 * job.trainable / (job.processes if job.zero_stage else 1)
-    phases = [
+    sampling = [
         _computed("prompts and images", prompts, rates),
         _decoded(job, job.group_size, length, rates),
         Estimate("reward by SAM", masks, seconds, rates.basis("image", "prompt")),
+    ]
+    if (most := job.generations) > 1:
+        sampling = [
+            replace(one, sum=f"{one.sum}, {most} times at most", amount=most * one.amount)
+            for one in sampling
+        ]
+    phases = [
+        *sampling,
         _computed("reference", once, rates),
         *(
             [_computed("old log-probabilities, later updates", once * later, rates)]

@@ -77,6 +77,7 @@ class Job:
     tokens_per_pass: int
     group_size: int
     questions: int  # of one process in one step
+    generations: int  # times that a step samples, at most
     epochs: int  # times that they are trained on
     updates: int  # optimiser steps of one epoch, each on as many of them
     response_tokens: int  # the limit
@@ -144,6 +145,7 @@ def describe_job(stage: TrainStage, processes: int, cuda: bool, *, evaluated: bo
         tokens_per_pass=train.tokens_per_pass,
         group_size=train.group_size,
         questions=-(-train.questions_per_step // processes),
+        generations=train.filter_groups.max_num_gen_batches if train.filter_groups else 1,
         epochs=train.updates_per_rollout,
         updates=train.updates_per_epoch,
         response_tokens=train.max_response_tokens,

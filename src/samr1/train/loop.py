@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 
 import pyarrow as pa
 import torch
@@ -27,6 +28,7 @@ from samr1.core.errors import Stopped, UserError
 from samr1.core.prefetch import prefetch
 from samr1.core.stopwatch import Stopwatch
 from samr1.data.resizing import ImageStore
+from samr1.method.rewards import IouWindow
 from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.segmenter import Segmenter
 from samr1.train.agreement import Agreement
@@ -49,6 +51,7 @@ from samr1.train.metrics import (
     step_metrics,
 )
 from samr1.train.reward import ScoredResponse, score_groups
+from samr1.train.sampling import Sampled, count_tokens, draw_others, gather_ious, sample_again
 from samr1.train.step import (
     Rollout,
     advantages_of,
@@ -100,6 +103,15 @@ class _Models:
     engine: Engine
 
 
+@dataclass(frozen=True)
+class _Questions:
+    """The batches of this process, all samples, and what makes a batch of (samples, rank, of)."""
+
+    ready: Iterator[Batch]
+    rows: list[Sample]
+    prepare: Callable[[list[Sample], int, int], Batch]
+
+
 def train_policy(
     stage: TrainStage,
     samples: pa.Table,
@@ -133,16 +145,15 @@ def train_policy(
         for row, timing in zip(done.metrics, done.timings, strict=True):
             board.add_step(row, timing)
         drawn = draw_batches(len(rows), stage.train.questions_per_step, steps, stage.seed)
+        encoding = Lock()
+
+        def prepare(drawn: list[Sample], rank: int, processes: int) -> Batch:
+            # In the background, but for questions that are drawn again: one or the other at a time.
+            with encoding:
+                return prepare_batch(models.policy, drawn, rank, processes, images, root, stage)
+
         batches = (
-            prepare_batch(
-                models.policy,
-                [rows[index] for index in batch],
-                engine.rank,
-                engine.processes,
-                images,
-                root,
-                stage,
-            )
+            prepare([rows[index] for index in batch], engine.rank, engine.processes)
             for batch in islice(drawn, done.step, None)
         )
         bar = tqdm(
@@ -154,16 +165,17 @@ def train_policy(
             disable=engine.rank > 0,
             mininterval=0.1 if sys.stderr.isatty() else 20,
         )
-        # From here on `images` and the policy's tokenizer encode in the background thread alone.
+        # From here on `images` and the policy's tokenizer encode under the lock alone.
         with closing(board), closing(bar), closing(prefetch(batches)) as ready:
             for step in bar:
                 rate = learning_rate(step, steps, stage.train)
-                row, timing = _step(models, ready, step, rate, stage)
+                questions = _Questions(ready, rows, prepare)
+                row, timing, window = _step(models, questions, step, rate, done.window, stage)
                 bar.set_postfix(
                     reward=f"{row['reward_total']:.2f}", iou=f"{row['iou']:.3f}", refresh=False
                 )
                 board.add_step(row, timing)
-                done = Progress(step + 1, [*done.metrics, row], [*done.timings, timing])
+                done = Progress(step + 1, [*done.metrics, row], [*done.timings, timing], window)
                 if keeper is not None:
                     _keep_step(keeper, done, steps, asked, engine, stage)
     return Trained(
@@ -226,18 +238,39 @@ def _load_models(stage: TrainStage, kind: DeviceKind | None) -> _Models:
 
 
 def _step(
-    models: _Models, batches: Iterator[Batch], step: int, rate: float, stage: TrainStage
-) -> tuple[dict[str, float], dict[str, float]]:
-    """One step on this process's next batch: a row of metrics and one of timings."""
+    models: _Models,
+    questions: _Questions,
+    step: int,
+    rate: float,
+    window: IouWindow,
+    stage: TrainStage,
+) -> tuple[dict[str, float], dict[str, float], IouWindow]:
+    """One step on this process's next batch: a row of metrics, one of timings, and the window."""
     engine, begin = models.engine, time.perf_counter()
     clock = Stopwatch(wait_for(models.policy.model.device))
     with clock.phase("encode"):  # what is left to wait for
-        batch = next(batches)
-    with clock.phase("rollout"), any_order():
-        rollout = roll_out(models.policy, engine, batch.samples, batch.questions, step, stage)
-    with clock.phase("reward"):
-        judged = score_groups(models.segmenter, batch, rollout.texts, stage)
-        advantages = advantages_of(judged)
+        batch = next(questions.ready)
+
+    def sample(batch: Batch) -> Sampled:
+        with clock.phase("rollout"), any_order():
+            rollout = roll_out(models.policy, engine, batch.samples, batch.questions, step, stage)
+        with clock.phase("reward"):
+            judged = score_groups(models.segmenter, batch, rollout.texts, stage, window)
+        return Sampled(batch, rollout, judged, count_tokens(rollout))
+
+    sampled = sample(batch)
+    if (found := stage.train.filter_groups) is not None:
+        rows = questions.rows
+        others = draw_others(len(rows), batch.drawn, step, stage.seed)
+        sampled = sample_again(
+            sampled,
+            engine,
+            (rows[index] for index in others),
+            lambda drawn: sample(questions.prepare(drawn, 0, 1)),
+            found.max_num_gen_batches - 1,
+        )
+    rollout, judged = sampled.rollout, sampled.judged
+    advantages = advantages_of(judged, stage)
     with clock.phase("reference"):
         reference = score_reference(models.reference, engine, rollout, stage)
     with clock.phase("update"):
@@ -245,8 +278,11 @@ def _step(
         records, norms = update(engine, rollout, reference, advantages, updates, rate, step, stage)
     responses = _records(rollout, judged) if batch.counts else []
     row = step_metrics(step, engine.gather(responses), engine.gather(records), norms, rate)
+    if stage.reward.segmentation == "quantile":
+        window = window.extended(gather_ious(sampled, engine))
     agreement = Agreement.together(one.agreement for one in records if one.agreement)
-    return row, _timing(step, clock, time.perf_counter() - begin, rollout, agreement)
+    timing = _timing(step, clock, time.perf_counter() - begin, sampled.tokens, agreement)
+    return row, timing, window
 
 
 def _records(rollout: Rollout, judged: list[list[ScoredResponse]]) -> list[ResponseRecord]:
@@ -262,10 +298,9 @@ def _records(rollout: Rollout, judged: list[list[ScoredResponse]]) -> list[Respo
 
 
 def _timing(
-    step: int, clock: Stopwatch, total: float, rollout: Rollout, agreement: Agreement
+    step: int, clock: Stopwatch, total: float, tokens: int, agreement: Agreement
 ) -> dict[str, float]:
-    """One row of TRAINING_TIMINGS, of this process."""
-    tokens = sum(len(response) for group in rollout.responses for response in group)
+    """One row of TRAINING_TIMINGS, of this process, which sampled so many `tokens`."""
     return {
         "step": step,
         **clock.seconds,

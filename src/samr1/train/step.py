@@ -15,7 +15,7 @@ from torch import Tensor
 
 from samr1.config.schema import TrainStage
 from samr1.core.errors import UserError
-from samr1.method.advantage import group_advantages
+from samr1.method.advantage import take_advantages
 from samr1.method.objective import policy_objective
 from samr1.policy.adapter import adapter_off
 from samr1.policy.model import EncodedPrompt, Policy
@@ -58,8 +58,13 @@ def roll_out(
     step: int,
     stage: TrainStage,
 ) -> Rollout:
-    """Sample a group for each question; draws are keyed by (seed, step, sample, response)."""
+    """Sample a group for each question; draws are keyed by (seed, step, sample, response).
+
+    All processes take part, one without questions too.
+    """
     with engine.gathered_parameters(), torch.no_grad():
+        if not questions:
+            return Rollout([], [], [], [])
         features = encode_images(policy.model, questions)
         groups = sample_groups(
             policy,
@@ -77,10 +82,10 @@ def roll_out(
     return Rollout(questions, groups, texts, None if stage.policy.train_vision else features)
 
 
-def advantages_of(judged: Sequence[Sequence[ScoredResponse]]) -> Tensor:
+def advantages_of(judged: Sequence[Sequence[ScoredResponse]], stage: TrainStage) -> Tensor:
     """The advantages [Q, G] float32 of the groups' total rewards (equation 1)."""
     rewards = [[response.parts.total for response in group] for group in judged]
-    return group_advantages(torch.tensor(rewards, dtype=torch.float32))
+    return take_advantages(torch.tensor(rewards, dtype=torch.float32), stage.train.advantage)
 
 
 def score_reference(
@@ -260,7 +265,10 @@ def _take_pass(
         clip_low=config.clip_low,
         clip_high=config.clip_high,
         kl_coef=config.kl_coef,
-        token_level=config.token_level,
+        normaliser=config.normaliser,
+        ratio=config.ratio,
+        clip=config.clip,
+        longest=config.max_response_tokens,
     )
     tokens = int(terms.tokens)
     record = UpdateRecord(

@@ -131,7 +131,7 @@ class _Training:
             rollout = roll_out(self.policy, engine, batch.samples, batch.questions, step, stage)
         with clock.phase("reward"):
             texts = _answer_some(rollout, stage)
-            advantages = advantages_of(score_groups(self.segmenter, batch, texts, stage))
+            advantages = advantages_of(score_groups(self.segmenter, batch, texts, stage), stage)
         with clock.phase("reference"):
             reference = score_reference(self.reference, engine, rollout, stage)
         with clock.phase("update"):
