@@ -11,6 +11,7 @@ import numpy as np
 
 from samr1.train.batches import Batch, Sample
 from samr1.train.engine import Engine
+from samr1.train.metrics import ResponseRecord
 from samr1.train.reward import ScoredResponse
 from samr1.train.step import Rollout
 
@@ -33,6 +34,18 @@ class Sampled:
 def count_tokens(rollout: Rollout) -> int:
     """The tokens of all responses."""
     return sum(len(response) for group in rollout.responses for response in group)
+
+
+def response_records(sampled: Sampled) -> list[ResponseRecord]:
+    """One record a response of this process; none where it only keeps the others company."""
+    return [
+        ResponseRecord(response, len(tokens), truncated, not _agrees(responses))
+        for group, responses in zip(sampled.rollout.groups, sampled.judged, strict=True)
+        for response, tokens, truncated in zip(
+            responses, group.responses, group.truncated, strict=True
+        )
+        if sampled.batch.counts
+    ]
 
 
 def gather_ious(sampled: Sampled, engine: Engine) -> list[float]:
