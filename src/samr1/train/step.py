@@ -135,9 +135,8 @@ def plan_updates(
     for start in range(0, questions_in_step, size):
         here = range(start, min(start + size, questions_in_step))
         rows = [row for row, place in enumerate(places) if place in here]
-        weight = 1 / len(here) if rows else 0.0
         split = _split(rollout, rows or [0], stage.train.tokens_per_pass)
-        updates.append([_Pass(part, len(part) * weight) for part in split])
+        updates.append([_Pass(part, len(part) / len(here) if rows else 0.0) for part in split])
     numbers = engine.gather([[len(update) for update in updates]])
     return [
         update + [_Pass(update[-1].rows, 0.0)] * (max(found) - len(update))
