@@ -74,8 +74,8 @@ rule ablations:
         expand(rules.draw_figure.output, figure="figure_4"),
 
 
-# Tables 4 and 5 over several seeds, the sweep of training samples and the long trainings
-# (config/studies.yaml): hours, never part of `all`.
+# Tables 4 and 5 over several seeds, Table 6 (what came after the paper), the sweep of training samples
+# and the long trainings (config/studies.yaml): hours, never part of `all`.
 rule studies:
     input:
         rules.collect_study.output,

@@ -19,7 +19,7 @@ from samr1.core.errors import UserError
 from samr1.planning import fit
 from samr1.planning.disk import plan_disk
 from samr1.planning.fit import change_stage, check_fits, find_changes, with_rank
-from samr1.planning.hours import plan_answers
+from samr1.planning.hours import plan_answers, plan_step
 from samr1.planning.job import Job, describe_job, total
 from samr1.planning.memory import plan_host, plan_memory
 from samr1.planning.rates import GPUS, calculated, with_measured
@@ -50,6 +50,33 @@ def test_3b_does_not_fit_one_gpu_of_80_gb_and_what_makes_it_fit_is_named() -> No
         "2 GPUs",
     ]
     assert plan_memory(replace(job, processes=2)).needed <= 80e9
+
+
+def test_updates_of_some_questions_cost_steps_and_one_forward_pass_of_the_rest() -> None:
+    rates = calculated(GPUS["h100"])
+    job = paper_job("sam_r1", 1)
+    cut = replace(job, stage=change_stage(job.stage, {"train.questions_per_update": 4}))
+    before, after = (
+        {phase.what: phase.amount for phase in plan_step(one, rates)} for one in (job, cut)
+    )
+    later = after["old log-probabilities, later updates"]
+    assert later == pytest.approx(0.75 * after["reference"])
+    assert after["AdamW"] == pytest.approx(4 * before["AdamW"])
+    more = later + 3 * before["AdamW"]
+    assert sum(after.values()) == pytest.approx(sum(before.values()) + more)
+    assert (job.passes, cut.passes) == (16, 4)  # of an update
+
+
+def test_questions_that_are_drawn_again_are_planned_as_if_all_were() -> None:
+    rates = calculated(GPUS["h100"])
+    once, thrice = (
+        {one.what: one.amount for one in plan_step(paper_job(run, 8), rates)}
+        for run in ("sam_r1", "filter_groups")
+    )
+    sampled = {"prompts and images", "decoding", "reward by SAM"}
+    assert {what: thrice[what] for what in thrice} == pytest.approx(
+        {what: once[what] * (3 if what in sampled else 1) for what in once}
+    )
 
 
 def test_each_change_that_is_proposed_fits_and_none_is_larger_than_it_must_be() -> None:

@@ -56,8 +56,7 @@ def find_study_seeds(experiment: Experiment) -> dict[str, tuple[int, ...]]:
     ablated = [run for table in experiment.published.ablations.values() for run in table.labels]
     for runs, study in (
         ([METHOD, *ablated], studies.ablations),
-        (studies.sweep.runs, studies.sweep),
-        (studies.long.runs, studies.long),
+        *((study.runs, study) for study in studies.compared),
     ):
         for run in (run for run in runs if experiment.runs[run].trained):
             seeds = study.seeds_at(experiment.family) or ()

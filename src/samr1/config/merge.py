@@ -235,7 +235,7 @@ def _refuse_unknown_benchmarks(
 
 
 def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:
-    """A run that changes a clip bound needs two updates a rollout, and so does its reference.
+    """A run that changes a clip bound needs two updates a step, and so does its reference.
 
     With one update the ratio is 1 in every token, and no bound can act.
     """
@@ -246,11 +246,12 @@ def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:
     trained = [run for run in runs.values() if run.trained]
     changed = [run for run in trained if (run.train.clip_low, run.train.clip_high) != bounds]
     for run in changed + ([reference] if changed else []):
-        if run.train.updates_per_rollout < 2:
+        if run.train.updates_per_rollout * run.train.updates_per_epoch < 2:
             raise UserError(
                 f"{runs_file}: run {run.name}: train.updates_per_rollout = "
-                f"{run.train.updates_per_rollout}: must be >= 2, because {changed[0].name} changes "
-                f"a clip bound of sam_r1 and with one update no bound can act."
+                f"{run.train.updates_per_rollout}: must be >= 2 where an update takes all "
+                f"questions (train.questions_per_update), because {changed[0].name} changes "
+                "a clip bound of sam_r1 and with one update no bound can act."
             )
 
 

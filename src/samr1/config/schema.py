@@ -16,7 +16,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from samr1.config.errors import explain, read_mapping
-from samr1.config.names import POINT_VALUES, DialectName, MaskReward, PackedAttention
+from samr1.config.names import (
+    POINT_VALUES,
+    Advantage,
+    Clip,
+    DialectName,
+    MaskReward,
+    Normaliser,
+    PackedAttention,
+    RatioLevel,
+)
 from samr1.core.errors import UserError
 from samr1.core.hub import ModelPath
 
@@ -84,7 +93,8 @@ class SegmenterConfig(Frozen):
 
 class RewardConfig(Frozen):
     segmentation: MaskReward
-    """Equation 5's tiers, or 4 above one fixed threshold."""
+    """Equation 5's tiers; 4 above one fixed threshold; 4 times the IoU; or 4 times its rank, in
+    tenths, among the training's last 2,048 (Dr. Seg)."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """The fixed threshold on the IoU; given with `segmentation: fixed` and only then."""
     negative_points: Literal["none", "any", "inside"]
@@ -137,6 +147,17 @@ class LoraConfig(Frozen):
         return self
 
 
+class FilterGroups(Frozen):
+    """Dynamic sampling, as DAPO has it: questions whose responses get one reward are drawn again.
+
+    Such a group teaches nothing. Others take its place, which the step has not drawn; what agrees
+    at the bound stays.
+    """
+
+    max_num_gen_batches: Annotated[int, Field(ge=2)]
+    """Times that a step samples at most, the first among them (verl's name)."""
+
+
 class TrainConfig(Frozen):
     samples: Positive
     """Training questions that the scale draws, one sentence of each."""
@@ -149,7 +170,12 @@ class TrainConfig(Frozen):
     questions_per_step: Positive
     """Questions of one rollout step, over all processes."""
     updates_per_rollout: Positive
-    """Optimiser steps on one rollout, each over all its questions; with 1 no clip bound can act."""
+    """Times that a rollout's questions are trained on (TRL's num_iterations, verl's ppo_epochs)."""
+    questions_per_update: Positive | None = None
+    """Questions of one optimiser step (verl's ppo_mini_batch_size), in the order of the draw; null
+    is all of the rollout step. Null and updates_per_rollout: 1 let no clip bound act."""
+    filter_groups: FilterGroups | None = None
+    """Draw questions again whose group agrees in reward; null trains on all."""
     learning_rate: Annotated[float, Field(gt=0)]
     """AdamW's peak learning rate."""
     weight_decay: Annotated[float, Field(ge=0)]
@@ -166,8 +192,16 @@ class TrainConfig(Frozen):
     """ε_high: the ratio is clipped above at 1 + ε_high."""
     kl_coef: Annotated[float, Field(ge=0)]
     """β, the weight of the KL term; 0 trains without it."""
-    token_level: bool
-    """One normaliser for a group's tokens (equation 4), or one for each response (equation 2)."""
+    normaliser: Normaliser
+    """A group's tokens together (equation 4), each response's (equation 2), or as many as the
+    longest responses could have (Dr. GRPO)."""
+    advantage: Advantage = "group"
+    """Rewards less their group's mean, in its deviations (equation 1) or undivided (Dr. GRPO)."""
+    ratio: RatioLevel = "token"
+    """Of policy to rollout: each token's, or its response's geometric mean (GSPO)."""
+    clip: Clip = "ppo"
+    """What bounds the ratio: PPO's clip; CISPO's, which bounds the weight of log π and leaves every
+    token its gradient; or SAPO's soft gate, which has no bounds."""
     temperature: Annotated[float, Field(gt=0)]
     """Of the sampling and of the log-probabilities alike."""
     top_p: Annotated[float, AfterValidator(_one_distribution)]
@@ -188,6 +222,11 @@ class TrainConfig(Frozen):
     """Steps from one checkpoint to the next; after the last there always is one."""
 
     @property
+    def updates_per_epoch(self) -> int:
+        """Optimiser steps in which all questions of a whole rollout step are trained on once."""
+        return self.questions_per_step // (self.questions_per_update or self.questions_per_step)
+
+    @property
     def drawn_samples(self) -> int:
         """How many training questions the run draws: at least one."""
         return max(1, round(self.samples * self.samples_factor))
@@ -196,6 +235,24 @@ class TrainConfig(Frozen):
     def _bounds_are_ordered(self) -> TrainConfig:
         if self.clip_high < self.clip_low:
             raise refusal("clip_high", self.clip_high, f"must be >= clip_low ({self.clip_low:g})")
+        return self
+
+    @model_validator(mode="after")
+    def _ratios_of_sequences_are_gspos(self) -> TrainConfig:
+        if self.ratio == "sequence":
+            for key, value, only in (
+                ("clip", self.clip, "ppo"),
+                ("normaliser", self.normaliser, "response"),
+            ):
+                if value != only:
+                    raise refusal(key, value, f"must be {only} with ratio: sequence (GSPO)")
+        return self
+
+    @model_validator(mode="after")
+    def _updates_are_of_one_size(self) -> TrainConfig:
+        size, whole = self.questions_per_update, self.questions_per_step
+        if size is not None and whole % size:
+            raise refusal("questions_per_update", size, f"must divide questions_per_step ({whole})")
         return self
 
     @model_validator(mode="after")
