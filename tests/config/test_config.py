@@ -43,7 +43,7 @@ REFUSED = [
         *("runs.yaml", "base/benchmarks", ["reasonseg"]),
         'runs.yaml: run base: benchmarks = "reasonseg": there is no such benchmark; there are '
         "reasonseg_val, reasonseg_test, refcoco_testa, refcocop_testa, refcocog_test, "
-        "lisa_grounding.",
+        "lisa_grounding, refcoco_testa_all, refcocop_testa_all, refcocog_test_all.",
     ),
     (
         *("runs.yaml", "sam_r1/benchmarks", ["reasonseg_val"]),

@@ -79,20 +79,24 @@ def test_rewards_in_one_batch_equal_one_image_and_one_prompt_at_a_time(world: Pa
         truth = decode_mask(sample.mask)
         for text, ours in zip(TEXTS, group, strict=True):
             own = parse_answer(text, "sam_r1", (SIDE, SIDE))
-            iou = 0.0
+            iou, right = 0.0, False
             if own.box is not None:
                 there = to_original(own, (SIDE, SIDE), (sample.width, sample.height))
                 embedding = segmenter.embed(load_rgb(world / sample.image_path))
                 masks, _ = segmenter.predict(embedding, [Prompt(there.box, there.points)])
                 iou = mask_iou(masks[0].numpy(), truth)
+                ((x, y, _),) = there.points
+                edge = sample.height - 1, sample.width - 1  # a point is clipped to the frame
+                right = bool(truth[min(int(y), edge[0]), min(int(x), edge[1])])
             assert ours.iou == pytest.approx(iou, abs=1e-6)
-            seen.add(round(iou, 4))
+            assert ours.right_point is right
+            seen.add((round(iou, 4), right))
         totals = [response.parts.total for response in group]
         assert totals[1] == totals[6] == totals[7] == -2.0
         # Coordinates beyond the image cost the format reward and nothing else.
         assert group[3].parts.segmentation_format == -1.0
         assert group[3].parts.reasoning_format == 1.0
-    assert len(seen) > 4
+    assert len(seen) > 4 and {right for _, right in seen} == {True, False}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
