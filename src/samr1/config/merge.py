@@ -16,6 +16,7 @@ from samr1.config.baselines import Baseline, check_baselines, load_baselines
 from samr1.config.data import Benchmark, DataConfig
 from samr1.config.errors import read_mapping, show
 from samr1.config.names import METHOD
+from samr1.config.own_data import OwnData, load_own_data
 from samr1.config.published import Published, TableStage, check_published, load_published
 from samr1.config.schema import (
     Frozen,
@@ -85,6 +86,7 @@ class Experiment:
     studies: Studies
     published: Published  # without the runs that do not exist at this scale
     baselines: dict[str, Baseline]  # those of this scale
+    own_data: dict[str, OwnData]
 
     @property
     def labels(self) -> dict[str, str]:
@@ -187,6 +189,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         studies=load_studies(folder / "studies.yaml", family, present),
         published=published.model_copy(update={"tables": tables}),
         baselines=baselines,
+        own_data=load_own_data(folder / "own_data.yaml"),
     )
 
 
