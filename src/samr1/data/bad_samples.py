@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
-from samr1.core.errors import UserError, say
+from samr1.core.errors import UserError, prefix_errors, say
 
 OnBadSample = Literal["stop", "skip"]
 
@@ -26,6 +28,15 @@ class BadSamples:
         if self.on_bad_sample == "stop":
             raise error
         self.told.append(str(error))
+
+    @contextmanager
+    def catching(self, place: str) -> Iterator[None]:
+        """Take the UserError that ends what is inside, `place` said in front of it."""
+        try:
+            with prefix_errors(place):
+                yield
+        except UserError as error:
+            self.add(error)
 
     def report(self, kept: int, source: str) -> None:
         """Say on stderr how many samples of `source` were skipped and why the first one was.

@@ -45,22 +45,29 @@ def read(
     empty, a sample is bad and `on_bad_sample` is "stop", or `check_counts` is set and the folder's
     images, bad ones too, are not as many as published.
     """
-    root = Path(root)
+    bad = BadSamples(on_bad_sample)
+    rows = read_rows(Path(root), split, bad, dataset, check_counts)
+    bad.report(len(rows), str(Path(root) / "ReasonSeg" / split))
+    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+
+
+def read_rows(
+    root: Path, split: str, bad: BadSamples, dataset: Dataset, check_counts: bool = False
+) -> list[dict[str, Any]]:
+    """The rows of `read`; bad samples go to `bad`."""
     folder = root / "ReasonSeg" / split
     files = _find_files(folder)
     if not files:
         raise UserError(f"{folder}: no ReasonSeg images here; correct the data root or the split.")
     if check_counts:
         check_published(folder, dataset, None, split, len(files))
-    bad = BadSamples(on_bad_sample)
     rows = []
     for name in tqdm(sorted(files), desc=f"{dataset} {split}", unit="image", disable=None):
         try:
             rows.append(_read_sample(folder / name, files[name], split, dataset))
         except UserError as error:
             bad.add(error)
-    bad.report(len(rows), str(folder))
-    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+    return rows
 
 
 def _find_files(folder: Path) -> dict[str, dict[str, str]]:

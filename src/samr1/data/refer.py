@@ -16,9 +16,10 @@ from tqdm import tqdm
 
 from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
-from samr1.core.reading import is_text, load_json
+from samr1.core.reading import is_text
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
+from samr1.data.coco_file import load_coco
 from samr1.data.counts import check_published
 from samr1.data.images import check_image
 from samr1.data.plain_pickle import load_plain_pickle
@@ -27,7 +28,6 @@ from samr1.data.samples import check_query
 DATASETS = ("refcoco", "refcoco+", "refcocog")
 Sentences = Literal["first", "all"]
 
-_MOST_BYTES = 1_000_000_000  # of instances.json; RefCOCO's have a tenth
 _LARGEST_ID = 2**63
 
 _REF_FIELDS = {"ref_id": int, "ann_id": int, "image_id": int, "split": str, "sentences": list}
@@ -51,12 +51,26 @@ def read(
     not what its name says, a ref is bad and `on_bad_sample` is "stop", or `check_counts` is set and
     the split's refs and sentences, bad ones too, are not as many as published.
     """
-    root = Path(root)
+    bad = BadSamples(on_bad_sample)
+    rows = read_rows(Path(root), dataset, split_by, split, sentences, bad, check_counts)
+    bad.report(len(rows), str(Path(root) / dataset / f"refs({split_by}).p"))
+    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+
+
+def read_rows(
+    root: Path,
+    dataset: str,
+    split_by: str,
+    split: str,
+    sentences: Sentences,
+    bad: BadSamples,
+    check_counts: bool = False,
+) -> list[dict[str, Any]]:
+    """The rows of `read`; bad refs and sentences go to `bad`."""
     folder = root / dataset
     refs_path = folder / f"refs({split_by}).p"
     refs = _read_refs(refs_path)
     instances = _Instances(root, folder / "instances.json")
-    bad = BadSamples(on_bad_sample)
     rows: list[dict[str, Any]] = []
     seen: set[int] = set()
     wanted = list(_refs_of_split(refs, refs_path, split, bad))
@@ -76,8 +90,7 @@ def read(
             continue
         name = f"{dataset}/{split_by}/{split}/{ref['ref_id']}"
         rows.extend(common | one for one in _questions(ref, sentences, name, where, bad))
-    bad.report(len(rows), str(refs_path))
-    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+    return rows
 
 
 def _read_refs(path: Path) -> list[Any]:
@@ -151,9 +164,8 @@ class _Instances:
     def __init__(self, root: Path, path: Path) -> None:
         self.root = root
         self.path = path
-        content = load_json(path, _MOST_BYTES, "correct the data root or fetch the data set")
-        self.images = _by_id(content, "images", path)
-        self.annotations = _by_id(content, "annotations", path)
+        remedy = "correct the data root or fetch the data set"
+        self.images, self.annotations = load_coco(path, remedy, "images", "annotations")
         self.checked: dict[int, tuple[str, int, int] | UserError] = {}
 
     def describe(self, ref: dict[str, Any]) -> dict[str, Any]:
@@ -200,20 +212,3 @@ class _Instances:
             raise UserError(f"image {image_id} of {self.path} has no width and height.")
         check_image(self.root / "train2014" / name, width, height)
         return f"train2014/{name}", width, height
-
-
-def _by_id(content: Any, key: str, path: Path) -> dict[int, dict[str, Any]]:
-    entries = content.get(key) if isinstance(content, dict) else None
-    if not isinstance(entries, list):
-        raise UserError(f"{path}: not a COCO file: it has no list of `{key}`; fetch it again.")
-    found: dict[int, dict[str, Any]] = {}
-    for row, entry in enumerate(entries):
-        if not isinstance(entry, dict) or type(entry.get("id")) is not int:
-            raise UserError(f"{path}: `{key}`, row {row}: has no `id`; fetch the file again.")
-        if entry["id"] in found:
-            raise UserError(
-                f"{path}: `{key}`, row {row}: a row before it has the same id, {entry['id']}; "
-                "keep one of them."
-            )
-        found[entry["id"]] = entry
-    return found

@@ -1,6 +1,7 @@
 """The segmenter in the loop: from the responses' texts to their rewards (section 3.3).
 
-An image is embedded once a step; all prompts of a group are decoded in one batch.
+An image is embedded once a step; all prompts of a group are decoded in one batch. Where a box is
+all that is known of the truth, the answer's own takes the place of its mask, without the segmenter.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from samr1.config.schema import TrainStage
-from samr1.data.masks import Mask
+from samr1.data.masks import Mask, box_iou
 from samr1.method.rewards import RewardParts, score_response
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.dialects import get_dialect
@@ -21,7 +22,7 @@ from samr1.train.batches import Batch
 
 @dataclass(frozen=True)
 class ScoredResponse:
-    """One response, read and rewarded: its answer (policy's frame), its mask's IoU, its reward."""
+    """One response, read and rewarded: its answer (policy's frame), its IoU, its reward."""
 
     answer: Answer
     iou: float
@@ -67,18 +68,21 @@ def group_ious(
     batch: Batch,
     answers: Sequence[Sequence[Answer]],
 ) -> list[list[float]]:
-    """`answer_ious` of the answers [Q][G], in pixels of the originals, to the samples of `batch`.
+    """The IoU of the answers [Q][G], in pixels of the originals, with the truths of `batch`.
 
     Images are embedded a few at a time, and each once, whatever the number of its questions.
     """
-    asked: dict[str, list[int]] = {}  # image_id -> its questions
-    for index, sample in enumerate(batch.samples):
-        asked.setdefault(sample.image_id, []).append(index)
     ious: dict[int, list[float]] = {}
+    asked: dict[str, list[tuple[int, Mask]]] = {}  # image_id -> its questions of masks
+    for i, (sample, truth) in enumerate(zip(batch.samples, batch.truths, strict=True)):
+        if isinstance(truth, list):
+            ious[i] = [box_iou(one.box, truth) if one.box else 0.0 for one in answers[i]]
+        else:
+            asked.setdefault(sample.image_id, []).append((i, truth))
     originals = [batch.originals[image_id] for image_id in asked]
     for members, embedding in zip(asked.values(), segmenter.embed_each(originals), strict=True):
-        for i in members:
-            ious[i] = answer_ious(segmenter, embedding, batch.truths[i], answers[i])
+        for i, truth in members:
+            ious[i] = answer_ious(segmenter, embedding, truth, answers[i])
     return [ious[i] for i in range(len(answers))]
 
 

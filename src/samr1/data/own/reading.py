@@ -14,12 +14,17 @@ from samr1.config.own_data import Layout, OwnDataStage, Part
 from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.data.bad_samples import BadSamples, OnBadSample
-from samr1.data.own import table
+from samr1.data.own import class_masks, coco, labelme, public, table
 from samr1.data.own.parts import divide, same_pixels
 from samr1.data.own.questions import Question, Source
 
 READERS: dict[Layout, Callable[[Source], Iterator[Question]]] = {
     "table": table.read,
+    "coco": coco.read,
+    "labelme": labelme.read,
+    "masks": class_masks.read,
+    "refer": public.read_refer,
+    "reasonseg": public.read_reasonseg,
 }
 
 

@@ -49,16 +49,12 @@ def _read_lines(path: Path, text: str, bad: BadSamples) -> Iterator[tuple[str, R
     for number, line in enumerate(text.split("\n"), start=1):  # a text may hold other ends of lines
         if not line.strip():
             continue
-        place, advice = f"line {number}", "write one object a line"
-        try:
-            with refusing(f"{path}, {place}: not a line of JSON", advice):
+        with bad.catching(f"{path}, line {number}"):
+            with refusing("not a line of JSON", "write one object a line"):
                 row = json.loads(line)
             if not isinstance(row, dict):
-                raise UserError(f"{path}, {place}: not a JSON object; {advice}.")
-        except UserError as error:
-            bad.add(error)
-            continue
-        yield place, row
+                raise UserError("not a JSON object; write one object a line.")
+            yield f"line {number}", row
 
 
 def _read_csv(
@@ -82,10 +78,10 @@ def _fit_rows(
     path: Path, columns: list[str], numbered: list[tuple[int, list[str]]], bad: BadSamples
 ) -> Iterator[tuple[str, Row]]:
     for number, cells in numbered:
-        if len(cells) != len(columns):
-            told = f"has {len(cells)} cells and the header {len(columns)}"
-            bad.add(
-                UserError(f"{path}, row {number}: {told}; put quotes around texts with commas.")
-            )
-            continue
-        yield f"row {number}", dict(zip(columns, cells, strict=True))
+        with bad.catching(f"{path}, row {number}"):
+            if len(cells) != len(columns):
+                raise UserError(
+                    f"has {len(cells)} cells and the header {len(columns)}; put quotes around "
+                    "texts with commas."
+                )
+            yield f"row {number}", dict(zip(columns, cells, strict=True))

@@ -40,21 +40,14 @@ def read(source: Source) -> Iterator[Question]:
         names = _find_columns(source, str(path), columns)
         for place, row in rows:
             where = f"{path}, {place}"
-            try:
-                with prefix_errors(where):
-                    cells = {key: _cell(row, name) for key, name in names.items()}
-                    number = place.split()[-1] if split is None else f"{split}/{place.split()[-1]}"
-                    question = _read_row(source, where, file, number, split, cells)
-                    if question.id in seen:
-                        raise UserError(
-                            f"its id, {question.id!r}, is that of {seen[question.id]} too; give it "
-                            "another."
-                        )
-            except UserError as error:
-                source.bad.add(error)
-                continue
-            seen[question.id] = where
-            yield question
+            with source.bad.catching(where):
+                cells = {key: _cell(row, name) for key, name in names.items()}
+                number = place.split()[-1] if split is None else f"{split}/{place.split()[-1]}"
+                question = _read_row(source, where, file, number, split, cells)
+                if other := seen.get(question.id):
+                    raise UserError(f"its id, {question.id!r}, is that of {other} too; change it.")
+                seen[question.id] = where
+                yield question
 
 
 def _find_columns(source: Source, path: str, columns: list[str]) -> dict[str, str]:
