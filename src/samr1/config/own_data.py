@@ -6,12 +6,11 @@ parts, `train` and `test`: by the data's own split, where it has one, or by a se
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from samr1.config.datasets import Inside
 from samr1.config.errors import read_mapping, show
 from samr1.config.schema import Frozen, Name, NonNegative, Word, parse_config, refusal
 from samr1.core.errors import UserError
@@ -29,6 +28,15 @@ def _ask_of_category(value: str) -> str:
     return value
 
 
+def _stay_below(value: str) -> str:
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or "\\" in value or not value:
+        raise ValueError("must be a path below `root`, such as images, or . for `root` itself")
+    return str(path)
+
+
+Below = Annotated[str, AfterValidator(_stay_below)]
+"""A path relative to the root of the data set."""
 Template = Annotated[str, AfterValidator(_ask_of_category)]
 
 
@@ -40,12 +48,12 @@ class OwnData(Frozen):
     indices; REFER's refs with `train2014`; ReasonSeg's folders."""
     root: Word
     """Its folder (relative to the repository, or absolute); all other paths are below it."""
-    file: Inside | None = None
+    file: Below | None = None
     """The table (`.csv`, `.jsonl` or `.parquet`), COCO's JSON, or REFER's `NAME/refs(WHO).p`; where
     it is not in `root` itself, it is looked for in a folder a split (`train/FILE`, `test/FILE`)."""
-    images: Inside | None = None
+    images: Below | None = None
     """The folder that names of images begin in; null is the folder of `file`, or `root`."""
-    masks: Inside | None = None
+    masks: Below | None = None
     """The folder that names of masks begin in (table; null as for `images`), or that holds the PNG
     of each image under the image's name (masks)."""
     target: Literal["mask", "box"] = "mask"
