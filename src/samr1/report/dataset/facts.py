@@ -104,7 +104,7 @@ def find_remarks(
         elif part == "test" and len(images) < _FEW_IMAGES:
             remarks.append(
                 f"The part test has {len(images)} images; intervals will be wide, and a difference "
-                "of few percent means nothing."
+                "of a few percent means nothing."
             )
     if whole := sum(share > _WHOLE for share in shares):
         remarks.append(
