@@ -65,13 +65,15 @@ def write_photos(root: Path, count: int = 4) -> list[Row]:
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
     """A table by its suffix; in CSV lists and mappings are JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
     if path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     elif path.suffix == ".parquet":
-        pq.write_table(pa.Table.from_pylist(list(rows)), path)
+        values = {name: [row.get(name) for row in rows] for name in columns}
+        pq.write_table(pa.table(values), path)
     else:
         with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
+            writer = csv.DictWriter(file, columns)
             writer.writeheader()
             for row in rows:
                 writer.writerow({key: _cell(value) for key, value in row.items()})
