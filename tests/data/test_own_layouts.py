@@ -15,6 +15,7 @@ from own_world import (
     WIDTH,
     labelme_mask,
     labelme_shape,
+    read_samples,
     save_mask,
     save_picture,
     square,
@@ -26,24 +27,10 @@ from own_world import (
 from PIL import Image
 from pycocotools.coco import COCO
 
-from samr1.config.own_data import OwnDataStage
-from samr1.core import schemas
-from samr1.data import masks
 from samr1.data.own.reading import read_own
 from samr1.data.shapes import rasterise_shapes
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "own"
-
-
-def read(settings: OwnDataStage) -> dict[str, dict[str, Any]]:
-    """The rows by their id, masks decoded."""
-    samples = read_own(settings).samples
-    assert samples.schema.equals(schemas.SAMPLES)
-    rows = {row["sample_id"].removeprefix("mine/"): row for row in samples.to_pylist()}
-    for row in rows.values():
-        for key in ("mask", "ignore"):
-            row[key] = row[key] and masks.decode_mask(row[key])
-    return rows
 
 
 # COCO
@@ -54,7 +41,7 @@ def test_a_category_of_a_coco_file_is_the_union_of_its_instances(tmp_path: Path)
     (tmp_path / "set").mkdir()
     write_coco(tmp_path, "set/instances.json")
     official = COCO(tmp_path / "set/instances.json")
-    rows = read(stage(tmp_path, "coco", file="set/instances.json"))
+    rows = read_samples(stage(tmp_path, "coco", file="set/instances.json"))
     assert list(rows) == [f"{image}/{category}" for image in range(3) for category in (1, 2)]
     for name, row in rows.items():
         image, category = map(int, name.split("/"))
@@ -80,7 +67,7 @@ def test_a_crowd_is_no_target_but_ignored(tmp_path: Path) -> None:
     content["annotations"][1]["iscrowd"] = 1
     content["annotations"][2]["iscrowd"] = 1
     write_coco(tmp_path, annotations=content["annotations"])
-    rows = read(stage(tmp_path, "coco", file="instances.json"))
+    rows = read_samples(stage(tmp_path, "coco", file="instances.json"))
     assert "0/2" not in rows and rows["1/1"]["ignore"] is None
     crowd = (np.arange(HEIGHT * WIDTH) // 5 % 3 > 0).reshape(WIDTH, HEIGHT).T
     crowd[:, 1:] = crowd[15:] = False  # down the first column, five pixels off and ten on
@@ -93,7 +80,7 @@ def test_captions_are_the_questions_of_their_annotations(tmp_path: Path) -> None
     for one in content["annotations"]:
         one["caption"] = [f"thing {one['id']}", "it"] if one["id"] == 1 else f"thing {one['id']}"
     write_coco(tmp_path, annotations=content["annotations"])
-    rows = read(stage(tmp_path, "coco", file="instances.json", questions="captions"))
+    rows = read_samples(stage(tmp_path, "coco", file="instances.json", questions="captions"))
     assert len(rows) == 10
     assert (rows["1/0"]["query"], rows["1/1"]["query"]) == ("thing 1", "it")
     assert rows["1/1"]["sentence_index"] == 1
@@ -111,7 +98,7 @@ def test_a_file_of_labelme_is_asked_of_each_label(tmp_path: Path) -> None:
     shutil.copy(FIXTURES / "labelme.json", tmp_path)
     save_picture(tmp_path / "labelme.png", 1)
     write_labelme(tmp_path, "other", [labelme_shape("cat", [[1, 1], [9, 1], [9, 9]])], 2)
-    rows = read(stage(tmp_path, "labelme"))
+    rows = read_samples(stage(tmp_path, "labelme"))
     assert list(rows) == [f"labelme/{label}" for label in ("cat", "dog", "bird")] + ["other/cat"]
     shapes = json.loads((FIXTURES / "labelme.json").read_text())["shapes"]
     for label, at in (("cat", [0, 1]), ("dog", [2]), ("bird", [3])):
@@ -154,7 +141,7 @@ def test_texts_of_a_labelme_file_ask_for_all_of_its_shapes(tmp_path: Path) -> No
     cat, bird = labelme_shape("cat", [[1, 1], [9, 9]], "rectangle"), labelme_mask("a", 20, 5, ONE)
     write_labelme(tmp_path, "a", [cat, bird], 1, text=["what moves", "what lives"])
     write_labelme(tmp_path, "b/c", [labelme_shape("flag", [[1, 1], [9, 9]], "rectangle")], 2)
-    rows = read(stage(tmp_path, "labelme"))
+    rows = read_samples(stage(tmp_path, "labelme"))
     assert {name: row["query"] for name, row in rows.items()} == {
         **{"a/0": "what moves", "a/1": "what lives", "b/c/flag": "the flag"}
     }
@@ -196,7 +183,7 @@ def test_class_masks_are_asked_of_each_named_class(tmp_path: Path) -> None:
         categories={1: "square"},
         ignore_index=255,
     )
-    rows = read(settings)
+    rows = read_samples(settings)
     assert list(rows) == ["0/1", "1/1", "2/1"]
     assert all((row["mask"] == square()).all() for row in rows.values())
     assert all(row["ignore"].sum() == 20 for row in rows.values())
@@ -205,14 +192,14 @@ def test_class_masks_are_asked_of_each_named_class(tmp_path: Path) -> None:
         "images without a mask": 1,
     }
     listed = stage(tmp_path, "masks", images="images", masks="masks", categories=[None, "a", "b"])
-    assert {row["query"] for row in read(listed).values()} == {"the a", "the b"}
+    assert {row["query"] for row in read_samples(listed).values()} == {"the a", "the b"}
 
 
 def test_masks_may_lie_beside_their_images_and_folders_may_be_splits(tmp_path: Path) -> None:
     for number, split in enumerate(("train", "train", "test")):
         save_picture(tmp_path / f"{split}/{number}.jpg", number)
         save_mask(tmp_path / f"{split}/{number}.png", square())
-    rows = read(stage(tmp_path, "masks", masks=".", categories={255: "thing"}))
+    rows = read_samples(stage(tmp_path, "masks", masks=".", categories={255: "thing"}))
     assert {name: row["split"] for name, row in rows.items()} == {
         **{"train/0/255": "train", "train/1/255": "train", "test/2/255": "test"}
     }
@@ -225,13 +212,13 @@ def test_files_that_lie_like_refers_and_reasonsegs_are_read(tmp_path: Path) -> N
     refs = [refer_ref(number, split="train" if number > 1 else "test") for number in (1, 2)]
     write_refer(tmp_path, refs)
     save_picture(tmp_path / "train2014/COCO_train2014_000000000002.jpg", 2)
-    rows = read(stage(tmp_path, "refer", file="refcocog/refs(umd).p"))
+    rows = read_samples(stage(tmp_path, "refer", file="refcocog/refs(umd).p"))
     assert list(rows) == ["train/2/0", "train/2/1", "test/1/0", "test/1/1"]
     assert rows["test/1/1"]["box"] == [10, 5, 20, 15]
     for number, split in enumerate(("train", "val")):
         write_reasonseg(tmp_path, split=split)
         save_picture(tmp_path / f"ReasonSeg/{split}/a.jpg", number)
-    rows = read(stage(tmp_path, "reasonseg", test_split="val"))
+    rows = read_samples(stage(tmp_path, "reasonseg", test_split="val"))
     assert {name: row["split"] for name, row in rows.items()} == {
         "train/a": "train",
         "val/a": "test",
@@ -243,4 +230,4 @@ def test_a_palette_of_colours_is_looked_through(tmp_path: Path) -> None:
     with Image.open(tmp_path / "masks/0.png") as saved:
         assert saved.mode == "P"
     settings = stage(tmp_path, "masks", images="images", masks="masks", categories={2: "corner"})
-    assert [row["mask"].sum() for row in read(settings).values()] == [9, 9]
+    assert [row["mask"].sum() for row in read_samples(settings).values()] == [9, 9]

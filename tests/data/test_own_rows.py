@@ -12,6 +12,7 @@ import pytest
 from own_world import (
     HEIGHT,
     WIDTH,
+    read_samples,
     save_mask,
     save_picture,
     square,
@@ -22,23 +23,10 @@ from own_world import (
 )
 from pycocotools import mask as coco_mask
 
-from samr1.config.own_data import OwnDataStage
-from samr1.core import schemas
 from samr1.data import masks
 from samr1.data.own.reading import read_own
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "own"
-
-
-def read(settings: OwnDataStage) -> dict[str, dict[str, Any]]:
-    """The rows by their id, masks decoded."""
-    samples = read_own(settings).samples
-    assert samples.schema.equals(schemas.SAMPLES)
-    rows = {row["sample_id"].removeprefix("mine/"): row for row in samples.to_pylist()}
-    for row in rows.values():
-        for key in ("mask", "ignore"):
-            row[key] = row[key] and masks.decode_mask(row[key])
-    return rows
 
 
 # Tables
@@ -47,7 +35,7 @@ def read(settings: OwnDataStage) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("file", ["questions.csv", "questions.jsonl", "questions.parquet"])
 def test_a_table_in_every_form_is_read_as_its_rows_say(tmp_path: Path, file: str) -> None:
     write_rows(tmp_path / file, write_photos(tmp_path))
-    rows = list(read(stage(tmp_path, file=file)).values())
+    rows = list(read_samples(stage(tmp_path, file=file)).values())
     assert len(rows) == 4
     for number, row in enumerate(rows):
         np.testing.assert_array_equal(row.pop("mask"), square(10 + number))
@@ -73,7 +61,7 @@ def test_what_datasets_of_hugging_face_writes_is_read(tmp_path: Path, file: str)
     for number in range(4):
         save_picture(tmp_path / f"img/{number}.png", number)
     shutil.copy(FIXTURES / file, tmp_path)
-    rows = list(read(stage(tmp_path, file=file)).values())
+    rows = list(read_samples(stage(tmp_path, file=file)).values())
     assert [row["query"] for row in rows] == [f"the thing, {number}" for number in range(4)]
     assert all((row["mask"] == square()).all() for row in rows)
 
@@ -89,7 +77,7 @@ def test_an_image_folder_of_hugging_face_has_its_metadata_in_a_folder_a_split(
             told = {"size": runs["size"], "counts": runs["counts"].decode()}
             lines.append({"file_name": f"{number}.png", "text": "a thing", "segmentation": told})
         write_rows(tmp_path / split / "metadata.jsonl", lines)
-    rows = read(stage(tmp_path, file="metadata.jsonl"))
+    rows = read_samples(stage(tmp_path, file="metadata.jsonl"))
     assert list(rows) == ["train/1", "train/2", "train/3", "test/1", "test/2"]
     assert [row["split"] for row in rows.values()] == ["train"] * 3 + ["test"] * 2
     assert rows["test/2"]["image_path"] == "test/1.png"
@@ -106,7 +94,7 @@ def test_every_form_of_a_target_in_a_csv_is_the_same_mask(tmp_path: Path) -> Non
     ]
     changes = [{"mask": None, "segmentation": form} for form in forms]
     write_table(tmp_path, *changes, {}, count=5)
-    rows = list(read(stage(tmp_path)).values())
+    rows = list(read_samples(stage(tmp_path)).values())
     assert all((row["mask"] == square()).all() for row in rows[:4])
     assert (rows[4]["mask"] == square(14)).all()
 
@@ -133,7 +121,7 @@ def test_ids_splits_and_ignored_pixels_of_a_table(tmp_path: Path) -> None:
         {"id": "d", "split": " train "},
     )
     settings = stage(tmp_path)
-    rows = read(settings)
+    rows = read_samples(settings)
     assert {name: row["split"] for name, row in rows.items()} == {
         **{"a": "train", "b": "test", "d": "train"}
     }
@@ -142,7 +130,7 @@ def test_ids_splits_and_ignored_pixels_of_a_table(tmp_path: Path) -> None:
     assert (rows["a"]["mask"] == square(10) & ~square(12)).all()
     assert rows["a"]["box"] == [10, 5, 12, 15]
     assert (rows["b"]["ignore"] == square(12)).all()
-    other = read(stage(tmp_path, train_split="val", test_split="train"))
+    other = read_samples(stage(tmp_path, train_split="val", test_split="train"))
     assert {name: row["split"] for name, row in other.items()} == {
         **{"a": "test", "c": "train", "d": "test"}
     }
@@ -151,7 +139,7 @@ def test_ids_splits_and_ignored_pixels_of_a_table(tmp_path: Path) -> None:
 def test_boxes_alone_leave_the_mask_unknown(tmp_path: Path) -> None:
     changes: list[Any] = [[1, 2, 30.5, 20], "1, 2, 30.5, 20", "[1, 2, 30.5, 20]"]
     write_table(tmp_path, *({"mask": None, "box": box} for box in changes), count=3)
-    rows = list(read(stage(tmp_path, target="box")).values())
+    rows = list(read_samples(stage(tmp_path, target="box")).values())
     assert [row["box"] for row in rows] == [[1, 2, 30.5, 20]] * 3
     assert all(row["mask"] is None and row["ignore"] is None for row in rows)
 
@@ -160,7 +148,7 @@ def test_semicolons_windows_paths_and_marks_are_those_of_spreadsheets(tmp_path: 
     write_photos(tmp_path)
     lines = ["image;question;mask", *(rf'img\{n}.png;"a; b";masks\{n}.png' for n in range(4)), ""]
     (tmp_path / "questions.csv").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
-    rows = list(read(stage(tmp_path)).values())
+    rows = list(read_samples(stage(tmp_path)).values())
     assert [row["image_path"] for row in rows] == [f"img/{n}.png" for n in range(4)]
     assert {row["query"] for row in rows} == {"a; b"}
 

@@ -17,6 +17,9 @@ from PIL import Image
 
 from samr1.config.own_data import OwnDataStage
 from samr1.config.schema import parse_config
+from samr1.core import schemas
+from samr1.data import masks
+from samr1.data.own.reading import read_own
 
 WIDTH, HEIGHT = 40, 30
 
@@ -29,6 +32,17 @@ def stage(root: Path, layout: str = "table", **keys: Any) -> OwnDataStage:
         keys = {"file": "questions.csv"} | keys
     values = {"name": "mine", "layout": layout, "root": str(root)} | keys
     return parse_config(values, OwnDataStage, "own_data.yaml")
+
+
+def read_samples(settings: OwnDataStage) -> dict[str, dict[str, Any]]:
+    """The rows by their id, masks decoded."""
+    samples = read_own(settings).samples
+    assert samples.schema.equals(schemas.SAMPLES)
+    rows = {row["sample_id"].removeprefix("mine/"): row for row in samples.to_pylist()}
+    for row in rows.values():
+        for key in ("mask", "ignore"):
+            row[key] = row[key] and masks.decode_mask(row[key])
+    return rows
 
 
 def save_picture(path: Path, number: int = 0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
