@@ -56,7 +56,7 @@ def test_what_is_wrong_is_named_by_its_kind(tmp_path: Path) -> None:
     save_picture(tmp_path / "img/9.png", 8)  # the pixels of another
     write_rows(tmp_path / "questions.csv", rows)
     text = write(tmp_path, tmp_path / "page", on_bad_sample="skip")
-    assert "6 cannot be used and are skipped; 4 can." in text
+    assert "6 samples cannot be used and are skipped; 4 can." in text
     assert text.count("no such file") == 3 and "… and 2 more like these" in text
     assert "row 7: it has neither a mask nor a segmentation" in text
     assert "img/8.png, img/9.png" in text

@@ -93,7 +93,7 @@ def _show_refused(stage: OwnDataStage, reading: Reading) -> str:
         return ""
     kept = len(reading.samples)
     what = "are skipped" if stage.on_bad_sample == "skip" else "stop the indexing"
-    told = f"{len(reading.refused):,} cannot be used and {what}; {kept:,} can."
+    told = f"{len(reading.refused):,} samples cannot be used and {what}; {kept:,} can."
     groups = []
     for count, first in facts.group_refused(reading.refused):
         more = f" … and {count - len(first):,} more like these" if count > len(first) else ""
