@@ -1,39 +1,34 @@
-"""COCO's JSON: lists of entries with an `id`."""
+"""COCO's JSON: lists of entries, each with an `id`; an entry is parsed where it is wanted."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from samr1.core.errors import UserError
-from samr1.core.reading import load_json
+from samr1.core.json_lists import JsonLists, Place
 
-_MOST_BYTES = 1_000_000_000  # COCO's own have half of it
-
-Entries = dict[int, dict[str, Any]]
+Places = dict[int, Place]  # where the entries of a list stand, by their ids
 
 
-def load_coco(path: Path, remedy: str, *keys: str) -> list[Entries]:
-    """Of the COCO file `path` the entries of each list in `keys` by their id.
+def find_entries(file: JsonLists, path: Path, *keys: str) -> list[Places]:
+    """Where the entries of each list in `keys` stand in the COCO file at `path`.
 
     Raises UserError where a list is missing, or an entry has no id or another's.
     """
-    content = load_json(path, _MOST_BYTES, remedy)
-    return [_by_id(content, key, path) for key in keys]
-
-
-def _by_id(content: Any, key: str, path: Path) -> Entries:
-    entries = content.get(key) if isinstance(content, dict) else None
-    if not isinstance(entries, list):
-        raise UserError(f"{path}: not a COCO file: it has no list of `{key}`; fetch it again.")
-    found: Entries = {}
-    for row, entry in enumerate(entries):
+    found: dict[str | None, Places] = {key: {} for key in keys}
+    for key, place, entry in file:
+        if key not in found:
+            continue
+        row = len(found[key])
         if not isinstance(entry, dict) or type(entry.get("id")) is not int:
             raise UserError(f"{path}: `{key}`, row {row}: has no `id`; fetch the file again.")
-        if entry["id"] in found:
+        if entry["id"] in found[key]:
             raise UserError(
                 f"{path}: `{key}`, row {row}: a row before it has the same id, {entry['id']}; "
                 "keep one of them."
             )
-        found[entry["id"]] = entry
-    return found
+        found[key][entry["id"]] = place
+    for key in found:
+        if key not in file.keys:
+            raise UserError(f"{path}: not a COCO file: it has no list of `{key}`; fetch it again.")
+    return list(found.values())

@@ -16,10 +16,11 @@ from tqdm import tqdm
 
 from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
+from samr1.core.json_lists import JsonLists
 from samr1.core.reading import is_text
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
-from samr1.data.coco_file import load_coco
+from samr1.data.coco_file import find_entries
 from samr1.data.counts import check_published
 from samr1.data.images import check_image
 from samr1.data.plain_pickle import load_plain_pickle
@@ -28,6 +29,8 @@ from samr1.data.samples import check_query
 DATASETS = ("refcoco", "refcoco+", "refcocog")
 Sentences = Literal["first", "all"]
 
+_MOST_BYTES = 160_000_000  # of instances.json, a third more than RefCOCO's
+_REMEDY = "correct the data root or fetch the data set"
 _LARGEST_ID = 2**63
 
 _REF_FIELDS = {"ref_id": int, "ann_id": int, "image_id": int, "split": str, "sentences": list}
@@ -164,15 +167,15 @@ class _Instances:
     def __init__(self, root: Path, path: Path) -> None:
         self.root = root
         self.path = path
-        remedy = "correct the data root or fetch the data set"
-        self.images, self.annotations = load_coco(path, remedy, "images", "annotations")
+        self.file = JsonLists(path, _MOST_BYTES, _REMEDY)
+        self.images, self.annotations = find_entries(self.file, path, "images", "annotations")
         self.checked: dict[int, tuple[str, int, int] | UserError] = {}
 
     def describe(self, ref: dict[str, Any]) -> dict[str, Any]:
         """The columns that all sentences of `ref` share. Raises UserError where it is bad."""
-        annotation = self.annotations.get(ref["ann_id"])
-        if annotation is None:
+        if ref["ann_id"] not in self.annotations:
             raise UserError(f"its annotation {ref['ann_id']} is not in {self.path}.")
+        annotation = self.file.read(self.annotations[ref["ann_id"]])
         if annotation.get("image_id") != ref["image_id"]:
             raise UserError(f"its annotation {ref['ann_id']} belongs to another image.")
         image_path, width, height = self._image(ref["image_id"])
@@ -202,9 +205,9 @@ class _Instances:
         return found
 
     def _check(self, image_id: int) -> tuple[str, int, int]:
-        image = self.images.get(image_id)
-        if image is None:
+        if image_id not in self.images:
             raise UserError(f"its image {image_id} is not in {self.path}.")
+        image = self.file.read(self.images[image_id])
         name, width, height = (image.get(field) for field in ("file_name", "width", "height"))
         if not is_text(name) or Path(name).name != name:
             raise UserError(f"image {image_id} of {self.path} has no file name.")

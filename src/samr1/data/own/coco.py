@@ -15,59 +15,72 @@ from typing import Any
 import numpy as np
 
 from samr1.core.errors import UserError, prefix_errors
-from samr1.data.coco_file import Entries, load_coco
+from samr1.core.json_lists import JsonLists
+from samr1.data.coco_file import Places, find_entries
 from samr1.data.masks import Mask, segmentation_to_mask
 from samr1.data.own.questions import Question, Size, Source, Truth, below, find_files, mask_truth
 from samr1.data.samples import check_query
 
 _REMEDY = "correct `root` or `file` of the data set"
+_MOST_BYTES = 1_000_000_000  # COCO's own training set has half of it
+_MOST_ENTRIES = 2_000_000  # it has 980,000
 
 Annotation = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class _File:
-    """One COCO file: where it lies, the split that its folder is, and its images by id."""
+    """One COCO file: its lists by id, the folder of its images, and the split that its own is."""
 
     path: Path
-    folder: str  # of the images, below the root
+    content: JsonLists
+    images: Places
+    annotations: Places
+    categories: Places
+    folder: str  # below the root
     split: str | None
-    images: Entries
+
+    def question(
+        self, place: str, number: str, image: str, size: Size, query: str, truth: Truth, index: int
+    ) -> Question:
+        """A question of this file, `number` its id there."""
+        name = number if self.split is None else f"{self.split}/{number}"
+        return Question(place, name, image, size, query, truth, index, self.split)
 
 
 def read(source: Source) -> Iterator[Question]:
     """The questions of the COCO file; raises UserError where it is none."""
     for name, split in find_files(source.stage, _REMEDY):
         path = source.root / name
-        lists = load_coco(path, _REMEDY, "images", "annotations", "categories")
-        images, annotations, categories = lists
+        content = JsonLists(path, _MOST_BYTES, _REMEDY, _MOST_ENTRIES)
+        lists = find_entries(content, path, "images", "annotations", "categories")
         folder = source.stage.images or str(PurePosixPath(name).parent)
-        file = _File(path, folder, split, images)
+        file = _File(path, content, *lists, folder, split)
         if source.stage.questions == "captions":
-            yield from _ask_captions(source, file, annotations)
+            yield from _ask_captions(source, file)
         else:
-            yield from _ask_categories(source, file, annotations, categories)
+            yield from _ask_categories(source, file)
 
 
-def _ask_captions(source: Source, file: _File, annotations: Entries) -> Iterator[Question]:
-    for number, annotation in annotations.items():
+def _ask_captions(source: Source, file: _File) -> Iterator[Question]:
+    for number, at in file.annotations.items():
         place = f"{file.path}, annotation {number}"
         with source.bad.catching(place):
+            annotation = file.content.read(at)
             captions = annotation.get("caption")
             captions = captions if isinstance(captions, list) and captions else [captions]
             image, size = _find_image(source, file, annotation.get("image_id"))
             truth = mask_truth(_draw(annotation, size))
             for index, caption in enumerate(captions):
                 query = check_query(caption, f"its caption {index}")
-                name = _name(file, f"{number}/{index}")
-                yield Question(place, name, image, size, query, truth, index, file.split)
+                name = f"{number}/{index}"
+                yield file.question(place, name, image, size, query, truth, index)
 
 
-def _ask_categories(
-    source: Source, file: _File, annotations: Entries, categories: Entries
-) -> Iterator[Question]:
-    for (image_id, category_id), found in _group(source, file, annotations).items():
+def _ask_categories(source: Source, file: _File) -> Iterator[Question]:
+    for (image_id, category_id), numbers in _group(source, file).items():
         place = f"{file.path}, image {image_id}, category {category_id}"
+        found = [file.content.read(file.annotations[number]) for number in numbers]
         instances = [one for one in found if not one.get("iscrowd")]
         if not instances:
             source.left_out["categories of an image that are a crowd alone"] += 1
@@ -75,44 +88,47 @@ def _ask_categories(
             source.left_out["categories of an image with several instances"] += 1
         else:
             with source.bad.catching(place):
-                query = _ask(source.stage.question, categories, category_id)
+                query = _ask(source.stage.question, file, category_id)
                 image, size = _find_image(source, file, image_id)
                 truth = _unite(instances, [one for one in found if one.get("iscrowd")], size)
-                name = _name(file, f"{image_id}/{category_id}")
-                yield Question(place, name, image, size, query, truth, split=file.split)
+                name = f"{image_id}/{category_id}"
+                yield file.question(place, name, image, size, query, truth, 0)
 
 
-def _group(
-    source: Source, file: _File, annotations: Entries
-) -> dict[tuple[int, int], list[Annotation]]:
-    """The annotations by image and category, in the file's order."""
-    groups: dict[tuple[int, int], list[Annotation]] = {}
-    for number, annotation in annotations.items():
+def _group(source: Source, file: _File) -> dict[tuple[int, int], list[int]]:
+    """The annotations' ids by image and category, in the file's order."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for number, at in file.annotations.items():
+        annotation = file.content.read(at)
         image_id, category_id = annotation.get("image_id"), annotation.get("category_id")
         with source.bad.catching(f"{file.path}, annotation {number}"):
             if type(image_id) is not int or type(category_id) is not int:
                 raise UserError("its image_id or category_id is no whole number; correct it.")
-            groups.setdefault((image_id, category_id), []).append(annotation)
+            groups.setdefault((image_id, category_id), []).append(number)
     return groups
 
 
-def _ask(template: str, categories: Entries, category_id: int) -> str:
-    if category_id not in categories:
+def _ask(template: str, file: _File, category_id: int) -> str:
+    if category_id not in file.categories:
         raise UserError("the file has no such category; correct the annotation or add it.")
-    name = check_query(categories[category_id].get("name"), "its category's name")
+    category = file.content.read(file.categories[category_id])
+    name = check_query(category.get("name"), "its category's name")
     return check_query(template.replace("{category}", name), "its question")
 
 
 def _find_image(source: Source, file: _File, image_id: object) -> tuple[str, Size]:
     """The path of an image below the root, and its size."""
-    entry = file.images.get(image_id) if type(image_id) is int else None
-    if entry is None:
+    at = file.images.get(image_id) if type(image_id) is int else None
+    if at is None:
         raise UserError(f"its image {image_id!r} is not in the file; correct it or add the image.")
+    entry = file.content.read(at)
     image = below(file.folder, entry.get("file_name"), "image's file_name")
-    told = entry.get("width"), entry.get("height")
-    if told != (None, None) and not all(type(side) is int for side in told):
+    width, height = entry.get("width"), entry.get("height")
+    if width is None and height is None:
+        return image, source.size(image)
+    if type(width) is not int or type(height) is not int:
         raise UserError("its image's width or height is no whole number; correct it.")
-    return image, source.size(image, None if told == (None, None) else told)  # type: ignore[arg-type]
+    return image, source.size(image, (width, height))
 
 
 def _unite(instances: list[Annotation], crowds: list[Annotation], size: Size) -> Truth:
@@ -131,7 +147,3 @@ def _draw(annotation: Annotation, size: Size) -> Mask:
         if not mask.any():
             raise UserError("its segmentation covers no pixel; draw it again.")
     return mask
-
-
-def _name(file: _File, number: str) -> str:
-    return number if file.split is None else f"{file.split}/{number}"
