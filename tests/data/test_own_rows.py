@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -151,6 +152,15 @@ def test_semicolons_windows_paths_and_marks_are_those_of_spreadsheets(tmp_path: 
     rows = list(read_samples(stage(tmp_path)).values())
     assert [row["image_path"] for row in rows] == [f"img/{n}.png" for n in range(4)]
     assert {row["query"] for row in rows} == {"a; b"}
+
+
+def test_a_cell_of_csv_may_hold_a_long_outline(tmp_path: Path) -> None:
+    limit = csv.field_size_limit()
+    outline = [10, 5, 20, 5, 20, 15, 10, 15] + [10.0, 10.0] * limit
+    write_table(tmp_path, {"mask": None, "segmentation": [outline]}, count=2)
+    (first, _) = read_samples(stage(tmp_path)).values()
+    assert (first["mask"] == square()).all()
+    assert csv.field_size_limit() == limit
 
 
 def test_folders_of_images_and_masks_may_be_apart_from_the_table(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,6 @@ Row = dict[str, Any]
 _REMEDY = "correct `root` or `file` of the data set"
 _SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _MOST_CHARACTERS = 50_000_000  # of a cell: the polygons of the largest object have thousands
-
-csv.field_size_limit(_MOST_CHARACTERS)
 
 
 def read_rows(path: Path, bad: BadSamples) -> tuple[list[str], Iterator[tuple[str, Row]]]:
@@ -63,7 +62,8 @@ def _read_csv(
     header = text.lstrip("\n").split("\n", 1)[0]
     # Spreadsheets put semicolons where the country's numbers have commas.
     delimiter = max(",;\t", key=header.count)
-    with refusing(f"{path}: not a readable CSV file", "save it again, with quotes around texts"):
+    remedy = "save it again, with quotes around texts"
+    with refusing(f"{path}: not a readable CSV file", remedy), _wide_cells():
         records = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     numbered = [(n, row) for n, row in enumerate(records, start=1) if any(map(str.strip, row))]
     if not numbered:
@@ -72,6 +72,16 @@ def _read_csv(
     if twice := next((name for name in columns if name and columns.count(name) > 1), None):
         raise UserError(f"{path}: has the column {twice!r} twice; keep one of them.")
     return columns, _fit_rows(path, columns, numbered[1:], bad)
+
+
+@contextmanager
+def _wide_cells() -> Iterator[None]:
+    """Let a cell of CSV be as long as polygons are; the limit is the whole process's."""
+    before = csv.field_size_limit(_MOST_CHARACTERS)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _fit_rows(
