@@ -1,7 +1,8 @@
 """Samples and predictions → what the gallery shows of each: columns of plain numbers and text.
 
 A question's ground truth is that of the protocol `seg_zero`: ignored pixels are part of it. Its IoU
-is the one that the tables average: of masks by `seg_zero`, on LISA-Grounding of boxes by `rec`.
+is the one that the tables average: of masks by `seg_zero`, on LISA-Grounding of boxes by `rec`, as
+where a box is all that is known; there the pixels of the box stand for the mask.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from samr1.data.masks import decode_mask
+from samr1.data.masks import box_mask, decode_mask, encode_mask
 from samr1.evaluation.answers import answers_in_order
 from samr1.evaluation.score import sample_ious
 from samr1.report.gallery.drawing import (
@@ -49,8 +50,19 @@ OUTCOMES: dict[Outcome, tuple[str, str]] = {
 
 
 def is_of_boxes(samples: pa.Table) -> bool:
-    """Whether the benchmark is scored by boxes."""
-    return bool(samples["dataset"][0].as_py() == "lisa_grounding")
+    """Whether the benchmark is scored by boxes, as LISA-Grounding is and where no mask is known."""
+    return bool(samples["mask"].null_count or samples["dataset"][0].as_py() == "lisa_grounding")
+
+
+def fill_boxes(samples: pa.Table) -> pa.Table:
+    """The samples with the pixels of the box as the mask where there is none."""
+    rows = samples.select(["mask", "box", "height", "width"]).to_pylist()
+    filled = [
+        row["mask"] or encode_mask(box_mask(row["box"], row["height"], row["width"]))
+        for row in rows
+    ]
+    place, field = samples.schema.get_field_index("mask"), samples.schema.field("mask")
+    return samples.set_column(place, field, pa.array(filled, field.type))
 
 
 def judge(answered: bool, iou: float, overlap: float) -> Outcome:
@@ -75,6 +87,7 @@ def list_questions(
     read under `root`; raises UserError where it cannot be.
     """
     of_boxes = is_of_boxes(samples)
+    samples = fill_boxes(samples)
     places = {path: place for place, path in enumerate(images)}
     rows = []
     for sample, known in zip(samples.to_pylist(), kinds, strict=True):
@@ -105,6 +118,7 @@ def list_answers(samples: pa.Table, predictions: pa.Table) -> Columns:
     Outlines and points are in the sample's frame. Raises UserError as `evaluation.score.score`.
     """
     of_boxes = is_of_boxes(samples)
+    samples = fill_boxes(samples)
     ious = [sample_ious(samples, predictions, protocol) for protocol in ("seg_zero", "rec")]
     names = ("status", "think", "label", "text", "box", "points", "mask")
     given = [answers_in_order(samples, predictions, name) for name in names]
