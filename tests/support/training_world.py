@@ -116,7 +116,8 @@ def samples_of(world: Path) -> pa.Table:
     return read_table(world / "samples.parquet", schemas.SAMPLES)
 
 
-def batch_of(world: Path, stage: TrainStage) -> Batch:
-    """All samples of the world as one step's batch."""
+def batch_of(world: Path, stage: TrainStage, samples: pa.Table | None = None) -> Batch:
+    """All samples of the world, or `samples` on its images, as one step's batch."""
     images = ImageStore(world / "images.parquet")
-    return prepare_batch(tiny_policy(), read_samples(samples_of(world)), 0, 1, images, world, stage)
+    rows = read_samples(samples_of(world) if samples is None else samples)
+    return prepare_batch(tiny_policy(), rows, 0, 1, images, world, stage)
