@@ -19,7 +19,8 @@ from transformers import Qwen2_5_VLConfig
 from samr1.config.schema import LoraConfig
 from samr1.core.errors import UserError
 from samr1.policy.adapter import adapted_layers
-from samr1.policy.meta import CONFIGS, QwenConfig, build_on_meta, read_policy_config
+from samr1.policy.families import FAMILIES, QwenConfig, family_of, head_size
+from samr1.policy.meta import build_on_meta, read_policy_config
 
 KNOWN = Path(__file__).parent / "known"
 # Public checkpoints that were trained from one of these: their sizes are its own.
@@ -54,7 +55,7 @@ def find_policy_config(path: str) -> QwenConfig:
     file = KNOWN / f"{_TRAINED_FROM.get(name, name)}.json"
     if file.is_file() and not Path(path).is_dir():
         values = json.loads(file.read_text(encoding="utf-8"))
-        return CONFIGS[values["model_type"]].from_dict(values)
+        return FAMILIES[values["model_type"]].config.from_dict(values)
     try:
         return read_policy_config(path)
     except UserError as error:
