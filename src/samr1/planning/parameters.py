@@ -19,7 +19,7 @@ from transformers import Qwen2_5_VLConfig
 from samr1.config.schema import LoraConfig
 from samr1.core.errors import UserError
 from samr1.policy.adapter import adapted_layers
-from samr1.policy.families import FAMILIES, QwenConfig, family_of, head_size
+from samr1.policy.families import FAMILIES, QwenConfig
 from samr1.policy.meta import build_on_meta, read_policy_config
 
 KNOWN = Path(__file__).parent / "known"

@@ -28,9 +28,7 @@ _BASE, _OWN = ".base_layer.", ".lora_"  # in the names of an adapted layer's wei
 _MOST = 0.9  # of the adapters' change: what merging must keep to go without saying
 
 
-def add_adapter(
-    model: QwenModel, config: LoraConfig, vision: bool, seed: int
-) -> None:
+def add_adapter(model: QwenModel, config: LoraConfig, vision: bool, seed: int) -> None:
     """Put adapters into `model` and let them alone have gradients.
 
     Into the language model's layers that `config` names and, with `vision`, into those of the
@@ -50,9 +48,7 @@ def add_adapter(
         peft.inject_adapter_in_model(adapters, model)
 
 
-def adapted_layers(
-    model: QwenModel, config: LoraConfig, vision: bool
-) -> list[str]:
+def adapted_layers(model: QwenModel, config: LoraConfig, vision: bool) -> list[str]:
     """The names in `model` of the linear layers that `config` names.
 
     Raises UserError where its family has none of a name, or the vision tower none of any.

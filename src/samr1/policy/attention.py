@@ -73,7 +73,8 @@ def attend(
     """Attention of query [B, H, L, D] to key and value [B, K, S, D], K a divisor of H.
 
     `packed` is the form that packed rows take. A model's `attention_mask` goes through the library,
-    which knows no mask of packed rows; so these may come by a keyword that it hands on. Returns [B, L, H, D], and None for the weights.
+    which knows no mask of packed rows; so these may come by a keyword that it hands on. Returns
+    [B, L, H, D], and None for the weights.
     Raises ValueError for a dropout over packed rows, which FlexAttention does not know.
     """
     if packed_rows is not None:

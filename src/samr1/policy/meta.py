@@ -24,6 +24,7 @@ from samr1.policy.files import SETTINGS
 from samr1.policy.schema import PolicyKeys
 from samr1.policy.vision import place_patches
 
+
 def read_policy_config(path: str | Path) -> QwenConfig:
     """The configuration of the policy at `path`: a folder, or a hub name with its revision.
 
