@@ -23,6 +23,7 @@ _LICENCES = {
     "Qwen/Qwen2.5-VL-7B-Instruct": {"license": "apache-2.0"},
     "Qwen/Qwen2.5-VL-32B-Instruct": {"license": "apache-2.0"},
     "Qwen/Qwen2.5-VL-72B-Instruct": {"license": "other", "license_name": "qwen"},
+    **{f"Qwen/Qwen3-VL-{n}B-Instruct": {"license": "apache-2.0"} for n in (2, 4, 8, 32)},
 }
 
 # Rows of the table: column of the training metrics, what it is called, digits after the point.
@@ -36,10 +37,10 @@ _METRICS = (
 
 # Loading without this project; {…} are filled in, and the rest is as it stands.
 _TRANSFORMERS = """from PIL import Image
-from transformers import AutoImageProcessor, AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
 folder, question = ".", "the red circle"
-model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype="auto")
+model = AutoModelForImageTextToText.from_pretrained(folder, dtype="auto")
 tokenizer = AutoTokenizer.from_pretrained(folder)
 processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
 
@@ -47,8 +48,7 @@ square = ({size}, {size})
 picture = Image.open("picture.png").convert("RGB").resize(square, Image.Resampling.BILINEAR)
 image = processor(images=[picture], do_resize=False, return_tensors="pt")
 prompt = {prompt}
-messages = [
-    {{"role": "system", "content": {system}}},
+messages = [{system}
     {{
         "role": "user",
         "content": [{{"type": "image"}}, {{"type": "text", "text": prompt.format(query={query})}}],
@@ -210,10 +210,11 @@ def _metrics(metrics: pa.Table) -> str:
 
 def _usage(stage: TrainStage) -> str:
     form = get_dialect(stage.dialect)
+    system = f'\n    {{"role": "system", "content": {form.system!r}}},'
     code = _TRANSFORMERS.format(
         size=stage.policy.image_size,
         prompt=repr(form.template),
-        system=repr(form.system),
+        system="" if form.system is None else system,
         query="question" if form.strip is None else f"question.lower().strip({form.strip!r})",
         limit=stage.train.max_response_tokens,
     )

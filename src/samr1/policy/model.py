@@ -187,9 +187,9 @@ def encode_prompt(
     tokenizer: PreTrainedTokenizerBase, query: str, dialect: DialectName
 ) -> list[int]:
     """The token ids of the whole chat before the response; the image is one token yet."""
-    before, middle, after = chat_frame(tokenizer, "the policy")
     form = get_dialect(dialect)
-    text = f"{before}{form.system}{middle}{form.ask(query)}{after}"
+    before, middle, after = chat_frame(tokenizer, "the policy", system=form.system is not None)
+    text = f"{before}{form.system or ''}{middle}{form.ask(query)}{after}"
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids
 

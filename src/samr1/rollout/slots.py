@@ -29,7 +29,7 @@ class Slots:
     """
 
     def __init__(self, config: Any, rows: int, places: int, like: Tensor) -> None:
-        """Empty rows for a language model of `config`, on the device and in the format of `like`."""
+        """Empty rows for a language model of `config`, where `like` is and in its format."""
         size = head_size(config)
         heads = config.num_key_value_heads or config.num_attention_heads
         shape = (rows, places, heads, size)
