@@ -57,6 +57,7 @@ def tiny_policy(
     heads: int = 4,
     kv_heads: int = 2,
     family: str = "qwen2_5_vl",
+    tied: bool = False,
 ) -> Policy:
     """A random model of a family, patch 7 and merge 2, with wide weights so that choices differ."""
     tokenizer = tiny_tokenizer()
@@ -104,7 +105,7 @@ def tiny_policy(
         video_token_id=ids["<|video_pad|>"],
         vision_start_token_id=ids["<|vision_start|>"],
         vision_end_token_id=ids["<|vision_end|>"],
-        tie_word_embeddings=False,
+        tie_word_embeddings=tied,
     )
     torch.manual_seed(seed)
     model = FAMILIES[family].model(config).eval()
