@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from transformers import Qwen2_5_VLConfig
-
 from samr1.config.schema import TrainStage
 from samr1.planning.parameters import (
     ParameterCounts,
@@ -20,6 +18,7 @@ from samr1.planning.parameters import (
     read_as_trainable,
 )
 from samr1.planning.segmenter_size import SegmenterSize, find_segmenter_size
+from samr1.policy.families import QwenConfig
 
 # Tokens of the prompt beside the image's: the longest dialect's template takes 160, a question 20.
 PROMPT_TEXT_TOKENS = 200
@@ -60,7 +59,7 @@ def total(estimates: Iterable[Estimate]) -> float:
 class Job:
     """What the memory and the time of one process of a training depend on."""
 
-    policy: Qwen2_5_VLConfig
+    policy: QwenConfig
     parts: ParameterCounts
     segmenter: SegmenterSize
     segmenter_size: int  # side of its input, pixels
@@ -104,7 +103,7 @@ class Job:
 
 
 @cache  # runs share their policies, and a model takes a second to be counted
-def _find_policy(path: str, evaluated: bool) -> tuple[Qwen2_5_VLConfig, ParameterCounts]:
+def _find_policy(path: str, evaluated: bool) -> tuple[QwenConfig, ParameterCounts]:
     found = find_policy_config(path)
     config = read_as_trainable(found) if evaluated else check_trainable(found, path)
     return config, count_parts(config)
