@@ -244,6 +244,29 @@ def test_paper_scale_is_the_same_graph_in_shards_with_fetched_data(tmp_path: Pat
     assert paper["gather_predictions"] == 46
 
 
+def test_a_run_of_another_image_size_has_images_of_its_own_and_is_run_when_asked_for(
+    tmp_path: Path,
+) -> None:
+    root, results = tmp_path / "data", tmp_path / "results"
+    settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(root))
+    told = options(results, settings, "paper")
+    everything = snakemake("--dry-run", *told)
+    assert everything.code == 0, everything.text
+    assert "qwen3vl" not in everything.text and "images_" not in everything.text
+    paper = results / "paper"
+    runs = ("sam_r1_qwen3vl_8b", "sam_r1")
+    wanted = [str(paper / f"policies/{run}/seed_0") for run in runs]
+    wanted.append(str(paper / "metrics/qwen3vl_8b_plain/seed_0/reasonseg_val.parquet"))
+    plan = snakemake(*wanted, "--dry-run", "--printshellcmds", *told)
+    assert plan.code == 0, plan.text
+    made = re.findall(r"--image-size (\d+) --output \S+/paper/(\S+)", plan.text)
+    assert sorted(made) == [
+        ("832", "images_832/reasonseg_val.parquet"),
+        ("832", "images_832/training_3000.parquet"),
+        ("840", "images/training_3000.parquet"),
+    ]
+
+
 def test_one_job_answers_all_benchmarks_of_a_run_where_the_scale_says_so(
     finished: Path, tmp_path: Path
 ) -> None:
