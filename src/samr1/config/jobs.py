@@ -95,9 +95,13 @@ def evaluate_table(experiment: Experiment, name: str) -> list[Evaluation]:
 def evaluate_main(experiment: Experiment) -> list[Evaluation]:
     """The method and the tables' untrained models on every benchmark that each is for."""
     tables = experiment.published.tables.values()
-    shown = dict.fromkeys(run for table in tables for run in table.labels)
-    main = [METHOD, BASE, *(run for run in shown if not experiment.runs[run].trained)]
-    return evaluate(experiment, main, experiment.benchmarks, find_seeds(experiment))
+    shown = {BASE, METHOD}.union(*(table.labels for table in tables))
+    main = [
+        name
+        for name, run in experiment.runs.items()
+        if name in shown and (name == METHOD or not run.trained)
+    ]
+    return evaluate(experiment, [METHOD, *main], experiment.benchmarks, find_seeds(experiment))
 
 
 def evaluate_gallery(experiment: Experiment) -> list[Evaluation]:
