@@ -108,7 +108,7 @@ def test_a_saved_policy_is_loaded_as_its_card_says(
     assert said.getvalue() == f"{answer.text}\n"
 
 
-def test_a_recipe_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_prompt_settings_that_are_none_are_refused(tmp_path: Path) -> None:
     assert read_settings(tmp_path) is None
     assert read_settings("micro") == read_settings(resolve("micro", "policy")) == MICRO_SETTINGS
     settings = tmp_path / "samr1.json"

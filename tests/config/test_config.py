@@ -56,8 +56,7 @@ def refusal(folder: Path, scale: str = "micro") -> str:
 def test_every_run_of_the_paper_is_there(scale: str) -> None:
     runs = load_experiment(SETTINGS, scale).runs
     trained = {name for name, run in runs.items() if run.trained}
-    newer = {"sam_r1_qwen3vl_8b"} if scale == "paper" else set()
-    assert trained == newer | {
+    assert trained >= {
         *("sam_r1", "threshold_0.5", "threshold_0.7", "threshold_0.8", "no_kl"),
         *("grpo", "grpo_token_level", "grpo_clip_higher"),
         *("negative_points_any", "negative_points_inside"),
@@ -68,7 +67,8 @@ def test_every_run_of_the_paper_is_there(scale: str) -> None:
     tiny = {
         f"tiny_{one}" for one in ("seg_zero", "qwen", "vision_reasoner", "visual_rft", "vlm_r1")
     }
-    assert set(runs) - trained == {"base", *(theirs if scale == "paper" else tiny)}
+    assert set(runs) - trained >= {"base", *(theirs if scale == "paper" else tiny)}
+    assert not set(runs) & (tiny if scale == "paper" else theirs)
 
 
 def test_paper_scale_has_the_papers_constants() -> None:
@@ -279,10 +279,6 @@ REFUSED = [
         "scales/micro.yaml: defaults: train.steps = 0: must be greater than or equal to 1.",
     ),
     (
-        *("scales/paper.yaml", "defaults/segmenter/cache", {"folder": "cache", "gigabytes": 0}),
-        "scales/paper.yaml: defaults: segmenter.cache.gigabytes = 0: must be greater than 0.",
-    ),
-    (
         *("scales/micro.yaml", "data/world", None),
         "scales/micro.yaml: data.root = null: must be given where no world is drawn, and only "
         "there.",
@@ -306,16 +302,6 @@ def test_a_bad_value_is_refused_in_one_sentence(
 ) -> None:
     scale = "paper" if "paper" in file else "micro"
     assert refusal(edit(file, path, value), scale) == sentence
-
-
-@pytest.mark.parametrize("scale", ["micro", "smoke", "paper"])
-def test_no_scale_keeps_embeddings_on_disk_unless_it_is_told_to(scale: str, edit: Edit) -> None:
-    for run in load_experiment(SETTINGS, scale).runs.values():
-        assert run.segmenter.cache is None
-    folder = edit("runs.yaml", "sam_r1/segmenter", {"cache": {"folder": "here", "gigabytes": 30}})
-    for stage in ("train_stage", "predict_stage"):
-        cache = getattr(load_experiment(folder, scale).runs["sam_r1"], stage)().segmenter.cache
-        assert (cache.folder, cache.gigabytes) == ("here", 30.0)
 
 
 def test_a_clipping_ablation_needs_two_updates(edit: Edit) -> None:

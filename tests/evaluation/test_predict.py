@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from commands import call
 from PIL import Image
 from predict_world import (
     QUESTIONS,
@@ -258,7 +259,6 @@ def test_the_command_writes_the_same_bytes_twice(
     store: ImageStore,
     root: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     save_policy(policy, tmp_path / "policy")
     (tmp_path / "sam").mkdir()
@@ -270,18 +270,16 @@ def test_the_command_writes_the_same_bytes_twice(
 
     def run(name: str) -> Path:
         output = tmp_path / name / "predictions.parquet"
-        arguments = {
-            "--config": tmp_path / "stage.yaml",
-            "--policy": tmp_path / "policy",
-            "--samples": tmp_path / "samples.parquet",
-            "--images": store.path,
-            "--root": root,
-            "--output": output,
-            "--output-timings": tmp_path / name / "timings.parquet",
-        }
-        words = [str(word) for pair in arguments.items() for word in pair]
-        monkeypatch.setattr("sys.argv", ["predict_masks", *words])
-        predict_masks.main()
+        call(
+            predict_masks.main,
+            config=tmp_path / "stage.yaml",
+            policy=tmp_path / "policy",
+            samples=tmp_path / "samples.parquet",
+            images=store.path,
+            root=root,
+            output=output,
+            output_timings=tmp_path / name / "timings.parquet",
+        )
         return output
 
     first, second = run("one"), run("two")

@@ -13,8 +13,9 @@ from sam2 import build_sam
 from tiny import TRAINED, random_image, tiny_policy
 from training_world import make_stage
 
-from samr1.config.schema import Layer, LoraConfig
+from samr1.config.schema import Layer, LoraConfig, TrainStage
 from samr1.core.errors import UserError
+from samr1.planning.fit import change_stage
 from samr1.planning.job import Job, total
 from samr1.planning.memory import kept_activations, plan_memory
 from samr1.planning.parameters import count_adapter, count_parts, find_policy_config
@@ -22,6 +23,8 @@ from samr1.planning.segmenter_size import SegmenterSize, find_segmenter_size
 from samr1.policy.adapter import adapted_layers
 from samr1.policy.families import family_of
 from samr1.policy.model import encode_question
+from samr1.rollout.decode import Sampling
+from samr1.rollout.rows import Rows
 from samr1.segmenter.build import build_sam2
 from samr1.train.engine import Engine, join_processes
 from samr1.train.scorer import Scorer
@@ -96,33 +99,12 @@ def test_a_public_segmenter_is_as_large_as_sam2_builds_it() -> None:
     assert known.channels == 96
 
 
-def job_of(policy: Any, **changes: Any) -> Job:
-    """A job of the tiny policy on a CPU, one question of three responses of four tokens."""
+def job_of(policy: Any, stage: TrainStage, prompt: int = 100) -> Job:
+    """A job of the tiny policy on a CPU."""
     # As it would be read from a file: the loaded one also says which attention it runs by.
     config = type(policy.model.config).from_dict(policy.model.config.to_dict())
-    job = Job(
-        policy=config,
-        parts=count_parts(config),
-        segmenter=SegmenterSize(0, 16),
-        segmenter_size=128,
-        image_size=56,
-        number_bytes=policy.model.dtype.itemsize,
-        trainable=sum(weight.numel() for weight in policy.model.parameters()),
-        adapter=False,
-        train_vision=True,
-        offload=False,
-        processes=1,
-        zero_stage=0,
-        gradient_checkpointing=False,
-        checkpoint_steps=10,
-        tokens_per_pass=4096,
-        group_size=3,
-        questions=1,
-        response_tokens=4,
-        prompt_tokens=100,
-        cuda=False,
-    )
-    return replace(job, **changes)
+    parts = count_parts(config)
+    return Job(stage, config, parts, parts.all, SegmenterSize(0, 16), prompt, 1, cuda=False)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +122,7 @@ def test_states_and_gradients_are_as_many_bytes_as_deepspeed_holds(
 ) -> None:
     join_processes()
     stage = make_stage(tmp_path, zero_stage=zero_stage, offload_optimizer=offload)
-    stage = stage.model_copy(update={"policy": stage.policy.model_copy(update={"dtype": dtype})})
+    stage = change_stage(stage, {"policy.dtype": dtype})
     with LiveStorages() as live:
         policy = tiny_policy(hidden=128, layers=3)
         policy.model.to(getattr(torch, dtype))
@@ -153,8 +135,7 @@ def test_states_and_gradients_are_as_many_bytes_as_deepspeed_holds(
 
         add_gradients()
         engine.step(1e-3)
-        job = job_of(policy, zero_stage=zero_stage, offload=offload)
-        memory = plan_memory(job)
+        memory = plan_memory(job_of(policy, stage))
         there = total(one for one in memory.states if one.what != "reference weights")
         assert live.bytes == pytest.approx(there, rel=0.03)
         add_gradients()
@@ -184,14 +165,29 @@ def saved_bytes(policy: Any, checkpointing: bool) -> tuple[int, int]:
 
 @pytest.mark.parametrize("family", TRAINED)
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_activations_are_within_a_fifth_of_what_autograd_saves(
-    dtype: torch.dtype, checkpointing: bool, family: str
+    dtype: str, checkpointing: bool, family: str, tmp_path: Path
 ) -> None:
     policy = tiny_policy(hidden=128, layers=4, family=family)
-    policy.model.to(dtype)
+    policy.model.to(getattr(torch, dtype))
     found, prompt = saved_bytes(policy, checkpointing)
-    changes = {"group_size": 4, "response_tokens": 24, "prompt_tokens": prompt, "image_size": 112}
-    job = job_of(policy, gradient_checkpointing=checkpointing, **changes)
-    planned = total(kept_activations(job, job.row, 1))
-    assert found == pytest.approx(planned, rel=0.2)
+    train = {"group_size": 4, "max_response_tokens": 24, "gradient_checkpointing": checkpointing}
+    stage = make_stage(tmp_path, **train)
+    stage = change_stage(stage, {"policy.dtype": dtype, "policy.image_size": 112})
+    job = job_of(policy, stage, prompt)
+    assert found == pytest.approx(total(kept_activations(job, job.row, 1)), rel=0.2)
+
+
+def test_keys_and_values_take_the_slots_that_a_rollout_makes(tmp_path: Path) -> None:
+    policy = tiny_policy()
+    job = job_of(policy, make_stage(tmp_path), prompt=101)
+    rows = Rows(policy, job.responses, 101, Sampling(1.0, 1.0, job.train.max_response_tokens))
+    held = sum(buffer.nbytes for buffer in (*rows.slots.keys, *rows.slots.values))
+    (planned,) = [
+        one for one in plan_memory(job).phases["rollout"] if one.what == "keys and values"
+    ]
+    assert planned.amount == held
+    assert "112 tokens" in planned.sum  # 101 and 8, rounded up to what a CPU's window is
+    on_gpu = plan_memory(replace(job, cuda=True)).phases["rollout"]
+    assert any("256 tokens" in one.sum for one in on_gpu)

@@ -13,15 +13,21 @@ from tiny import random_image, tiny_policy
 from training_world import make_stage
 from transformers import Qwen3VLForConditionalGeneration
 
+from samr1.app.model import find_settings
+from samr1.config.merge import load_experiment
 from samr1.config.schema import LoraConfig, PolicyConfig
 from samr1.core.checks import run_steps
 from samr1.core.errors import UserError
 from samr1.core.weights import safetensors_files, safetensors_shapes
+from samr1.planning.parameters import find_policy_config
 from samr1.policy.adapter import adapted_layers
 from samr1.policy.check import check_policy
+from samr1.policy.dialects import get_dialect
+from samr1.policy.families import family_of
 from samr1.policy.meta import build_on_meta, read_policy_config
 from samr1.policy.model import Policy, encode_question, load_policy, save_policy
 from samr1.policy.processors import load_processors
+from samr1.policy.prompt_settings import DEFAULT_SETTINGS
 from samr1.rollout.sample import sample_groups
 from samr1.train.check import check_running
 
@@ -144,3 +150,24 @@ def test_targets_that_its_family_has_not_are_refused(
     lora = LoraConfig.model_validate({"rank": 8, "alpha": 16, "targets": targets})
     with pytest.raises(UserError, match=sentence):
         adapted_layers(tiny_policy(family=family).model, lora, vision=True)
+
+
+def test_untaught_it_is_asked_in_its_own_frame_and_at_a_size_that_fits(tmp_path: Path) -> None:
+    save_policy(tiny_policy(family="qwen3_vl"), tmp_path)
+    settings = find_settings(tmp_path)
+    assert (settings.dialect, settings.image_size) == ("sam_r1_1000", 832)
+    assert find_settings(tmp_path, "qwen3", 56).dialect == "qwen3"
+    save_policy(tiny_policy(), tmp_path)
+    assert find_settings(tmp_path) == DEFAULT_SETTINGS
+
+
+def test_trained_runs_are_asked_as_their_family_counts() -> None:
+    runs = load_experiment(FIXTURES.parents[1] / "config", "paper").runs
+    for run in runs.values():
+        family = family_of(find_policy_config(run.policy.path))
+        unit = 32 if "Qwen3-VL" in run.policy.path else 28
+        assert run.policy.image_size % unit == 0
+        if run.trained:
+            relative = get_dialect(run.dialect).relative
+            assert relative == get_dialect(family.dialect).relative
+            assert run.policy.image_size == family.image_size

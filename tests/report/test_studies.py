@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import call
 from made_up_study import write_evaluation, write_run, write_training
 
 from samr1.cli import collect_study
@@ -35,12 +35,7 @@ COLUMNS = [Column(label=m, benchmark="reasonseg_test", metric=m) for m in ("giou
 
 def collect(output: Path, results: Path | None = None) -> str:
     """Run the command; its page."""
-    arguments = ["--output", str(output)]
-    if results is not None:
-        arguments += ["--results", str(results)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["collect_study", *arguments])
-        collect_study.main()
+    call(collect_study.main, output=output, **({} if results is None else {"results": results}))
     return (output / "README.md").read_text(encoding="utf-8")
 
 

@@ -19,9 +19,20 @@ from fetch_server import serve_folder
 from PIL import Image
 from snakemake_calls import ROOT, edit, read_files, snakemake
 
-from samr1.config.merge import merge
+from samr1.config.datasets import load_datasets
+from samr1.config.jobs import (
+    evaluate_gallery,
+    evaluate_table,
+    find_study_seeds,
+    list_comparisons,
+    list_evaluations,
+    list_trainings,
+)
+from samr1.config.merge import load_experiment, merge
 
 SCALE = "smoke"
+EXPERIMENT = load_experiment(ROOT / "config", SCALE)
+TABLES = len(EXPERIMENT.published.tables)
 # What two runs must agree on, byte for byte: everything but logs, timings and TensorBoard's events.
 RESULTS = (
     *("config", "samples", "images", "policies", "training"),
@@ -89,15 +100,17 @@ def test_the_gallery_shows_every_benchmark(finished: Path) -> None:
     page = (finished / SCALE / "figures" / "gallery.html").read_text(encoding="utf-8")
     meta = json.loads(page.split('id="meta">')[1].split("</script>")[0])
     runs = {benchmark["name"]: benchmark["runs"] for benchmark in meta["benchmarks"]}
-    assert len(runs) == 6
-    assert runs["refcoco_testa"] == ["sam_r1", "base", "tiny_vision_reasoner"]
-    assert len(runs["refcocog_test"]) == 8
+    shown = evaluate_gallery(EXPERIMENT)
+    assert runs == {
+        name: [one.run for one in shown if one.benchmark == name] for name in EXPERIMENT.benchmarks
+    }
+    assert runs["refcoco_testa"][:2] == ["sam_r1", "base"]
 
 
 def test_every_trained_run_leaves_its_metrics_and_policy(finished: Path) -> None:
     runs = {path.parent.name for path in finished.glob(f"{SCALE}/training/*/seed_0.parquet")}
     policies = finished.glob(f"{SCALE}/policies/*/seed_0/model.safetensors")
-    assert len(runs) == 10
+    assert runs == {one.run for one in list_trainings(EXPERIMENT)}
     assert {path.parts[-3] for path in policies} == runs
 
 
@@ -141,10 +154,12 @@ def test_code_makes_again_what_is_made_of_it_and_never_trains(
 
     # The tables' intervals, the scores' and the comparisons' are the bootstrap's.
     plan = planned_after("evaluation/bootstrap.py")
-    assert plan["make_table"] == 5 and plan["score_benchmark"] == 29
+    assert plan["make_table"] == TABLES
+    assert plan["score_benchmark"] == len(evaluate_gallery(EXPERIMENT))
     assert not {"train_policy", "predict_masks"} & set(plan)
     plan = planned_after("report/tables/clipping.py")
-    assert plan["make_table"] == 5 and not {"score_benchmark", "compare_runs"} & set(plan)
+    assert plan["make_table"] == TABLES
+    assert not {"score_benchmark", "compare_runs"} & set(plan)
     for elsewhere in ("train/loop.py", "rollout/sample.py", "app/model.py"):
         assert planned_after(elsewhere) == {}
 
@@ -157,8 +172,8 @@ def test_a_changed_benchmark_is_scored_again_without_training(
     )
     plan = planned(*options(finished, settings))
     assert plan["index_refer"] == 1
-    # base, sam_r1, three of Table 4, three of Table 5 and two of Figure 4
-    assert plan["predict_masks"] == 10
+    asked = [one for one in list_evaluations(EXPERIMENT) if one.benchmark == "refcocog_test"]
+    assert plan["predict_masks"] == len(asked)
     assert not {"draw_world", "sample_training", "train_policy"} & set(plan)
 
 
@@ -169,7 +184,7 @@ def test_a_changed_evaluation_predicts_again_without_training(
         tmp_path, "scales/micro.yaml", "defaults", "evaluation", "batch_size", value=8
     )
     plan = planned(*options(finished, settings))
-    assert plan["predict_masks"] == 31
+    assert plan["predict_masks"] == len(list_evaluations(EXPERIMENT))
     assert not {"draw_world", "resize_images", "train_policy"} & set(plan)
 
 
@@ -192,21 +207,23 @@ def test_two_runs_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
 
 
 def test_ablations_are_tables_4_and_5_and_the_runs_of_figure_4(tmp_path: Path) -> None:
+    published, points = EXPERIMENT.published, EXPERIMENT.published.figures.figure_4
+    asked = {one for name in published.ablations for one in evaluate_table(EXPERIMENT, name)}
+    runs = {run for table in published.ablations.values() for run in table.labels}
     plan = planned("ablations", *options(tmp_path))
-    assert plan["train_policy"] == 10
-    # The base and seven runs on two benchmarks, two point rewards' on one.
-    assert plan["predict_masks"] == 18
-    assert plan["make_table"] == 2 and plan["draw_figure"] == 1
+    assert plan["train_policy"] == len(runs | {*points.runs})
+    assert plan["predict_masks"] == len(asked) + 2  # the point rewards' on one benchmark
+    assert plan["make_table"] == len(published.ablations) and plan["draw_figure"] == 1
     one = planned("table_4", *options(tmp_path))
-    assert one["make_table"] == 1 and one["train_policy"] == 7  # all that sam_r1 is compared with
+    compared = list_comparisons(EXPERIMENT)["sam_r1", "reasonseg_test"]
+    assert one["make_table"] == 1 and one["train_policy"] == len({"sam_r1", *compared})
 
 
 def test_studies_add_seeds_sweep_and_long_runs_to_what_is_done(finished: Path) -> None:
     plan = planned("studies", *options(finished))
-    # Two seeds of seven ablations, the smaller and the larger draw and the long run without KL; the
-    # seven were trained with seed 0.
-    assert plan["train_policy"] == 2 * (7 + 3) - 7
-    assert plan["sample_training"] == plan["resize_images"] == 2
+    wanted = {(run, seed) for run, seeds in find_study_seeds(EXPERIMENT).items() for seed in seeds}
+    assert plan["train_policy"] == len(wanted - {*list_trainings(EXPERIMENT)})
+    assert plan["sample_training"] == plan["resize_images"] == 2  # the smaller draw and the larger
     assert plan["score_benchmark"] == 2 * plan["train_policy"]
     assert plan["collect_study"] == 1 and "make_table" not in plan
 
@@ -237,11 +254,12 @@ def test_paper_scale_is_the_same_graph_in_shards_with_fetched_data(tmp_path: Pat
     assert set(paper) - set(micro) == {
         *("fetch_dataset", "gather_predictions", "predict_grounding_dino")
     }
-    assert paper["fetch_dataset"] == 5
-    assert paper["train_policy"] == micro["train_policy"] == 10
+    assert paper["fetch_dataset"] == len(load_datasets(settings / "datasets.yaml"))
+    assert paper["train_policy"] == micro["train_policy"] == len(list_trainings(EXPERIMENT))
+    evaluations = list_evaluations(load_experiment(settings, "paper"))
     # A job a model, which is loaded once for all of its benchmarks.
-    assert paper["predict_masks"] == 15
-    assert paper["gather_predictions"] == 46
+    assert paper["predict_masks"] == len({one.run for one in evaluations})
+    assert paper["gather_predictions"] == len(evaluations)
 
 
 def test_a_run_of_another_image_size_has_images_of_its_own_and_is_run_when_asked_for(
@@ -407,7 +425,7 @@ def test_a_run_that_the_workflow_asks_for_cannot_be_removed(tmp_path: Path) -> N
 
 def test_a_public_checkpoint_may_be_left_out(tmp_path: Path) -> None:
     root = tmp_path / "data"
-    settings = settings_without(tmp_path, "qwen2.5vl_3b")
+    settings = changed_settings(tmp_path, "runs.yaml", "qwen2.5vl_3b", "scales", value=[])
     edit(
         settings / "scales" / "paper.yaml",
         lambda paper: merge(paper, {"data": {"root": str(root)}}),

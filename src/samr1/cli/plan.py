@@ -93,20 +93,19 @@ def _plan(
     for run in dict.fromkeys(one.run for one in planned.trainings):
         stage, rank = experiment.runs[run].train_stage(), arguments.lora_rank
         jobs[run] = describe_job(with_rank(stage, rank) if rank else stage, processes, cuda)
-    name = max(jobs, key=lambda name: plan_memory(jobs[name]).needed)
-    job = jobs[name]
+    job = max(jobs.values(), key=lambda job: plan_memory(job).needed)
     memory = plan_memory(job)
     datasets = load_datasets(Path(choice.config_dir) / "datasets.yaml")
     places = plan_disk(experiment, datasets, planned, job, Path(choice.results))
-    pages = [memory_page(name, job, memory, room, plan_host(job)), disk_page(places)]
+    pages = [memory_page(job, memory, room, plan_host(job)), disk_page(places)]
     if cuda:
-        step = plan_step(job, experiment.runs[name].train.updates_per_rollout, rates)
-        hours = plan_hours(experiment, planned, jobs, rates)
+        step = plan_step(job, rates)
+        hours = plan_hours(experiment, planned, jobs, rates, processes)
         pages.append(time_page(step, hours, rates, processes))
     text = "\n\n\n".join(pages)
     if memory.needed > room:
         print(text, flush=True)
-        raise UserError(does_not_fit(name, job, memory, memory.needed, room, hardware=True))
+        raise UserError(does_not_fit(job, memory, memory.needed, room, hardware=True))
     hypothetical = arguments.gpus or arguments.gpu_memory or arguments.run
     full = [place for place in places if place.needed > place.free]
     if full and not hypothetical:

@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from samr1.app.questions import SUFFIXES, gather_questions
 from samr1.cli.use_options import add_model_options, load_model
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, printable
+from samr1.core.reading import is_text
 
 _MORE = """examples:
   samr1 segment cat.jpg "the cat's tail" "the ball"
@@ -76,7 +77,7 @@ def _run(arguments: argparse.Namespace) -> None:
         for done in ask_all(model, asked, who, arguments.output):
             if isinstance(done, Failed):
                 failed += 1
-                tqdm.write(f"error: {done.reason}", file=sys.stderr)
+                tqdm.write(printable(f"error: {done.reason}"), file=sys.stderr)
                 progress.update(done.questions)
                 continue
             line = {
@@ -92,6 +93,8 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _make_folder(path: Path) -> None:
     """Find out before the models are loaded that nothing can be written."""
+    if not is_text(str(path)):
+        raise UserError(f"--output {path}: is no valid Unicode; name another folder.")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -6,6 +6,7 @@ file may begin with `extends: <other scale>`; its keys then override that file's
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +16,7 @@ from pydantic import Field
 from samr1.config.baselines import Baseline, check_baselines, load_baselines
 from samr1.config.data import Benchmark, DataConfig
 from samr1.config.errors import read_mapping, show
-from samr1.config.names import METHOD
+from samr1.config.names import METHOD, Tracker
 from samr1.config.published import Published, TableStage, check_published, load_published
 from samr1.config.schema import (
     Frozen,
@@ -64,6 +65,8 @@ class WorkflowConfig(Frozen):
     """Root folder of everything that is produced."""
     config_dir: Word
     """Folder with `scales/` and the other files of `config/`."""
+    log_to: tuple[Tracker, ...]
+    """Show the trainings' metrics there too, beside the files of TensorBoard that always are."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     Raises UserError of one sentence naming file, run, key, value and what is allowed.
     """
     scale_file = folder / "scales" / f"{scale}.yaml"
-    if not scale_file.is_file():
+    if not os.path.isfile(scale_file):
         known = sorted(path.stem for path in (folder / "scales").glob("*.yaml"))
         raise UserError(f"scale = {show(scale)}: must be one of {', '.join(known)}.")
     values, family = read_scale(scale_file)
@@ -166,7 +169,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     _refuse_unknown_benchmarks(present, benchmarks, runs_file)
     published_file, baselines_file = folder / "published.yaml", folder / "baselines.yaml"
     published = load_published(published_file)
-    check_published(published_file, published, present, benchmarks)
+    check_published(published_file, published, present, runs, benchmarks)
     baselines = load_baselines(baselines_file, family)
     check_baselines(baselines_file, baselines, present, benchmarks, published.methods)
     tables = {name: table.only(present) for name, table in published.tables.items()}

@@ -27,5 +27,8 @@ MaskReward = Literal["tiered", "fixed"]
 
 PackedAttention = Literal["flex", "two_calls"]
 
+Tracker = Literal["wandb", "mlflow"]
+"""What shows a training's metrics beside TensorBoard."""
+
 # The two runs that code knows by name: what every table begins with, and what the paper proposes.
 BASE, METHOD = "base", "sam_r1"

@@ -42,7 +42,7 @@ class Row(Frozen):
     source: str
     """Where in the paper it stands."""
     run: Name | None = None
-    """The run that answers to it; where runs.yaml lacks it, the measured cells stay empty."""
+    """The run that answers to it; at a scale that lacks it, the measured cells stay empty."""
     measured_as: str | None = None
     """The name of its own row, where measured figures do not stand beside published ones."""
 
@@ -53,7 +53,7 @@ class Extra(Frozen):
     name: str
     """The name of its row."""
     run: Name
-    """It has no row where runs.yaml lacks it; benchmarks that it was not scored on stay empty."""
+    """At a scale that lacks it, it has no row; benchmarks that it is not scored on stay empty."""
 
 
 class Table(Frozen):
@@ -280,12 +280,22 @@ def load_published(path: Path) -> Published:
 
 
 def check_published(
-    path: Path, published: Published, runs: Collection[str], benchmarks: Collection[str]
+    path: Path,
+    published: Published,
+    runs: Collection[str],
+    declared: Collection[str],
+    benchmarks: Collection[str],
 ) -> None:
     """Raise UserError where `path` names a run or benchmark that is not there and must be.
 
-    The run of a row need not be there: a public checkpoint may be left out.
+    The run of a row need only be among the `declared`, of whatever scales.
     """
+    for name, table in published.tables.items():
+        for run in (run for run in table.labels if run not in declared):
+            raise UserError(
+                f"{path}: tables.{name}: there is no run {run}; add it to runs.yaml (with scales: "
+                "[] where it cannot run yet), or name another here."
+            )
     for place, named_runs, named_benchmarks in published.named:
         for what, file, names, known in (
             ("run", "runs.yaml", named_runs, runs),

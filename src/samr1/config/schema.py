@@ -71,16 +71,6 @@ class PolicyConfig(Frozen):
     or two calls of torch's own, as a CPU always does."""
 
 
-class CacheConfig(Frozen):
-    """Image embeddings kept on disk, in bfloat16; runs on the same images may share a folder."""
-
-    folder: str
-    """Where (relative to the repository)."""
-    gigabytes: Annotated[float, Field(gt=0)]
-    """Bound on the size of all of them; those used longest ago are removed first. Each process that
-    writes there may pass it by a sixty-fourth."""
-
-
 class SegmenterConfig(Frozen):
     path: ModelPath
     """Folder with config.yaml and model.safetensors, one of Meta's .pt files, or its hub name."""
@@ -90,8 +80,6 @@ class SegmenterConfig(Frozen):
     """Let a GPU round the factors of the segmenter's products to ten bits, several times as fast;
     only beside a policy in bfloat16, whose own products that leaves as they are. A Grounding DINO
     beside it rounds too."""
-    cache: CacheConfig | None = None
-    """Keep the image embeddings on disk; null computes them anew in every run."""
 
 
 class RewardConfig(Frozen):
@@ -294,7 +282,8 @@ class RunConfig(TrainStage):
     trained: bool
     """False for a model that is evaluated as it is; its reward and training settings are unused."""
     scales: tuple[str, ...] | None = None
-    """The scales at which the run exists, those that extend one included; null is all of them."""
+    """The scales at which the run exists, those that extend one included; null is all of them, and
+    an empty list none: a public checkpoint, say, whose commit is not chosen yet."""
     benchmarks: tuple[Name, ...] | None = None
     """The benchmarks that an untrained run is evaluated on; null is all of them."""
     evaluation: EvaluationConfig

@@ -25,12 +25,14 @@ Pixels = npt.NDArray[np.uint8]
 # A small file can claim any size; this is far beyond every image of the data sets (about 0.3 GB).
 MAX_PIXELS = 90_000_000
 _MAX_OF_FORMAT = {"WEBP": 25_000_000}  # its decoder holds four canvases of 4 bytes a pixel
-_MAX_BYTES = 300_000_000  # of a file: so many pixels without compression
+MAX_BYTES = 300_000_000  # of a file: so many pixels without compression
 
 _REMEDY = "put the image there or correct the data root"
 
 # The data sets hold JPEG and PNG; some formats that PIL knows run other programs to be read.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+
+_UNREADABLE = "fetch it again, or save it as JPEG or PNG where it is of another kind, as HEIC"
 
 # MPO is what PIL calls a JPEG with a second picture in it, as some cameras write.
 _SUFFIXES = {
@@ -82,14 +84,14 @@ def _opened(
     or has more than `max_pixels`.
     """
     if data is None:
-        check_file(Path(path), _MAX_BYTES, _REMEDY)
+        check_file(Path(path), MAX_BYTES, _REMEDY)
     with _decoding(path):
         try:
             image = Image.open(path if data is None else io.BytesIO(data), formats=_FORMATS)
         except Image.DecompressionBombError as error:  # PIL's own bound, at twice MAX_PIXELS
             raise _too_large(path, max_pixels) from error
         except UnidentifiedImageError as error:
-            raise UserError(f"{path}: not an image that can be read; fetch it again.") from error
+            raise UserError(f"{path}: not an image that can be read; {_UNREADABLE}.") from error
     with image:
         most = min(max_pixels, _MAX_OF_FORMAT.get(image.format or "", max_pixels))
         if image.width * image.height > most:

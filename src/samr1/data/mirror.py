@@ -15,6 +15,7 @@ have no `ignore`. What LISA-Grounding is about, the first shape, is not in a mir
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -149,7 +150,7 @@ class _Images:
 
     def __init__(self, root: Path, mirror: str) -> None:
         folder = images_folder(root, mirror)
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise UserError(f"{folder}: no such folder; run unpack_mirror on {mirror} first.")
         self.root = root
         self.paths = {path.stem: path for path in folder.glob("[!.]*")}

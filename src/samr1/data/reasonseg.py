@@ -29,7 +29,7 @@ from samr1.data.shapes import first_shape_box, rasterise_shapes
 
 Dataset = Literal["reasonseg", "lisa_grounding"]
 
-_MOST_BYTES = 64_000_000  # of an annotation; labelme writes the image into it
+_MOST_BYTES = 32_000_000  # of an annotation; labelme writes the image into it
 
 
 def read(

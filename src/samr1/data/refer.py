@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
-from samr1.core.reading import is_text, load_json
+from samr1.core.json_lists import JsonLists, Place
+from samr1.core.reading import is_text
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
@@ -27,7 +28,8 @@ from samr1.data.samples import check_query
 DATASETS = ("refcoco", "refcoco+", "refcocog")
 Sentences = Literal["first", "all"]
 
-_MOST_BYTES = 1_000_000_000  # of instances.json; RefCOCO's have a tenth
+_MOST_BYTES = 160_000_000  # of instances.json, a third more than RefCOCO's
+_REMEDY = "correct the data root or fetch the data set"
 _LARGEST_ID = 2**63
 
 _REF_FIELDS = {"ref_id": int, "ann_id": int, "image_id": int, "split": str, "sentences": list}
@@ -151,16 +153,15 @@ class _Instances:
     def __init__(self, root: Path, path: Path) -> None:
         self.root = root
         self.path = path
-        content = load_json(path, _MOST_BYTES, "correct the data root or fetch the data set")
-        self.images = _by_id(content, "images", path)
-        self.annotations = _by_id(content, "annotations", path)
+        self.file = JsonLists(path, _MOST_BYTES, _REMEDY)
+        self.images, self.annotations = _find_entries(self.file, path)
         self.checked: dict[int, tuple[str, int, int] | UserError] = {}
 
     def describe(self, ref: dict[str, Any]) -> dict[str, Any]:
         """The columns that all sentences of `ref` share. Raises UserError where it is bad."""
-        annotation = self.annotations.get(ref["ann_id"])
-        if annotation is None:
+        if ref["ann_id"] not in self.annotations:
             raise UserError(f"its annotation {ref['ann_id']} is not in {self.path}.")
+        annotation = self.file.read(self.annotations[ref["ann_id"]])
         if annotation.get("image_id") != ref["image_id"]:
             raise UserError(f"its annotation {ref['ann_id']} belongs to another image.")
         image_path, width, height = self._image(ref["image_id"])
@@ -190,9 +191,9 @@ class _Instances:
         return found
 
     def _check(self, image_id: int) -> tuple[str, int, int]:
-        image = self.images.get(image_id)
-        if image is None:
+        if image_id not in self.images:
             raise UserError(f"its image {image_id} is not in {self.path}.")
+        image = self.file.read(self.images[image_id])
         name, width, height = (image.get(field) for field in ("file_name", "width", "height"))
         if not is_text(name) or Path(name).name != name:
             raise UserError(f"image {image_id} of {self.path} has no file name.")
@@ -202,18 +203,22 @@ class _Instances:
         return f"train2014/{name}", width, height
 
 
-def _by_id(content: Any, key: str, path: Path) -> dict[int, dict[str, Any]]:
-    entries = content.get(key) if isinstance(content, dict) else None
-    if not isinstance(entries, list):
-        raise UserError(f"{path}: not a COCO file: it has no list of `{key}`; fetch it again.")
-    found: dict[int, dict[str, Any]] = {}
-    for row, entry in enumerate(entries):
+def _find_entries(file: JsonLists, path: Path) -> list[dict[int, Place]]:
+    """Where the images and the annotations of a COCO file stand, by their ids."""
+    found: dict[str | None, dict[int, Place]] = {"images": {}, "annotations": {}}
+    for key, place, entry in file:
+        if key not in found:
+            continue
+        row = len(found[key])
         if not isinstance(entry, dict) or type(entry.get("id")) is not int:
             raise UserError(f"{path}: `{key}`, row {row}: has no `id`; fetch the file again.")
-        if entry["id"] in found:
+        if entry["id"] in found[key]:
             raise UserError(
                 f"{path}: `{key}`, row {row}: a row before it has the same id, {entry['id']}; "
                 "keep one of them."
             )
-        found[entry["id"]] = entry
-    return found
+        found[key][entry["id"]] = place
+    for key in found:
+        if key not in file.keys:
+            raise UserError(f"{path}: not a COCO file: it has no list of `{key}`; fetch it again.")
+    return list(found.values())

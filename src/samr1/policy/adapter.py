@@ -12,7 +12,6 @@ of each adapted layer's inputs, which is memory, and DeepSpeed casts a model to 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, get_args
@@ -21,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from samr1.config.schema import LoraConfig, VisionLayer
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, say
 from samr1.policy.families import QwenModel
 
 _BASE, _OWN = ".base_layer.", ".lora_"  # in the names of an adapted layer's weights
@@ -110,10 +109,9 @@ def merged_weights(model: QwenModel) -> dict[str, Tensor]:
         changed += float(change.square().sum())
         state[f"{name}.weight"] = merged.cpu()
     if kept < _MOST * changed:
-        print(
+        say(
             f"merged: of what the adapters change, rounding to {model.dtype} keeps "
-            f"{kept / changed:.0%}; a higher train.learning_rate moves them further.",
-            file=sys.stderr,
+            f"{kept / changed:.0%}; a higher train.learning_rate moves them further."
         )
     return state
 

@@ -43,8 +43,8 @@ def _frames(config: QwenConfig, dialect: DialectName) -> str:
     They may differ: a training teaches the other, and a base asked for it is far off.
     """
     taught, asked = (
-        "in pixels" if side is None else f"on 0 to {side}"
-        for side in (family_of(config).relative, get_dialect(dialect).relative)
+        "in pixels" if (side := get_dialect(name).relative) is None else f"on 0 to {side}"
+        for name in (family_of(config).dialect, dialect)
     )
     return f"its family gives coordinates {taught}, and {dialect} asks for them {asked}"
 

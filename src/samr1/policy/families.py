@@ -20,6 +20,8 @@ from transformers import (
     Qwen3VLForConditionalGeneration,
 )
 
+from samr1.config.names import DialectName
+
 QwenConfig = Qwen2_5_VLConfig | Qwen2VLConfig | Qwen3VLConfig
 QwenModel = (
     Qwen2_5_VLForConditionalGeneration
@@ -34,18 +36,20 @@ class Family:
 
     config: type[QwenConfig]
     model: type[QwenModel]
-    relative: int | None
-    """Its own coordinates go from 0 to this along either side; None: pixels of the image."""
+    dialect: DialectName
+    """The one of ours that counts coordinates as its checkpoints were taught to."""
+    image_size: int
+    """The side in pixels nearest to the paper's that its patches fit."""
     trained: bool = True
     """Whether its vision tower is one that is trained here; if not, it is evaluated alone."""
 
 
 FAMILIES: dict[str, Family] = {
-    "qwen2_5_vl": Family(Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, relative=None),
+    "qwen2_5_vl": Family(Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, "sam_r1", 840),
     "qwen2_vl": Family(
-        Qwen2VLConfig, Qwen2VLForConditionalGeneration, relative=1000, trained=False
+        Qwen2VLConfig, Qwen2VLForConditionalGeneration, "sam_r1_1000", 840, trained=False
     ),
-    "qwen3_vl": Family(Qwen3VLConfig, Qwen3VLForConditionalGeneration, relative=1000),
+    "qwen3_vl": Family(Qwen3VLConfig, Qwen3VLForConditionalGeneration, "sam_r1_1000", 832),
 }
 """By the `model_type` in config.json."""
 

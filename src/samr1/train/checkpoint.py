@@ -16,7 +16,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from samr1.config.schema import Frozen, TrainStage
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, say
 from samr1.core.files import atomic_folder, read_table, remove_parts, write_table
 from samr1.core.weights import write_tensors
 from samr1.train.batches import Sample
@@ -41,9 +40,8 @@ from samr1.train.state import load_random_tensors, random_tensors
 Result = TypeVar("Result")
 
 KEPT = 2
-# What a run may change on its way without becoming another. (With an embedding cache or without one
-# is not the same run: the cache rounds.)
-_FREE = {"train.checkpoint_steps", "segmenter.cache.folder", "segmenter.cache.gigabytes"}
+# What a run may change on its way without becoming another.
+_FREE = {"train.checkpoint_steps"}
 _OPTIMIZER, _RANDOM = "optimizer.", "random."
 
 
@@ -149,7 +147,7 @@ class Checkpoints:
             whole = manifest is not None and self._is_whole(path, manifest)
             if not all(self._engine.gather([whole])) or manifest is None:
                 if self._engine.rank == 0:
-                    print(f"{path}: damaged, so it is passed over.", file=sys.stderr)
+                    say(f"{path}: damaged, so it is passed over.")
                 continue
             self._refuse_another(path, manifest)
             tensors = load_file(path / f"rank_{self._engine.rank}.safetensors")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import islice
@@ -21,9 +21,10 @@ import pyarrow as pa
 import torch
 from tqdm import tqdm
 
+from samr1.config.names import Tracker
 from samr1.config.schema import TrainStage
 from samr1.core.device import DeviceKind, any_order, make_deterministic, wait_for
-from samr1.core.errors import Stopped, UserError
+from samr1.core.errors import Stopped, UserError, printable
 from samr1.core.prefetch import prefetch
 from samr1.core.stopwatch import Stopwatch
 from samr1.data.resizing import ImageStore
@@ -39,12 +40,13 @@ from samr1.train.batches import (
     prepare_batch,
     read_samples,
 )
+from samr1.train.boards import Boards, open_boards
 from samr1.train.checkpoint import Checkpoints, Progress, digest_inputs
 from samr1.train.engine import Engine, join_processes
+from samr1.train.flat import name_flat
 from samr1.train.metrics import (
     TRAINING_METRICS,
     TRAINING_TIMINGS,
-    Board,
     ResponseRecord,
     step_metrics,
 )
@@ -108,13 +110,15 @@ def train_policy(
     tensorboard: Path | None,
     checkpoints: Path | None = None,
     kind: DeviceKind | None = None,
+    log_to: Sequence[Tracker] = (),
 ) -> Trained:
     """Train the base policy of `stage` on `samples` (`schemas.SAMPLES`).
 
     `images` holds the resized images that the policy sees; the segmenter sees the originals under
     `root`. The next step's batch is made while the models work on this one's. With a folder of
     `checkpoints` it goes on from the newest there, and on SIGTERM or SIGUSR1 it raises `Stopped`
-    after the step under way, and a checkpoint of it. `kind` is that of `use_device`. Raises
+    after the step under way, and a checkpoint of it. `kind` is that of `use_device`. The metrics
+    go to event files under `tensorboard`, and to `log_to`, as they come. Raises
     UserError for unusable data or models, and where training goes wrong.
     """
     if images.image_size != stage.policy.image_size:
@@ -129,9 +133,12 @@ def train_policy(
     with watch_signals() if checkpoints else nullcontext(StopRequest()) as asked:
         keeper = None if checkpoints is None else _keep(checkpoints, models, rows, images, stage)
         done = (keeper and keeper.load()) or Progress(0, [], [])
-        board = Board(tensorboard if engine.rank == 0 else None)
+        boards = Boards([])
+        if engine.rank == 0:
+            name = f"{stage.name}/seed_{stage.seed}"
+            boards = open_boards(tensorboard, log_to, name, stage.model_dump(mode="json"))
         for row, timing in zip(done.metrics, done.timings, strict=True):
-            board.add_step(row, timing)
+            boards.add_step(row, timing)
         drawn = draw_batches(len(rows), stage.train.questions_per_step, steps, stage.seed)
         batches = (
             prepare_batch(
@@ -155,15 +162,17 @@ def train_policy(
             mininterval=0.1 if sys.stderr.isatty() else 20,
         )
         # From here on `images` and the policy's tokenizer encode in the background thread alone.
-        with closing(board), closing(bar), closing(prefetch(batches)) as ready:
+        with closing(boards), closing(bar), closing(prefetch(batches)) as ready:
             for step in bar:
                 rate = learning_rate(step, steps, stage.train)
-                row, timing = _step(models, ready, step, rate, stage)
+                row, timing, response = _step(models, ready, step, rate, stage)
                 bar.set_postfix(
                     reward=f"{row['reward_total']:.2f}", iou=f"{row['iou']:.3f}", refresh=False
                 )
-                board.add_step(row, timing)
+                boards.add_step(row, timing)
                 done = Progress(step + 1, [*done.metrics, row], [*done.timings, timing])
+                for sentence in name_flat(done.metrics, response) if engine.rank == 0 else ():
+                    tqdm.write(printable(f"step {step}: {sentence}"), file=sys.stderr)
                 if keeper is not None:
                     _keep_step(keeper, done, steps, asked, engine, stage)
     return Trained(
@@ -219,16 +228,14 @@ def _load_models(stage: TrainStage, kind: DeviceKind | None) -> _Models:
     if stage.train.lora is None:
         reference = load_policy(config.path, config.dtype, device, config.attention)
         reference.model.requires_grad_(False)
-    segmenter = Segmenter.load(
-        stage.segmenter.path, stage.segmenter.image_size, device, stage.segmenter.cache
-    )
+    segmenter = Segmenter.load(stage.segmenter.path, stage.segmenter.image_size, device)
     return _Models(policy, reference, segmenter, Engine(policy, stage))
 
 
 def _step(
     models: _Models, batches: Iterator[Batch], step: int, rate: float, stage: TrainStage
-) -> tuple[dict[str, float], dict[str, float]]:
-    """One step on this process's next batch: a row of metrics and one of timings."""
+) -> tuple[dict[str, float], dict[str, float], str]:
+    """One step on this process's next batch: a row of metrics, one of timings, and a response."""
     engine, begin = models.engine, time.perf_counter()
     clock = Stopwatch(wait_for(models.policy.model.device))
     with clock.phase("encode"):  # what is left to wait for
@@ -247,7 +254,8 @@ def _step(
     responses = _records(rollout, judged) if batch.counts else []
     row = step_metrics(step, engine.gather(responses), engine.gather(records), norms, rate)
     agreement = Agreement.together(one.agreement for one in records if one.agreement)
-    return row, _timing(step, clock, time.perf_counter() - begin, rollout, agreement)
+    timing = _timing(step, clock, time.perf_counter() - begin, rollout, agreement)
+    return row, timing, rollout.texts[0][0]
 
 
 def _records(rollout: Rollout, judged: list[list[ScoredResponse]]) -> list[ResponseRecord]:

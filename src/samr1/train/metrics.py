@@ -1,11 +1,10 @@
-"""What a step leaves behind: one row of metrics, one row of timings, and TensorBoard's copy."""
+"""What a step leaves behind: one row of metrics and one of timings."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -153,29 +152,3 @@ def count_points(judged: ScoredResponse, value: int, inside: bool) -> int:
         and (box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]) == inside
         for point in judged.answer.points
     )
-
-
-class Board:
-    """TensorBoard's copy of the metrics, written step by step; None as a folder writes nothing."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._writer = None
-        if folder is not None:
-            from torch.utils.tensorboard import SummaryWriter  # slow to import, and not always used
-
-            for old in folder.glob("events.out.tfevents.*"):
-                old.unlink()  # of an earlier attempt, whose steps are added again from its rows
-            self._writer = SummaryWriter(folder)
-
-    def add_step(self, row: dict[str, float], timing: dict[str, float]) -> None:
-        """Add every number of a step's rows, under `train` and `seconds`."""
-        if self._writer is not None:
-            for section, numbers in (("train", row), ("seconds", timing)):
-                for name, value in numbers.items():
-                    if name != "step":
-                        self._writer.add_scalar(f"{section}/{name}", value, int(row["step"]))
-
-    def close(self) -> None:
-        """Write what is left."""
-        if self._writer is not None:
-            self._writer.close()
