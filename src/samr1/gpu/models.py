@@ -22,6 +22,7 @@ from samr1.data.resizing import to_square
 from samr1.micro.policy_config import join_config
 from samr1.micro.scenes import draw_scene, generator, render
 from samr1.planning.parameters import find_policy_config, text_of, vision_of
+from samr1.policy.families import QwenConfig
 from samr1.policy.meta import build_on_meta
 from samr1.policy.model import EncodedPrompt, Policy, assemble_policy, encode_question
 from samr1.policy.processors import VISION_TOKENS, load_processors
@@ -99,7 +100,7 @@ def resized(
 
 
 def random_policy(
-    config: Qwen2_5_VLConfig, device: torch.device, attention: PackedAttention
+    config: QwenConfig, device: torch.device, attention: PackedAttention
 ) -> Policy:
     """A policy in bfloat16, the same weights every time on one kind of device."""
     model: Any = build_on_meta(config)
