@@ -99,9 +99,7 @@ def resized(
     return cut
 
 
-def random_policy(
-    config: QwenConfig, device: torch.device, attention: PackedAttention
-) -> Policy:
+def random_policy(config: QwenConfig, device: torch.device, attention: PackedAttention) -> Policy:
     """A policy in bfloat16, the same weights every time on one kind of device."""
     model: Any = build_on_meta(config)
     for weight in model.parameters():
