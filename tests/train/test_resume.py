@@ -24,17 +24,11 @@ from interrupting import (
     train,
 )
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from training_world import make_world
 
 from samr1.core.errors import Stopped, UserError
 from samr1.core.files import read_table
 from samr1.train import checkpoint, loop
 from samr1.train.metrics import TRAINING_METRICS
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +80,18 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bytes(
     events = EventAccumulator(str(tmp_path / "board")).Reload()
     for tag in ("train/loss", "seconds/total"):
         assert [event.step for event in events.Scalars(tag)] == [0, 1, 2, 3]
+
+
+def test_a_training_killed_between_the_updates_of_a_step_ends_with_the_same_bytes(
+    world: Path, tmp_path: Path
+) -> None:
+    stage = stage_of(world, steps=2, questions_per_update=1)
+    assert train(world, tmp_path / "whole", stage) == [0]
+    killed = Interruption("after step", 5)  # four updates a step
+    assert train(world, tmp_path / "killed", stage, killed) == [-signal.SIGKILL]
+    assert kept_steps(tmp_path / "killed") == [1]
+    assert train(world, tmp_path / "killed", stage) == [0]
+    assert results_of(tmp_path / "killed") == results_of(tmp_path / "whole")
 
 
 def test_a_damaged_checkpoint_is_passed_over(
