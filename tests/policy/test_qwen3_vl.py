@@ -121,6 +121,30 @@ def test_its_patches_take_other_sizes_than_a_qwen2_5_vls(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("part", "key", "value", "sentence"),
+    [
+        ("vision_config", "deepstack_visual_indexes", [5000], "must be less than 1024"),
+        ("vision_config", "deepstack_visual_indexes", [0] * 65, "at most 64"),
+        ("vision_config", "num_position_embeddings", 0, "must be greater than or equal to 1"),
+        ("vision_config", "out_hidden_size", 48, "the weights do not fit config.json"),
+        ("text_config", "head_dim", 8, "the weights do not fit config.json"),
+        ("text_config", "head_dim", "16", "head_dim"),
+        ("text_config", "attention_bias", True, "the weights do not fit config.json"),
+    ],
+)
+def test_a_strangers_settings_are_refused(
+    part: str, key: str, value: object, sentence: str, tmp_path: Path
+) -> None:
+    save_policy(tiny_policy(family="qwen3_vl"), tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert key in config[part]
+    config[part][key] = value
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match=sentence):
+        load_policy(tmp_path)
+
+
+@pytest.mark.parametrize(
     ("targets", "vision", "count"),
     [
         (("q_proj", "down_proj"), False, 2 * 36),

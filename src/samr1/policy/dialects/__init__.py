@@ -40,8 +40,7 @@ class Dialect:
     """The keys that an object has in the strict form, and what each must hold."""
 
     system: str | None = SYSTEM_PROMPT
-    """What stands before the user's turn; None: what the policy's chat template writes by itself.
-    """
+    """What stands before the user's turn; None leaves that to the policy's chat template."""
     strip: str | None = None
     """The question is lower-cased and these characters taken off its ends; None keeps it."""
     relative: int | None = None
