@@ -42,7 +42,7 @@ def make_stage(folder: Path, **train: Any) -> TrainStage:
         "clip_low": 0.2,
         "clip_high": 0.3,
         "kl_coef": 0.005,
-        "token_level": True,
+        "normaliser": "group",
         "temperature": 1.0,
         "top_p": 1.0,
         "max_response_tokens": 8,

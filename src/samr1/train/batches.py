@@ -47,17 +47,22 @@ class Batch:
     """One process's part of a step, made ready: nothing in it depends on the policy's weights.
 
     `questions` and `truths` are those of `samples`, in their order; `originals` are the images that
-    the segmenter reads, uint8 [h, w, 3], by image_id. `in_step` counts the step's questions over
-    all processes. Where `counts` is false there was none for this process; it works on another's,
-    to keep the others company, and nothing of it is counted.
+    the segmenter reads, uint8 [h, w, 3], by image_id. `drawn` are the indices of the step's samples
+    over all processes. Where `counts` is false there was none for this process; it works on
+    another's, to keep the others company, and nothing of it is counted.
     """
 
     samples: list[Sample]
     questions: list[EncodedPrompt]
     originals: dict[str, npt.NDArray[np.uint8]]
     truths: list[Truth]
-    in_step: int
+    drawn: list[int]
     counts: bool
+
+    @property
+    def in_step(self) -> int:
+        """The number of the step's questions, over all processes."""
+        return len(self.drawn)
 
 
 def read_samples(table: pa.Table) -> list[Sample]:
@@ -142,7 +147,7 @@ def prepare_batch(
             for sample in {sample.image_id: sample for sample in samples}.values()
         },
         truths=[_truth(sample) for sample in samples],
-        in_step=len(drawn),
+        drawn=[sample.index for sample in drawn],
         counts=bool(mine),
     )
 

@@ -14,7 +14,7 @@ import torch
 from samr1.config.schema import TrainStage
 from samr1.data.masks import Mask, box_iou, box_mask
 from samr1.evaluation.right import is_right_point
-from samr1.method.rewards import RewardParts, score_response
+from samr1.method.rewards import IouWindow, RewardParts, score_response
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.dialects import get_dialect
 from samr1.segmenter import Embedding, Segmenter, answer_masks, mask_iou
@@ -41,8 +41,12 @@ def score_groups(
     batch: Batch,
     texts: Sequence[Sequence[str]],
     stage: TrainStage,
+    window: IouWindow | None = None,
 ) -> list[list[ScoredResponse]]:
-    """Judge the G responses `texts[q]` to each sample of `batch`."""
+    """Judge the G responses `texts[q]` to each sample of `batch`.
+
+    `window` has the training's last IoUs, for the reward that ranks among them.
+    """
     frame = get_dialect(stage.dialect).frame(stage.policy.image_size)
     answers = [[parse_answer(text, stage.dialect, frame) for text in group] for group in texts]
     scaled = [
@@ -52,20 +56,23 @@ def score_groups(
     measured = measure_groups(segmenter, batch, scaled)
     return [
         [
-            ScoredResponse(answer, iou, right, _reward(text, answer, iou, stage))
+            ScoredResponse(answer, iou, right, _reward(text, answer, iou, stage, window))
             for text, answer, (iou, right) in zip(*group, strict=True)
         ]
         for group in zip(texts, answers, measured, strict=True)
     ]
 
 
-def _reward(text: str, answer: Answer, iou: float, stage: TrainStage) -> RewardParts:
+def _reward(
+    text: str, answer: Answer, iou: float, stage: TrainStage, window: IouWindow | None
+) -> RewardParts:
     return score_response(
         text,
         answer,
         iou,
         segmentation=stage.reward.segmentation,
         threshold=stage.reward.threshold,
+        window=window,
         negative_points=stage.reward.negative_points,
     )
 
