@@ -85,6 +85,25 @@ def test_a_new_run_in_a_table_is_one_line_of_configuration(folder: Path) -> None
     assert find_study_seeds(experiment)["steep"] == tuple(range(10))
 
 
+def test_every_sentence_is_asked_of_the_base_and_the_method_alone(folder: Path) -> None:
+    experiment = load_experiment(folder, "paper")
+    every = experiment.published.tables["table_2"].every_sentence
+    assert {experiment.benchmarks[name].sentences for name in every.values()} == {"all"}
+    asked = [one for one in list_evaluations(experiment) if one.benchmark in every.values()]
+    assert {one.run for one in asked} == {"base", "sam_r1"} and len(asked) == 2 * len(every) == 6
+    assert set(asked) <= set(evaluate_table(experiment, "table_2"))
+    assert not set(asked) & set(evaluate_gallery(experiment))
+    assert set(experiment.main_benchmarks) == set(experiment.benchmarks) - set(every.values())
+    # A mirror has one sentence a ref.
+    edit(
+        folder / "scales/paper.yaml",
+        lambda scale: scale | {"data": scale["data"] | {"layout": "mirror"}},
+    )
+    mirrored = load_experiment(folder, "paper")
+    assert list(mirrored.benchmarks) == experiment.main_benchmarks == mirrored.main_benchmarks
+    assert set(list_evaluations(mirrored)) == set(list_evaluations(experiment)) - set(asked)
+
+
 def test_an_untrained_run_is_evaluated_and_never_trained(folder: Path) -> None:
     before = list_trainings(load_experiment(folder, "micro"))
     add_run(folder, "table_4", "Seg-Zero's prompt", "tiny_seg_zero")
@@ -116,6 +135,8 @@ def test_a_gain_is_over_the_base_and_an_ablation_from_the_method() -> None:
         ("run: threshold_0.7", "run: treshold_0.7", "tables.table_4: there is no run treshold_0.7"),
         ("run: tiny_qwen", "run: tiny_kwen", "tables.table_1: there is no run tiny_kwen; add it"),
         ("benchmark: refcoco_testa", "benchmark: testa", "tables.table_2: there is no benchmark"),
+        ("refcoco: refcoco_testa_all", "refcoco: all", "tables.table_2: there is no benchmark all"),
+        ("refcoco: refcoco_testa_all", "testa: x", 'tables.table_2.every_sentence = "testa": must'),
         ("gain_on:", "gain_in:", "tables.table_1.gain_in: unknown key; the nearest allowed key is"),
     ],
 )

@@ -15,17 +15,11 @@ import yaml
 from commands import call
 from PIL import Image
 from predict_world import (
-    QUESTIONS,
     SIZES,
     plain_response,
-    question_table,
-    random_segmenter,
-    save_pictures,
     stage,
-    store_pictures,
 )
 from safetensors.torch import save_file
-from tiny import tiny_policy
 
 from samr1.cli import predict_masks
 from samr1.config.schema import PredictStage
@@ -42,31 +36,6 @@ from samr1.policy.dialects import get_dialect
 from samr1.policy.model import Policy, save_policy
 from samr1.rollout.rows import Rows
 from samr1.segmenter import Prompt, Segmenter
-
-
-@pytest.fixture(scope="module")
-def policy() -> Policy:
-    return tiny_policy()
-
-
-@pytest.fixture(scope="module")
-def segmenter() -> Segmenter:
-    return random_segmenter()
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_pictures(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def samples() -> pa.Table:
-    return question_table(QUESTIONS)
-
-
-@pytest.fixture(scope="module")
-def store(samples: pa.Table, root: Path) -> ImageStore:
-    return store_pictures(samples, root)
 
 
 def answer(box: tuple[float, float, float, float], x: float, y: float) -> str:

@@ -119,7 +119,7 @@ def test_curves_leave_out_the_point_reward_where_none_is_given(tmp_path: Path) -
     figure = draw_curves([write_training(tmp_path, "sam_r1", 0, **zero)])
     titles = {axis.get_title() for axis in figure.axes if axis.axison}
     assert "Point reward" not in titles
-    assert {"Reward", "Tokens clipped high, %", "Thought, words"} <= titles and len(titles) == 14
+    assert {"Reward", "Tokens clipped high, %", "Thought, words"} <= titles and len(titles) == 15
 
 
 def test_several_seeds_are_thin_lines_below_their_mean(tmp_path: Path) -> None:

@@ -64,13 +64,22 @@ def test_a_part_of_a_study_is_packed_and_told(tmp_path: Path) -> None:
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines()]
     assert ["`sam_r1`", "0, 1, 2, 3, 4, 5, 6, 7, 8, 9", "0, 1, 2"] in rows
     assert ["`threshold_0.5`", "0, 1, 2, 3, 4, 5, 6, 7, 8, 9", "none"] in rows
-    seeds = {row[0]: row[-1] for row in rows if len(row) > 3}
+    seeds, counted = dict[str, str](), False
+    for row in rows:
+        counted = (row[-1] == "seeds" or counted) if row else False  # the rows below that heading
+        seeds |= {row[0]: row[-1]} if counted else {}
     assert seeds["Tiered, micro policy"] == "3" and seeds["Threshold 0.7, micro policy"] == "2"
     assert seeds["Threshold 0.7 − `sam_r1`"] == "2"  # the seeds of both
     assert seeds["`sam_r1_0.3x`, 192 samples in 12 steps"] == "1"
     assert seeds["`sam_r1_0.3x` − `sam_r1`"] == "1"
     assert not any(name.startswith("`sam_r1_3x`") for name in seeds)
     assert "Threshold 0.5 − `sam_r1`" not in seeds
+    right = [row for row in rows if row and "RefCOCOg test right object" in row]
+    # Tables 4, 5 and 6, the sweep and the long trainings, those with runs also as differences.
+    assert len(right) == 7 and {row[-1] for row in right} == {
+        "RefCOCOg test gIoU if right",
+        "seeds",
+    }
     assert not (output / "data" / "metrics" / "threshold_0.5").exists()
     assert "Training improves the base policy: **shows**" in page
     assert "](ablations.png)" in page and (output / "ablations.pdf").is_file()

@@ -28,6 +28,7 @@ MASK_BENCHMARKS = (
     "refcocop_testa",
     "refcocog_test",
 )
+EVERY_SENTENCE = ("refcoco_testa_all", "refcocop_testa_all", "refcocog_test_all")
 RUNS = (
     "base",
     "qwen2.5vl_3b",
@@ -51,7 +52,7 @@ METRIC_NAMES = {
 def metric_rows(run: str, value: float, seed: int = 0) -> list[dict[str, Any]]:
     """Every metric of a run; values differ by benchmark, metric and protocol, all from `value`."""
     rows = []
-    for position, benchmark in enumerate((*MASK_BENCHMARKS, "lisa_grounding")):
+    for position, benchmark in enumerate((*MASK_BENCHMARKS, "lisa_grounding", *EVERY_SENTENCE)):
         protocols = ("rec",) if benchmark == "lisa_grounding" else ("seg_zero", "lisa")
         for protocol in protocols:
             for offset, metric in enumerate(METRIC_NAMES[protocol]):

@@ -15,7 +15,7 @@ from plain_twins import plain_logprobs
 from processes import find_port, fork, take_place
 from tiny import tiny_policy
 from torch import Tensor, nn
-from training_world import make_stage, make_world
+from training_world import make_stage
 
 from samr1.core.errors import UserError
 from samr1.method.objective import policy_objective
@@ -23,11 +23,6 @@ from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.rollout.sample import Group
 from samr1.train.engine import Engine, join_processes
 from samr1.train.step import Rollout, plan_updates, update
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_world(tmp_path_factory.mktemp("world"))
 
 
 def reference_and_advantages(rollout: Rollout) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from interrupting import Interruption, kept_steps, results_of, train
 from plain_twins import plain_logprobs
 from recording import apart, record, take_steps, train_on
 from torch import Tensor
-from training_world import make_stage, make_world
+from training_world import make_stage
 
 from samr1.config.schema import LoraConfig, TrainStage, parse_config
 from samr1.core.errors import UserError
@@ -31,11 +31,6 @@ from samr1.train.step import Rollout, roll_out, score_reference
 
 ALL = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 LORA = {"rank": 4, "alpha": 8.0, "targets": ALL}
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_world(tmp_path_factory.mktemp("world"))
 
 
 def stage_of(world: Path, vision: bool = False, **train: Any) -> TrainStage:

@@ -23,11 +23,6 @@ from samr1.train.batches import prepare_batch, read_samples
 from samr1.train.loop import Trained, train_policy
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_world(tmp_path_factory.mktemp("world"))
-
-
 def train(world: Path, images: ImageStore | None = None, **settings: Any) -> Trained:
     images = images or ImageStore(world / "images.parquet")
     return train_policy(make_stage(world, **settings), samples_of(world), images, world, None)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from training_world import SIDE, batch_of, make_stage, make_world, samples_of
+from training_world import SIDE, batch_of, make_stage, samples_of
 
 from samr1.cli import train_policy as command
 from samr1.config.names import DIALECTS, DialectName
@@ -27,11 +27,6 @@ from samr1.train.batches import count_steps, draw_batches, learning_rate
 from samr1.train.loop import train_policy
 from samr1.train.metrics import TRAINING_METRICS
 from samr1.train.reward import score_groups
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_world(tmp_path_factory.mktemp("world"))
 
 
 def test_an_epoch_takes_every_sample_once_and_then_another_order() -> None:
@@ -84,20 +79,24 @@ def test_rewards_in_one_batch_equal_one_image_and_one_prompt_at_a_time(world: Pa
         truth = decode_mask(sample.mask)
         for text, ours in zip(TEXTS, group, strict=True):
             own = parse_answer(text, "sam_r1", (SIDE, SIDE))
-            iou = 0.0
+            iou, right = 0.0, False
             if own.box is not None:
                 there = to_original(own, (SIDE, SIDE), (sample.width, sample.height))
                 embedding = segmenter.embed(load_rgb(world / sample.image_path))
                 masks, _ = segmenter.predict(embedding, [Prompt(there.box, there.points)])
                 iou = mask_iou(masks[0].numpy(), truth)
+                ((x, y, _),) = there.points
+                edge = sample.height - 1, sample.width - 1  # a point is clipped to the frame
+                right = bool(truth[min(int(y), edge[0]), min(int(x), edge[1])])
             assert ours.iou == pytest.approx(iou, abs=1e-6)
-            seen.add(round(iou, 4))
+            assert ours.right_point is right
+            seen.add((round(iou, 4), right))
         totals = [response.parts.total for response in group]
         assert totals[1] == totals[6] == totals[7] == -2.0
         # Coordinates beyond the image cost the format reward and nothing else.
         assert group[3].parts.segmentation_format == -1.0
         assert group[3].parts.reasoning_format == 1.0
-    assert len(seen) > 4
+    assert len(seen) > 4 and {right for _, right in seen} == {True, False}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -98,6 +98,25 @@ def get_mirror_images(wildcards):
     return f"{MIRROR_IMAGES}/{owner}--{name}"
 
 
+def get_instances(wildcards):
+    """The file with all annotated objects of a benchmark's images."""
+    one = EXPERIMENT.benchmarks[wildcards.samples]
+    of_world = f"ReasonSeg/instances_{one.split}.json"
+    file = of_world if one.dataset == "reasonseg" else f"{one.dataset}/instances.json"
+    return f"{get_root(wildcards)}/{file}"
+
+
+def get_objects(benchmarks):
+    """The objects of those of `benchmarks` whose images are annotated whole: the RefCOCO family's,
+    and in the drawn world ReasonSeg's. Mirrors have the objects asked about alone."""
+    whole = ("refcoco", "refcoco+", "refcocog", *(["reasonseg"] if DRAWN_WORLD else []))
+    return [
+        f"{OUT}/objects/{name}.parquet"
+        for name in benchmarks
+        if get_source(name).dataset in whole and not get_mirror(name)
+    ]
+
+
 def get_split(wildcards):
     """The split of a benchmark."""
     return EXPERIMENT.benchmarks[wildcards.samples].split

@@ -104,6 +104,16 @@ def get_protocols(wildcards):
     return "--protocol rec" if boxes else "--protocol seg_zero --protocol lisa"
 
 
+def get_scored_objects(wildcards):
+    """All objects of a benchmark's images, where they are annotated."""
+    return get_objects([wildcards.benchmark])
+
+
+def get_objects_option(wildcards, input):
+    """The same as the command takes it."""
+    return f"--objects {input.objects}" if input.objects else ""
+
+
 def get_compared(wildcards):
     """The overlaps of the runs that are compared with a baseline, at all their seeds."""
     return get_scores(

@@ -86,6 +86,27 @@ rule index_lisa_grounding:
         "--on-bad-sample {params.on_bad_sample} {params.counts} --output {output} 2> {log}"
 
 
+rule index_objects:
+    input:
+        samples=f"{OUT}/samples/{{samples}}.parquet",
+        data=get_data,
+    output:
+        f"{OUT}/objects/{{samples}}.parquet",
+    log:
+        f"{OUT}/logs/index_objects/{{samples}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/index_objects/{{samples}}.tsv"
+    wildcard_constraints:
+        samples=get_names(EXPERIMENT.benchmarks),
+    conda:
+        ENVIRONMENT
+    params:
+        instances=get_instances,
+    shell:
+        "python -m samr1.cli.index_objects --samples {input.samples} "
+        "--instances {params.instances} --output {output} 2> {log}"
+
+
 rule sample_training:
     input:
         pool=f"{OUT}/samples/pool.parquet",

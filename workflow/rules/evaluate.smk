@@ -94,6 +94,7 @@ rule score_benchmark:
     input:
         config=f"{OUT}/config/score/{{run}}.yaml",
         samples=f"{OUT}/samples/{{benchmark}}.parquet",
+        objects=get_scored_objects,
         predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
         code=get_code("score_benchmark"),
     output:
@@ -108,10 +109,11 @@ rule score_benchmark:
     conda:
         ENVIRONMENT
     params:
+        objects=get_objects_option,
         protocols=get_protocols,
     shell:
         "python -m samr1.cli.score_benchmark --config {input.config} --samples {input.samples} "
-        "--predictions {input.predictions} {params.protocols} --run {wildcards.run} "
+        "{params.objects} --predictions {input.predictions} {params.protocols} --run {wildcards.run} "
         "--seed {wildcards.seed} --benchmark {wildcards.benchmark} --output {output.metrics} "
         "--output-overlaps {output.overlaps} 2> {log}"
 

@@ -32,7 +32,8 @@ rule draw_figure:
 rule draw_gallery:
     input:
         kinds=f"{WORKFLOW.config_dir}/kinds.yaml",
-        samples=get_samples(EXPERIMENT.benchmarks),
+        samples=get_samples(EXPERIMENT.main_benchmarks),
+        objects=get_objects(EXPERIMENT.main_benchmarks),
         predictions=get_evaluated("predictions", jobs.evaluate_gallery(EXPERIMENT)),
         world=DRAWN_WORLD,
         code=get_code("draw_gallery"),
@@ -50,6 +51,6 @@ rule draw_gallery:
         scale=WORKFLOW.scale,
         seed=get_world_seed,
     shell:
-        "python -m samr1.cli.draw_gallery --samples {input.samples} "
+        "python -m samr1.cli.draw_gallery --samples {input.samples} --objects {input.objects} "
         "--predictions {input.predictions} --root {params.root} --scale {params.scale} "
         "--kinds {input.kinds} {params.seed} {params.world} --output {output} 2> {log}"

@@ -24,6 +24,13 @@ def main() -> None:
         required=True,
         help=".../{run}/seed_{seed}/{benchmark}.parquet; the first two runs are shown at first",
     )
+    parser.add_argument(
+        "--objects",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="all objects of the images of some of them, .../{benchmark}.parquet",
+    )
     parser.add_argument("--root", type=Path, required=True, help="data root, for the images")
     parser.add_argument("--scale", required=True, help="the scale that the runs are of")
     parser.add_argument(
@@ -40,7 +47,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="page (HTML) to write")
     arguments = parser.parse_args()
     names = [path.stem for path in arguments.samples]
-    answers = read_answers(arguments.samples, arguments.predictions, names)
+    answers = read_answers(arguments.samples, arguments.predictions, names, arguments.objects)
     ids = {one.title: set(one.samples["sample_id"].to_pylist()) for one in answers}
     labelled = load_labelled_kinds(arguments.kinds, arguments.scale, ids)
     kinds = [list_kinds(one.samples, arguments.world_seed, labelled[one.title]) for one in answers]

@@ -41,7 +41,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def load_model(arguments: argparse.Namespace) -> tuple[Samr1, str]:
-    """The models that were asked for, and a line that says which they are."""
+    """The models that were asked for, and a line that says which they are, as stderr does too."""
     # Not before: --help and a wrong usage do not wait for torch.
     from transformers.utils import logging
 
@@ -66,4 +66,6 @@ def load_model(arguments: argparse.Namespace) -> tuple[Samr1, str]:
             f"note: {arguments.policy} does not say how it is asked (samr1.json), so the paper's "
             f"settings serve: {who}."
         )
+    else:
+        say(f"note: asked is {who}.")
     return model, who

@@ -87,21 +87,26 @@ def evaluate_table(experiment: Experiment, name: str) -> list[Evaluation]:
     """What table `name` shows: the base and its runs on its benchmarks, and what it says below."""
     table, seeds = experiment.published.tables[name], find_seeds(experiment)
     shown = evaluate(experiment, [BASE, *table.labels], table.benchmarks, seeds)
-    gain = evaluate(experiment, [BASE, METHOD], table.gain_on, seeds)
-    return list(dict.fromkeys([*shown, *gain]))
+    below = [*table.gain_on, *table.every_sentence.values()]
+    return list(dict.fromkeys([*shown, *evaluate(experiment, [BASE, METHOD], below, seeds)]))
 
 
 def evaluate_main(experiment: Experiment) -> list[Evaluation]:
-    """The method and the untrained models on every benchmark that each is for, in no table too."""
+    """The method and the untrained models on every main benchmark that each is for."""
     main = [name for name, run in experiment.runs.items() if not run.trained or name == METHOD]
-    return evaluate(experiment, [METHOD, *main], experiment.benchmarks, find_seeds(experiment))
+    benchmarks = experiment.main_benchmarks
+    return evaluate(experiment, [METHOD, *main], benchmarks, find_seeds(experiment))
 
 
 def evaluate_gallery(experiment: Experiment) -> list[Evaluation]:
-    """What the gallery shows, the method first: all of the tables and main runs, at one seed."""
+    """What the gallery shows, the method first: all of the tables and main runs, at one seed.
+
+    On the main benchmarks alone.
+    """
     first = {run: seeds[0] for run, seeds in find_seeds(experiment).items()}
     shown = dict.fromkeys([*evaluate_main(experiment), *_evaluate_tables(experiment)])
-    return [one for one in shown if one.seed == first[one.run]]
+    benchmarks = experiment.main_benchmarks
+    return [one for one in shown if one.seed == first[one.run] and one.benchmark in benchmarks]
 
 
 def list_evaluations(experiment: Experiment) -> list[Evaluation]:

@@ -90,6 +90,13 @@ class Experiment:
     baselines: dict[str, Baseline]  # those of this scale
 
     @property
+    def main_benchmarks(self) -> list[str]:
+        """All benchmarks but those that ask more sentences of another, below a table."""
+        tables = self.published.tables.values()
+        aside = {name for table in tables for name in table.every_sentence.values()}
+        return [name for name in self.benchmarks if name not in aside]
+
+    @property
     def labels(self) -> dict[str, str]:
         """The benchmarks' names as readers know them."""
         return {name: one.label or name for name, one in self.benchmarks.items()}
@@ -174,6 +181,12 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     baselines = load_baselines(baselines_file, family)
     check_baselines(baselines_file, baselines, present, benchmarks, published.methods)
     tables = {name: table.only(present) for name, table in published.tables.items()}
+    if settings.data.layout == "mirror":  # which has one sentence a ref
+        aside = {name for table in tables.values() for name in table.every_sentence.values()}
+        benchmarks = {name: one for name, one in benchmarks.items() if name not in aside}
+        tables = {
+            name: table.model_copy(update={"every_sentence": {}}) for name, table in tables.items()
+        }
     return Experiment(
         scale=scale,
         family=family,

@@ -28,8 +28,8 @@ from samr1.data.samples import check_query
 DATASETS = ("refcoco", "refcoco+", "refcocog")
 Sentences = Literal["first", "all"]
 
-_MOST_BYTES = 160_000_000  # of instances.json, a third more than RefCOCO's
-_REMEDY = "correct the data root or fetch the data set"
+MOST_BYTES = 160_000_000  # of instances.json, a third more than RefCOCO's
+REMEDY = "correct the data root or fetch the data set"
 _LARGEST_ID = 2**63
 
 _REF_FIELDS = {"ref_id": int, "ann_id": int, "image_id": int, "split": str, "sentences": list}
@@ -47,7 +47,7 @@ def read(
     """The samples of one split as rows of `schemas.SAMPLES`, in the order of the refs file.
 
     A row a ref ("first": its first sentence that has words; Seg-Zero's sets have one a ref) or a
-    row a sentence ("all", as LISA evaluates). `sample_id` is
+    row a sentence ("all", in small letters, as LISA evaluates). `sample_id` is
     dataset/split_by/split/ref_id/sentence_index; `image_id` is COCO's, the same in all three data
     sets. Boxes and masks are in pixels of the original. Raises UserError where a file is missing or
     not what its name says, a ref is bad and `on_bad_sample` is "stop", or `check_counts` is set and
@@ -130,11 +130,17 @@ def _questions(
     asked = range(len(told)) if sentences == "all" else [first_with_words(told)]
     for index in asked:
         try:
-            query = check_query(told[index], f"sentence {index}")
+            query = read_sentence(told[index], index, sentences)
         except UserError as error:
             bad.add(UserError(f"{where}: {error}"))
             continue
         yield {"sample_id": f"{name}/{index}", "query": query, "sentence_index": index}
+
+
+def read_sentence(sentence: object, index: int, sentences: Sentences) -> str:
+    """A sentence as it is asked; raises UserError where it cannot be."""
+    query = check_query(sentence, f"sentence {index}")
+    return query.lower() if sentences == "all" else query
 
 
 def first_with_words(sentences: Sequence[object]) -> int:
@@ -153,7 +159,7 @@ class _Instances:
     def __init__(self, root: Path, path: Path) -> None:
         self.root = root
         self.path = path
-        self.file = JsonLists(path, _MOST_BYTES, _REMEDY)
+        self.file = JsonLists(path, MOST_BYTES, REMEDY)
         self.images, self.annotations = _find_entries(self.file, path)
         self.checked: dict[int, tuple[str, int, int] | UserError] = {}
 

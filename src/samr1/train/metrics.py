@@ -24,6 +24,7 @@ TRAINING_METRICS = pa.schema(
             "reward_segmentation_format",
             "reward_points",
             "iou",
+            "right_point",  # responses whose point lies in the target (`samr1.evaluation.right`)
             "share_parsed",  # responses in which a box was found
             "frac_reward_zero_std",  # share of groups whose rewards all agree, as TRL names it
             "share_truncated",  # responses cut at the length limit
@@ -117,6 +118,7 @@ def step_metrics(
         "reward_segmentation_format": mean(lambda r: r.judged.parts.segmentation_format),
         "reward_points": mean(lambda r: r.judged.parts.points),
         "iou": mean(lambda r: r.judged.iou),
+        "right_point": mean(lambda r: r.judged.right_point),
         "share_parsed": mean(lambda r: r.judged.answer.box is not None),
         "frac_reward_zero_std": mean(lambda r: not r.spread),
         "share_truncated": mean(lambda r: r.truncated),

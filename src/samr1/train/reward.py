@@ -12,19 +12,26 @@ import torch
 
 from samr1.config.schema import TrainStage
 from samr1.data.masks import Mask
+from samr1.evaluation.right import is_right_point
 from samr1.method.rewards import IouWindow, RewardParts, score_response
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.dialects import get_dialect
 from samr1.segmenter import Embedding, Segmenter, answer_masks, mask_iou
 from samr1.train.batches import Batch
 
+Measured = tuple[float, bool]  # the mask's IoU, and whether the point lies in the target
+
 
 @dataclass(frozen=True)
 class ScoredResponse:
-    """One response, read and rewarded: its answer (policy's frame), its mask's IoU, its reward."""
+    """One response, read and rewarded: its answer (policy's frame), its mask's IoU, its reward.
+
+    `right_point` says whether the point that it shows lies in the target; no reward depends on it.
+    """
 
     answer: Answer
     iou: float
+    right_point: bool
     parts: RewardParts
 
 
@@ -45,13 +52,13 @@ def score_groups(
         [to_original(one, frame, (sample.width, sample.height), stage.dialect) for one in group]
         for sample, group in zip(batch.samples, answers, strict=True)
     ]
-    ious = group_ious(segmenter, batch, scaled)
+    measured = measure_groups(segmenter, batch, scaled)
     return [
         [
-            ScoredResponse(answer, iou, _reward(text, answer, iou, stage, window))
-            for text, answer, iou in zip(*group, strict=True)
+            ScoredResponse(answer, iou, right, _reward(text, answer, iou, stage, window))
+            for text, answer, (iou, right) in zip(*group, strict=True)
         ]
-        for group in zip(texts, answers, ious, strict=True)
+        for group in zip(texts, answers, measured, strict=True)
     ]
 
 
@@ -69,43 +76,44 @@ def _reward(
     )
 
 
-def group_ious(
+def measure_groups(
     segmenter: Segmenter,
     batch: Batch,
     answers: Sequence[Sequence[Answer]],
-) -> list[list[float]]:
-    """`answer_ious` of the answers [Q][G], in pixels of the originals, to the samples of `batch`.
+) -> list[list[Measured]]:
+    """`measure_answers` of the answers [Q][G], in pixels of the originals, to the batch's samples.
 
     Images are embedded a few at a time, and each once, whatever the number of its questions.
     """
     asked: dict[str, list[int]] = {}  # image_id -> its questions
     for index, sample in enumerate(batch.samples):
         asked.setdefault(sample.image_id, []).append(index)
-    ious: dict[int, list[float]] = {}
+    measured: dict[int, list[Measured]] = {}
     originals = [batch.originals[image_id] for image_id in asked]
     for members, embedding in zip(asked.values(), segmenter.embed_each(originals), strict=True):
         for i in members:
-            ious[i] = answer_ious(segmenter, embedding, batch.truths[i], answers[i])
-    return [ious[i] for i in range(len(answers))]
+            measured[i] = measure_answers(segmenter, embedding, batch.truths[i], answers[i])
+    return [measured[i] for i in range(len(answers))]
 
 
-def answer_ious(
+def measure_answers(
     segmenter: Segmenter,
     embedding: Embedding,
     truth: Mask,
     answers: Sequence[Answer],
-) -> list[float]:
-    """The IoU of each answer's SAM mask with `truth` (bool [h, w]), at the original resolution.
+) -> list[Measured]:
+    """Each answer's SAM mask and point against `truth` (bool [h, w]), at the original resolution.
 
-    The answers are in pixels of the original. One without a box gets 0; the others go to the
-    segmenter together.
+    The answers are in pixels of the original. One without a box gets 0 and False; the others go to
+    the segmenter together.
     """
     readable = [index for index, answer in enumerate(answers) if answer.box is not None]
-    ious = [0.0] * len(answers)
+    measured: list[Measured] = [(0.0, False)] * len(answers)
     if not readable:
-        return ious
+        return measured
     masks, _ = answer_masks(segmenter, embedding, [answers[index] for index in readable])
     target = torch.from_numpy(truth).to(masks.device)
-    for index, iou in zip(readable, mask_iou(masks, target).tolist(), strict=True):
-        ious[index] = iou
-    return ious
+    ious = mask_iou(masks, target).tolist()
+    for index, mask, iou in zip(readable, masks.cpu().numpy(), ious, strict=True):
+        measured[index] = iou, bool(is_right_point(truth, mask, answers[index].points))
+    return measured

@@ -107,7 +107,7 @@ def _blocks(
         yield f"questions-{number}", list_questions(one.samples, known, root, images)
         for place, (run, tables) in enumerate(one.runs.items()):
             with prefix_errors(f"run {run!r} on {one.title!r}"):
-                answers = list_answers(one.samples, tables[0])
+                answers = list_answers(one.samples, tables[0], one.objects)
             yield f"answers-{number}-{place}", answers
     for place, image in enumerate(images.values()):
         yield f"image-{place}", image

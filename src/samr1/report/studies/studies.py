@@ -22,7 +22,12 @@ from samr1.report.studies.study_data import StudyData
 from samr1.report.tables.claims import judge_claims, list_claims
 from samr1.report.tables.clipping import clipping
 from samr1.report.tables.collect import read_page
-from samr1.report.tables.differences import Comparisons, list_differences, table_pairs
+from samr1.report.tables.differences import (
+    Comparisons,
+    list_differences,
+    list_right_differences,
+    table_pairs,
+)
 from samr1.report.tables.markdown import aligned_table, link_to
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.page import Addition, Outputs, micro_note, publish_table
@@ -58,6 +63,7 @@ def write_studies(data: StudyData, experiment: Experiment, output: Path) -> None
     def publish(name: str, table: Table, pairs: list[tuple[str, str, str]], more: Addition) -> Path:
         there = [pair for pair in pairs if data.seeds(pair[1])]
         differences = list_differences(columns, there, comparisons)
+        differences += list_right_differences(table, experiment.labels, there, comparisons)
         return _publish(name, table, differences + more, data, experiment, output)
 
     def publish_study(name: str, study: Study, title: str, more: Addition) -> Path:
@@ -139,7 +145,14 @@ def _list_runs(study: Study, title: str, experiment: Experiment) -> Table:
         samples, steps = train.drawn_samples, count_steps(train.drawn_samples, train)
         rows.append(Extra(name=f"`{run}`, {samples:,} samples in {steps:,} steps", run=run))
     protocols = like.protocols[:1]
-    return Table(title=title, protocols=protocols, columns=like.columns, rows=(), extra=tuple(rows))
+    return Table(
+        title=title,
+        protocols=protocols,
+        columns=like.columns,
+        rows=(),
+        extra=tuple(rows),
+        right=like.right,
+    )
 
 
 def _list_changes(study: Study, experiment: Experiment) -> Addition:
