@@ -22,8 +22,10 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkProcess as Process
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,7 @@ TOKENS = [
     *(b"null", b"true", b"[]", b"{}", b'""', b"[" * 2000, b"a" * 300, b"/dev/zero", b"\n", b"--"),
     *(b"&a [*a]", b"<<: *a", b"!!python/name:os.system", b"{% for a in range(10**9) %}"),
 ]
+Part = tuple[str, int, int, float]  # a kind, its first seed, how many at most, and for how long
 Outcome = tuple[str, str]  # one of OUTCOMES, and what was said or wrong
 OUTCOMES = ("refused", "as before", "in part", "as another")
 
@@ -119,6 +122,7 @@ def prepare(name: str, place: Path) -> Callable[[int], Outcome]:
 
 def run_tries(name: str, first: int, most: int, seconds: float, report: Path) -> None:
     """Try for so long, and write down what came of it before every try that could be the last."""
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (what is skipped and noted)
     outcomes: Counter[str] = Counter()
     found: dict[str, Any] = {"failed": [], "slowest": 0.0, "peak": 0.0}
     with tempfile.TemporaryDirectory() as place:
@@ -151,19 +155,31 @@ def run_tries(name: str, first: int, most: int, seconds: float, report: Path) ->
     report.write_text(json.dumps(found | {"outcomes": outcomes, "seed": seed, "done": True}))
 
 
-def run_part(name: str, first: int, most: int, seconds: float) -> dict[str, Any]:
-    """Some tries of a kind in a process of its own, which a crash ends."""
-    with tempfile.TemporaryDirectory() as place:
-        report = Path(place) / "report.json"
-        command = [sys.executable, __file__, "--kind", name, "--report", str(report)]
-        command += ["--seconds", str(seconds), "--first", str(first), "--answers", str(most)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        found: dict[str, Any] = json.loads(report.read_text()) if report.exists() else {}
-        found = {"failed": [], "slowest": 0.0, "peak": 0.0, "outcomes": {}, "seed": first} | found
-        if not found.get("done"):
-            told = f"the process ended with {done.returncode}\n{done.stderr[-3000:]}"
-            found["failed"].append({"seed": found["seed"], "told": told})
-    return found | {"name": name}
+def run_parts(parts: list[Part]) -> list[dict[str, Any]]:
+    """The tries of each part in a process of its own, which a crash ends; as many as processors."""
+    waiting, running, found = list(parts), dict[Any, tuple[Process, str, Path]](), []
+    with tempfile.TemporaryDirectory() as place, tqdm(total=len(parts), unit="part") as bar:
+        while waiting or running:
+            while waiting and len(running) < (os.cpu_count() or 1):
+                part = waiting.pop(0)
+                report = Path(place) / f"{len(waiting)}.json"
+                process = get_context("fork").Process(target=run_tries, args=(*part, report))
+                process.start()
+                running[process.sentinel] = process, part[0], report
+            for ended in wait(list(running)):
+                found.append(_read_report(*running.pop(ended)))
+                bar.update()
+    return found
+
+
+def _read_report(process: Process, name: str, report: Path) -> dict[str, Any]:
+    process.join()
+    found = {"name": name, "failed": [], "slowest": 0.0, "peak": 0.0, "outcomes": {}, "seed": None}
+    found |= json.loads(report.read_text()) if report.exists() else {}
+    if not found.get("done"):
+        told = f"the process ended with {process.exitcode}"
+        found["failed"].append({"seed": found["seed"], "told": told})
+    return found
 
 
 def try_bombs() -> list[dict[str, Any]]:
@@ -248,22 +264,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15, help="for each other kind")
     parser.add_argument("--first", type=int, default=0, help="the first try's seed")
     parser.add_argument("--kind", choices=kinds, help="one alone")
-    parser.add_argument("--report", type=Path, help="with --kind: where its counts go (JSON)")
     given = parser.parse_args()
-    if given.report:
-        run_tries(given.kind, given.first, given.answers, given.seconds, given.report)
-        return
-    parts = [
+    parts: list[Part] = [
         (name, first, min(PART, given.first + given.answers - first), 1e9)
         for name in [ANSWERS]
         for first in range(given.first, given.first + given.answers, PART)
     ]
     parts += [(name, given.first, 10**9, given.seconds) for name in kinds[1:]]
     parts = [part for part in parts if given.kind in (None, part[0])]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        running = [pool.submit(run_part, *part) for part in parts]
-        found = join_parts([one.result() for one in tqdm(running, unit="part")])
-    page = write_report(found, [] if given.kind else try_bombs())
+    found = join_parts(run_parts(parts))
+    page = write_report({kind: found[kind] for kind in kinds if kind in found}, try_bombs())
     print(page)
     for name, one in found.items():
         for failed in one["failed"]:

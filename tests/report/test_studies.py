@@ -75,7 +75,7 @@ def test_a_part_of_a_study_is_packed_and_told(tmp_path: Path) -> None:
     assert not any(name.startswith("`sam_r1_3x`") for name in seeds)
     assert "Threshold 0.5 − `sam_r1`" not in seeds
     right = [row for row in rows if row and "RefCOCOg test right object" in row]
-    # Tables 4, 5 and 6, the sweep and the long trainings, those with runs also as differences.
+    # Tables 4 to 6, the sweep and the long trainings, those with runs also as differences.
     assert len(right) == 7 and {row[-1] for row in right} == {
         "RefCOCOg test gIoU if right",
         "seeds",
