@@ -38,7 +38,7 @@ def run_update(world: Path, tokens_per_pass: int, **train: Any) -> tuple[Policy,
     policy = load_policy(world / "policy")
     rollout = make_rollout(policy)
     engine = Engine(policy, stage)
-    updates = plan_updates(engine, rollout, 3, True, stage)
+    updates = plan_updates(engine, rollout, 3, False, stage)
     passes = 3 if tokens_per_pass == 1 else len(updates)
     assert sum(map(len, updates)) == passes
     reference, advantages = reference_and_advantages(rollout)
@@ -179,7 +179,7 @@ def update_on_one_of_two(rank: int, port: int, world: Path) -> None:
     mine = slice(rank, None, 2)  # two questions for the first process, one for the second
     rollout = Rollout(whole.questions[mine], whole.groups[mine], [], None)
     engine = Engine(policy, stage)
-    updates = plan_updates(engine, rollout, 3, True, stage)
+    updates = plan_updates(engine, rollout, 3, False, stage)
     assert len(updates[0]) == 2
     update(engine, rollout, reference[mine], advantages[mine], updates, 1e-2, 0, stage)
     if rank == 0:
@@ -219,7 +219,7 @@ def test_a_rollout_of_another_distribution_stops_the_training(world: Path) -> No
     ]
     rollout = replace(rollout, groups=shifted)
     engine = Engine(policy, stage)
-    updates = plan_updates(engine, rollout, 3, True, stage)
+    updates = plan_updates(engine, rollout, 3, False, stage)
     reference, advantages = reference_and_advantages(rollout)
     with pytest.raises(UserError, match=r"largest difference is 1\.00e-02, more than 1e-04"):
         update(engine, rollout, reference, advantages, updates, 1e-3, 0, stage)
@@ -234,7 +234,7 @@ def test_a_question_of_a_later_update_is_held_against_the_rollout_too(world: Pat
     shifted = Group(last.responses, [row - 0.02 for row in last.logprobs], last.truncated)
     rollout = replace(rollout, groups=[*rollout.groups[:2], shifted])
     engine = Engine(policy, stage)
-    updates = plan_updates(engine, rollout, 3, True, stage)
+    updates = plan_updates(engine, rollout, 3, False, stage)
     reference, advantages = reference_and_advantages(rollout)
     with pytest.raises(UserError, match=r"largest difference is 2\.00e-02, more than 1e-04"):
         update(engine, rollout, reference, advantages, updates, 1e-3, 0, stage)
@@ -246,7 +246,7 @@ def test_a_loss_that_is_no_number_stops_the_training(world: Path) -> None:
     policy = load_policy(world / "policy")
     rollout = make_rollout(policy)
     engine = Engine(policy, stage)
-    updates = plan_updates(engine, rollout, 3, True, stage)
+    updates = plan_updates(engine, rollout, 3, False, stage)
     reference, advantages = reference_and_advantages(rollout)
     with pytest.raises(UserError, match="step 7, update 1: the loss is nan"):
         update(engine, rollout, reference * torch.nan, advantages, updates, 1e-3, 7, stage)

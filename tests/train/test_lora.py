@@ -234,7 +234,7 @@ def test_features_are_shared_only_where_the_tower_has_no_adapter(
 
 def prefer_the_first() -> None:
     """Rewards of a random policy are all the same; these are not."""
-    loop.advantages_of = lambda judged: torch.linspace(1, -1, 3).repeat(len(judged), 1)  # type: ignore[assignment]
+    loop.advantages_of = lambda scored: torch.linspace(1, -1, 3).repeat(len(scored), 1)  # type: ignore[assignment]
 
 
 def test_a_training_is_reproducible_and_goes_on_after_a_kill(world: Path, tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def _update(setting: Setting, rollout: Rollout) -> Findings:
     reference = score_reference(initial, engine, rollout, stage)
     questions = len(rollout.questions)
     advantages = torch.linspace(-1, 1, setting.group_size).repeat(questions, 1)
-    (passes,) = plan_updates(engine, rollout, questions, True, stage)
+    (passes,) = plan_updates(engine, rollout, questions, False, stage)
     once_each = stage.train.model_copy(update={"updates_per_rollout": 1})
     stage = stage.model_copy(update={"train": once_each})
 
