@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from answer_world import sample, samples
 from commands import exit_code
+from snakemake_calls import edit
 
 from samr1.cli import plan
 from samr1.config.datasets import load_datasets
 from samr1.config.jobs import JobList, list_evaluations, list_trainings
 from samr1.config.merge import load_experiment
 from samr1.core.errors import UserError
+from samr1.core.files import write_table
 from samr1.planning import fit
 from samr1.planning.disk import plan_disk
 from samr1.planning.fit import change_stage, check_fits, find_changes, with_rank
@@ -190,6 +194,26 @@ def test_a_plan_is_printed_with_its_arithmetic(
     assert printed.err.startswith("error: training qwen2.5vl_3b needs ")
     assert printed.err.count("\n") == 1
     assert "train.lora of rank 64 with policy.train_vision: false" in printed.err
+
+
+def test_a_training_on_own_data_is_counted_once_its_samples_are_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    settings = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+    photos = {"layout": "table", "root": "my_photos", "file": "questions.csv"}
+    edit(settings / "own_data.yaml", lambda own: own | {"photos": photos})
+    edit(settings / "runs.yaml", lambda runs: runs | {"mine": {"data": "photos"}})
+    told = ("scale=paper", f"config_dir={settings}", f"results={tmp_path}")
+
+    def hours() -> str:
+        assert run_plan(monkeypatch, "--config", *told, "--run", "mine", "--gpus", "8") == 0
+        said = capsys.readouterr().out
+        return next(line for line in said.splitlines() if line.startswith("  train mine"))
+
+    assert "not counted: its data is not indexed yet" in hours()
+    rows = samples([sample()] * 40)
+    write_table(tmp_path / "paper/samples/photos-train.parquet", rows)
+    assert "(3 steps × " in hours()
 
 
 def figure(page: str, what: str) -> float:

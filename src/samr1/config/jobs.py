@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from samr1.config.merge import Experiment
 from samr1.config.names import BASE, METHOD
+from samr1.core.errors import UserError
 
 Seeds = Mapping[str, Sequence[int]]  # by run
 
@@ -72,7 +73,10 @@ def train(runs: Iterable[str], seeds: Seeds) -> list[Training]:
 def evaluate(
     experiment: Experiment, runs: Iterable[str], benchmarks: Iterable[str], seeds: Seeds
 ) -> list[Evaluation]:
-    """The evaluations of `runs`, each once, on those of `benchmarks` that each is for."""
+    """The evaluations of `runs`, each once, on those of `benchmarks` that each is for.
+
+    Which benchmarks a run is for is said of the public ones alone.
+    """
     benchmarks = tuple(benchmarks)
     return [
         Evaluation(run, seed, benchmark)
@@ -80,6 +84,7 @@ def evaluate(
         for seed in seeds[run]
         for benchmark in dict.fromkeys(benchmarks)
         if benchmark in (experiment.runs[run].benchmarks or benchmarks)
+        or benchmark in experiment.own_data
     ]
 
 
@@ -92,10 +97,15 @@ def evaluate_table(experiment: Experiment, name: str) -> list[Evaluation]:
 
 
 def evaluate_main(experiment: Experiment) -> list[Evaluation]:
-    """The method and the untrained models on every main benchmark that each is for."""
-    main = [name for name, run in experiment.runs.items() if not run.trained or name == METHOD]
-    benchmarks = experiment.main_benchmarks
-    return evaluate(experiment, [METHOD, *main], benchmarks, find_seeds(experiment))
+    """The method and the tables' untrained models on every main benchmark that each is for."""
+    tables = experiment.published.tables.values()
+    shown = {BASE, METHOD}.union(*(table.labels for table in tables))
+    main = [
+        name
+        for name, run in experiment.runs.items()
+        if name in shown and (name == METHOD or not run.trained)
+    ]
+    return evaluate(experiment, [METHOD, *main], experiment.main_benchmarks, find_seeds(experiment))
 
 
 def evaluate_gallery(experiment: Experiment) -> list[Evaluation]:
@@ -164,7 +174,51 @@ def list_comparisons(experiment: Experiment) -> dict[tuple[str, str], list[str]]
             runs = [METHOD] if baseline == BASE else table.labels
             known = found.setdefault((baseline, benchmark), [])
             known += [run for run in runs if run != baseline and run not in known]
+    for data in list_own(experiment):
+        for run, base in compare_own(experiment, data):
+            found.setdefault((base, data), []).append(run)
     return found
+
+
+def list_own(experiment: Experiment) -> dict[str, list[str]]:
+    """By data set of one's own: the runs that are trained on it, if there are any."""
+    found: dict[str, list[str]] = {}
+    for name, run in experiment.runs.items():
+        if run.data is not None:
+            found.setdefault(run.data, []).append(name)
+    return found
+
+
+def find_base(experiment: Experiment, run: str) -> str:
+    """The untrained run of the policy that `run` begins as, rather one that is asked as it is.
+
+    Raises UserError where there is none.
+    """
+    mine = experiment.runs[run]
+    models = mine.policy.path, mine.segmenter.path
+    same = [
+        name
+        for name, one in experiment.runs.items()
+        if not one.trained and (one.policy.path, one.segmenter.path) == models
+    ]
+    if not same:
+        raise UserError(
+            f"run {run}: no run is its policy before training; add one to runs.yaml, such as "
+            f"{run}_base: {{trained: false, policy: {{path: {mine.policy.path}}}}}."
+        )
+    return min(same, key=lambda name: experiment.runs[name].dialect != mine.dialect)
+
+
+def compare_own(experiment: Experiment, data: str) -> list[tuple[str, str]]:
+    """(run, base) of every run that is trained on data of one's own."""
+    return [(run, find_base(experiment, run)) for run in list_own(experiment)[data]]
+
+
+def evaluate_own(experiment: Experiment, data: str) -> list[Evaluation]:
+    """The evaluations of data of one's own: of the runs that are trained on it, and their bases."""
+    pairs = compare_own(experiment, data)
+    runs = [*(base for _, base in pairs), *(run for run, _ in pairs)]
+    return evaluate(experiment, runs, [data], find_seeds(experiment))
 
 
 def _evaluate_tables(experiment: Experiment) -> list[Evaluation]:

@@ -117,10 +117,10 @@ def _one_distribution(value: float) -> float:
     return value
 
 
-# The linear layers of a Qwen2.5-VL, as `transformers` names them. Those of the MLPs have the same
-# names in the language model and in the vision tower.
+# The linear layers of a Qwen-VL, as `transformers` names them. Those of the MLPs have the same
+# names in the language model and in a Qwen2.5-VL's vision tower; a Qwen3-VL's has two of its own.
 AttentionLayer = Literal["q_proj", "k_proj", "v_proj", "o_proj"]  # of the language model
-VisionLayer = Literal["qkv", "proj"]  # of the vision tower alone
+VisionLayer = Literal["qkv", "proj", "linear_fc1", "linear_fc2"]  # of the vision tower alone
 MlpLayer = Literal["gate_proj", "up_proj", "down_proj"]
 Layer = Literal[AttentionLayer, MlpLayer, VisionLayer]
 
@@ -159,8 +159,9 @@ class FilterGroups(Frozen):
 
 
 class TrainConfig(Frozen):
-    samples: Positive
-    """Training questions that the scale draws, one sentence of each."""
+    samples: Positive | None
+    """Training questions that the scale draws, one sentence of each; null is all of them, which a
+    run with `data` of its own draws where it says no number itself, and no other run can."""
     samples_factor: Annotated[float, Field(gt=0)] = 1.0
     """Times as many are drawn for this run; a smaller draw is the beginning of a larger one."""
     steps: Positive | None
@@ -227,8 +228,10 @@ class TrainConfig(Frozen):
         return self.questions_per_step // (self.questions_per_update or self.questions_per_step)
 
     @property
-    def drawn_samples(self) -> int:
-        """How many training questions the run draws: at least one."""
+    def drawn_samples(self) -> int | None:
+        """How many training questions the run draws: at least one; None is all that there are."""
+        if self.samples is None:
+            return None
         return max(1, round(self.samples * self.samples_factor))
 
     @model_validator(mode="after")
@@ -343,12 +346,24 @@ class RunConfig(TrainStage):
     an empty list none: a public checkpoint, say, whose commit is not chosen yet."""
     benchmarks: tuple[Name, ...] | None = None
     """The benchmarks that an untrained run is evaluated on; null is all of them."""
+    data: Name | None = None
+    """Data of one's own (a name in `own_data.yaml`) that the run is trained on, in the place of the
+    scale's training questions, and tried on; null trains on the scale's."""
     evaluation: EvaluationConfig
 
     @model_validator(mode="after")
     def _benchmarks_are_for_untrained_runs(self) -> RunConfig:
         if self.benchmarks is not None and self.trained:
             raise refusal("benchmarks", self.benchmarks, "must be left out where trained is true")
+        return self
+
+    @model_validator(mode="after")
+    def _data_is_for_trained_runs(self) -> RunConfig:
+        if self.data is not None and not self.trained:
+            allowed = "must be left out where trained is false; it is tried on what others learn"
+            raise refusal("data", self.data, allowed)
+        if self.data is None and self.train.samples is None:
+            raise refusal("train.samples", None, "must be a number without data of one's own")
         return self
 
     @model_validator(mode="after")

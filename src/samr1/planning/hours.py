@@ -39,7 +39,11 @@ def plan_hours(
     for name, seeds in Counter(one.run for one in planned.trainings).items():
         job, train = jobs[name], experiment.runs[name].train
         step = total(plan_step(job, rates))
-        steps = count_steps(train.drawn_samples, train)
+        if train.steps is None and train.drawn_samples is None:
+            words = "not counted: its data is not indexed yet, and it has no train.steps"
+            hours.append(Estimate(f"train {name}", words, 0.0, rates.whole))
+            continue
+        steps = count_steps(train.drawn_samples or 0, train)
         words = f"{seeds} × {job.processes} GPUs × ({steps} steps × {step:.0f} s + start)"
         seconds = seeds * job.processes * (steps * step + rates["load"])
         hours.append(Estimate(f"train {name}", words, seconds / 3600, rates.whole))

@@ -142,8 +142,10 @@ def _list_runs(study: Study, title: str, experiment: Experiment) -> Table:
     rows = []
     for run in study.runs:
         train = experiment.runs[run].train
-        samples, steps = train.drawn_samples, count_steps(train.drawn_samples, train)
-        rows.append(Extra(name=f"`{run}`, {samples:,} samples in {steps:,} steps", run=run))
+        size, samples = "all samples of its data", train.drawn_samples
+        if samples is not None:
+            size = f"{samples:,} samples in {count_steps(samples, train):,} steps"
+        rows.append(Extra(name=f"`{run}`, {size}", run=run))
     protocols = like.protocols[:1]
     return Table(
         title=title,
