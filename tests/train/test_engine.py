@@ -53,11 +53,14 @@ def load_state(policy: Policy) -> Policy:
     return copy
 
 
-def plain_update(world: Path, size: int = 3) -> tuple[Policy, list[float]]:
+def plain_update(world: Path, size: int = 3, **objective: Any) -> tuple[Policy, list[float]]:
     """The twin: torch's own AdamW, one full forward pass a response, no engine.
 
-    Two epochs of updates of `size` questions each; the last may be short.
+    Two epochs of updates of `size` questions each; the last may be short. `objective` is what the
+    objective has otherwise than in the paper.
     """
+    settings = {"clip_low": 0.2, "clip_high": 0.3, "kl_coef": 0.005, "normaliser": "group"}
+    settings |= {"longest": 8, **objective}
     policy = load_policy(world / "policy")
     rollout = make_rollout(policy)
     reference, advantages = reference_and_advantages(rollout)
@@ -81,10 +84,7 @@ def plain_update(world: Path, size: int = 3) -> tuple[Policy, list[float]]:
             reference[here],
             advantages[here],
             mask[here],
-            clip_low=0.2,
-            clip_high=0.3,
-            kl_coef=0.005,
-            normaliser="group",
+            **settings,
         )
         optimizer.zero_grad()
         (-terms.objective).backward()
@@ -127,6 +127,25 @@ def test_updates_of_some_questions_are_torchs_adamw_with_the_ratios_of_the_rollo
     plain, plain_norms = plain_update(world, size)
     ours, norms = run_update(world, tokens_per_pass, **train, questions_per_update=size)
     assert len(norms) == 2 * -(-3 // size)
+    assert norms == pytest.approx(plain_norms, rel=1e-3)
+    assert distance(ours, plain, world) < 5e-3
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        {"normaliser": "constant"},
+        {"ratio": "sequence", "normaliser": "response", "clip_low": 0.01, "clip_high": 0.01},
+        {"clip": "cispo"},
+        {"clip": "sapo", "normaliser": "response"},
+    ],
+    ids=["constant", "gspo", "cispo", "sapo"],
+)
+def test_what_a_run_names_is_the_objective_that_it_is_trained_on(
+    world: Path, objective: dict[str, Any]
+) -> None:
+    plain, plain_norms = plain_update(world, **objective)
+    ours, norms = run_update(world, 4096, **objective)
     assert norms == pytest.approx(plain_norms, rel=1e-3)
     assert distance(ours, plain, world) < 5e-3
 
