@@ -86,7 +86,7 @@ def make_ways(
             questions=[],  # the segmenter needs none
             originals={sample.image_id: load_rgb(root / sample.image_path)},
             truths=[decode_mask(sample.mask)],
-            in_step=1,
+            drawn=[0],
             counts=True,
         )
         judged = score_groups(segmenter, batch, [texts], stage)

@@ -77,7 +77,7 @@ def backward(
         clip_low=0.2,
         clip_high=0.3,
         kl_coef=0.005,
-        token_level=True,
+        normaliser="group",
     )
     torch.autograd.backward(-terms.objective)
     return time.perf_counter() - begin

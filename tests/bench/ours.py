@@ -20,7 +20,7 @@ from samr1.method.advantage import group_advantages
 from samr1.policy.model import Policy, encode_question, load_policy
 from samr1.train.batches import Sample
 from samr1.train.engine import Engine, join_processes
-from samr1.train.step import plan_passes, roll_out, score_reference, update
+from samr1.train.step import plan_updates, roll_out, score_reference, update
 
 PHASES = ("encode", "rollout", "reference", "update")
 
@@ -46,7 +46,7 @@ def make_stage(setting: Setting, folder: Path, updates: int = 1) -> TrainStage:
             "schedule": "constant",
             "warmup_steps": 0,
             "kl_coef": 0.005,
-            "token_level": True,
+            "normaliser": "group",
             "temperature": 1.0,
             "max_response_tokens": setting.response_tokens,
             "tokens_per_pass": 2**20,  # the whole group at once
@@ -95,11 +95,11 @@ class OurStep:
         with _phase(seconds, "reference"):
             reference = score_reference(self.reference, self.engine, rollout, self.stage)
         with _phase(seconds, "update"):
-            passes = plan_passes(self.engine, rollout, 1, True, self.stage)
-            rates = [self.stage.train.learning_rate] * self.stage.train.updates_per_rollout
+            updates = plan_updates(self.engine, rollout, 1, True, self.stage)
+            rate = self.stage.train.learning_rate
             advantages = group_advantages(torch.tensor(rewards))
             update(
-                self.engine, rollout, reference, advantages, passes, rates, self.steps, self.stage
+                self.engine, rollout, reference, advantages, updates, rate, self.steps, self.stage
             )
         seconds["total"] = time.perf_counter() - begin
         if any(len(response) != self.setting.response_tokens for response in responses):

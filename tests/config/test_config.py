@@ -101,6 +101,30 @@ REFUSED = [
         "mean one distribution.",
     ),
     (
+        *("runs.yaml", "gspo/train/clip", "sapo"),
+        'runs.yaml: run gspo: train.clip = "sapo": must be ppo with ratio: sequence (GSPO).',
+    ),
+    (
+        *("runs.yaml", "gspo/train/normaliser", "group"),
+        'runs.yaml: run gspo: train.normaliser = "group": must be response with ratio: sequence '
+        "(GSPO).",
+    ),
+    (
+        *("runs.yaml", "filter_groups/train/filter_groups", {"max_num_gen_batches": 1}),
+        "runs.yaml: run filter_groups: train.filter_groups.max_num_gen_batches = 1: must be "
+        "greater than or equal to 2.",
+    ),
+    (
+        *("runs.yaml", "quantile_reward/reward", {"segmentation": "quantile", "threshold": 0.5}),
+        "runs.yaml: run quantile_reward: reward.threshold = 0.5: must be left out with quantile "
+        "rewards.",
+    ),
+    (
+        *("runs.yaml", "sam_r1/train", {"questions_per_update": 5}),
+        "runs.yaml: run sam_r1: train.questions_per_update = 5: must divide questions_per_step "
+        "(16).",
+    ),
+    (
         *("runs.yaml", "sam_r1/policy", {"path": "Qwen/Qwen2.5-VL-7B-Instruct"}),
         'runs.yaml: run sam_r1: policy.path = "Qwen/Qwen2.5-VL-7B-Instruct": must be a folder or '
         "file that is here, or a name on the model hub with its revision, owner/name@<commit of 40 "
@@ -184,6 +208,12 @@ def test_a_clipping_ablation_needs_two_updates(edit: Edit) -> None:
 def test_the_run_that_a_clipping_ablation_is_compared_with_needs_two_updates(edit: Edit) -> None:
     sentence = refusal(edit("runs.yaml", "sam_r1/train", {"updates_per_rollout": 1}))
     assert sentence.startswith("runs.yaml: run sam_r1: train.updates_per_rollout = 1")
+
+
+def test_updates_of_some_questions_are_updates_enough_for_a_bound(edit: Edit) -> None:
+    train = {"updates_per_rollout": 1, "questions_per_update": 8}
+    run = load_experiment(edit("runs.yaml", "sam_r1/train", train), "micro").runs["sam_r1"]
+    assert run.train.updates_per_epoch == 2
 
 
 def test_one_update_is_allowed_where_no_bound_is_compared(edit: Edit) -> None:

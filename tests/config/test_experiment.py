@@ -29,6 +29,8 @@ def test_every_run_of_the_paper_is_there(scale: str) -> None:
         *("grpo", "grpo_token_level", "grpo_clip_higher"),
         *("negative_points_any", "negative_points_inside"),
         *("sam_r1_0.3x", "sam_r1_3x", "no_kl_3x"),
+        *("dr_grpo", "gspo", "cispo", "sapo"),
+        *("iou_reward", "quantile_reward", "filter_groups"),
     }
     theirs = {"qwen2.5vl_3b", "qwen2.5vl_3b_plain", "seg_zero", "visual_rft", "vlm_r1"}
     tiny = {
@@ -69,14 +71,14 @@ def test_counts_are_checked_but_for_the_drawn_worlds() -> None:
 def test_table_5_changes_one_thing_at_a_time() -> None:
     runs = load_experiment(SETTINGS, "micro").runs
     settings = {
-        name: (runs[name].train.token_level, runs[name].train.clip_high)
+        name: (runs[name].train.normaliser, runs[name].train.clip_high)
         for name in ("grpo", "grpo_token_level", "grpo_clip_higher", "sam_r1")
     }
     assert settings == {
-        "grpo": (False, 0.2),
-        "grpo_token_level": (True, 0.2),
-        "grpo_clip_higher": (False, 0.3),
-        "sam_r1": (True, 0.3),
+        "grpo": ("response", 0.2),
+        "grpo_token_level": ("group", 0.2),
+        "grpo_clip_higher": ("response", 0.3),
+        "sam_r1": ("group", 0.3),
     }
 
 

@@ -11,13 +11,16 @@ import pytest
 from commands import exit_code
 from data_world import ref, truncate, write_reasonseg, write_refer
 from mirror_world import row, write_mirror
+from own_world import stage, write_photos, write_rows
 
 from samr1.cli import unpack_mirror
+from samr1.config.schema import dump_stage
 from samr1.core import schemas
 from samr1.core.files import read_table
 from samr1.data import reasonseg, refer
 from samr1.data.mirror_images import unpack_images
 from samr1.data.resizing import ImageStore
+from samr1.data.samples import load_samples
 
 REFER = "index_refer --root {root} --dataset refcocog --split-by umd --split test --no-check-counts"
 REASONSEG = "index_reasonseg --root {root} --split val --no-check-counts"
@@ -39,6 +42,23 @@ def root(tmp_path: Path) -> Path:
     write_mirror(tmp_path, [row(tmp_path, number) for number in (1, 2, 3)])
     unpack_images(tmp_path, "owner/set_test")
     return tmp_path
+
+
+@pytest.mark.parametrize(("part", "rows"), [("train", 3), ("test", 1), ("all", 4)])
+def test_a_part_of_ones_own_data_is_written(tmp_path: Path, part: str, rows: int) -> None:
+    write_rows(tmp_path / "questions.csv", write_photos(tmp_path))
+    (tmp_path / "mine.yaml").write_text(dump_stage(stage(tmp_path)))
+    output = tmp_path / "out.parquet"
+    command = f"index_own --config {{root}}/mine.yaml --part {part}"
+    assert run(command, tmp_path, output) == 0
+    samples = load_samples(output)
+    assert len(samples) == rows
+    assert part == "all" or set(samples["split"].to_pylist()) == {part}
+    assert b'"name":"mine"' in pq.read_schema(output).metadata[b"config"]
+    (tmp_path / "questions.csv").unlink()
+    output.unlink()
+    assert run(command, tmp_path, output) == 1
+    assert not output.exists()
 
 
 def test_from_files_to_resized_training_images(root: Path) -> None:

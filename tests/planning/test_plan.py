@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from answer_world import sample, samples
 from commands import exit_code
+from snakemake_calls import edit
 
 from samr1.cli import plan
 from samr1.config.datasets import load_datasets
 from samr1.config.jobs import JobList, list_evaluations, list_trainings
 from samr1.config.merge import load_experiment
 from samr1.core.errors import UserError
+from samr1.core.files import write_table
 from samr1.planning import fit
 from samr1.planning.disk import plan_disk
 from samr1.planning.fit import change_stage, check_fits, find_changes, with_rank
-from samr1.planning.hours import plan_answers
+from samr1.planning.hours import plan_answers, plan_step
 from samr1.planning.job import Job, describe_job, total
 from samr1.planning.memory import plan_host, plan_memory
 from samr1.planning.rates import GPUS, calculated, with_measured
@@ -50,6 +54,33 @@ def test_3b_does_not_fit_one_gpu_of_80_gb_and_what_makes_it_fit_is_named() -> No
         "2 GPUs",
     ]
     assert plan_memory(replace(job, processes=2)).needed <= 80e9
+
+
+def test_updates_of_some_questions_cost_steps_and_one_forward_pass_of_the_rest() -> None:
+    rates = calculated(GPUS["h100"])
+    job = paper_job("sam_r1", 1)
+    cut = replace(job, stage=change_stage(job.stage, {"train.questions_per_update": 4}))
+    before, after = (
+        {phase.what: phase.amount for phase in plan_step(one, rates)} for one in (job, cut)
+    )
+    later = after["old log-probabilities, later updates"]
+    assert later == pytest.approx(0.75 * after["reference"])
+    assert after["AdamW"] == pytest.approx(4 * before["AdamW"])
+    more = later + 3 * before["AdamW"]
+    assert sum(after.values()) == pytest.approx(sum(before.values()) + more)
+    assert (job.passes, cut.passes) == (16, 4)  # of an update
+
+
+def test_questions_that_are_drawn_again_are_planned_as_if_all_were() -> None:
+    rates = calculated(GPUS["h100"])
+    once, thrice = (
+        {one.what: one.amount for one in plan_step(paper_job(run, 8), rates)}
+        for run in ("sam_r1", "filter_groups")
+    )
+    sampled = {"prompts and images", "decoding", "reward by SAM"}
+    assert {what: thrice[what] for what in thrice} == pytest.approx(
+        {what: once[what] * (3 if what in sampled else 1) for what in once}
+    )
 
 
 def test_each_change_that_is_proposed_fits_and_none_is_larger_than_it_must_be() -> None:
@@ -163,6 +194,26 @@ def test_a_plan_is_printed_with_its_arithmetic(
     assert printed.err.startswith("error: training qwen2.5vl_3b needs ")
     assert printed.err.count("\n") == 1
     assert "train.lora of rank 64 with policy.train_vision: false" in printed.err
+
+
+def test_a_training_on_own_data_is_counted_once_its_samples_are_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    settings = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+    photos = {"layout": "table", "root": "my_photos", "file": "questions.csv"}
+    edit(settings / "own_data.yaml", lambda own: own | {"photos": photos})
+    edit(settings / "runs.yaml", lambda runs: runs | {"mine": {"data": "photos"}})
+    told = ("scale=paper", f"config_dir={settings}", f"results={tmp_path}")
+
+    def hours() -> str:
+        assert run_plan(monkeypatch, "--config", *told, "--run", "mine", "--gpus", "8") == 0
+        said = capsys.readouterr().out
+        return next(line for line in said.splitlines() if line.startswith("  train mine"))
+
+    assert "not counted: its data is not indexed yet" in hours()
+    rows = samples([sample()] * 40)
+    write_table(tmp_path / "paper/samples/photos-train.parquet", rows)
+    assert "(3 steps × " in hours()
 
 
 def figure(page: str, what: str) -> float:

@@ -88,6 +88,16 @@ def test_ignored_pixels_are_ground_truth_and_lisa_grounding_is_of_boxes(tmp_path
     assert truth == [box_outline(TRUTH, (60, 40))] * 2
 
 
+def test_where_a_box_is_all_that_is_known_its_pixels_stand_for_the_mask(tmp_path: Path) -> None:
+    write_image(tmp_path)
+    given = predictions([answer(GOOD), answer(WRONG), answer(None)])
+    known = samples([sample(dataset="lisa_grounding")] * 3)
+    alone = samples([sample(dataset="photos", mask=None)] * 3)
+    assert list_answers(alone, given) == list_answers(known, given)
+    shown = [list_questions(asked, [set()] * 3, tmp_path, {}) for asked in (alone, known)]
+    assert shown[0] == shown[1]
+
+
 def rasterise(path: str, frame: tuple[int, int]) -> Mask:
     """The path as a mask of its frame."""
     polygons = []

@@ -10,6 +10,7 @@ from plain_twins import objective_by_loops, plain_logits, plain_logprobs
 from tiny import random_image, tiny_policy, use_block_masks
 from torch import Tensor
 
+from samr1.config.names import Normaliser
 from samr1.method.objective import policy_objective
 from samr1.policy.model import EncodedPrompt, Policy, encode_question
 from samr1.rollout.distribution import next_token_logprobs
@@ -177,15 +178,15 @@ def test_passes_hold_every_question_once_within_the_limit(
     assert [len(rows) for rows in split_passes(questions, groups, 1)] == [1, 1, 1]
 
 
-@pytest.mark.parametrize("token_level", [True, False])
+@pytest.mark.parametrize("normaliser", ["group", "response"])
 def test_the_objective_over_packed_rows_is_the_equations_over_plain_passes(
-    policy: Policy, questions: list[EncodedPrompt], token_level: bool
+    policy: Policy, questions: list[EncodedPrompt], normaliser: Normaliser
 ) -> None:
     groups = random_groups(policy, LENGTHS)
     draw = torch.Generator().manual_seed(2)
     noise = 0.3 * torch.randn(3, 3, 9, generator=draw)
     advantages = torch.randn(3, 3, generator=draw)
-    settings = {"clip_low": 0.2, "clip_high": 0.3, "kl_coef": 0.05, "token_level": token_level}
+    settings = {"clip_low": 0.2, "clip_high": 0.3, "kl_coef": 0.05, "normaliser": normaliser}
     weight = policy.model.model.language_model.layers[0].self_attn.k_proj.weight
 
     results = []

@@ -12,15 +12,15 @@ Main = Callable[[], object]
 
 
 def call(main: Main, *words: object, **options: object) -> None:
-    """Call `main` with these words; it raises what it raises.
+    """Call `main` with these options and words after them; it raises what it raises.
 
     An option is `name=value`, or `name=[value, …]`: `output_md=path` stands for `--output-md path`.
     """
-    told = list(words)
+    told: list[object] = []
     for name, value in options.items():
         told += [f"--{name.replace('_', '-')}", *(value if isinstance(value, list) else [value])]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", [main.__module__, *map(str, told)])
+        patch.setattr("sys.argv", [main.__module__, *map(str, [*told, *words])])
         main()
 
 

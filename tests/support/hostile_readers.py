@@ -26,6 +26,15 @@ from data_world import (
 )
 from hostile_data import as_png, compressed, grey
 from mirror_world import LISTS, MIRROR, row, square, write_mirror
+from own_world import (
+    labelme_mask,
+    labelme_shape,
+    stage,
+    write_class_masks,
+    write_coco,
+    write_labelme,
+    write_table,
+)
 from PIL import Image
 
 from samr1.config.datasets import load_datasets
@@ -37,6 +46,7 @@ from samr1.data.bad_samples import OnBadSample
 from samr1.data.images import check_image, load_mask, load_picture, load_rgb
 from samr1.data.masks import encode_mask
 from samr1.data.mirror_images import unpack_images
+from samr1.data.own.reading import read_own
 from samr1.data.resizing import ImageStore, resize_images
 from samr1.data.samples import load_samples
 from samr1.data.unpacking import unpack_folder
@@ -191,6 +201,41 @@ def read_config(folder: Path, _: OnBadSample) -> Any:
     )
 
 
+def write_own_table(name: str) -> Callable[[Path], None]:
+    """A table of one's own with a mask, polygons, run lengths, ids, splits and ignored pixels."""
+
+    def write(folder: Path) -> None:
+        polygons = [[10, 5, 20, 5, 20, 15, 10, 15]]
+        told: list[Any] = [{}, {"mask": None, "segmentation": polygons}]
+        told += [{"mask": None, "segmentation": compressed(square())}, {"ignore": "masks/0.png"}]
+        for number, change in enumerate(told):
+            change |= {"id": f"a{number}", "split": "test" if number else "train"}
+            if name.endswith(".parquet") and "segmentation" in change:
+                change["segmentation"] = json.dumps(change["segmentation"])
+        write_table(folder, *told, file=name)
+
+    return write
+
+
+def read_own_layout(layout: str, **keys: Any) -> Callable[[Path, OnBadSample], None]:
+    def read(folder: Path, on_bad_sample: OnBadSample) -> None:
+        read_own(stage(folder, layout, **keys), on_bad_sample)
+
+    return read
+
+
+def write_own_coco(folder: Path) -> None:
+    write_coco(folder, "coco.json")
+
+
+def write_own_labelme(folder: Path) -> None:
+    """Two files of labelme with every kind of shape, and a plain one."""
+    circle = labelme_shape("dog", [[30, 8], [33, 9]], "circle")
+    mask = labelme_mask("bird", 2, 2, np.ones((4, 6), bool))
+    write_labelme(folder, "a", [labelme_shape("cat", SQUARE), circle, mask], 1)
+    write_labelme(folder, "b", [mask, circle], 2, text=["what lives", "it"])
+
+
 def write_archive(folder: Path) -> None:
     write_zip(folder / "a.zip", {"set/a.json": b"{}" * 50, "set/deep/b.jpg": b"jpg" * 100})
 
@@ -261,6 +306,23 @@ READERS = [
         tuple(f"masks/refcocog/umd/test/{number}/0.png" for number in (1, 2, 3)),
         write_samples,
         read_answers("masks"),
+    ),
+    *(
+        Reader(
+            f"own table, {name.split('.')[1]}",
+            (name,),
+            write_own_table(name),
+            read_own_layout("table", file=name),
+        )
+        for name in ("questions.csv", "questions.jsonl", "questions.parquet")
+    ),
+    Reader("own COCO", ("coco.json",), write_own_coco, read_own_layout("coco", file="coco.json")),
+    Reader("own labelme", ("a.json", "b.json"), write_own_labelme, read_own_layout("labelme")),
+    Reader(
+        "own class masks",
+        ("masks/0.png", "masks/1.png"),
+        write_class_masks,
+        read_own_layout("masks", images="images", masks="masks", categories={1: "square"}),
     ),
     Reader("mask", ("mask.png",), write_palette, read_masks),
     Reader("picture", tuple(f"a.{suffix}" for suffix in FORMATS), write_pictures, read_pictures),

@@ -22,7 +22,7 @@ from training_world import make_stage
 from samr1.policy.model import Policy, encode_question, load_policy
 from samr1.rollout.sample import Group, sample_groups
 from samr1.train.engine import Engine, join_processes
-from samr1.train.step import Rollout, plan_passes, update
+from samr1.train.step import Rollout, plan_updates, update
 
 GROUP, TOKENS = 3, 6
 
@@ -126,14 +126,14 @@ def _take(engine: Engine, policy: Policy, step: Recorded, number: int, stage: An
         [],
         None,
     )
-    passes = plan_passes(engine, rollout, len(step.numbers), counts, stage)
+    updates = plan_updates(engine, rollout, len(step.numbers), counts, stage)
     records, norms = update(
         engine,
         rollout,
         step.reference[places],
         step.advantages[places],
-        passes,
-        [1e-4, 1e-4],
+        updates,
+        1e-4,
         number,  # step 0 is held against the rollout's log-probabilities, which is another test's
         stage,
     )

@@ -22,7 +22,7 @@ from samr1.method.objective import policy_objective
 from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.rollout.sample import Group
 from samr1.train.engine import Engine, join_processes
-from samr1.train.step import Rollout, plan_passes, update
+from samr1.train.step import Rollout, plan_updates, update
 
 
 def reference_and_advantages(rollout: Rollout) -> tuple[Tensor, Tensor]:
@@ -38,10 +38,11 @@ def run_update(world: Path, tokens_per_pass: int, **train: Any) -> tuple[Policy,
     policy = load_policy(world / "policy")
     rollout = make_rollout(policy)
     engine = Engine(policy, stage)
-    passes = plan_passes(engine, rollout, 3, True, stage)
-    assert len(passes) == (3 if tokens_per_pass == 1 else 1)
+    updates = plan_updates(engine, rollout, 3, True, stage)
+    passes = 3 if tokens_per_pass == 1 else len(updates)
+    assert sum(map(len, updates)) == passes
     reference, advantages = reference_and_advantages(rollout)
-    _, norms = update(engine, rollout, reference, advantages, passes, [1e-2, 1e-2], 0, stage)
+    _, norms = update(engine, rollout, reference, advantages, updates, 1e-2, 0, stage)
     with engine.gathered_parameters():
         return load_state(policy), norms
 
@@ -52,32 +53,38 @@ def load_state(policy: Policy) -> Policy:
     return copy
 
 
-def plain_update(world: Path) -> tuple[Policy, list[float]]:
-    """The twin: torch's own AdamW, one full forward pass a response, no engine."""
+def plain_update(world: Path, size: int = 3) -> tuple[Policy, list[float]]:
+    """The twin: torch's own AdamW, one full forward pass a response, no engine.
+
+    Two epochs of updates of `size` questions each; the last may be short.
+    """
     policy = load_policy(world / "policy")
     rollout = make_rollout(policy)
     reference, advantages = reference_and_advantages(rollout)
     optimizer = torch.optim.AdamW(policy.model.parameters(), lr=1e-2, weight_decay=0.01)
-    old = torch.zeros_like(reference)
-    norms = []
-    for number in range(2):
+
+    def score_all() -> tuple[Tensor, Tensor]:
         new, mask = torch.zeros_like(reference), torch.zeros_like(reference)
         for q, g in itertools.product(range(3), range(3)):
             response = rollout.responses[q][g]
             new[q, g, : len(response)] = plain_logprobs(policy, rollout.questions[q], response, 1.0)
             mask[q, g, : len(response)] = 1
-        if number == 0:
-            old = new.detach()
+        return new, mask
+
+    old, norms = score_all()[0].detach(), []
+    for start in [*range(0, 3, size)] * 2:
+        here = slice(start, start + size)
+        new, mask = score_all()
         terms = policy_objective(
-            new,
-            old,
-            reference,
-            advantages,
-            mask,
+            new[here],
+            old[here],
+            reference[here],
+            advantages[here],
+            mask[here],
             clip_low=0.2,
             clip_high=0.3,
             kl_coef=0.005,
-            token_level=True,
+            normaliser="group",
         )
         optimizer.zero_grad()
         (-terms.objective).backward()
@@ -103,6 +110,25 @@ def test_an_update_of_the_engine_is_torchs_adamw_on_the_whole_step(
     ours, norms = run_update(world, tokens_per_pass, **train)
     assert norms == pytest.approx(plain_norms, rel=1e-4)
     assert distance(ours, plain, world) < 2e-3
+
+
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize(
+    ("tokens_per_pass", "train"),
+    [
+        (4096, {}),
+        (1, {"zero_stage": 2}),
+        (1, {"zero_stage": 3, "gradient_checkpointing": True}),
+    ],
+)
+def test_updates_of_some_questions_are_torchs_adamw_with_the_ratios_of_the_rollout(
+    world: Path, size: int, tokens_per_pass: int, train: dict[str, Any]
+) -> None:
+    plain, plain_norms = plain_update(world, size)
+    ours, norms = run_update(world, tokens_per_pass, **train, questions_per_update=size)
+    assert len(norms) == 2 * -(-3 // size)
+    assert norms == pytest.approx(plain_norms, rel=1e-3)
+    assert distance(ours, plain, world) < 5e-3
 
 
 def test_gradient_checkpointing_computes_layers_again_and_changes_nothing_else(world: Path) -> None:
@@ -153,9 +179,9 @@ def update_on_one_of_two(rank: int, port: int, world: Path) -> None:
     mine = slice(rank, None, 2)  # two questions for the first process, one for the second
     rollout = Rollout(whole.questions[mine], whole.groups[mine], [], None)
     engine = Engine(policy, stage)
-    passes = plan_passes(engine, rollout, 3, True, stage)
-    assert len(passes) == 2
-    update(engine, rollout, reference[mine], advantages[mine], passes, [1e-2, 1e-2], 0, stage)
+    updates = plan_updates(engine, rollout, 3, True, stage)
+    assert len(updates[0]) == 2
+    update(engine, rollout, reference[mine], advantages[mine], updates, 1e-2, 0, stage)
     if rank == 0:
         save_policy(policy, world / "of_two")
     torch.distributed.destroy_process_group()
@@ -193,10 +219,25 @@ def test_a_rollout_of_another_distribution_stops_the_training(world: Path) -> No
     ]
     rollout = replace(rollout, groups=shifted)
     engine = Engine(policy, stage)
-    passes = plan_passes(engine, rollout, 3, True, stage)
+    updates = plan_updates(engine, rollout, 3, True, stage)
     reference, advantages = reference_and_advantages(rollout)
     with pytest.raises(UserError, match=r"largest difference is 1\.00e-02, more than 1e-04"):
-        update(engine, rollout, reference, advantages, passes, [1e-3], 0, stage)
+        update(engine, rollout, reference, advantages, updates, 1e-3, 0, stage)
+
+
+def test_a_question_of_a_later_update_is_held_against_the_rollout_too(world: Path) -> None:
+    stage = make_stage(world, questions_per_update=1)
+    join_processes()
+    policy = load_policy(world / "policy")
+    rollout = make_rollout(policy)
+    last = rollout.groups[2]
+    shifted = Group(last.responses, [row - 0.02 for row in last.logprobs], last.truncated)
+    rollout = replace(rollout, groups=[*rollout.groups[:2], shifted])
+    engine = Engine(policy, stage)
+    updates = plan_updates(engine, rollout, 3, True, stage)
+    reference, advantages = reference_and_advantages(rollout)
+    with pytest.raises(UserError, match=r"largest difference is 2\.00e-02, more than 1e-04"):
+        update(engine, rollout, reference, advantages, updates, 1e-3, 0, stage)
 
 
 def test_a_loss_that_is_no_number_stops_the_training(world: Path) -> None:
@@ -205,7 +246,7 @@ def test_a_loss_that_is_no_number_stops_the_training(world: Path) -> None:
     policy = load_policy(world / "policy")
     rollout = make_rollout(policy)
     engine = Engine(policy, stage)
-    passes = plan_passes(engine, rollout, 3, True, stage)
+    updates = plan_updates(engine, rollout, 3, True, stage)
     reference, advantages = reference_and_advantages(rollout)
     with pytest.raises(UserError, match="step 7, update 1: the loss is nan"):
-        update(engine, rollout, reference * torch.nan, advantages, passes, [1e-3], 7, stage)
+        update(engine, rollout, reference * torch.nan, advantages, updates, 1e-3, 7, stage)

@@ -82,6 +82,18 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bytes(
         assert [event.step for event in events.Scalars(tag)] == [0, 1, 2, 3]
 
 
+def test_a_training_killed_between_the_updates_of_a_step_ends_with_the_same_bytes(
+    world: Path, tmp_path: Path
+) -> None:
+    stage = stage_of(world, steps=2, questions_per_update=1)
+    assert train(world, tmp_path / "whole", stage) == [0]
+    killed = Interruption("after step", 5)  # four updates a step
+    assert train(world, tmp_path / "killed", stage, killed) == [-signal.SIGKILL]
+    assert kept_steps(tmp_path / "killed") == [1]
+    assert train(world, tmp_path / "killed", stage) == [0]
+    assert results_of(tmp_path / "killed") == results_of(tmp_path / "whole")
+
+
 def test_a_damaged_checkpoint_is_passed_over(
     world: Path, whole: dict[str, bytes], stopped: Path
 ) -> None:

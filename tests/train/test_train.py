@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import torch
 import yaml
@@ -16,7 +17,7 @@ from samr1.config.names import DIALECTS, DialectName
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.data.images import load_rgb
-from samr1.data.masks import decode_mask, mask_iou
+from samr1.data.masks import box_iou, decode_mask, mask_iou
 from samr1.data.resizing import ImageStore
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.dialects import get_dialect
@@ -97,6 +98,30 @@ def test_rewards_in_one_batch_equal_one_image_and_one_prompt_at_a_time(world: Pa
         assert group[3].parts.segmentation_format == -1.0
         assert group[3].parts.reasoning_format == 1.0
     assert len(seen) > 4 and {right for _, right in seen} == {True, False}
+
+
+def test_where_a_box_is_all_that_is_known_the_iou_is_that_of_boxes(world: Path) -> None:
+    stage = make_stage(world)
+    segmenter = Segmenter.load(stage.segmenter.path, 128)
+    plain, table = batch_of(world, stage), samples_of(world)
+    masks, boxes = table["mask"].to_pylist(), table["box"].to_pylist()
+    place = table.schema.get_field_index("mask")
+    mixed = pa.array([None, *masks[1:4], None], table.schema.field("mask").type)
+    batch = batch_of(world, stage, table.set_column(place, table.schema.field("mask"), mixed))
+    expected = score_groups(segmenter, plain, [TEXTS] * 5, stage)
+    for i, group in enumerate(score_groups(segmenter, batch, [TEXTS] * 5, stage)):
+        if i in (0, 4):
+            size = batch.samples[i].width, batch.samples[i].height
+            for response in group:
+                own = to_original(response.answer, (SIDE, SIDE), size).box
+                iou = box_iou(own, boxes[i]) if own else 0.0
+                assert response.iou == pytest.approx(iou)
+            assert 0 < group[0].iou < 1
+            # The world's targets are rectangles, in which a point lies or does not either way.
+            rights = [response.right_point for response in expected[i]]
+            assert [response.right_point for response in group] == rights
+        else:
+            assert group == expected[i]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

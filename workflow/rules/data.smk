@@ -109,33 +109,30 @@ rule index_objects:
 
 rule sample_training:
     input:
-        pool=f"{OUT}/samples/pool.parquet",
-        leave_out=(
-            expand(f"{OUT}/samples/{{name}}.parquet", name=EXPERIMENT.benchmarks)
-            if EXPERIMENT.data.training.leave_out_benchmark_images
-            else []
-        ),
+        pool=get_pool,
+        leave_out=get_left_out,
     output:
-        f"{OUT}/samples/training_{{questions}}.parquet",
+        f"{OUT}/samples/training_{{draw}}.parquet",
     log:
-        f"{OUT}/logs/sample_training/{{questions}}.log",
+        f"{OUT}/logs/sample_training/{{draw}}.log",
     benchmark:
-        f"{OUT}/timings/jobs/sample_training/{{questions}}.tsv"
+        f"{OUT}/timings/jobs/sample_training/{{draw}}.tsv"
     wildcard_constraints:
-        count=r"\d+",
+        draw=DRAW,
     conda:
         ENVIRONMENT
     params:
+        how_many=get_count,
         seed=EXPERIMENT.data.training.seed,
     shell:
-        "python -m samr1.cli.sample_training --pool {input.pool} --count {wildcards.questions} "
+        "python -m samr1.cli.sample_training --pool {input.pool} {params.how_many} "
         "--seed {params.seed} --leave-out {input.leave_out} --output {output} 2> {log}"
 
 
 rule resize_images:
     input:
         samples=f"{OUT}/samples/{{samples}}.parquet",
-        world=DRAWN_WORLD,
+        world=get_world,
     output:
         f"{OUT}/images/{{samples}}.parquet",
     log:

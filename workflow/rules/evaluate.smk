@@ -11,7 +11,7 @@ ANSWERED = (
     if DEALT
     else "{run}/seed_{seed}/{benchmarks}"
 )
-ONE = get_names(EXPERIMENT.benchmarks)
+ONE = get_names(BENCHMARKS)
 
 
 rule predict_masks:
@@ -21,7 +21,7 @@ rule predict_masks:
         segmenter=get_segmenter,
         samples=get_asked("samples"),
         images=get_asked("images"),
-        world=DRAWN_WORLD,
+        world=get_world,
         checked=ancient(get_check),
     output:
         predictions=(

@@ -6,7 +6,7 @@ rule train_policy:
         segmenter=get_segmenter,
         samples=get_training_samples,
         images=get_training_images,
-        world=DRAWN_WORLD,
+        world=get_world,
         checked=ancient(get_check),  # looked at again, it retrains nothing
     output:
         policy=directory(f"{OUT}/policies/{{run}}/seed_{{seed}}"),

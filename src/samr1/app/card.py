@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 from huggingface_hub import ModelCardData
 
-from samr1.config.schema import RewardConfig, TrainStage
+from samr1.config.schema import RewardConfig, TrainConfig, TrainStage
 from samr1.core.hub import HubName, require
 from samr1.policy.dialects import get_dialect
 from samr1.policy.prompt_settings import FILE, MICRO, is_shipped, settings_of, write_settings
@@ -25,6 +25,14 @@ _LICENCES = {
     "Qwen/Qwen2.5-VL-32B-Instruct": {"license": "apache-2.0"},
     "Qwen/Qwen2.5-VL-72B-Instruct": {"license": "other", "license_name": "qwen"},
 }
+
+# What tokens are averaged over, and how the advantages are scaled, by the keys' values.
+_TOKENS = {
+    "group": "the group's tokens",
+    "response": "each response's tokens",
+    "constant": "as many tokens as the longest responses have",
+}
+_ADVANTAGES = {"group": "in the group's deviations", "group_mean": "undivided"}
 
 # Rows of the table: column of the training metrics, what it is called, digits after the point.
 _METRICS = (
@@ -66,7 +74,10 @@ def write_card(stage: TrainStage, samples: pa.Table, root: Path, metrics: pa.Tab
         seed=stage.seed,
         dialect=stage.dialect,
         root=root.name,
-        level="the group's tokens" if stage.train.token_level else "each response's tokens",
+        tokens=_TOKENS[stage.train.normaliser],
+        deviations=_ADVANTAGES[stage.train.advantage],
+        clipping=_clipping(stage.train),
+        update=stage.train.questions_per_update or stage.train.questions_per_step,
         learns=_what_learns(stage),
         dtype=stage.policy.dtype,
         image_size=stage.policy.image_size,
@@ -125,14 +136,26 @@ def _rewards(reward: RewardConfig) -> dict[str, str]:
         mask = "4 above 0.8, 3 above 0.7, 2 above 0.5, else 0"
     elif reward.threshold is not None:
         mask = f"4 above {reward.threshold:g}, else 0"
+    elif reward.segmentation == "iou":
+        mask = "4 times itself"
     else:
-        mask = f"the reward `{reward.segmentation}`"
+        mask = "4 times the share of the training's last 2,048 that are no larger, in tenths"
     inside = ", all inside the answer's own box" * (reward.negative_points == "inside")
     points = f"\n- points of both values, on the object and off it{inside}: +1"
     return {
         "mask_reward": mask,
         "points_reward": points if reward.negative_points != "none" else "",
     }
+
+
+def _clipping(train: TrainConfig) -> str:
+    bounds = f"1 − {train.clip_low:g} to 1 + {train.clip_high:g}"
+    of = "the response's ratio" if train.ratio == "sequence" else "each token's ratio"
+    return {
+        "ppo": f"{bounds}, {of}",
+        "cispo": f"{bounds}, {of} as a weight (CISPO)",
+        "sapo": f"a soft gate on {of} (SAPO)",
+    }[train.clip]
 
 
 def _what_learns(stage: TrainStage) -> str:

@@ -6,6 +6,7 @@ Exit code 1 where it does not fit, with one sentence that says what to change.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from samr1.config.datasets import load_datasets
@@ -14,6 +15,7 @@ from samr1.config.jobs import JobList, Training, list_evaluations, list_training
 from samr1.config.merge import Experiment, WorkflowConfig, load_experiment
 from samr1.config.schema import parse_config
 from samr1.core.errors import UserError, run_command
+from samr1.data.samples import load_samples
 from samr1.planning.disk import Place, plan_disk
 from samr1.planning.fit import available_memory, does_not_fit, with_rank
 from samr1.planning.hours import plan_hours, plan_step
@@ -54,8 +56,19 @@ def main() -> None:
     if arguments.measured:
         rates = read_measured(arguments.measured, rates)
     choice = _choose(arguments.config)
-    experiment = load_experiment(Path(choice.config_dir), choice.scale)
+    experiment = _count_own(load_experiment(Path(choice.config_dir), choice.scale), choice)
     print(_plan(experiment, _list_jobs(experiment, arguments.run), choice, rates, arguments))
+
+
+def _count_own(experiment: Experiment, choice: WorkflowConfig) -> Experiment:
+    """With the training questions of data of one's own as many as were indexed, if they were."""
+    runs = dict(experiment.runs)
+    for name, run in experiment.runs.items():
+        file = Path(choice.results, choice.scale, "samples", f"{run.data}-train.parquet")
+        if run.data is not None and run.train.samples is None and file.is_file():
+            train = run.train.model_copy(update={"samples": len(load_samples(file))})
+            runs[name] = run.model_copy(update={"train": train})
+    return replace(experiment, runs=runs)
 
 
 def _list_jobs(experiment: Experiment, run: str | None) -> JobList:

@@ -7,6 +7,7 @@ file may begin with `extends: <other scale>`; its keys then override that file's
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +18,7 @@ from samr1.config.baselines import Baseline, check_baselines, load_baselines
 from samr1.config.data import Benchmark, DataConfig
 from samr1.config.errors import read_mapping, show
 from samr1.config.names import METHOD, Tracker
+from samr1.config.own_data import OwnData, load_own_data
 from samr1.config.published import Published, TableStage, check_published, load_published
 from samr1.config.schema import (
     Frozen,
@@ -84,6 +86,7 @@ class Experiment:
     evaluation_shards: int
     runs: dict[str, RunConfig]  # at their first seed; only those that exist at this scale
     benchmarks: dict[str, Benchmark]
+    own_data: dict[str, OwnData]  # data of one's own; its test part is a benchmark of that name
     checkpoint: Literal["last"]
     studies: Studies
     published: Published  # without the runs that do not exist at this scale
@@ -159,7 +162,9 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
             )
         if clash := {"name", "seed"} & set(overrides):
             raise UserError(f"{where}: {min(clash)}: is not a run's to choose; remove it.")
-        merged = merge(settings.defaults, overrides) | fixed | {"name": name}
+        # Data of one's own is drawn whole, where the run does not say how many questions of it.
+        whole = {"train": {"samples": None}} if "data" in overrides else {}
+        merged = merge(merge(settings.defaults, whole), overrides) | fixed | {"name": name}
         runs[name] = parse_config(merged, RunConfig, where)
     present = {
         name: run
@@ -175,6 +180,10 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         for name, values in read_mapping(benchmarks_file).items()
     }
     _refuse_unknown_benchmarks(present, benchmarks, runs_file)
+    own_file = folder / "own_data.yaml"
+    own = load_own_data(own_file)
+    _refuse_taken_names(own, benchmarks, own_file)
+    _refuse_unknown_data(present, own, runs_file, own_file)
     published_file, baselines_file = folder / "published.yaml", folder / "baselines.yaml"
     published = load_published(published_file)
     check_published(published_file, published, present, runs, benchmarks)
@@ -199,6 +208,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         evaluation_shards=settings.evaluation_shards,
         runs=present,
         benchmarks=benchmarks,
+        own_data=own,
         checkpoint=settings.checkpoint,
         studies=load_studies(folder / "studies.yaml", family, present),
         published=published.model_copy(update={"tables": tables}),
@@ -234,8 +244,28 @@ def _refuse_unknown_benchmarks(
                 )
 
 
+def _refuse_taken_names(own: Collection[str], benchmarks: Collection[str], own_file: Path) -> None:
+    """A table of samples is called after its benchmark or data set, and some others are there."""
+    for name in own:
+        if name in benchmarks or name == "pool" or name.startswith("training_"):
+            whose = "a benchmark" if name in benchmarks else "a table of the workflow's own"
+            raise UserError(f"{own_file}: {name}: is the name of {whose}; choose another.")
+
+
+def _refuse_unknown_data(
+    runs: dict[str, RunConfig], own: Collection[str], runs_file: Path, own_file: Path
+) -> None:
+    there = f"there are {', '.join(own)}" if own else "write it there"
+    for run in runs.values():
+        if run.data is not None and run.data not in own:
+            raise UserError(
+                f"{runs_file}: run {run.name}: data = {show(run.data)}: there is no such data set "
+                f"in {own_file}; {there}."
+            )
+
+
 def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:
-    """A run that changes a clip bound needs two updates a rollout, and so does its reference.
+    """A run that changes a clip bound needs two updates a step, and so does its reference.
 
     With one update the ratio is 1 in every token, and no bound can act.
     """
@@ -246,11 +276,12 @@ def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:
     trained = [run for run in runs.values() if run.trained]
     changed = [run for run in trained if (run.train.clip_low, run.train.clip_high) != bounds]
     for run in changed + ([reference] if changed else []):
-        if run.train.updates_per_rollout < 2:
+        if run.train.updates_per_rollout * run.train.updates_per_epoch < 2:
             raise UserError(
                 f"{runs_file}: run {run.name}: train.updates_per_rollout = "
-                f"{run.train.updates_per_rollout}: must be >= 2, because {changed[0].name} changes "
-                f"a clip bound of sam_r1 and with one update no bound can act."
+                f"{run.train.updates_per_rollout}: must be >= 2 where an update takes all "
+                f"questions (train.questions_per_update), because {changed[0].name} changes "
+                "a clip bound of sam_r1 and with one update no bound can act."
             )
 
 

@@ -15,7 +15,7 @@ from samr1.core.reading import decode_text, read_bytes
 
 _SPACE = re.compile(rb"[ \t\n\r]*")
 _SIZES = (1 << 12, 1 << 16, 1 << 20, 1 << 24)  # bytes of an entry, tried one after the other
-_MOST_ENTRIES = 400_000  # of a file; RefCOCO's have 230,000
+_MOST_ENTRIES = 400_000  # of a public set's file; RefCOCO's have 230,000
 _MOST_BRACKETS = 500_000  # in so many bytes: a list takes a hundred where it is parsed
 _DECODER = json.JSONDecoder()
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # those of UTF-32 begin or end with them
@@ -33,8 +33,11 @@ class Entry(NamedTuple):
 class JsonLists:
     """A JSON file that is a list, or an object of lists and small values."""
 
-    def __init__(self, path: Path, most: int, remedy: str) -> None:
+    def __init__(
+        self, path: Path, most: int, remedy: str, most_entries: int = _MOST_ENTRIES
+    ) -> None:
         """Raises UserError where there is no file, or one of more than `most` bytes."""
+        self.most_entries = most_entries
         self.keys: set[str | None] = set()
         """Under which the lists stand that were met; None where the file is one."""
         self._told = f"{path}: not a JSON file", remedy
@@ -49,8 +52,8 @@ class JsonLists:
         for number in count():
             with refusing(*self._told):
                 entry = next(entries, None)
-                if number == _MOST_ENTRIES:
-                    raise ValueError(f"more than {_MOST_ENTRIES:,} entries")
+                if number == self.most_entries:
+                    raise ValueError(f"more than {self.most_entries:,} entries")
             if entry is None:
                 return
             yield entry

@@ -9,7 +9,8 @@ RLE = pa.struct([("size", pa.list_(pa.int32())), ("counts", pa.binary())])
 BOX = pa.list_(pa.float32())  # xyxy
 POINT = pa.struct([("x", pa.float32()), ("y", pa.float32()), ("value", pa.int32())])
 
-# One row a question. `box` is xyxy in pixels of the original image.
+# One row a question. `box` is xyxy in pixels of the original image; `mask` is null where the box is
+# all that is known of the ground truth.
 SAMPLES = pa.schema(
     [
         ("sample_id", pa.string()),

@@ -217,6 +217,27 @@ def load_mask(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np
     return shown
 
 
+def load_indices(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np.int32]:
+    """Decode the picture of class indices, int32 [h, w]: a palette's places, or the greys.
+
+    Raises UserError where the file is not of `width`×`height`, is broken, or has colours instead.
+    """
+    with _opened(name, data, size=(width, height), told_by="the one it masks") as image:
+        _load(image, name)
+        if image.mode not in ("1", "L", "P", *_SIXTEEN_BITS):
+            raise UserError(
+                f"{name}: the mask is in colours (mode {image.mode}) and has no class indices; "
+                "save it with a palette, or as greys."
+            )
+        return np.asarray(image).astype(np.int32)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of the image at `path` by its header. Raises UserError where it is none."""
+    with _opened(path) as image:
+        return image.size
+
+
 def _look_at(image: Image.Image, name: str) -> tuple[npt.NDArray[Any], int]:
     """The pixels of an image, [h, w] or [h, w, 3], and its colours beside black, 2 for several."""
     with _decoding(name):

@@ -16,10 +16,11 @@ from tqdm import tqdm
 
 from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
-from samr1.core.json_lists import JsonLists, Place
+from samr1.core.json_lists import JsonLists
 from samr1.core.reading import is_text
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
+from samr1.data.coco_file import find_entries
 from samr1.data.counts import check_published
 from samr1.data.images import check_image
 from samr1.data.plain_pickle import load_plain_pickle
@@ -53,12 +54,26 @@ def read(
     not what its name says, a ref is bad and `on_bad_sample` is "stop", or `check_counts` is set and
     the split's refs and sentences, bad ones too, are not as many as published.
     """
-    root = Path(root)
+    bad = BadSamples(on_bad_sample)
+    rows = read_rows(Path(root), dataset, split_by, split, sentences, bad, check_counts)
+    bad.report(len(rows), str(Path(root) / dataset / f"refs({split_by}).p"))
+    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+
+
+def read_rows(
+    root: Path,
+    dataset: str,
+    split_by: str,
+    split: str,
+    sentences: Sentences,
+    bad: BadSamples,
+    check_counts: bool = False,
+) -> list[dict[str, Any]]:
+    """The rows of `read`; bad refs and sentences go to `bad`."""
     folder = root / dataset
     refs_path = folder / f"refs({split_by}).p"
     refs = _read_refs(refs_path)
     instances = _Instances(root, folder / "instances.json")
-    bad = BadSamples(on_bad_sample)
     rows: list[dict[str, Any]] = []
     seen: set[int] = set()
     wanted = list(_refs_of_split(refs, refs_path, split, bad))
@@ -78,8 +93,7 @@ def read(
             continue
         name = f"{dataset}/{split_by}/{split}/{ref['ref_id']}"
         rows.extend(common | one for one in _questions(ref, sentences, name, where, bad))
-    bad.report(len(rows), str(refs_path))
-    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+    return rows
 
 
 def _read_refs(path: Path) -> list[Any]:
@@ -160,7 +174,7 @@ class _Instances:
         self.root = root
         self.path = path
         self.file = JsonLists(path, MOST_BYTES, REMEDY)
-        self.images, self.annotations = _find_entries(self.file, path)
+        self.images, self.annotations = find_entries(self.file, path, "images", "annotations")
         self.checked: dict[int, tuple[str, int, int] | UserError] = {}
 
     def describe(self, ref: dict[str, Any]) -> dict[str, Any]:
@@ -207,24 +221,3 @@ class _Instances:
             raise UserError(f"image {image_id} of {self.path} has no width and height.")
         check_image(self.root / "train2014" / name, width, height)
         return f"train2014/{name}", width, height
-
-
-def _find_entries(file: JsonLists, path: Path) -> list[dict[int, Place]]:
-    """Where the images and the annotations of a COCO file stand, by their ids."""
-    found: dict[str | None, dict[int, Place]] = {"images": {}, "annotations": {}}
-    for key, place, entry in file:
-        if key not in found:
-            continue
-        row = len(found[key])
-        if not isinstance(entry, dict) or type(entry.get("id")) is not int:
-            raise UserError(f"{path}: `{key}`, row {row}: has no `id`; fetch the file again.")
-        if entry["id"] in found[key]:
-            raise UserError(
-                f"{path}: `{key}`, row {row}: a row before it has the same id, {entry['id']}; "
-                "keep one of them."
-            )
-        found[key][entry["id"]] = place
-    for key in found:
-        if key not in file.keys:
-            raise UserError(f"{path}: not a COCO file: it has no list of `{key}`; fetch it again.")
-    return list(found.values())

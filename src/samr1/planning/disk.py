@@ -67,7 +67,7 @@ def _results(experiment: Experiment, planned: JobList, job: Job) -> list[Estimat
     world = experiment.data.world
     splits = {name: find_split(one, world) for name, one in experiment.benchmarks.items()}
     drawn = {experiment.runs[one.run].train.drawn_samples for one in planned.trainings}
-    images = sum(drawn) + sum(split.images for split in splits.values())
+    images = sum(filter(None, drawn)) + sum(split.images for split in splits.values())
     asked = sum(splits[one.benchmark].samples for one in planned.evaluations)
     return [
         times("resized images", images, _PNG_BYTES * experiment.image_size**2),

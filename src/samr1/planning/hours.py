@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 from samr1.config.jobs import JobList
 from samr1.config.merge import Experiment
@@ -38,7 +39,11 @@ def plan_hours(
     for name, seeds in Counter(one.run for one in planned.trainings).items():
         job, train = jobs[name], experiment.runs[name].train
         step = total(plan_step(job, rates))
-        steps = count_steps(train.drawn_samples, train)
+        if train.steps is None and train.drawn_samples is None:
+            words = "not counted: its data is not indexed yet, and it has no train.steps"
+            hours.append(Estimate(f"train {name}", words, 0.0, rates.whole))
+            continue
+        steps = count_steps(train.drawn_samples or 0, train)
         words = f"{seeds} × {job.processes} GPUs × ({steps} steps × {step:.0f} s + start)"
         seconds = seeds * job.processes * (steps * step + rates["load"])
         hours.append(Estimate(f"train {name}", words, seconds / 3600, rates.whole))
@@ -64,24 +69,39 @@ def plan_hours(
 def plan_step(job: Job, rates: Rates) -> list[Estimate]:
     """The seconds of each phase of a training step; the processes work side by side."""
     train, length, patches = job.train, _mean_length(job), job.patches
-    updates = train.updates_per_rollout
+    epochs, cuts = train.updates_per_rollout, train.updates_per_epoch
+    updates = epochs * cuts
     once = job.questions * forward(job.policy, job.prompt_tokens, patches, train.group_size, length)
     prompts = job.questions * forward(job.policy, job.prompt_tokens, patches, 1, 1)
     # Backward twice the forward pass, or once where the weights have no gradient; and again forward
     # where activations are not kept.
     passes = 1 + (1 if job.adapter else 2) + (1 if train.gradient_checkpointing else 0)
     many = f"{updates} update{'s' * (updates > 1)}, {passes} forward passes' worth each"
+    if cuts > 1:
+        many += f" of {1 / cuts:.2g} of the questions"
     masks = f"{job.questions} images, {job.responses} prompts"
     seconds = job.questions * rates["image"] + job.responses * rates["prompt"]
     adam = 7 * 4 * job.trainable / (job.processes if train.zero_stage else 1)
     longest = min(round(length * LONGEST_OVER_MEAN), train.max_response_tokens)
     kept = 12 * job.trainable / train.checkpoint_steps
-    phases = [
+    sampling = [
         _computed("prompts and images", prompts, rates),
         _decoded(job, job.questions, train.group_size, longest, rates),
         Estimate("reward by SAM", masks, seconds, rates.basis("image", "prompt")),
+    ]
+    if train.filter_groups:
+        most = train.filter_groups.max_num_gen_batches
+        sampling = [
+            replace(one, sum=f"{one.sum}, {most} times at most", amount=most * one.amount)
+            for one in sampling
+        ]
+    # Of the questions that the first update does not take.
+    later = _computed("old log-probabilities, later updates", once * (1 - 1 / cuts), rates)
+    phases = [
+        *sampling,
         _computed("reference", once, rates),
-        _computed(many, once * passes * updates, rates),
+        *([later] if cuts > 1 else []),
+        _computed(many, once * passes * epochs, rates),
         _moved("AdamW", adam * updates, "host" if train.offload_optimizer else "optimizer", rates),
         _moved("checkpoints, a step's share", kept, "disk", rates),
     ]
@@ -159,4 +179,4 @@ def _offloaded_bytes(job: Job) -> float:
 
 def _expected_passes(job: Job) -> int:
     row = job.prompt_tokens + job.train.group_size * (_mean_length(job) - 1)
-    return -(-job.questions * row // job.train.tokens_per_pass)
+    return -(-job.update_questions * row // job.train.tokens_per_pass)

@@ -113,6 +113,11 @@ class Job:
         return self.questions * self.train.group_size
 
     @property
+    def update_questions(self) -> int:
+        """Of this process in one update."""
+        return -(-self.questions // self.train.updates_per_epoch)
+
+    @property
     def row(self) -> int:
         """Tokens of one packed row: the prompt, and each response without its last token."""
         return self.prompt_tokens + self.train.group_size * (self.train.max_response_tokens - 1)
@@ -120,18 +125,18 @@ class Job:
     @property
     def passes(self) -> int:
         """The passes of one update."""
-        return -(-self.questions // max(self.train.tokens_per_pass // self.row, 1))
+        return -(-self.update_questions // max(self.train.tokens_per_pass // self.row, 1))
 
     @property
     def pass_tokens(self) -> int:
         """The most tokens of one forward and backward pass."""
-        return min(self.questions * self.row, max(self.train.tokens_per_pass, self.row))
+        return min(self.update_questions * self.row, max(self.train.tokens_per_pass, self.row))
 
     @property
     def pass_images(self) -> int:
         """The most images of one pass: when all responses are of one token."""
         fitting = max(self.train.tokens_per_pass // (self.prompt_tokens + 1), 1)
-        return min(self.questions, fitting)
+        return min(self.update_questions, fitting)
 
 
 # Runs share their policies, and a model takes a second to be counted.

@@ -124,6 +124,16 @@ class Engine:
         """`response_logprobs` of the policy as it is now, with gradients."""
         return ResponseLogprobs(*self._engine(questions, groups, image_features))
 
+    def score_still(
+        self,
+        questions: Sequence[EncodedPrompt],
+        groups: Sequence[Responses],
+        image_features: Sequence[Tensor] | None = None,
+    ) -> ResponseLogprobs:
+        """`score` without gradients, by this process alone, in `gathered_parameters`."""
+        with torch.no_grad():
+            return ResponseLogprobs(*self._scorer(questions, groups, image_features))
+
     def backward(self, loss: Tensor) -> None:
         """Add the gradients of `loss` (0-d) to the update; losses of the processes are averaged."""
         self._engine.backward(loss)

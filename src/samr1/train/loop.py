@@ -1,21 +1,22 @@
 """The GRPO loop of SAM-R1: rollout, reward by SAM, group advantages, clipped updates.
 
 Start it with `python -m samr1.cli.train_policy`. Section 3 of the paper, with the choices that it
-leaves open: the old log-probabilities are the first update's own; the reference is the initial
-policy (with adapters, the policy without them); its KL is also measured where its coefficient is 0;
-every update takes all questions of the step, and questions weigh the same however they fall into
-passes and processes.
+leaves open: the old log-probabilities are those of the weights that sampled; the reference is the
+initial policy (with adapters, the policy without them); its KL is also measured where its
+coefficient is 0; an update takes all questions of the step, or `train.questions_per_update` of
+them, and an update's questions weigh the same however they fall into passes and processes.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 
 import pyarrow as pa
 import torch
@@ -28,6 +29,7 @@ from samr1.core.errors import Stopped, UserError, printable
 from samr1.core.prefetch import prefetch
 from samr1.core.stopwatch import Stopwatch
 from samr1.data.resizing import ImageStore
+from samr1.method.rewards import IouWindow
 from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.segmenter import Segmenter
 from samr1.train.agreement import Agreement
@@ -47,14 +49,21 @@ from samr1.train.flat import name_flat
 from samr1.train.metrics import (
     TRAINING_METRICS,
     TRAINING_TIMINGS,
-    ResponseRecord,
     step_metrics,
+    step_timing,
 )
-from samr1.train.reward import ScoredResponse, score_groups
+from samr1.train.reward import score_groups
+from samr1.train.sampling import (
+    Sampled,
+    count_tokens,
+    draw_others,
+    gather_ious,
+    response_records,
+    sample_again,
+)
 from samr1.train.step import (
-    Rollout,
     advantages_of,
-    plan_passes,
+    plan_updates,
     roll_out,
     score_reference,
     update,
@@ -102,6 +111,23 @@ class _Models:
     engine: Engine
 
 
+@dataclass(frozen=True)
+class _Questions:
+    """The batches of this process, all samples, and what makes a batch of (samples, rank, of)."""
+
+    ready: Iterator[Batch]
+    rows: list[Sample]
+    prepare: Callable[[list[Sample], int, int], Batch]
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What a step leaves beside its rows: the last IoUs, and a response to show."""
+
+    window: IouWindow
+    response: str
+
+
 def train_policy(
     stage: TrainStage,
     samples: pa.Table,
@@ -140,16 +166,15 @@ def train_policy(
         for row, timing in zip(done.metrics, done.timings, strict=True):
             boards.add_step(row, timing)
         drawn = draw_batches(len(rows), stage.train.questions_per_step, steps, stage.seed)
+        encoding = Lock()
+
+        def prepare(drawn: list[Sample], rank: int, processes: int) -> Batch:
+            # In the background, but for questions that are drawn again: one or the other at a time.
+            with encoding:
+                return prepare_batch(models.policy, drawn, rank, processes, images, root, stage)
+
         batches = (
-            prepare_batch(
-                models.policy,
-                [rows[index] for index in batch],
-                engine.rank,
-                engine.processes,
-                images,
-                root,
-                stage,
-            )
+            prepare([rows[index] for index in batch], engine.rank, engine.processes)
             for batch in islice(drawn, done.step, None)
         )
         bar = tqdm(
@@ -161,17 +186,19 @@ def train_policy(
             disable=engine.rank > 0,
             mininterval=0.1 if sys.stderr.isatty() else 20,
         )
-        # From here on `images` and the policy's tokenizer encode in the background thread alone.
+        # From here on `images` and the policy's tokenizer encode under the lock alone.
         with closing(boards), closing(bar), closing(prefetch(batches)) as ready:
+            questions = _Questions(ready, rows, prepare)
             for step in bar:
                 rate = learning_rate(step, steps, stage.train)
-                row, timing, response = _step(models, ready, step, rate, stage)
+                row, timing, taken = _step(models, questions, step, rate, done.window, stage)
                 bar.set_postfix(
                     reward=f"{row['reward_total']:.2f}", iou=f"{row['iou']:.3f}", refresh=False
                 )
                 boards.add_step(row, timing)
-                done = Progress(step + 1, [*done.metrics, row], [*done.timings, timing])
-                for sentence in name_flat(done.metrics, response) if engine.rank == 0 else ():
+                metrics, timings = [*done.metrics, row], [*done.timings, timing]
+                done = Progress(step + 1, metrics, timings, taken.window)
+                for sentence in name_flat(metrics, taken.response) if engine.rank == 0 else ():
                     tqdm.write(printable(f"step {step}: {sentence}"), file=sys.stderr)
                 if keeper is not None:
                     _keep_step(keeper, done, steps, asked, engine, stage)
@@ -233,53 +260,50 @@ def _load_models(stage: TrainStage, kind: DeviceKind | None) -> _Models:
 
 
 def _step(
-    models: _Models, batches: Iterator[Batch], step: int, rate: float, stage: TrainStage
-) -> tuple[dict[str, float], dict[str, float], str]:
-    """One step on this process's next batch: a row of metrics, one of timings, and a response."""
+    models: _Models,
+    questions: _Questions,
+    step: int,
+    rate: float,
+    window: IouWindow,
+    stage: TrainStage,
+) -> tuple[dict[str, float], dict[str, float], _Taken]:
+    """One step on this process's next batch: a row of metrics, one of timings, and the rest."""
     engine, begin = models.engine, time.perf_counter()
     clock = Stopwatch(wait_for(models.policy.model.device))
     with clock.phase("encode"):  # what is left to wait for
-        batch = next(batches)
-    with clock.phase("rollout"), any_order():
-        rollout = roll_out(models.policy, engine, batch.samples, batch.questions, step, stage)
-    with clock.phase("reward"):
-        judged = score_groups(models.segmenter, batch, rollout.texts, stage)
-        advantages = advantages_of(judged)
+        batch = next(questions.ready)
+
+    def sample(batch: Batch) -> Sampled:
+        with clock.phase("rollout"), any_order():
+            rollout = roll_out(models.policy, engine, batch.samples, batch.questions, step, stage)
+        with clock.phase("reward"):
+            judged = score_groups(models.segmenter, batch, rollout.texts, stage, window)
+        return Sampled(batch, rollout, judged, count_tokens(rollout))
+
+    def sample_others(drawn: list[Sample]) -> Sampled:
+        with clock.phase("encode"):
+            part = questions.prepare(drawn, 0, 1)
+        return sample(part)
+
+    sampled = sample(batch)
+    if (found := stage.train.filter_groups) is not None:
+        rows = questions.rows
+        others = draw_others(len(rows), batch.drawn, step, stage.seed)
+        fresh = (rows[index] for index in others)
+        rounds = found.max_num_gen_batches - 1
+        sampled = sample_again(sampled, engine, fresh, sample_others, rounds)
+    rollout = sampled.rollout
+    advantages = advantages_of(sampled.judged, stage)
     with clock.phase("reference"):
         reference = score_reference(models.reference, engine, rollout, stage)
     with clock.phase("update"):
-        passes = plan_passes(engine, rollout, batch.in_step, batch.counts, stage)
-        rates = [rate] * stage.train.updates_per_rollout
-        records, norms = update(engine, rollout, reference, advantages, passes, rates, step, stage)
-    responses = _records(rollout, judged) if batch.counts else []
-    row = step_metrics(step, engine.gather(responses), engine.gather(records), norms, rate)
+        updates = plan_updates(engine, rollout, batch.in_step, batch.counts, stage)
+        records, norms = update(engine, rollout, reference, advantages, updates, rate, step, stage)
+    responses = engine.gather(response_records(sampled))
+    row = step_metrics(step, responses, engine.gather(records), norms, rate)
+    if stage.reward.segmentation == "quantile":
+        window = window.extended(gather_ious(sampled, engine))
     agreement = Agreement.together(one.agreement for one in records if one.agreement)
-    timing = _timing(step, clock, time.perf_counter() - begin, rollout, agreement)
-    return row, timing, rollout.texts[0][0]
-
-
-def _records(rollout: Rollout, judged: list[list[ScoredResponse]]) -> list[ResponseRecord]:
-    """One record a response of this process."""
-    records = []
-    for group, responses in zip(rollout.groups, judged, strict=True):
-        spread = len({response.parts.total for response in responses}) > 1
-        for response, tokens, truncated in zip(
-            responses, group.responses, group.truncated, strict=True
-        ):
-            records.append(ResponseRecord(response, len(tokens), truncated, spread))
-    return records
-
-
-def _timing(
-    step: int, clock: Stopwatch, total: float, rollout: Rollout, agreement: Agreement
-) -> dict[str, float]:
-    """One row of TRAINING_TIMINGS, of this process."""
-    tokens = sum(len(response) for group in rollout.responses for response in group)
-    return {
-        "step": step,
-        **clock.seconds,
-        "total": total,
-        "response_tokens": tokens,
-        "rollout_tokens_per_second": tokens / clock.seconds["rollout"],
-        **agreement.means(),
-    }
+    total = time.perf_counter() - begin
+    timing = step_timing(step, clock.seconds, total, sampled.tokens, agreement)
+    return row, timing, _Taken(window, rollout.texts[0][0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -87,7 +87,7 @@ class UpdateRecord:
     ratio_min: float
     ratio_max: float
     entropy: float
-    agreement: Agreement | None  # of the first update alone: after it the weights have moved
+    agreement: Agreement | None  # before the first update, of the questions that the pass takes
 
 
 def step_metrics(
@@ -133,14 +133,28 @@ def step_metrics(
         "clip_fraction_low": by_tokens(lambda u: u.clip_fraction_low),
         "clip_fraction_high": by_tokens(lambda u: u.clip_fraction_high),
         "ratio_mean": by_tokens(lambda u: u.ratio_mean),
-        "ratio_min": min(record.ratio_min for record in updates),
-        "ratio_max": max(record.ratio_max for record in updates),
+        "ratio_min": min(record.ratio_min for record in updates if record.share),
+        "ratio_max": max(record.ratio_max for record in updates if record.share),
         "entropy": by_tokens(lambda u: u.entropy),
         "grad_norm": math.fsum(grad_norms) / len(grad_norms),
         "learning_rate": learning_rate,
         "rollout_logprob_gap": max(
             record.agreement.largest for record in updates if record.agreement
         ),
+    }
+
+
+def step_timing(
+    step: int, seconds: Mapping[str, float], total: float, tokens: int, agreement: Agreement
+) -> dict[str, float]:
+    """One row of TRAINING_TIMINGS, of a process that sampled so many `tokens`."""
+    return {
+        "step": step,
+        **seconds,
+        "total": total,
+        "response_tokens": tokens,
+        "rollout_tokens_per_second": tokens / seconds["rollout"],
+        **agreement.means(),
     }
 
 

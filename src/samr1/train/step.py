@@ -15,7 +15,7 @@ from torch import Tensor
 
 from samr1.config.schema import TrainStage
 from samr1.core.errors import UserError
-from samr1.method.advantage import group_advantages
+from samr1.method.advantage import take_advantages
 from samr1.method.objective import policy_objective
 from samr1.policy.adapter import adapter_off
 from samr1.policy.model import EncodedPrompt, Policy
@@ -58,8 +58,13 @@ def roll_out(
     step: int,
     stage: TrainStage,
 ) -> Rollout:
-    """Sample a group for each question; draws are keyed by (seed, step, sample, response)."""
+    """Sample a group for each question; draws are keyed by (seed, step, sample, response).
+
+    All processes take part, one without questions too.
+    """
     with engine.gathered_parameters(), torch.no_grad():
+        if not questions:
+            return Rollout([], [], [], [])
         features = encode_images(policy.model, questions)
         groups = sample_groups(
             policy,
@@ -77,10 +82,10 @@ def roll_out(
     return Rollout(questions, groups, texts, None if stage.policy.train_vision else features)
 
 
-def advantages_of(judged: Sequence[Sequence[ScoredResponse]]) -> Tensor:
+def advantages_of(judged: Sequence[Sequence[ScoredResponse]], stage: TrainStage) -> Tensor:
     """The advantages [Q, G] float32 of the groups' total rewards (equation 1)."""
     rewards = [[response.parts.total for response in group] for group in judged]
-    return group_advantages(torch.tensor(rewards, dtype=torch.float32))
+    return take_advantages(torch.tensor(rewards, dtype=torch.float32), stage.train.advantage)
 
 
 def score_reference(
@@ -105,23 +110,87 @@ def score_reference(
 
 @dataclass(frozen=True)
 class _Pass:
-    """The questions of one forward and backward pass and their share of the step's questions."""
+    """The questions of one forward and backward pass and their share of the update's questions."""
 
     rows: list[int]
     share: float
 
 
-def plan_passes(
-    engine: Engine, rollout: Rollout, questions_in_step: int, counts: bool, stage: TrainStage
-) -> list[_Pass]:
-    """The passes of one update, as many on every process (collectives need all to take part).
+Update = list[_Pass]
 
-    Where `counts` is false this process only keeps the others company, with weight 0.
+
+def plan_updates(
+    engine: Engine, rollout: Rollout, questions_in_step: int, counts: bool, stage: TrainStage
+) -> list[Update]:
+    """The updates of one epoch over the rollout, each as its passes on this process.
+
+    The step's questions are cut, in the order in which they were drawn, into updates of
+    `train.questions_per_update`; null is one of all. A process has each `processes`-th question.
+    An update has as many passes on every process (collectives need all to take part): one that has
+    none of its questions, or none of the step's (`counts` false), keeps company with weight 0.
     """
-    split = list(split_passes(rollout.questions, rollout.responses, stage.train.tokens_per_pass))
-    passes = [_Pass(rows, len(rows) / questions_in_step if counts else 0.0) for rows in split]
-    longest = max(engine.gather([len(passes)]))
-    return passes + [_Pass(split[-1], 0.0)] * (longest - len(passes))
+    size = stage.train.questions_per_update or questions_in_step
+    places = range(engine.rank, questions_in_step, engine.processes) if counts else ()
+    updates = []
+    for start in range(0, questions_in_step, size):
+        here = range(start, min(start + size, questions_in_step))
+        rows = [row for row, place in enumerate(places) if place in here]
+        split = _split(rollout, rows or [0], stage.train.tokens_per_pass)
+        updates.append([_Pass(part, len(part) / len(here) if rows else 0.0) for part in split])
+    numbers = engine.gather([[len(update) for update in updates]])
+    return [
+        update + [_Pass(update[-1].rows, 0.0)] * (max(found) - len(update))
+        for update, found in zip(updates, zip(*numbers, strict=True), strict=True)
+    ]
+
+
+def _split(rollout: Rollout, rows: Sequence[int], tokens_per_pass: int) -> list[list[int]]:
+    """The `rows` of the rollout in passes."""
+    questions = [rollout.questions[row] for row in rows]
+    responses = [rollout.groups[row].responses for row in rows]
+    split = split_passes(questions, responses, tokens_per_pass)
+    return [[rows[index] for index in part] for part in split]
+
+
+@dataclass(frozen=True)
+class _Old:
+    """What the policy that sampled them gives the responses of a pass: [Q, G, T], no gradient."""
+
+    logprobs: Tensor
+    agreement: Agreement
+
+    @classmethod
+    def of(cls, scored: ResponseLogprobs, part: _Pass, rollout: Rollout) -> _Old:
+        logprobs = scored.logprobs.detach()
+        sampled = [row for index in part.rows for row in rollout.groups[index].logprobs]
+        agreement = Agreement.of(logprobs[scored.mask].cpu(), torch.cat(sampled))
+        return cls(logprobs, agreement)
+
+
+def score_later(engine: Engine, rollout: Rollout, updates: Sequence[Update]) -> list[list[_Old]]:
+    """The old log-probabilities of all updates but the first, taken before any weight moves.
+
+    Those of the first are its own forward pass's, detached: exact and free. The later ones cost one
+    forward pass, in the same passes as the updates', so that both round alike.
+    """
+    if len(updates) == 1:
+        return []
+    with engine.gathered_parameters():
+        return [
+            [_Old.of(engine.score_still(*_inputs(rollout, part)), part, rollout) for part in passes]
+            for passes in updates[1:]
+        ]
+
+
+def _inputs(
+    rollout: Rollout, part: _Pass
+) -> tuple[list[EncodedPrompt], list[list[list[int]]], list[Tensor] | None]:
+    features = rollout.image_features
+    return (
+        [rollout.questions[row] for row in part.rows],
+        [rollout.groups[row].responses for row in part.rows],
+        features and [features[row] for row in part.rows],
+    )
 
 
 def update(
@@ -129,53 +198,46 @@ def update(
     rollout: Rollout,
     reference: Tensor,
     advantages: Tensor,
-    passes: Sequence[_Pass],
-    learning_rates: Sequence[float],
+    updates: Sequence[Update],
+    learning_rate: float,
     step: int,
     stage: TrainStage,
 ) -> tuple[list[UpdateRecord], list[float]]:
-    """Take one optimiser step for each of `learning_rates` on the same rollout.
+    """Take one optimiser step for each of `updates`, and all of them again in every epoch.
 
-    The old log-probabilities are the first update's own. Returns the records of all passes and the
-    gradient norm of each update. Raises UserError where a loss or norm is not finite, or where, in
-    the first step, the trainer's log-probabilities are not the rollout's.
+    Returns the records of all passes and the gradient norm of each optimiser step. Raises UserError
+    where a loss or norm is not finite, or where, in the first step, the trainer's log-probabilities
+    are not the rollout's.
     """
     records: list[UpdateRecord] = []
     norms: list[float] = []
-    old: list[Tensor] = []
-    for number, rate in enumerate(learning_rates):
-        for index, part in enumerate(passes):
-            questions = [rollout.questions[row] for row in part.rows]
-            groups = [rollout.groups[row] for row in part.rows]
-            features = rollout.image_features
-            scored = engine.score(
-                questions,
-                [group.responses for group in groups],
-                features and [features[row] for row in part.rows],
-            )
-            agreement = None
+    old: list[list[_Old]] = [[], *score_later(engine, rollout, updates)]
+    for number in range(stage.train.updates_per_rollout * len(updates)):
+        where = f"step {step}, update {number + 1}"
+        place = number % len(updates)
+        for index, part in enumerate(updates[place]):
+            scored = engine.score(*_inputs(rollout, part))
             if number == 0:
-                old.append(scored.logprobs.detach())
-                agreement = _agreement(scored, groups)
+                old[0].append(_Old.of(scored, part, rollout))
             record, loss = _take_pass(
-                scored, old[index], reference, advantages, part, agreement, stage
+                scored, old[place][index], reference, advantages, part, number == place, stage
             )
             if not torch.isfinite(loss):
                 raise UserError(
-                    f"step {step}, update {number + 1}: the loss is {loss.item()}; train with a "
-                    f"lower train.learning_rate than {stage.train.learning_rate:g}."
+                    f"{where}: the loss is {loss.item()}; train with a lower train.learning_rate "
+                    f"than {stage.train.learning_rate:g}."
                 )
             engine.backward(loss * engine.processes)
             records.append(record)
         if step == 0 and number == 0:
-            found = Agreement.together(one.agreement for one in records if one.agreement)
+            found = Agreement.together(one.agreement for passes in old for one in passes)
             check_agreement(found, stage.policy.dtype, says=engine.rank == 0)
-        norm = engine.step(rate)
+        norm = engine.step(learning_rate)
         # DeepSpeed calls a norm that is no number -1.
         if not 0 <= norm < math.inf:
             raise UserError(
-                f"step {step}, update {number + 1}: the gradient's norm is no number; train with a "
-                f"lower train.learning_rate than {stage.train.learning_rate:g}."
+                f"{where}: the gradient's norm is no number; train with a lower "
+                f"train.learning_rate than {stage.train.learning_rate:g}."
             )
         norms.append(norm)
     return records, norms
@@ -183,11 +245,11 @@ def update(
 
 def _take_pass(
     scored: ResponseLogprobs,
-    old: Tensor,
+    old: _Old,
     reference: Tensor,
     advantages: Tensor,
     part: _Pass,
-    agreement: Agreement | None,
+    first: bool,
     stage: TrainStage,
 ) -> tuple[UpdateRecord, Tensor]:
     """The loss of one pass, weighed by its share, and what was measured on the way."""
@@ -195,14 +257,17 @@ def _take_pass(
     new, mask = scored.logprobs, scored.mask
     terms = policy_objective(
         new,
-        old,
+        old.logprobs,
         reference[part.rows, :, : new.shape[2]],
         advantages[part.rows].to(new.device),
         mask,
         clip_low=config.clip_low,
         clip_high=config.clip_high,
         kl_coef=config.kl_coef,
-        token_level=config.token_level,
+        normaliser=config.normaliser,
+        ratio=config.ratio,
+        clip=config.clip,
+        longest=config.max_response_tokens,
     )
     tokens = int(terms.tokens)
     record = UpdateRecord(
@@ -216,12 +281,6 @@ def _take_pass(
         ratio_min=terms.ratio_min.item(),
         ratio_max=terms.ratio_max.item(),
         entropy=scored.entropies.sum().item() / max(tokens, 1),
-        agreement=agreement,
+        agreement=old.agreement if first else None,
     )
     return record, -terms.objective * part.share
-
-
-def _agreement(scored: ResponseLogprobs, groups: Sequence[Group]) -> Agreement:
-    """How near the trainer's log-probabilities are to those that the rollout kept."""
-    sampled = torch.cat([row for group in groups for row in group.logprobs])
-    return Agreement.of(scored.logprobs.detach()[scored.mask].cpu(), sampled)

@@ -32,7 +32,7 @@ from samr1.train.batches import Batch, prepare_batch, read_samples
 from samr1.train.checkpoint import Checkpoints, Progress, digest_inputs
 from samr1.train.engine import Engine, join_processes
 from samr1.train.reward import score_groups
-from samr1.train.step import Rollout, advantages_of, plan_passes, roll_out, score_reference, update
+from samr1.train.step import Rollout, advantages_of, plan_updates, roll_out, score_reference, update
 
 _BYTES = 12  # of each trained number in a checkpoint: master and two moments
 
@@ -131,13 +131,13 @@ class _Training:
             rollout = roll_out(self.policy, engine, batch.samples, batch.questions, step, stage)
         with clock.phase("reward"):
             texts = _answer_some(rollout, stage)
-            advantages = advantages_of(score_groups(self.segmenter, batch, texts, stage))
+            advantages = advantages_of(score_groups(self.segmenter, batch, texts, stage), stage)
         with clock.phase("reference"):
             reference = score_reference(self.reference, engine, rollout, stage)
         with clock.phase("update"):
-            passes = plan_passes(engine, rollout, batch.in_step, batch.counts, stage)
-            rates = [stage.train.learning_rate] * stage.train.updates_per_rollout
-            records, _ = update(engine, rollout, reference, advantages, passes, rates, step, stage)
+            updates = plan_updates(engine, rollout, batch.in_step, batch.counts, stage)
+            rate = stage.train.learning_rate
+            records, _ = update(engine, rollout, reference, advantages, updates, rate, step, stage)
         return _Step(
             seconds=clock.seconds,
             tokens=rollout.responses,

@@ -24,7 +24,7 @@ from samr1.rollout.logprobs import response_logprobs_in_passes
 from samr1.rollout.packing import packed_length
 from samr1.rollout.sample import Group
 from samr1.train.engine import Engine, join_processes
-from samr1.train.step import Rollout, plan_passes, score_reference, update
+from samr1.train.step import Rollout, plan_updates, score_reference, update
 
 SHARE = 0.4  # of the measured matrix product
 OFF_PLAN = 0.1
@@ -120,12 +120,14 @@ def _update(setting: Setting, rollout: Rollout) -> Findings:
     reference = score_reference(initial, engine, rollout, stage)
     questions = len(rollout.questions)
     advantages = torch.linspace(-1, 1, setting.group_size).repeat(questions, 1)
-    passes = plan_passes(engine, rollout, questions, True, stage)
+    (passes,) = plan_updates(engine, rollout, questions, True, stage)
+    once_each = stage.train.model_copy(update={"updates_per_rollout": 1})
+    stage = stage.model_copy(update={"train": once_each})
 
     def take(times: int) -> None:
-        rates = [stage.train.learning_rate]
+        rate = stage.train.learning_rate
         # No first step: these responses come from no rollout that could be compared.
-        update(engine, rollout, reference, advantages, passes * times, rates, 1, stage)
+        update(engine, rollout, reference, advantages, [passes * times], rate, 1, stage)
 
     first = seconds_of(lambda: take(1), setting.device)
     yield found("update.first", "update: the first one, compiling", first, "s")

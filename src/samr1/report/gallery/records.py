@@ -1,8 +1,9 @@
 """Samples and predictions → what the gallery shows of each: columns of plain numbers and text.
 
 A question's ground truth is that of the protocol `seg_zero`: ignored pixels are part of it. Its IoU
-is the one that the tables average: of masks by `seg_zero`, on LISA-Grounding of boxes by `rec`. So
-is what makes it an answer of the right object.
+is the one that the tables average: of masks by `seg_zero`, on LISA-Grounding of boxes by `rec`, as
+where a box is all that is known; there the pixels of the box stand for the mask. So is what makes
+it an answer of the right object.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from samr1.data.masks import decode_mask
+from samr1.data.masks import box_mask, decode_mask, encode_mask
 from samr1.evaluation.answers import answers_in_order
 from samr1.evaluation.score import measure_overlaps, sample_ious
 from samr1.report.gallery.drawing import (
@@ -47,8 +48,19 @@ OUTCOMES: dict[Outcome, tuple[str, str]] = {
 
 
 def is_of_boxes(samples: pa.Table) -> bool:
-    """Whether the benchmark is scored by boxes."""
-    return bool(samples["dataset"][0].as_py() == "lisa_grounding")
+    """Whether the benchmark is scored by boxes, as LISA-Grounding is and where no mask is known."""
+    return bool(samples["mask"].null_count or samples["dataset"][0].as_py() == "lisa_grounding")
+
+
+def fill_boxes(samples: pa.Table) -> pa.Table:
+    """The samples with the pixels of the box as the mask where there is none."""
+    rows = samples.select(["mask", "box", "height", "width"]).to_pylist()
+    filled = [
+        row["mask"] or encode_mask(box_mask(row["box"], row["height"], row["width"]))
+        for row in rows
+    ]
+    place, field = samples.schema.get_field_index("mask"), samples.schema.field("mask")
+    return samples.set_column(place, field, pa.array(filled, field.type))
 
 
 def judge(answered: bool, iou: float, right: bool) -> Outcome:
@@ -73,6 +85,7 @@ def list_questions(
     read under `root`; raises UserError where it cannot be.
     """
     of_boxes = is_of_boxes(samples)
+    samples = fill_boxes(samples)
     places = {path: place for place, path in enumerate(images)}
     rows = []
     for sample, known in zip(samples.to_pylist(), kinds, strict=True):
@@ -106,6 +119,7 @@ def list_answers(
     UserError as `evaluation.score.score`.
     """
     of_boxes = is_of_boxes(samples)
+    samples = fill_boxes(samples)
     overlaps = measure_overlaps(samples, predictions, "seg_zero", objects=objects)
     rights = pc.coalesce(overlaps["right_object"], overlaps["right_point"], False).to_pylist()
     ious = sample_ious(overlaps), sample_ious(measure_overlaps(samples, predictions, "rec"))

@@ -21,7 +21,7 @@ from samr1.report.tables.page import Addition
 from samr1.report.tables.right import right_columns
 
 LEVEL = 0.05
-_PROTOCOL = "seg_zero"
+_PROTOCOLS = ("seg_zero", "rec")  # the main one of masks, and that of boxes
 _UP, _DOWN = "▲", "▼"
 
 Row = dict[str, Any]  # one row of COMPARISONS
@@ -44,7 +44,9 @@ class Comparisons:
 
     def find(self, run: str, baseline: str, benchmark: str, metric: str | None) -> Row | None:
         """The gain under the main protocol, None where nobody compared."""
-        return self._rows.get((run, baseline, benchmark, metric, _PROTOCOL))
+        key = (run, baseline, benchmark, metric)
+        found = (self._rows.get((*key, protocol)) for protocol in _PROTOCOLS)
+        return next((row for row in found if row is not None), None)
 
 
 def correct(rows: Sequence[Row]) -> list[float]:
