@@ -48,7 +48,7 @@ def run_update(world: Path, tokens_per_pass: int, **train: Any) -> tuple[Policy,
 
 
 def load_state(policy: Policy) -> Policy:
-    copy = tiny_policy()
+    copy = tiny_policy(family=policy.model.config.model_type)
     copy.model.load_state_dict(policy.model.state_dict())
     return copy
 
@@ -104,12 +104,12 @@ def plain_update(world: Path, size: int = 3) -> tuple[Policy, list[float]]:
     ],
 )
 def test_an_update_of_the_engine_is_torchs_adamw_on_the_whole_step(
-    world: Path, tokens_per_pass: int, train: dict[str, Any]
+    any_world: Path, tokens_per_pass: int, train: dict[str, Any]
 ) -> None:
-    plain, plain_norms = plain_update(world)
-    ours, norms = run_update(world, tokens_per_pass, **train)
+    plain, plain_norms = plain_update(any_world)
+    ours, norms = run_update(any_world, tokens_per_pass, **train)
     assert norms == pytest.approx(plain_norms, rel=1e-4)
-    assert distance(ours, plain, world) < 2e-3
+    assert distance(ours, plain, any_world) < 2e-3
 
 
 @pytest.mark.parametrize("size", [1, 2])
@@ -187,14 +187,14 @@ def update_on_one_of_two(rank: int, port: int, world: Path) -> None:
     torch.distributed.destroy_process_group()
 
 
-def test_two_processes_with_unequal_shares_train_as_one(world: Path) -> None:
+def test_two_processes_with_unequal_shares_train_as_one(any_world: Path) -> None:
     port = find_port()
-    workers = [fork(update_on_one_of_two, rank, port, world) for rank in range(2)]
+    workers = [fork(update_on_one_of_two, rank, port, any_world) for rank in range(2)]
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
-    plain, _ = plain_update(world)
-    assert distance(load_policy(world / "of_two"), plain, world) < 2e-3
+    plain, _ = plain_update(any_world)
+    assert distance(load_policy(any_world / "of_two"), plain, any_world) < 2e-3
 
 
 def distance(ours: Policy, theirs: Policy, world: Path) -> float:

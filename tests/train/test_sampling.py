@@ -58,7 +58,7 @@ def sampled_of(drawn: list[int], counts: bool, step: list[int]) -> Sampled:
     samples = [sample_of(index) for index in drawn]
     judged = [
         [
-            ScoredResponse(Answer(None, (), "", None, "ok"), index / POOL, parts)
+            ScoredResponse(Answer(None, (), "", None, "ok"), index / POOL, False, parts)
             for parts in (RewardParts(0, 1, 1, 0), RewardParts(0 if index % 3 else 4, 1, 1, 0))
         ]
         for index in drawn
