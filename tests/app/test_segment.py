@@ -295,7 +295,7 @@ def test_a_policy_without_a_recipe_is_asked_as_the_papers_and_that_is_said(
     monkeypatch.chdir(tmp_path)
     assert run(*common, "--segmenter", "micro", "--image-size", "84") == 0
     said = capsys.readouterr().err
-    assert "does not say how it is asked (samr1.json), so the paper's settings serve" in said
+    assert "does not say how it is asked (samr1.json), so settings like the paper's serve" in said
     assert "segmenter micro, dialect sam_r1, 84 pixels, bfloat16, at most 1024 tokens." in said
     assert run(*common, "--segmenter", "micro", "--image-size", "85") == 1
     assert "give an image size that is a multiple of 14" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -25,7 +26,7 @@ and .overlay.png beside it. A JSON line an answer goes to the standard output, w
 Exit code: 0 where every picture could be asked about, 1 where one could not, 2 for wrong usage."""
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     """Add `segment` to the commands of `samr1`."""
     parser = commands.add_parser(
         "segment",
