@@ -24,12 +24,11 @@ test-slurm: $(READY)
 	OMP_NUM_THREADS=1 python -m pytest tests/slurm
 
 # What takes an hour: every moment of a training interrupted, every ZeRO stage on 1, 2 and 4 processes,
-# a million hostile answers, every reader of data on damaged files, the paper's routes on a small set, and
-# the workflow on SLURM (as root). Writes results/reference/{resume,hostile_files,routes,slurm}.md.
+# a million hostile answers, every reader on damaged files, the paper's routes on a small set, and
+# the workflow on SLURM (as root). Writes results/reference/{resume,hostile,routes,slurm}.md.
 test-long: $(READY)
 	OMP_NUM_THREADS=1 PYTHONPATH=src:tests/support:tests/bench python tests/long/check_resume.py --output results/reference/resume.md
-	PYTHONPATH=src:tests/support python tests/long/check_hostile_answers.py
-	OMP_NUM_THREADS=1 PYTHONPATH=src:tests/support:tests/bench python tests/long/check_hostile_files.py --output results/reference/hostile_files.md
+	OMP_NUM_THREADS=1 PYTHONPATH=src:tests/support:tests/bench python tests/long/check_hostile.py --output results/reference/hostile.md
 	OMP_NUM_THREADS=1 python -m pytest tests/long
 	python tests/slurm/slurm_cluster.py
 	PYTHONPATH=src:tests/support:tests/bench python tests/slurm/check_whole.py --output results/reference/slurm.md

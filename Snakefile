@@ -14,6 +14,7 @@ include: "workflow/rules/common_data.smk"
 include: "workflow/rules/common_evaluate.smk"
 include: "workflow/rules/common_tables.smk"
 include: "workflow/rules/common_figures.smk"
+include: "workflow/rules/common_own.smk"
 include: "workflow/rules/config.smk"
 include: "workflow/rules/fetch.smk"
 include: "workflow/rules/data.smk"
@@ -25,6 +26,7 @@ include: "workflow/rules/baselines.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/own.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/bench.smk"
 
@@ -37,6 +39,7 @@ localrules:
     figure_3,
     figure_4,
     studies,
+    own,
     pretrain,
     bench,
     write_config,
@@ -54,7 +57,7 @@ rule tables:
 rule figures:
     input:
         expand(rules.draw_figure.output, figure=DRAWN),
-        rules.draw_gallery.output,
+        f"{FIGURES}/gallery.html",
 
 
 # Everything: the five tables, every benchmark of the main runs, and the figures. `snakemake --report
@@ -74,18 +77,24 @@ rule ablations:
         expand(rules.draw_figure.output, figure="figure_4"),
 
 
-# Tables 4 and 5 over several seeds, the sweep of training samples and the long trainings
-# (config/studies.yaml): hours, never part of `all`.
+# Tables 4 and 5 over several seeds, Table 6 (what came after the paper), the sweep of training samples
+# and the long trainings (config/studies.yaml): hours, never part of `all`.
 rule studies:
     input:
         rules.collect_study.output,
+
+
+# Data of your own (config/own_data.md): checked, trained on, and a page of it before and after.
+rule own:
+    input:
+        get_all_own,
 
 
 # Figure 3: every question with the answers of the runs, on one page, and a picture of five.
 rule figure_3:
     input:
         expand(rules.draw_figure.output, figure="examples"),
-        rules.draw_gallery.output,
+        f"{FIGURES}/gallery.html",
 
 
 # Figure 4: the KL term, and where negative points fall.

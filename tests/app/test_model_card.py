@@ -108,17 +108,17 @@ def test_a_saved_policy_is_loaded_as_its_card_says(
     assert said.getvalue() == f"{answer.text}\n"
 
 
-def test_a_recipe_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_prompt_settings_that_are_none_are_refused(tmp_path: Path) -> None:
     assert read_settings(tmp_path) is None
     assert read_settings("micro") == read_settings(resolve("micro", "policy")) == MICRO_SETTINGS
     settings = tmp_path / "samr1.json"
     for content, message in (
-        ("{", r"samr1\.json: cannot be read"),
-        ("[" * 60_000, r"samr1\.json: cannot be read"),
+        ("{", r"samr1\.json: not a JSON file"),
+        ("[" * 60_000, "has more than 4,096 values"),
         ("[]", "must be a JSON object"),
         ('{"dialect": "klingon"}', "dialect"),
         (MICRO_SETTINGS.model_dump_json().replace("84", "840000"), "image_size = 840000"),
-        (" " * 70_000, "more than 65536 bytes"),
+        (" " * 70_000, "has more than 65,536 bytes"),
     ):
         settings.write_text(content)
         with pytest.raises(UserError, match=message):

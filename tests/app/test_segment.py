@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from commands import exit_code
 from PIL import Image
 
 from samr1 import __main__
@@ -133,14 +134,9 @@ def test_masks_are_the_same_however_many_are_resized_at_once(
     assert together.any() and bool((together == apart).all())
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+def run(*arguments: object) -> int:
     """The exit code of `samr1` with these arguments."""
-    monkeypatch.setattr("sys.argv", ["samr1", *map(str, arguments)])
-    try:
-        __main__.start()
-    except SystemExit as error:
-        return int(error.code or 0)
-    return 0
+    return exit_code(__main__.start, *arguments)
 
 
 def test_the_command_answers_all_that_it_can(
@@ -160,7 +156,7 @@ def test_the_command_answers_all_that_it_can(
         csv.writer(file).writerows([("question", "image"), (second.questions[1], "b.jpg")])
     monkeypatch.chdir(tmp_path)
     command = ("segment", "photos", "broken.png", "more.csv", "-q", first.questions[0], "-o", "out")
-    assert run(monkeypatch, *command) == 1
+    assert run(*command) == 1
     said = capsys.readouterr()
     assert "error: broken.png: not an image" in said.err
     assert said.err.splitlines()[-1] == "error: 1 of 3 pictures could not be asked about."
@@ -182,9 +178,9 @@ def test_the_command_answers_all_that_it_can(
             assert overlay.size == image.size
             x1, y1, x2, y2 = written["box"]
             assert 0 <= x1 < x2 <= image.width and 0 <= y1 < y2 <= image.height
-    assert run(monkeypatch, *command[:-1], "b.jpg") == 1
+    assert run(*command[:-1], "b.jpg") == 1
     assert "error: --output b.jpg: is no folder that can be made" in capsys.readouterr().err
-    assert run(monkeypatch, *command) == 1
+    assert run(*command) == 1
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == files
 
 
@@ -202,10 +198,9 @@ def test_the_command_answers_all_that_it_can(
 def test_wrong_usage_ends_with_2(
     arguments: list[str],
     sentence: str,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(monkeypatch, "segment", *arguments) == 2
+    assert run("segment", *arguments) == 2
     assert sentence in capsys.readouterr().err
 
 
@@ -298,15 +293,15 @@ def test_a_policy_without_a_recipe_is_asked_as_the_papers_and_that_is_said(
     shutil.copytree(resolve("micro", "policy"), tmp_path / "policy")
     common = ("segment", asked[0].image, asked[0].questions[0], "--policy", tmp_path / "policy")
     monkeypatch.chdir(tmp_path)
-    assert run(monkeypatch, *common, "--segmenter", "micro", "--image-size", "84") == 0
+    assert run(*common, "--segmenter", "micro", "--image-size", "84") == 0
     said = capsys.readouterr().err
-    assert "does not say how it is asked (samr1.json), so the paper's settings serve" in said
+    assert "does not say how it is asked (samr1.json), so settings like the paper's serve" in said
     assert "segmenter micro, dialect sam_r1, 84 pixels, bfloat16, at most 1024 tokens." in said
-    assert run(monkeypatch, *common, "--segmenter", "micro", "--image-size", "85") == 1
+    assert run(*common, "--segmenter", "micro", "--image-size", "85") == 1
     assert "give an image size that is a multiple of 14" in capsys.readouterr().err
     settings = MICRO_SETTINGS.model_copy(update={"segmenter": "checkpoints/sam2_hiera_large.pt"})
     (tmp_path / "policy" / "samr1.json").write_text(write_settings(settings))
-    assert run(monkeypatch, *common) == 1
+    assert run(*common) == 1
     assert "trained with the segmenter checkpoints/sam2_hiera_large.pt" in capsys.readouterr().err
 
 

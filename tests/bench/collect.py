@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-from record import Figure, Record
+from record import Measurement, Record
 
 from samr1.core.files import atomic_file, write_table
 from samr1.report.tables.markdown import EMPTY, aligned_table
@@ -92,7 +92,7 @@ def to_page(records: Sequence[Record]) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _compared_row(figure: Figure) -> list[str]:
+def _compared_row(figure: Measurement) -> list[str]:
     ratio = figure.ratio
     assert ratio is not None
     bar = EMPTY if figure.bar is None else f"{figure.bar:g}"
@@ -109,7 +109,7 @@ def _compared_row(figure: Figure) -> list[str]:
     ]
 
 
-def _own_row(figure: Figure) -> list[str]:
+def _own_row(figure: Measurement) -> list[str]:
     numbers = [statistics.median(figure.ours), min(figure.ours), max(figure.ours)]
     median, least, most = [f"{number:.4g}" for number in numbers]
     return [figure.figure, median, figure.unit, least, most, str(len(figure.ours))]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from record import Figure, Record, alternate, today
+from record import Measurement, Record, alternate, today
 from setting import ROOT, machine, use_threads
 
 from samr1.config.merge import load_experiment
@@ -110,7 +110,7 @@ def measure(images: int, repeats: int, threads: int) -> Record:
         "equal_responses": sum(a == b for a, b in pairs),
         "batch_size": stage.evaluation.batch_size,
     }
-    figure = Figure(
+    figure = Measurement(
         f"evaluation, micro models, {QUESTIONS} questions an image",
         [rate for rate, _ in ours],
         "samples/s",

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from floor import count_step
 from model import PATCH, model_config
-from record import Figure, Record, today
+from record import Measurement, Record, today
 from setting import Setting, machine, make_parser, use_threads
 
 # Bytes of the array that is copied: far beyond any cache.
@@ -44,8 +44,8 @@ def measure(setting: Setting, steps: list[Record], size: int, copied: int) -> Re
     use_threads(setting.threads)
     rates = matrix_rate(size, 4 * setting.repeats), copy_rate(copied, 4 * setting.repeats)
     figures = [
-        Figure(f"product of two {size}×{size} float32 matrices", rates[0], "GFLOP/s"),
-        Figure("copy of a large array", rates[1], "GB/s"),
+        Measurement(f"product of two {size}×{size} float32 matrices", rates[0], "GFLOP/s"),
+        Measurement("copy of a large array", rates[1], "GB/s"),
     ]
     config, patches = model_config(setting), (setting.image_size // PATCH) ** 2
     notes = {}
@@ -62,9 +62,11 @@ def measure(setting: Setting, steps: list[Record], size: int, copied: int) -> Re
         compute = work.operations / max(rates[0]) / 1e9
         memory = work.bytes / max(rates[1]) / 1e9
         name, measured = step.figures[0].figure, statistics.median(step.figures[0].ours)
-        figures.append(Figure(f"{name}: floor of its operations", [compute], "s"))
-        figures.append(Figure(f"{name}: floor of its bytes", [memory], "s"))
-        figures.append(Figure(f"{name}: times its floor", [measured / (compute + memory)], "×"))
+        figures.append(Measurement(f"{name}: floor of its operations", [compute], "s"))
+        figures.append(Measurement(f"{name}: floor of its bytes", [memory], "s"))
+        figures.append(
+            Measurement(f"{name}: times its floor", [measured / (compute + memory)], "×")
+        )
         notes[name] = asdict(work) | {"operations": work.operations, "bytes": work.bytes}
     return Record("floor", figures, notes, machine(setting.threads), today())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from model import save_model
 from ours import PHASES, OurStep
-from record import Figure, Record, alternate, today
+from record import Measurement, Record, alternate, today
 from setting import Setting, machine, make_parser, use_threads
 
 
@@ -30,7 +30,7 @@ def measure(setting: Setting, groups: list[int], sides: list[int]) -> Record:
     for name, seconds in zip(settings, results, strict=True):
         for phase in ("total", *PHASES):
             values = [one[phase] for one in seconds]
-            figures.append(Figure(f"growth, {name}: {phase}", values, "s"))
+            figures.append(Measurement(f"growth, {name}: {phase}", values, "s"))
     notes = {
         "prompt_tokens": {
             name: step.prompt_tokens for name, step in zip(settings, steps, strict=True)

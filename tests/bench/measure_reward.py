@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from model import DIALECT, QUERY, noise_image
 from ours import make_stage
-from record import Figure, Record, alternate, today
+from record import Measurement, Record, alternate, today
 from setting import ROOT, Setting, machine, make_parser, use_threads
 
 from samr1.config.schema import TrainStage
@@ -86,11 +86,11 @@ def make_ways(
             questions=[],  # the segmenter needs none
             originals={sample.image_id: load_rgb(root / sample.image_path)},
             truths=[decode_mask(sample.mask)],
-            in_step=1,
-            counts=True,
+            drawn=[0],
+            is_padding=False,
         )
-        judged = score_groups(segmenter, batch, [texts], stage)
-        return [response.iou for response in judged[0]]
+        scored = score_groups(segmenter, batch, [texts], stage)
+        return [response.iou for response in scored[0]]
 
     def response_by_response() -> list[float]:
         found = []
@@ -132,8 +132,10 @@ def measure(setting: Setting, kind: str) -> Record:
     ours, apart, shared = [[seconds for seconds, _ in side] for side in results]
     name = f"reward for {setting.group_size} responses on one image, {NAMES[kind]}"
     figures = [
-        Figure(name, ours, "s", apart, "embedding and prompting a response at a time", BARS[kind]),
-        Figure(name, ours, "s", shared, "one embedding, prompts one by one"),
+        Measurement(
+            name, ours, "s", apart, "embedding and prompting a response at a time", BARS[kind]
+        ),
+        Measurement(name, ours, "s", shared, "one embedding, prompts one by one"),
     ]
     notes = {"image": f"{WIDTH}×{HEIGHT}", "ious": ious[0]}
     return Record(f"reward_{kind}", figures, notes, machine(setting.threads), today())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from model import save_model
 from ours import PHASES
-from record import TRL, Figure, Record, alternate, today
+from record import TRL, Measurement, Record, alternate, today
 from setting import Setting, machine, make_parser
 from worker import Worker
 
@@ -47,16 +47,16 @@ def measure(setting: Setting, updates: int, trl_python: str) -> Record:
     peaks = [side[-1]["peak"] for side in steps]
     more = [[peak - hello["imports"]] for peak, hello in zip(peaks, hellos, strict=True)]
     name = f"one GRPO step, {updates} update{'s' * (updates > 1)}"
-    figures = [Figure(name, times[0], "s", times[1], TRL, TIME_BARS.get(updates))]
+    figures = [Measurement(name, times[0], "s", times[1], TRL, TIME_BARS.get(updates))]
     for memory, values in (
         ("peak memory beyond the imports", more),
         ("peak memory of the whole process", [[peak] for peak in peaks]),
     ):
         bar = MEMORY_BAR if updates == 1 else None
-        figures.append(Figure(f"{name}: {memory}", values[0], "MiB", values[1], TRL, bar))
+        figures.append(Measurement(f"{name}: {memory}", values[0], "MiB", values[1], TRL, bar))
     for phase in PHASES:
         shares = [step["seconds"][phase] / step["seconds"]["total"] for step in steps[0]]
-        figures.append(Figure(f"{name}: share of {phase}", shares, "share"))
+        figures.append(Measurement(f"{name}: share of {phase}", shares, "share"))
     notes = {
         "prompt_tokens": hellos[0]["prompt_tokens"],
         "imports_mib": [hello["imports"] for hello in hellos],

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from model import DIALECT, PATCH, QUERY, model_config, noise_image, save_model
 from ours import load_endless
-from record import Figure, Record, alternate, today
+from record import Measurement, Record, alternate, today
 from setting import Setting, machine, make_parser, use_threads
 from torch import Tensor
 
@@ -77,7 +77,7 @@ def backward(
         clip_low=0.2,
         clip_high=0.3,
         kl_coef=0.005,
-        token_level=True,
+        normaliser="group",
     )
     torch.autograd.backward(-terms.objective)
     return time.perf_counter() - begin
@@ -135,9 +135,11 @@ def measure(setting: Setting) -> Record:
     name = "update alone, forward and backward"
     needed, repeated = operations(setting, len(question.input_ids))
     figures = [
-        Figure(name, ours, "s", whole, "plain twin, the group as one batch", BAR),
-        Figure(name, ours, "s", single, "plain twin, response by response", BAR),
-        Figure("update alone: operations, counted", [needed], "GFLOP", [repeated], "either twin"),
+        Measurement(name, ours, "s", whole, "plain twin, the group as one batch", BAR),
+        Measurement(name, ours, "s", single, "plain twin, response by response", BAR),
+        Measurement(
+            "update alone: operations, counted", [needed], "GFLOP", [repeated], "either twin"
+        ),
     ]
     notes = {"largest_gradient_difference": gap}
     return Record("update", figures, notes, machine(setting.threads), today())

@@ -46,7 +46,7 @@ def make_stage(setting: Setting, folder: Path, updates: int = 1) -> TrainStage:
             "schedule": "constant",
             "warmup_steps": 0,
             "kl_coef": 0.005,
-            "token_level": True,
+            "normaliser": "group",
             "temperature": 1.0,
             "max_response_tokens": setting.response_tokens,
             "tokens_per_pass": 2**20,  # the whole group at once
@@ -95,7 +95,7 @@ class OurStep:
         with _phase(seconds, "reference"):
             reference = score_reference(self.reference, self.engine, rollout, self.stage)
         with _phase(seconds, "update"):
-            updates = plan_updates(self.engine, rollout, 1, True, self.stage)
+            updates = plan_updates(self.engine, rollout, 1, False, self.stage)
             rate = self.stage.train.learning_rate
             advantages = group_advantages(torch.tensor(rewards))
             update(

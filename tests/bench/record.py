@@ -16,7 +16,7 @@ TRL = "TRL's GRPOTrainer"
 
 
 @dataclass(frozen=True)
-class Figure:
+class Measurement:
     """One line of the report. `ours` and `theirs` hold every repeat; `theirs` may be empty."""
 
     figure: str
@@ -40,7 +40,7 @@ class Record:
     """The figures of one measurement, notes for the report, where and when it was made."""
 
     name: str
-    figures: list[Figure]
+    figures: list[Measurement]
     notes: dict[str, Any]
     machine: str
     date: str
@@ -52,7 +52,7 @@ class Record:
     @classmethod
     def read(cls, path: Path) -> Record:
         values = json.loads(path.read_text())
-        return cls(**values | {"figures": [Figure(**one) for one in values["figures"]]})
+        return cls(**values | {"figures": [Measurement(**one) for one in values["figures"]]})
 
 
 def today() -> str:

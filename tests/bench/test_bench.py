@@ -15,10 +15,11 @@ import measure_update
 import pyarrow.parquet as pq
 import pytest
 import torch
+from commands import call
 from floor import count_step
 from model import DIALECT, PATCH, QUERY, noise_image, save_model
 from ours import PHASES, load_endless
-from record import Figure, Record, alternate
+from record import Measurement, Record, alternate
 from setting import Setting
 from torch.utils.flop_counter import FlopCounterMode
 from worker import Worker
@@ -50,7 +51,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def step_record(updates: int) -> Record:
     """As `measure_step` writes it."""
-    figure = Figure(f"one GRPO step, {updates}", [2.0, 4.0, 3.0], "s", [9.0, 6.0], "TRL", 4.0)
+    figure = Measurement(f"one GRPO step, {updates}", [2.0, 4.0, 3.0], "s", [9.0, 6.0], "TRL", 4.0)
     return Record(f"step_{updates}", [figure], {"prompt_tokens": 25}, "here", "2020-01-01")
 
 
@@ -72,7 +73,7 @@ def test_a_worker_takes_steps_of_the_fixed_length_when_told(model: Path) -> None
             assert step["peak"] > worker.hello["imports"]
 
 
-def test_everything_ends_up_on_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_ends_up_on_one_page(tmp_path: Path) -> None:
     records = [
         step_record(1),
         measure_update.measure(TOY),
@@ -86,9 +87,7 @@ def test_everything_ends_up_on_one_page(tmp_path: Path, monkeypatch: pytest.Monk
         record.write(path)
         assert Record.read(path) == record
     table, page = tmp_path / "engine.parquet", tmp_path / "engine.md"
-    options = ["--records", *map(str, paths), "--table", str(table), "--page", str(page)]
-    monkeypatch.setattr(sys, "argv", ["collect.py", *options])
-    collect.main()
+    call(collect.main, records=paths, table=table, page=page)
     rows = pq.read_table(table).to_pylist()
     assert len(rows) == sum(len(record.figures) for record in records)
     assert rows[0] == {
@@ -107,9 +106,9 @@ def test_everything_ends_up_on_one_page(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_more_is_better_for_rates() -> None:
-    assert Figure("", [6.0], "samples/s", [2.0]).ratio == 3.0
-    assert Figure("", [6.0], "s", [2.0]).ratio == pytest.approx(1 / 3)
-    assert Figure("", [6.0], "s").ratio is None
+    assert Measurement("", [6.0], "samples/s", [2.0]).ratio == 3.0
+    assert Measurement("", [6.0], "s", [2.0]).ratio == pytest.approx(1 / 3)
+    assert Measurement("", [6.0], "s").ratio is None
 
 
 def test_the_floor_counts_the_products_that_torch_counts(model: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from commands import call
 from data_world import write_zip
 from fetch_server import Server, serve
 
@@ -114,20 +114,16 @@ def test_what_needs_a_person_says_what_to_put_where(tmp_path: Path) -> None:
         fetch_dataset(dataset, tmp_path)
 
 
-def test_the_command_writes_what_it_fetched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_writes_what_it_fetched(tmp_path: Path) -> None:
     config, output = tmp_path / "datasets.yaml", tmp_path / "records" / "set.json"
     with serve(archive(tmp_path, {"set/a.json": b"{}"})) as server:
         file = source(server, to="set", unpack=True)
         config.write_text(yaml.safe_dump({"set": {"holds": ["set/a.json"], "files": [file]}}))
         options = {"config": config, "dataset": "set", "root": tmp_path / "data", "output": output}
-        told = [f"--{name}={value}" for name, value in options.items()]
-        monkeypatch.setattr(sys, "argv", ["fetch_dataset", *told])
-        command.main()
+        call(command.main, **options)
         record = json.loads(output.read_text())
         assert record["fetched"] == [file]
-        command.main()
+        call(command.main, **options)
         assert json.loads(output.read_text())["fetched"] == []
     assert len(server.asked) == 1
 

@@ -46,6 +46,13 @@ def test_a_row_a_ref_or_a_row_a_sentence(tmp_path: Path) -> None:
     assert ids == [f"refcocog/umd/test/{end}" for end in ("7/0", "7/1", "5/0")]
 
 
+def test_every_sentence_is_asked_in_small_letters_as_lisa_asks_it(tmp_path: Path) -> None:
+    write_refer(tmp_path, [ref(7, sentences=(" Left Ball\n", "the BALL"))])
+    asked = [row["query"] for row in read(tmp_path, sentences="all")]
+    assert asked == ["left ball", "the ball"]
+    assert [row["query"] for row in read(tmp_path)] == ["Left Ball"]
+
+
 def test_refcoco_plus_has_a_plus_in_its_folder(tmp_path: Path) -> None:
     write_refer(tmp_path, [ref(1, split="testA")], dataset="refcoco+", split_by="unc")
     table = refer.read(tmp_path, "refcoco+", "unc", "testA")

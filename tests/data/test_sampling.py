@@ -71,3 +71,9 @@ def test_images_that_are_left_out_are_not_drawn(pool: pa.Table) -> None:
     assert not left_out & set(drawn["image_id"].to_pylist())
     with pytest.raises(UserError, match=r"the pool has 45 refs .* and 46 are asked for"):
         sample(pool, 46, seed=0, left_out_images=left_out)
+
+
+def test_no_number_draws_all_refs_in_the_same_order(pool: pa.Table) -> None:
+    assert sample(pool, None, seed=0).equals(sample(pool, 60, seed=0))
+    with pytest.raises(UserError, match="the pool has 0 refs to draw from and 1 are asked for"):
+        sample(pool.slice(0, 0), None, seed=0)

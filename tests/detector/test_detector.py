@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
+from commands import call
 from predict_world import random_segmenter, save_pictures
 from safetensors.torch import load_file, save_file
 from tiny_detector import save_detector, tiny_detector
@@ -131,7 +131,6 @@ def test_the_command_reads_an_ordinary_folder(
     segmenter: Segmenter,
     root: Path,
     samples: pa.Table,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     save_detector(detector, tmp_path / "detector")
     pq.write_table(samples, tmp_path / "samples.parquet")
@@ -145,21 +144,19 @@ def test_the_command_reads_an_ordinary_folder(
     (tmp_path / "detect.yaml").write_text(yaml.safe_dump(stage))
     output = tmp_path / "predictions.parquet"
     options = {
-        "--config": tmp_path / "detect.yaml",
-        "--samples": tmp_path / "samples.parquet",
-        "--root": root,
-        "--output": output,
+        "config": tmp_path / "detect.yaml",
+        "samples": tmp_path / "samples.parquet",
+        "root": root,
+        "output": output,
     }
-    arguments = [str(part) for pair in options.items() for part in pair]
-    monkeypatch.setattr(sys, "argv", ["predict_grounding_dino", *arguments])
-    predict_grounding_dino.main()
+    call(predict_grounding_dino.main, **options)
     loaded = pq.read_table(output).cast(schemas.PREDICTIONS).to_pylist()
     (alone,) = detector.detect([load_rgb(root / "b.png")], ["x"], 0.0)
     assert alone is not None and loaded[1]["box"] == pytest.approx(alone.box, abs=1e-2)
 
     (tmp_path / "detector" / "model.safetensors").unlink()
     with pytest.raises(UserError, match="only safetensors are read"):
-        predict_grounding_dino.main()
+        call(predict_grounding_dino.main, **options)
 
 
 def test_weights_that_lack_a_part_are_refused(tmp_path: Path, detector: Detector) -> None:

@@ -12,19 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from commands import call
 from PIL import Image
 from predict_world import (
-    QUESTIONS,
     SIZES,
     plain_response,
-    question_table,
-    random_segmenter,
-    save_pictures,
     stage,
-    store_pictures,
 )
 from safetensors.torch import save_file
-from tiny import tiny_policy
 
 from samr1.cli import predict_masks
 from samr1.config.schema import PredictStage
@@ -41,31 +36,6 @@ from samr1.policy.dialects import get_dialect
 from samr1.policy.model import Policy, save_policy
 from samr1.rollout.rows import Rows
 from samr1.segmenter import Prompt, Segmenter
-
-
-@pytest.fixture(scope="module")
-def policy() -> Policy:
-    return tiny_policy()
-
-
-@pytest.fixture(scope="module")
-def segmenter() -> Segmenter:
-    return random_segmenter()
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_pictures(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def samples() -> pa.Table:
-    return question_table(QUESTIONS)
-
-
-@pytest.fixture(scope="module")
-def store(samples: pa.Table, root: Path) -> ImageStore:
-    return store_pictures(samples, root)
 
 
 def answer(box: tuple[float, float, float, float], x: float, y: float) -> str:
@@ -258,7 +228,6 @@ def test_the_command_writes_the_same_bytes_twice(
     store: ImageStore,
     root: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     save_policy(policy, tmp_path / "policy")
     (tmp_path / "sam").mkdir()
@@ -270,18 +239,16 @@ def test_the_command_writes_the_same_bytes_twice(
 
     def run(name: str) -> Path:
         output = tmp_path / name / "predictions.parquet"
-        arguments = {
-            "--config": tmp_path / "stage.yaml",
-            "--policy": tmp_path / "policy",
-            "--samples": tmp_path / "samples.parquet",
-            "--images": store.path,
-            "--root": root,
-            "--output": output,
-            "--output-timings": tmp_path / name / "timings.parquet",
-        }
-        words = [str(word) for pair in arguments.items() for word in pair]
-        monkeypatch.setattr("sys.argv", ["predict_masks", *words])
-        predict_masks.main()
+        call(
+            predict_masks.main,
+            config=tmp_path / "stage.yaml",
+            policy=tmp_path / "policy",
+            samples=tmp_path / "samples.parquet",
+            images=store.path,
+            root=root,
+            output=output,
+            output_timings=tmp_path / name / "timings.parquet",
+        )
         return output
 
     first, second = run("one"), run("two")

@@ -179,10 +179,7 @@ def test_nothing_there_is_an_empty_mask_that_the_protocols_score(
     there = world[1].set_column(9, "box", pa.array([[0.0, 0.0, 9.0, 9.0]], schemas.BOX))
     nothing = encode_mask(np.zeros((HEIGHT, WIDTH)))
     empty = there.set_column(10, "mask", pa.array([nothing], schemas.RLE))
-    assert (
-        figures(there, "seg_zero")
-        == figures(there, "lisa")
-        == dict.fromkeys(("giou", "ciou", "unparseable"), 0)
-    )
+    assert figures(there, "seg_zero") == figures(there, "lisa")
+    assert set(figures(there, "lisa").values()) == {0}  # and it is read
     assert figures(empty, "seg_zero")["giou"] == 0 and figures(empty, "lisa")["giou"] == 1
     assert figures(there, "rec") == {"box_iou": 0, "box_accuracy_0.5": 0, "unparseable": 0}

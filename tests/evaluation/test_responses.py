@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from predict_world import (
-    QUESTIONS,
     SIZES,
     plain_response,
     question_table,
-    save_pictures,
     stage,
-    store_pictures,
 )
 from tiny import tiny_policy
 
@@ -25,26 +21,6 @@ from samr1.evaluation import responses as responses_module
 from samr1.evaluation.responses import Response, decoding_order, respond, whole_images
 from samr1.policy.model import Policy
 from samr1.rollout import runners
-
-
-@pytest.fixture(scope="module")
-def policy() -> Policy:
-    return tiny_policy()
-
-
-@pytest.fixture(scope="module")
-def samples() -> pa.Table:
-    return question_table(QUESTIONS)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_pictures(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def store(samples: pa.Table, root: Path) -> ImageStore:
-    return store_pictures(samples, root)
 
 
 def all_of(batches: list[dict[int, Response]]) -> list[Response]:

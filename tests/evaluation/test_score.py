@@ -11,9 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from data_world import ref, write_refer
 
 from samr1.core import schemas
 from samr1.core.errors import UserError
+from samr1.data import refer
 from samr1.data.masks import encode_mask
 from samr1.evaluation.bootstrap import Ratio, bootstrap, interval_over_seeds, paired_bootstrap
 from samr1.evaluation.compare import compare
@@ -105,7 +107,8 @@ def test_nothing_to_find_and_nothing_found(truth: str, predicted: str | None) ->
 def test_a_prediction_inside_the_ignored_pixels_of_an_empty_truth() -> None:
     # LISA sees two empty masks; Seg-Zero sees a target of two pixels, both found.
     assert one("ii../....", "oo../....", "lisa")["giou"] == 1
-    assert one("ii../....", "oo../....", "seg_zero") == {"giou": 1, "ciou": 1, "unparseable": 0}
+    seg_zero = one("ii../....", "oo../....", "seg_zero")
+    assert (seg_zero["giou"], seg_zero["ciou"], seg_zero["unparseable"]) == (1, 1, 0)
 
 
 def test_several_samples_by_hand() -> None:
@@ -285,13 +288,27 @@ def test_compare_is_the_difference_of_the_scores() -> None:
         two = measure_overlaps(truths, theirs, protocol, "y", 3)
         table = compare({3: (one, two)}, resamples=9, bootstrap_seed=0)
         assert values(table) == pytest.approx({k: first[k] - second[k] for k in first})
-        assert table["seeds"].to_pylist() == [[3]] * 3
+        assert table["seeds"].to_pylist() == [[3]] * len(first)
         several = compare({3: (one, two), 4: (two, two)}, resamples=9, bootstrap_seed=0)
         halved = {k: gain / 2 for k, gain in values(table).items()}
         assert values(several) == pytest.approx(halved)
     fewer = measure_overlaps(truths.slice(0, 2), theirs.slice(0, 2), "lisa", "y")
     with pytest.raises(UserError, match=r"'y', seed 0 .* same samples"):
         compare({0: (one, fewer)}, resamples=9, bootstrap_seed=0)
+
+
+def test_every_sentence_weighs_objects_by_how_often_they_were_described(tmp_path: Path) -> None:
+    write_refer(tmp_path, [ref(1, sentences=("ball",)), ref(2, sentences=("cup", "mug", "jar"))])
+    found = {}
+    for sentences in ("first", "all"):
+        asked = refer.read(tmp_path, "refcocog", "umd", "test", sentences)
+        right = [image == "1" for image in asked["image_id"].to_pylist()]
+        masks = zip(right, asked["mask"].to_pylist(), strict=True)
+        given = [drawn if is_right else None for is_right, drawn in masks]
+        columns = {"sample_id": asked["sample_id"], "mask": pa.array(given, schemas.RLE)}
+        table = score(asked, pa.table(columns), "seg_zero", resamples=10)
+        found[sentences] = values(table)["giou"], table["n"][0].as_py()
+    assert found == {"first": (1 / 2, 2), "all": (1 / 4, 4)}
 
 
 def command(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -318,7 +335,7 @@ def test_commands(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     table = pq.read_table(output)
     assert table.schema.equals(schemas.METRICS, check_metadata=False)
-    assert table["protocol"].to_pylist() == ["seg_zero"] * 3 + ["lisa"] * 3
+    assert table["protocol"].to_pylist() == ["seg_zero"] * 5 + ["lisa"] * 5
     assert table["value"].to_pylist()[0] == 0.5 and set(table["seed"].to_pylist()) == {7}
     written = output.read_bytes()
     command("score_benchmark", *shared, "--predictions", theirs, "--output-overlaps", kept[1])

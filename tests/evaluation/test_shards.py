@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import call
 
 from samr1.cli import gather_predictions, predict_masks
 from samr1.config.merge import load_experiment
@@ -129,19 +130,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def predict(world: Path, output: Path, *extra: str) -> Path:
-    arguments = {
-        "--config": world / "stage.yaml",
-        "--policy": ROOT / "src/samr1/micro/weights/policy",
-        "--samples": world / "samples.parquet",
-        "--images": world / "images.parquet",
-        "--root": world,
-        "--output": output / "predictions.parquet",
-        "--output-timings": output / "timings.parquet",
-    }
-    words = [str(word) for pair in arguments.items() for word in pair]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["predict_masks", *words, *extra])
-        predict_masks.main()
+    call(
+        predict_masks.main,
+        *extra,
+        config=world / "stage.yaml",
+        policy=ROOT / "src/samr1/micro/weights/policy",
+        samples=world / "samples.parquet",
+        images=world / "images.parquet",
+        root=world,
+        output=output / "predictions.parquet",
+        output_timings=output / "timings.parquet",
+    )
     return output
 
 
@@ -157,13 +156,15 @@ def test_shards_gather_to_the_same_bytes(world: Path, whole: bytes, tmp_path: Pa
     shards = [predict(world, tmp_path / f"{n}", "--shard", f"{n}-of-7") for n in range(1, 8)]
     parts = [pq.read_table(shard / "predictions.parquet") for shard in shards]
     assert sorted(map(len, parts)) == [0, 0, 1, 1, 2, 3, 4]
-    arguments = ["--config", world / "stage.yaml", "--samples", world / "samples.parquet"]
-    for kind in ("predictions", "timings"):
-        arguments += [f"--{kind}", *(shard / f"{kind}.parquet" for shard in reversed(shards))]
-    arguments += ["--output", tmp_path / "all.parquet", "--output-timings", tmp_path / "t.parquet"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["gather_predictions", *map(str, arguments)])
-        gather_predictions.main()
+    call(
+        gather_predictions.main,
+        config=world / "stage.yaml",
+        samples=world / "samples.parquet",
+        predictions=[shard / "predictions.parquet" for shard in reversed(shards)],
+        timings=[shard / "timings.parquet" for shard in reversed(shards)],
+        output=tmp_path / "all.parquet",
+        output_timings=tmp_path / "t.parquet",
+    )
     assert (tmp_path / "all.parquet").read_bytes() == whole
     seconds = [row["seconds"] for row in pq.read_table(tmp_path / "t.parquet").to_pylist()]
     assert seconds[-1] == pytest.approx(sum(seconds[:-1]))

@@ -227,7 +227,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     """What was said of each bomb, and the memory that it took, in a process of its own."""
     command = [sys.executable, small_bombs.__file__, str(tmp_path_factory.mktemp("bombs"))]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=400)
     assert done.returncode == 0, done.stderr[-3000:]
     return {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
 
@@ -237,5 +237,5 @@ def test_a_small_file_takes_little_memory(
     taken: dict[str, dict[str, Any]], bomb: Callable[[Path], None]
 ) -> None:
     found = taken[bomb.__name__]
-    assert found["mb"] <= 500
+    assert found["mb"] <= 500 and found["seconds"] <= 10
     assert found["said"].endswith(".") and "\n" not in found["said"]

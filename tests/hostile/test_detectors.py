@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from spoiling import CONFIG, IMAGES, PIPELINE, put
 from tiny_detector import save_detector, tiny_detector
 
 from samr1.core.errors import UserError
 from samr1.detector import Detector
-
-CONFIG, PIPELINE, IMAGES = "config.json", "tokenizer.json", "preprocessor_config.json"
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +49,7 @@ def test_what_is_no_detector_is_refused_in_one_sentence(
     whole: Path, tmp_path: Path, file: str, path: str, value: Any, sentence: str
 ) -> None:
     folder = Path(shutil.copytree(whole, tmp_path / "detector"))
-    content = json.loads((folder / file).read_text())
-    *parents, last = path.split(".")
-    place = content
-    for parent in parents:
-        place = place[parent]
-    place[last] = value
-    (folder / file).write_text(json.dumps(content))
+    put(file, path, value)(folder)
     with pytest.raises(UserError, match=rf"^[^\n]*{sentence}[^\n]*\.$"):
         Detector.load(folder)
 

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from spoiling import (
+    CONFIG,
+    DEEP,
+    GENERATION,
+    IMAGES,
+    PIPELINE,
+    TOKENIZER,
+    WEIGHTS,
+    Spoil,
+    claim,
+    fifo,
+    first,
+    index,
+    lose,
+    put,
+    sparse,
+    text,
+    weight,
+)
 from tiny import tiny_policy
 from torch import Tensor
 
 from samr1.core.errors import UserError
 from samr1.policy.model import load_policy, save_policy
-
-Spoil = Callable[[Path], object]
-CONFIG, GENERATION = "config.json", "generation_config.json"
-TOKENIZER, PIPELINE = "tokenizer_config.json", "tokenizer.json"
-IMAGES, TEMPLATE = "preprocessor_config.json", "chat_template.jinja"
-WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-DEEP = "[" * 100_000
-ROPE = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1]}
 
 
 @pytest.fixture(scope="module")
@@ -40,81 +45,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def policy(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "policy"))
-
-
-def put(file: str, path: str, value: Any) -> Spoil:
-    """Set one value, by its dotted path, in a JSON file."""
-
-    def spoil(folder: Path) -> None:
-        content = json.loads((folder / file).read_text())
-        *parents, last = path.split(".")
-        place = content
-        for parent in parents:
-            place = place[parent]
-        place[last] = value
-        (folder / file).write_text(json.dumps(content))
-
-    return spoil
-
-
-def text(file: str, content: str | bytes) -> Spoil:
-    """Write a file anew."""
-    data = content if isinstance(content, bytes) else content.encode()
-    return lambda folder: (folder / file).write_bytes(data)
-
-
-def lose(file: str) -> Spoil:
-    return lambda folder: (folder / file).unlink()
-
-
-def weight(name: str, change: Callable[[Tensor], Tensor]) -> Spoil:
-    def spoil(folder: Path) -> None:
-        weights = load_file(folder / WEIGHTS)
-        weights[name] = change(weights[name].clone())
-        save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
-
-    return spoil
-
-
-def first(value: float) -> Callable[[Tensor], Tensor]:
-    def change(tensor: Tensor) -> Tensor:
-        tensor.view(-1)[0] = value
-        return tensor
-
-    return change
-
-
-def index(content: Any) -> Spoil:
-    """Name the weights by an index, as those in several files are."""
-
-    def spoil(folder: Path) -> None:
-        (folder / WEIGHTS).rename(folder / "model-00001-of-00001.safetensors")
-        (folder / INDEX).write_text(content if isinstance(content, str) else json.dumps(content))
-
-    return spoil
-
-
-def claim(shape: list[int]) -> bytes:
-    """A safetensors file of four bytes of weights that claims more."""
-    header = {"model.norm.weight": {"dtype": "F32", "shape": shape, "data_offsets": [0, 4]}}
-    written = json.dumps(header).encode()
-    return len(written).to_bytes(8, "little") + written + bytes(4)
-
-
-def sparse(file: str) -> Spoil:
-    def spoil(folder: Path) -> None:
-        with (folder / file).open("wb") as opened:
-            opened.truncate(10**10)
-
-    return spoil
-
-
-def fifo(file: str) -> Spoil:
-    def spoil(folder: Path) -> None:
-        (folder / file).unlink()
-        os.mkfifo(folder / file)
-
-    return spoil
 
 
 REFUSED: list[tuple[Spoil, str]] = [
@@ -248,59 +178,6 @@ def test_what_is_no_policy_is_refused_in_one_sentence(
         load_policy(policy)
 
 
-LOOP = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
-DOUBLE = (
-    "{% set n = namespace(x='a') %}{% for i in range(64) %}{% set n.x = n.x ~ n.x %}{% endfor %}"
-)
-SHELL = "{{ cycler.__init__.__globals__.os.popen('touch PROOF') }}"
-TEMPLATES = [
-    (LOOP, "takes more than 2 seconds"),
-    ("{% for i in range(10**9) %}{% endfor %}", "Range too big"),
-    (DOUBLE, "MemoryError"),
-    ("{{ 'a' * 10**11 }}", "MemoryError"),
-    ("{{ 'a' * 10**6 }}", "its text has no end"),
-    ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "RecursionError"),
-    (SHELL, "SecurityError"),
-    ("{{ [].__class__.__base__.__subclasses__() }}", "SecurityError"),
-    ("{% include '/etc/passwd' %}", "no loader"),
-    ("{% for", "TemplateSyntaxError"),
-    ("{{ strftime_now('%Y') }}", "'strftime_now' is undefined"),
-    ("{{ raise_exception('no\nimages') }}", "no images"),
-    ("", "has no chat template"),
-    ("{{ messages }}", "writes 0 image tokens"),
-    ("{{ messages[0].content }}{{ messages[1].content[1].text | upper }}", "each once"),
-    ("{{ messages[0].content }}{{ messages[1].content[1].text }}", "writes 0 image tokens"),
-]
-
-
-@pytest.mark.parametrize(("template", "sentence"), TEMPLATES)
-def test_a_chat_template_is_run_where_it_can_do_no_harm(
-    policy: Path, tmp_path: Path, template: str, sentence: str
-) -> None:
-    proof = tmp_path / "was_run"
-    (policy / TEMPLATE).write_text(template.replace("PROOF", str(proof)))
-    with pytest.raises(
-        UserError, match=rf"^[^\n]*chat template[^\n]*{sentence}[^\n]*\.$|has no chat"
-    ):
-        load_policy(policy)
-    assert not proof.exists()
-
-
-@pytest.mark.parametrize("form", ["chat_template.json", "tokenizer_config.json", "by name"])
-def test_a_chat_template_is_found_where_older_checkpoints_have_it(policy: Path, form: str) -> None:
-    template = (policy / TEMPLATE).read_text()
-    (policy / TEMPLATE).unlink()
-    settings = json.loads((policy / TOKENIZER).read_text())
-    if form == "chat_template.json":
-        (policy / form).write_text(json.dumps({"chat_template": template}))
-    elif form == "tokenizer_config.json":
-        (policy / TOKENIZER).write_text(json.dumps(settings | {"chat_template": template}))
-    else:
-        several = [{"name": "tool", "template": "{%"}, {"name": "default", "template": template}]
-        (policy / TOKENIZER).write_text(json.dumps(settings | {"chat_template": several}))
-    assert load_policy(policy).tokenizer.chat_template == template
-
-
 def test_what_lies_beside_a_policy_is_not_acted_on(
     policy: Path, tmp_path: Path, whole: Path
 ) -> None:
@@ -351,50 +228,3 @@ def test_what_is_saved_does_not_tell_where_it_was_loaded(
     for file in (tmp_path / "online").iterdir():
         assert file.read_bytes() == (tmp_path / "offline" / file.name).read_bytes(), file.name
     assert (tmp_path / "online" / TOKENIZER).read_bytes() == (whole / TOKENIZER).read_bytes()
-
-
-LYING: list[Spoil] = [
-    put(CONFIG, "text_config.hidden_size", 2**20),
-    put(CONFIG, "text_config.intermediate_size", 2**20),
-    put(CONFIG, "text_config.vocab_size", 2**20),
-    put(CONFIG, "text_config.num_hidden_layers", 10**9),
-    put(CONFIG, "vision_config.depth", 256),
-    put(CONFIG, "vision_config.intermediate_size", 2**20),
-    put(CONFIG, "num_labels", 10**9),  # not handed on, so the policy is whole
-    put(PIPELINE, "normalizer", {"type": "Sequence", "normalizers": [{"type": "Replace"}] * 60}),
-    text(TEMPLATE, DOUBLE),
-    text(CONFIG, DEEP * 10),
-    text(INDEX, "[" + "[]," * 10**6),
-    text(WEIGHTS, claim([10**6, 10**6])),
-    *(sparse(file) for file in (CONFIG, TOKENIZER, PIPELINE, IMAGES, TEMPLATE, WEIGHTS)),
-]
-MEASURE = """
-import resource, sys
-from samr1.core.errors import UserError
-from samr1.policy.model import load_policy
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-load_policy(sys.argv[1])
-before = peak()
-for folder in sys.argv[2:]:
-    try:
-        load_policy(folder)
-    except UserError:
-        pass
-    print(peak() - before, folder)
-"""
-
-
-def test_sizes_that_lie_take_no_memory(whole: Path, tmp_path: Path) -> None:
-    folders = []
-    for number, spoil in enumerate(LYING):
-        folders.append(Path(shutil.copytree(whole, tmp_path / str(number))))
-        spoil(folders[-1])
-    command = [sys.executable, "-c", MEASURE, str(whole), *map(str, folders)]
-    path = os.pathsep.join(sys.path)  # pytest's, by which the package is found
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": path}
-    )
-    grown = [int(line.split()[0]) for line in done.stdout.splitlines()]
-    assert len(grown) == len(LYING)
-    assert max(grown) < 500, done.stdout  # MB

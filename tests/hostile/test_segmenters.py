@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import math
 import shutil
@@ -16,6 +15,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
+from spoiling import changed
 from torch import Tensor
 
 from samr1.core.errors import UserError
@@ -34,17 +34,6 @@ class Attack:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Path.touch, (self.file,)
-
-
-def change(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """A copy of `config` with `value` at the dotted `path`."""
-    changed = copy.deepcopy(config)
-    *parents, last = path.split(".")
-    place = changed
-    for parent in parents:
-        place = place[parent]
-    place[last] = value
-    return changed
 
 
 TORCH_LOAD = "sam2.modeling.sam2_base.torch.load"
@@ -114,7 +103,7 @@ def test_a_segmenters_configuration_names_nothing_else(
 ) -> None:
     payload, proof = tmp_path / "payload", tmp_path / "was_run"
     torch.save(Attack(proof), payload)
-    content = yaml.safe_dump(change(SEGMENTER_CONFIG, path, value))
+    content = yaml.safe_dump(changed(SEGMENTER_CONFIG, path, value))
     (tmp_path / "config.yaml").write_text(content.replace("FILE", str(payload)))
     with pytest.raises(UserError, match=rf"^.*config\.yaml: .*{sentence}[^\n]*\.$"):
         build_sam2(read_config(tmp_path / "config.yaml"), str(tmp_path / "config.yaml"))
@@ -259,7 +248,7 @@ def test_sizes_that_lie_are_refused_before_they_are_built(whole: Path, tmp_path:
         ("memory_attention.layer.dim_feedforward", 4096),
     ):
         folder = Path(shutil.copytree(whole, tmp_path / path))
-        config = change(SEGMENTER_CONFIG, path, value)
+        config = changed(SEGMENTER_CONFIG, path, value)
         config["memory_attention"]["num_layers"] = 16
         (folder / "config.yaml").write_text(yaml.safe_dump(config))
         with pytest.raises(UserError, match=r"config\.yaml: they are 1,308,944 numbers, and its"):

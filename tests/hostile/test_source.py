@@ -11,10 +11,12 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src/samr1"
 FILES = sorted(SOURCE.rglob("*.py"))
 
-# The check of a GPU imports its own stages; a dialect's module has one of the schema's names.
+# The check of a GPU imports its own stages; a dialect's module and a tracker have one of the
+# schema's names.
 KNOWN = {
     "gpu/worker.py": ["importlib.import_module"],
     "policy/dialects/__init__.py": ["import_module"],
+    "train/boards.py": ["importlib.import_module"],
 }
 BUILT_IN = {"eval", "exec", "compile", "__import__"}
 ELSEWHERE = {"import_module", "instantiate", "popen", "system"}
@@ -84,3 +86,40 @@ def test_no_line_of_the_source_lets_a_file_name_code() -> None:
     assert len(found) > 100
     named = {str(file.relative_to(SOURCE)): lines for file, lines in found.items() if lines}
     assert named == KNOWN
+
+
+# JSON, what a command is asked to print, numbers, and what other processes said.
+PRINTS = {
+    "app/serving.py",
+    "cli/check_gpu.py",
+    "cli/plan.py",
+    "cli/pretrain_policy.py",
+    "cli/pretrain_segmenter.py",
+    "cli/resolve_config.py",
+    "core/errors.py",
+    "gpu/worker.py",
+    "policy/rendering.py",
+    "train/launch.py",
+}
+
+
+def speaks(tree: ast.AST) -> bool:
+    """Whether anything is said that was not made harmless to a terminal."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = dotted(node.func)
+            first = node.args[0] if node.args else None
+            harmless = isinstance(first, ast.Call) and dotted(first.func) in (
+                "printable",
+                "json.dumps",
+            )
+            if name in ("print", "sys.stderr.write", "sys.stdout.write", "warnings.warn"):
+                return True
+            if name == "tqdm.write" and not harmless:
+                return True
+    return False
+
+
+def test_what_is_said_to_a_person_steers_no_terminal() -> None:
+    said = {file for file in FILES if speaks(ast.parse(file.read_text(encoding="utf-8")))}
+    assert {str(file.relative_to(SOURCE)) for file in said} == PRINTS

@@ -204,14 +204,17 @@ def test_the_mirrors_give_the_figures_of_the_files(
         assert read_files(run.path(trained)) == read_files(public.run.path(trained))
     equal, other = 0, set()
     for model in ("base", "sam_r1"):
-        for name in BENCHMARKS:
+        for name in load_experiment(run.settings, SCALE).benchmarks:
             protocol = "seg_zero" if name in MIRRORED else "rec"
             figures = run.read_metrics(model, name, protocol)
             assert figures, (model, name)
-            assert figures == public.run.read_metrics(model, name, protocol), (model, name)
+            # Mirrors do not have the objects that nobody asks about.
+            known = {row["metric"] for row in figures}
+            theirs = public.run.read_metrics(model, name, protocol)
+            assert figures == [row for row in theirs if row["metric"] in known], (model, name)
             equal += len(figures)
             theirs = public.run.read_metrics(model, name, "lisa")
-            if run.read_metrics(model, name, "lisa") != theirs:
+            if run.read_metrics(model, name, "lisa") != [r for r in theirs if r["metric"] in known]:
                 other.add(name)
     assert other <= {"reasonseg_val", "reasonseg_test"}
     keep(

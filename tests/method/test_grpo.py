@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import Any, get_args
 
 import pytest
 import torch
 from plain_twins import objective_by_loops
 
+from samr1.config.names import Clip, Normaliser, RatioLevel
 from samr1.method.objective import ObjectiveTerms, kl_estimate, policy_objective
 
-SETTINGS = {"clip_low": 0.2, "clip_high": 0.3, "kl_coef": 0.005, "token_level": True}
+SETTINGS = {
+    "clip_low": 0.2,
+    "clip_high": 0.3,
+    "kl_coef": 0.005,
+    "normaliser": "group",
+    "longest": 8,
+}
 
 
 def draw(seed: int = 0, shape: tuple[int, int, int] = (3, 4, 6)) -> tuple[torch.Tensor, ...]:
@@ -26,26 +34,45 @@ def draw(seed: int = 0, shape: tuple[int, int, int] = (3, 4, 6)) -> tuple[torch.
     return new, old, ref, advantages, mask
 
 
-@pytest.mark.parametrize("token_level", [True, False])
+@pytest.mark.parametrize("normaliser", get_args(Normaliser))
 @pytest.mark.parametrize("kl_coef", [0.0, 0.005, 1.0])
 @pytest.mark.parametrize("seed", range(5))
-def test_objective_equals_the_plain_loops(token_level: bool, kl_coef: float, seed: int) -> None:
-    settings = {**SETTINGS, "token_level": token_level, "kl_coef": kl_coef}
+def test_objective_equals_the_plain_loops(
+    normaliser: Normaliser, kl_coef: float, seed: int
+) -> None:
+    settings = {**SETTINGS, "normaliser": normaliser, "kl_coef": kl_coef}
     terms = policy_objective(*draw(seed), **settings)
     objective, kl = objective_by_loops(*draw(seed), **settings)
     assert float(terms.objective) == pytest.approx(objective, rel=1e-12)
     assert float(terms.kl) == pytest.approx(kl, rel=1e-9)
 
 
-def test_the_two_normalisers_by_hand() -> None:
+@pytest.mark.parametrize("ratio", get_args(RatioLevel))
+@pytest.mark.parametrize("clip", get_args(Clip))
+def test_every_ratio_and_clip_equals_the_plain_loops(ratio: RatioLevel, clip: Clip) -> None:
+    settings = {**SETTINGS, "ratio": ratio, "clip": clip}
+    if ratio == "sequence":
+        settings |= {"clip_low": 0.05, "clip_high": 0.05}
+    terms = policy_objective(*draw(1), **settings)
+    objective, kl = objective_by_loops(*draw(1), **settings)
+    assert float(terms.objective) == pytest.approx(objective, rel=1e-12)
+    assert float(terms.kl) == pytest.approx(kl, rel=1e-9)
+    assert float(terms.clip_fraction_low) > 0 < float(terms.clip_fraction_high)
+
+
+def test_the_three_normalisers_by_hand() -> None:
     # Two responses of 1 and 3 tokens, A = 2 and -1, nothing moved: every token's term is A.
     zeros = torch.zeros(1, 2, 3)
     mask = torch.tensor([[[1, 0, 0], [1, 1, 1]]])
     advantages = torch.tensor([[2.0, -1.0]])
     by_response = policy_objective(
-        zeros, zeros, zeros, advantages, mask, **{**SETTINGS, "token_level": False}
+        zeros, zeros, zeros, advantages, mask, **{**SETTINGS, "normaliser": "response"}
     )
     by_token = policy_objective(zeros, zeros, zeros, advantages, mask, **SETTINGS)
+    constant = policy_objective(
+        zeros, zeros, zeros, advantages, mask, **{**SETTINGS, "normaliser": "constant"}
+    )
+    assert float(constant.objective) == pytest.approx((2 - 3) / (2 * 8))
     assert float(by_response.objective) == pytest.approx((2 - 1) / 2)  # eq. 2
     assert float(by_token.objective) == pytest.approx((2 - 3) / 4)  # eq. 4
     assert int(by_token.tokens) == 4
@@ -60,10 +87,10 @@ def test_questions_are_averaged_not_their_tokens() -> None:
     assert float(terms.objective) == 2.0
 
 
-@pytest.mark.parametrize("token_level", [True, False])
-def test_split_calls_add_up_to_the_whole(token_level: bool) -> None:
+@pytest.mark.parametrize("normaliser", get_args(Normaliser))
+def test_split_calls_add_up_to_the_whole(normaliser: Normaliser) -> None:
     tensors = draw(1, (5, 3, 4))
-    settings = {**SETTINGS, "token_level": token_level}
+    settings = {**SETTINGS, "normaliser": normaliser}
     whole = policy_objective(*tensors, **settings)
     parts = [
         (policy_objective(*(x[rows] for x in tensors), **settings), len(range(5)[rows]))
@@ -76,7 +103,7 @@ def test_split_calls_add_up_to_the_whole(token_level: bool) -> None:
     assert weighed / int(whole.tokens) == pytest.approx(float(whole.ratio_mean), rel=1e-12)
 
 
-def one_token(ratio: float, advantage: float, **changes: float | bool) -> tuple[float, float]:
+def one_token(ratio: float, advantage: float, **changes: Any) -> tuple[float, float]:
     """Objective and its derivative by the log-probability for a single token of a given ratio."""
     new = torch.tensor([[[math.log(ratio)]]], dtype=torch.float64, requires_grad=True)
     zero = torch.zeros(1, 1, 1, dtype=torch.float64)
@@ -103,6 +130,44 @@ def test_clipping_is_asymmetric(ratio: float, advantage: float, value: float, sl
     assert one_token(ratio, advantage) == pytest.approx((value, slope))
 
 
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "slope"),
+    [(1.0, 2.0, 2.0), (1.25, 2.0, 2.5), (1.5, 2.0, 2.6), (0.5, -2.0, -1.6), (0.5, 2.0, 1.6)],
+)
+def test_cispo_bounds_the_weight_and_leaves_every_token_its_gradient(
+    ratio: float, advantage: float, slope: float
+) -> None:
+    assert one_token(ratio, advantage, clip="cispo")[1] == pytest.approx(slope)
+
+
+def test_sapo_damps_on_both_sides_and_never_cuts() -> None:
+    # In the policy's own place it is the plain policy gradient; far away its slope falls to 0.
+    near, off, far = (one_token(ratio, 2.0, clip="sapo")[1] for ratio in (1.0, 1.5, 9.0))
+    assert near == pytest.approx(2.0)
+    gate = 1 / (1 + math.exp(-0.5))
+    assert off == pytest.approx(1.5 * 2.0 * 4 * gate * (1 - gate))
+    assert 0 < far < 0.1 * near
+    # A bad token is damped a little more, by its higher temperature.
+    assert -2 * off < one_token(1.5, -4.0, clip="sapo")[1] < 0
+
+
+def test_the_ratio_of_a_sequence_is_the_geometric_mean_of_its_tokens() -> None:
+    new = torch.tensor([[[0.3, -0.1, 7.0]]], dtype=torch.float64, requires_grad=True)
+    zero, mask = torch.zeros(1, 1, 3, dtype=torch.float64), torch.tensor([[[1, 1, 0]]])
+    settings = {**SETTINGS, "kl_coef": 0.0, "normaliser": "response", "ratio": "sequence"}
+    terms = policy_objective(new, zero, zero, torch.tensor([[2.0]]).double(), mask, **settings)
+    assert float(terms.objective) == pytest.approx(2 * math.exp(0.1))
+    terms.objective.backward()
+    expected = math.exp(0.1)  # s A / |o|
+    assert new.grad.flatten().tolist() == pytest.approx([expected, expected, 0.0])
+
+
+def test_a_constant_normaliser_needs_its_constant() -> None:
+    settings = {**SETTINGS, "normaliser": "constant", "longest": 0}
+    with pytest.raises(ValueError, match="longest"):
+        policy_objective(*draw(), **settings)
+
+
 def test_a_higher_upper_bound_lets_good_tokens_rise_further() -> None:
     assert one_token(1.25, 2.0, clip_high=0.2) == pytest.approx((2.4, 0.0))
     assert one_token(1.25, 2.0, clip_high=0.3) == pytest.approx((2.5, 2.5))
@@ -122,10 +187,10 @@ def test_clip_fractions_and_ratio_statistics() -> None:
     assert float(terms.ratio_mean) == pytest.approx((0.7 + 1 + 1.4 + 1.25 + 0.7 + 0.5 + 1.4) / 7)
 
 
-@pytest.mark.parametrize("token_level", [True, False])
-def test_gradient_equals_finite_differences(token_level: bool) -> None:
+@pytest.mark.parametrize("normaliser", get_args(Normaliser))
+def test_gradient_equals_finite_differences(normaliser: Normaliser) -> None:
     new, old, ref, advantages, mask = draw(3, (2, 3, 4))
-    settings = {**SETTINGS, "token_level": token_level, "kl_coef": 0.1}
+    settings = {**SETTINGS, "normaliser": normaliser, "kl_coef": 0.1}
 
     def objective(moved: torch.Tensor) -> torch.Tensor:
         return policy_objective(moved, old, ref, advantages, mask, **settings).objective
@@ -143,7 +208,7 @@ def test_only_the_new_policy_gets_a_gradient() -> None:
 def test_first_update_may_use_its_own_log_probabilities_detached() -> None:
     new, _, ref, advantages, mask = draw()
     new.requires_grad_()
-    settings = {**SETTINGS, "kl_coef": 0.0, "token_level": False}
+    settings = {**SETTINGS, "kl_coef": 0.0, "normaliser": "response"}
     terms = policy_objective(new, new, ref, advantages, mask, **settings)
     terms.objective.backward()
     lengths = mask.sum(-1, keepdim=True).clamp(min=1)
@@ -153,9 +218,9 @@ def test_first_update_may_use_its_own_log_probabilities_detached() -> None:
 
 
 @pytest.mark.parametrize("filler", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("token_level", [True, False])
-def test_padding_never_leaks(filler: float, token_level: bool) -> None:
-    settings = {**SETTINGS, "token_level": token_level}
+@pytest.mark.parametrize("normaliser", get_args(Normaliser))
+def test_padding_never_leaks(filler: float, normaliser: Normaliser) -> None:
+    settings = {**SETTINGS, "normaliser": normaliser}
     new, old, ref, advantages, mask = draw()
     grads = []
     results: list[ObjectiveTerms] = []
@@ -174,16 +239,19 @@ def test_padding_never_leaks(filler: float, token_level: bool) -> None:
         )
 
 
-@pytest.mark.parametrize("token_level", [True, False])
-def test_empty_responses_add_nothing(token_level: bool) -> None:
-    settings = {**SETTINGS, "token_level": token_level, "kl_coef": 0.0}
+@pytest.mark.parametrize("normaliser", get_args(Normaliser))
+def test_empty_responses_add_nothing(normaliser: Normaliser) -> None:
+    settings = {**SETTINGS, "normaliser": normaliser, "kl_coef": 0.0}
     new = torch.zeros(2, 2, 3, requires_grad=True)
     zero = torch.zeros(2, 2, 3)
     mask = torch.tensor([[[0, 0, 0], [1, 1, 0]], [[0, 0, 0], [0, 0, 0]]])
     advantages = torch.tensor([[5.0, 3.0], [1.0, 1.0]])
     terms = policy_objective(new, zero, zero, advantages, mask, **settings)
     terms.objective.backward()
-    assert terms.per_question.tolist() == [3.0 if token_level else 1.5, 0.0]
+    assert terms.per_question.tolist() == [
+        {"group": 3.0, "response": 1.5, "constant": 6 / 16}[normaliser],
+        0.0,
+    ]
     assert new.grad.isfinite().all() and (new.grad[~mask.bool()] == 0).all()
 
 

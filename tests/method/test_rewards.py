@@ -10,6 +10,7 @@ import pytest
 
 from samr1.config.names import DIALECTS, DialectName, MaskReward
 from samr1.method.rewards import (
+    IouWindow,
     fixed_iou_reward,
     negative_points_reward,
     reasoning_format_reward,
@@ -63,10 +64,17 @@ def test_fixed_threshold_is_exclusive(threshold: float) -> None:
 
 
 def test_every_name_of_a_mask_reward_has_its_reward() -> None:
-    found = {name: mask_reward(0.75, name, 0.8) for name in get_args(MaskReward)}
-    assert found == {"tiered": 3, "fixed": 0}
+    window = IouWindow((0.0, 0.5, 0.75, 0.9))
+    found = {name: mask_reward(0.75, name, 0.8, window) for name in get_args(MaskReward)}
+    assert found == {"tiered": 3, "fixed": 0, "iou": 3.0, "quantile": 3.2}
     with pytest.raises(ValueError, match="threshold"):
         mask_reward(0.75, "fixed")
+    with pytest.raises(ValueError, match="last IoUs"):
+        mask_reward(0.75, "quantile")
+
+
+def test_before_the_first_step_every_iou_has_the_highest_rank() -> None:
+    assert [IouWindow().rank(iou) for iou in (0.0, 0.1, 1.0)] == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -110,13 +118,15 @@ def test_reasoning_format_broken(text: str) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_well_formed_answers_are_rewarded_in_their_own_dialect(dialect: DialectName) -> None:
-    label = "an <answer> tag" if dialect == "qwen" else "cup"
+    form = get_dialect(dialect)
+    label = "cup" if form.thinks else "an <answer> tag"
     points = [(3.0, 4.0, 1), (84.0, 0.0, 0)]
-    text = get_dialect(dialect).respond("left", (0, 0, 84, 84), points, label)
+    text = form.respond("left", (0, 0, 84, 84), points, label)
     assert segmentation_format_reward(text, dialect, (84, 84)) == 1
-    assert reasoning_format_reward(text) == (-1 if dialect == "qwen" else 1)
-    for other in set(DIALECTS) - {dialect}:
-        assert segmentation_format_reward(text, other, (84, 84)) == -1
+    assert reasoning_format_reward(text) == (1 if form.thinks else -1)
+    for other in DIALECTS:  # two that are written alike differ in their frames
+        if get_dialect(other).write is not form.write:
+            assert segmentation_format_reward(text, other, (84, 84)) == -1
 
 
 def keeps_the_format(change: dict[str, object]) -> bool:

@@ -17,7 +17,9 @@ from samr1.config.data import WorldConfig
 from samr1.config.names import DIALECTS
 from samr1.core.errors import UserError
 from samr1.data import reasonseg, refer
-from samr1.data.masks import box_iou
+from samr1.data.masks import box_iou, decode_mask, mask_iou
+from samr1.data.objects import read_objects
+from samr1.evaluation.right import ImageObjects
 from samr1.micro.policy_config import IMAGE_SIZE, build_image_processor, build_policy
 from samr1.micro.queries import ASK, by_relation, think
 from samr1.micro.scenes import Thing, draw_scene, encode_jpeg, generator, render
@@ -76,6 +78,20 @@ def test_its_images_are_known_again(world: Path) -> None:
         assert (scene.width, scene.height) == (sample["width"], sample["height"])
         if sample["box"] != [0, 0, 0, 0]:
             assert max(box_iou(thing.box, sample["box"]) for thing in scene.things) > 0.45
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_every_thing_of_a_reasonseg_image_is_annotated_beside_it(world: Path, split: str) -> None:
+    samples = reasonseg.read(world, split)
+    objects = read_objects(world / f"ReasonSeg/instances_{split}.json", samples)
+    scenes = draw_again(samples["image_id"].to_pylist(), SIZES.seed)
+    known = ImageObjects(objects)
+    assert len(objects) == sum(len(scene.things) for scene in scenes.values())
+    for row in samples.to_pylist():
+        truth = decode_mask(row["mask"])
+        there = known.of(row["image_id"], row["height"], row["width"])
+        best = max(mask_iou(truth, one) for one in there)
+        assert best > 0.6 or not truth.any()  # drawn otherwise, and perhaps with an ignored corner
 
 
 @pytest.mark.parametrize("image_id", ["reasonseg/test/a", "999999", "9" * 40, "²"])

@@ -10,18 +10,21 @@ import pytest
 import torch
 from live_storages import LiveStorages
 from sam2 import build_sam
-from tiny import random_image, tiny_policy
+from tiny import TRAINED, random_image, tiny_policy
 from training_world import make_stage
-from transformers import Qwen2_5_VLForConditionalGeneration
 
-from samr1.config.schema import Layer, LoraConfig
+from samr1.config.schema import Layer, LoraConfig, TrainStage
 from samr1.core.errors import UserError
+from samr1.planning.fit import change_stage
 from samr1.planning.job import Job, total
 from samr1.planning.memory import kept_activations, plan_memory
 from samr1.planning.parameters import count_adapter, count_parts, find_policy_config
 from samr1.planning.segmenter_size import SegmenterSize, find_segmenter_size
 from samr1.policy.adapter import adapted_layers
+from samr1.policy.families import family_of
 from samr1.policy.model import encode_question
+from samr1.rollout.decode import Sampling
+from samr1.rollout.rows import Rows
 from samr1.segmenter.build import build_sam2
 from samr1.train.engine import Engine, join_processes
 from samr1.train.scorer import Scorer
@@ -30,30 +33,39 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("size", "numbers"),
+    ("name", "numbers"),
     [
-        ("3B", 3_754_622_976),
-        ("7B", 8_292_166_656),
-        ("32B", 33_452_718_336),
-        ("72B", 73_410_777_344),
+        ("Qwen2.5-VL-3B", 3_754_622_976),
+        ("Qwen2.5-VL-7B", 8_292_166_656),
+        ("Qwen2.5-VL-32B", 33_452_718_336),
+        ("Qwen2.5-VL-72B", 73_410_777_344),
+        ("Qwen3-VL-2B", 2_127_532_032),
+        ("Qwen3-VL-4B", 4_437_815_808),
+        ("Qwen3-VL-8B", 8_767_123_696),
+        ("Qwen3-VL-32B", 33_357_390_064),
     ],
 )
-def test_the_known_checkpoints_have_their_published_sizes(size: str, numbers: int) -> None:
-    name = f"Qwen/Qwen2.5-VL-{size}-Instruct@{'0' * 40}"
-    assert count_parts(find_policy_config(name)).all == numbers
+def test_the_known_checkpoints_have_their_published_sizes(name: str, numbers: int) -> None:
+    path = f"Qwen/{name}-Instruct@{'0' * 40}"
+    assert count_parts(find_policy_config(path)).all == numbers
 
 
 def test_parts_and_adapters_are_counted_as_the_models_have_them() -> None:
-    for size, visual in (("3B", 668_684_288), ("7B", 676_550_144)):
-        config = find_policy_config(f"Qwen/Qwen2.5-VL-{size}-Instruct")
+    older = {*get_args(Layer)} - {"linear_fc1", "linear_fc2"}
+    for name, visual, layers in (
+        ("Qwen2.5-VL-3B", 668_684_288, older),
+        ("Qwen2.5-VL-7B", 676_550_144, older),
+        ("Qwen3-VL-4B", 415_347_712, {*get_args(Layer)}),
+    ):
+        config = find_policy_config(f"Qwen/{name}-Instruct")
         with torch.device("meta"):
-            model = Qwen2_5_VLForConditionalGeneration(config)
+            model = family_of(config).model(config)
         parts = count_parts(config)
         assert parts.all == sum(weight.numel() for weight in model.parameters())
         assert parts.vision == sum(w.numel() for w in model.model.visual.parameters()) == visual
         for targets, vision in (
-            (get_args(Layer), True),
-            (get_args(Layer), False),
+            (tuple(sorted(layers)), True),
+            (tuple(sorted(layers)), False),
             (("q_proj", "v_proj", "down_proj"), False),
             (("k_proj", "qkv", "up_proj"), True),
         ):
@@ -87,35 +99,12 @@ def test_a_public_segmenter_is_as_large_as_sam2_builds_it() -> None:
     assert known.channels == 96
 
 
-def job_of(policy: Any, **changes: Any) -> Job:
-    """A job of the tiny policy on a CPU, one question of three responses of four tokens."""
+def job_of(policy: Any, stage: TrainStage, prompt: int = 100) -> Job:
+    """A job of the tiny policy on a CPU."""
     # As it would be read from a file: the loaded one also says which attention it runs by.
     config = type(policy.model.config).from_dict(policy.model.config.to_dict())
-    job = Job(
-        policy=config,
-        parts=count_parts(config),
-        segmenter=SegmenterSize(0, 16),
-        segmenter_size=128,
-        image_size=56,
-        number_bytes=policy.model.dtype.itemsize,
-        trainable=sum(weight.numel() for weight in policy.model.parameters()),
-        adapter=False,
-        train_vision=True,
-        offload=False,
-        processes=1,
-        zero_stage=0,
-        gradient_checkpointing=False,
-        checkpoint_steps=10,
-        tokens_per_pass=4096,
-        group_size=3,
-        questions=1,
-        epochs=2,
-        updates=1,
-        response_tokens=4,
-        prompt_tokens=100,
-        cuda=False,
-    )
-    return replace(job, **changes)
+    parts = count_parts(config)
+    return Job(stage, config, parts, parts.all, SegmenterSize(0, 16), prompt, 1, cuda=False)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +122,7 @@ def test_states_and_gradients_are_as_many_bytes_as_deepspeed_holds(
 ) -> None:
     join_processes()
     stage = make_stage(tmp_path, zero_stage=zero_stage, offload_optimizer=offload)
-    stage = stage.model_copy(update={"policy": stage.policy.model_copy(update={"dtype": dtype})})
+    stage = change_stage(stage, {"policy.dtype": dtype})
     with LiveStorages() as live:
         policy = tiny_policy(hidden=128, layers=3)
         policy.model.to(getattr(torch, dtype))
@@ -146,8 +135,7 @@ def test_states_and_gradients_are_as_many_bytes_as_deepspeed_holds(
 
         add_gradients()
         engine.step(1e-3)
-        job = job_of(policy, zero_stage=zero_stage, offload=offload)
-        memory = plan_memory(job)
+        memory = plan_memory(job_of(policy, stage))
         there = total(one for one in memory.states if one.what != "reference weights")
         assert live.bytes == pytest.approx(there, rel=0.03)
         add_gradients()
@@ -175,15 +163,31 @@ def saved_bytes(policy: Any, checkpointing: bool) -> tuple[int, int]:
     return size, len(question.input_ids)
 
 
+@pytest.mark.parametrize("family", TRAINED)
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_activations_are_within_a_fifth_of_what_autograd_saves(
-    dtype: torch.dtype, checkpointing: bool
+    dtype: str, checkpointing: bool, family: str, tmp_path: Path
 ) -> None:
-    policy = tiny_policy(hidden=128, layers=4)
-    policy.model.to(dtype)
+    policy = tiny_policy(hidden=128, layers=4, family=family)
+    policy.model.to(getattr(torch, dtype))
     found, prompt = saved_bytes(policy, checkpointing)
-    changes = {"group_size": 4, "response_tokens": 24, "prompt_tokens": prompt, "image_size": 112}
-    job = job_of(policy, gradient_checkpointing=checkpointing, **changes)
-    planned = total(kept_activations(job, job.row, 1))
-    assert found == pytest.approx(planned, rel=0.2)
+    train = {"group_size": 4, "max_response_tokens": 24, "gradient_checkpointing": checkpointing}
+    stage = make_stage(tmp_path, **train)
+    stage = change_stage(stage, {"policy.dtype": dtype, "policy.image_size": 112})
+    job = job_of(policy, stage, prompt)
+    assert found == pytest.approx(total(kept_activations(job, job.row, 1)), rel=0.2)
+
+
+def test_keys_and_values_take_the_slots_that_a_rollout_makes(tmp_path: Path) -> None:
+    policy = tiny_policy()
+    job = job_of(policy, make_stage(tmp_path), prompt=101)
+    rows = Rows(policy, job.responses, 101, Sampling(1.0, 1.0, job.train.max_response_tokens))
+    held = sum(buffer.nbytes for buffer in (*rows.slots.keys, *rows.slots.values))
+    (planned,) = [
+        one for one in plan_memory(job).phases["rollout"] if one.what == "keys and values"
+    ]
+    assert planned.amount == held
+    assert "112 tokens" in planned.sum  # 101 and 8, rounded up to what a CPU's window is
+    on_gpu = plan_memory(replace(job, cuda=True)).phases["rollout"]
+    assert any("256 tokens" in one.sum for one in on_gpu)

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
-import sys
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from answer_world import sample, samples
+from commands import exit_code
+from snakemake_calls import edit
 
 from samr1.cli import plan
 from samr1.config.datasets import load_datasets
 from samr1.config.jobs import JobList, list_evaluations, list_trainings
 from samr1.config.merge import load_experiment
-from samr1.core.errors import UserError, run_command
+from samr1.core.errors import UserError
+from samr1.core.files import write_table
 from samr1.planning import fit
 from samr1.planning.disk import plan_disk
-from samr1.planning.fit import check_fits, find_changes, with_rank
-from samr1.planning.hours import plan_step
+from samr1.planning.fit import change_stage, check_fits, find_changes, with_rank
+from samr1.planning.hours import plan_answers, plan_step
 from samr1.planning.job import Job, describe_job, total
 from samr1.planning.memory import plan_host, plan_memory
-from samr1.planning.rates import GPUS, calculated
+from samr1.planning.rates import GPUS, calculated, with_measured
 from samr1.planning.splits import Split, find_split
 
 ROOT = Path(__file__).parents[2]
@@ -49,25 +53,40 @@ def test_3b_does_not_fit_one_gpu_of_80_gb_and_what_makes_it_fit_is_named() -> No
         "train.lora of rank 64 with policy.train_vision: false",
         "2 GPUs",
     ]
-    assert plan_memory(replace(job, processes=2, questions=8)).needed <= 80e9
+    assert plan_memory(replace(job, processes=2)).needed <= 80e9
 
 
 def test_updates_of_some_questions_cost_steps_and_one_forward_pass_of_the_rest() -> None:
     rates = calculated(GPUS["h100"])
-    job = replace(paper_job("sam_r1", 1), updates=4)
-    whole, cut = (
-        {phase.what: phase.amount for phase in plan_step(one, rates)}
-        for one in (replace(job, updates=1), job)
+    job = paper_job("sam_r1", 1)
+    cut = replace(job, stage=change_stage(job.stage, {"train.questions_per_update": 4}))
+    before, after = (
+        {phase.what: phase.amount for phase in plan_step(one, rates)} for one in (job, cut)
     )
-    later = cut["old log-probabilities, later updates"]
-    assert later == pytest.approx(0.75 * cut["reference"])
-    assert cut["AdamW"] == pytest.approx(4 * whole["AdamW"])
-    assert sum(cut.values()) == pytest.approx(sum(whole.values()) + later + 3 * whole["AdamW"])
-    assert (job.passes, replace(job, updates=1).passes) == (4, 16)  # of an update
+    later = after["old log-probabilities, later updates"]
+    assert later == pytest.approx(0.75 * after["reference"])
+    assert after["AdamW"] == pytest.approx(4 * before["AdamW"])
+    more = later + 3 * before["AdamW"]
+    assert sum(after.values()) == pytest.approx(sum(before.values()) + more)
+    assert (job.passes, cut.passes) == (16, 4)  # of an update
+
+
+def test_questions_that_are_drawn_again_are_planned_as_if_all_were() -> None:
+    rates = calculated(GPUS["h100"])
+    once, thrice = (
+        {one.what: one.amount for one in plan_step(paper_job(run, 8), rates)}
+        for run in ("sam_r1", "filter_groups")
+    )
+    sampled = {"prompts and images", "decoding", "reward by SAM"}
+    assert {what: thrice[what] for what in thrice} == pytest.approx(
+        {what: once[what] * (3 if what in sampled else 1) for what in once}
+    )
 
 
 def test_each_change_that_is_proposed_fits_and_none_is_larger_than_it_must_be() -> None:
-    job = replace(paper_job("sam_r1", 8), gradient_checkpointing=False)
+    job = paper_job("sam_r1", 8)
+    kept = change_stage(job.stage, {"train.gradient_checkpointing": False})
+    job = replace(job, stage=kept)
     changes = find_changes(job, 80e9, hardware=False)
     assert changes[0].words == "train.gradient_checkpointing: true"
     assert all(change.needed <= 80e9 for change in changes)
@@ -96,20 +115,17 @@ def test_what_is_offloaded_is_the_hosts_and_must_fit_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     job = paper_job("sam_r1", 1)
-    there = replace(job, offload=True)
+    stage = change_stage(job.stage, {"train.offload_optimizer": True})
+    there = replace(job, stage=stage)
     moved = total(plan_host(there)) - total(plan_host(job))
     assert moved == job.trainable * (4 + 8 + 4 + 2 + 2)
     assert plan_memory(job).needed - plan_memory(there).needed > job.trainable * (4 + 8)
     gpu = SimpleNamespace(total_memory=plan_memory(there).needed)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: gpu)
-    stage = load_experiment(ROOT / "config", "paper").runs["sam_r1"].train_stage()
-    stage = stage.model_copy(
-        update={"train": stage.train.model_copy(update={"offload_optimizer": True})}
-    )
     monkeypatch.setattr(fit, "available_memory", lambda: 190e9)
     check_fits(stage, torch.device("cuda"), 1)
     monkeypatch.setattr(fit, "available_memory", lambda: 180e9)
-    with pytest.raises(UserError, match=r"needs 188\.4 GB of the host's memory and 180\.0 GB are"):
+    with pytest.raises(UserError, match=r"needs 187\.4 GB of the host's memory and 180\.0 GB are"):
         check_fits(stage, torch.device("cuda"), 1)
 
 
@@ -121,6 +137,14 @@ def test_splits_are_as_large_as_published_or_as_drawn() -> None:
     ):
         assert find_split(drawn.benchmarks[name], drawn.data.world) == micro
         assert find_split(public.benchmarks[name], public.data.world) == paper
+
+
+def test_an_answer_that_ends_makes_room_for_the_next() -> None:
+    job = paper_job("sam_r1", 1)
+    rates = with_measured(calculated(GPUS["a100"]), "no masks", {"image": 1e-9, "prompt": 1e-9})
+    whole, more, few = (plan_answers(job, Split(n, 0), 64, rates) for n in (6400, 6401, 32))
+    assert whole < more < 1.001 * whole
+    assert few == pytest.approx(plan_answers(job, Split(32, 0), 32, rates))
 
 
 def test_data_sets_need_room_until_they_are_there(tmp_path: Path) -> None:
@@ -152,12 +176,7 @@ def test_data_sets_need_room_until_they_are_there(tmp_path: Path) -> None:
 
 def run_plan(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(sys, "argv", ["plan", *options])
-    try:
-        run_command(plan.main)
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+    return exit_code(plan.main, *options)
 
 
 def test_a_plan_is_printed_with_its_arithmetic(
@@ -175,6 +194,69 @@ def test_a_plan_is_printed_with_its_arithmetic(
     assert printed.err.startswith("error: training qwen2.5vl_3b needs ")
     assert printed.err.count("\n") == 1
     assert "train.lora of rank 64 with policy.train_vision: false" in printed.err
+
+
+def test_a_training_on_own_data_is_counted_once_its_samples_are_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    settings = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+    photos = {"layout": "table", "root": "my_photos", "file": "questions.csv"}
+    edit(settings / "own_data.yaml", lambda own: own | {"photos": photos})
+    edit(settings / "runs.yaml", lambda runs: runs | {"mine": {"data": "photos"}})
+    told = ("scale=paper", f"config_dir={settings}", f"results={tmp_path}")
+
+    def hours() -> str:
+        assert run_plan(monkeypatch, "--config", *told, "--run", "mine", "--gpus", "8") == 0
+        said = capsys.readouterr().out
+        return next(line for line in said.splitlines() if line.startswith("  train mine"))
+
+    assert "not counted: its data is not indexed yet" in hours()
+    rows = samples([sample()] * 40)
+    write_table(tmp_path / "paper/samples/photos-train.parquet", rows)
+    assert "(3 steps × " in hours()
+
+
+def figure(page: str, what: str) -> float:
+    """The last number of the first line that begins with `what`."""
+    line = next(line for line in page.splitlines() if line.strip().startswith(what))
+    words = line.replace(",", "").split()
+    return [float(word) for word in words if word.replace(".", "").isdigit()][-1]
+
+
+def test_the_guides_figures_are_what_the_command_prints(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guide = (ROOT / "workflow/README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    def printed(options: str) -> str:
+        run_plan(monkeypatch, "--config", "scale=paper", *options.split())
+        return "".join(capsys.readouterr())
+
+    page = printed("--gpus 8 --gpu-memory 80")
+    hours, train, answer = (
+        figure(page, what) for what in ("in all  ", "train sam", "evaluate sam")
+    )
+    both = train + answer + figure(page, "evaluate base")
+    for row in (
+        f"188 steps | {train} | {train / 8 * 60:.0f} min |",
+        f"10,731 questions | {answer} | {answer / 8 * 60:.0f} min |",
+        f"on all benchmarks | {both:.1f} | {both / 8:.1f} h |",
+        f"15 models evaluated | {hours:.0f} | {hours / 8:.0f} h |",
+        f"in a training, at most | {figure(page, 'at most'):.0f} |",
+        f"host in a training | {figure(page, 'all of them'):.0f} |",
+        f"when it is done | {figure(page, 'checkpoints of'):.0f} |",
+    ):
+        assert row in guide
+    assert f"{hours:.0f} GPU hours of an A100, {both:.0f} of them" in readme
+    block = guide.partition("--gpu a6000 --lora-rank 64\n")[2].partition("\n\nand of 3B")[0]
+    squeezed = " ".join(printed("--run sam_r1 --gpus 1 --gpu a6000 --lora-rank 64").split())
+    for line in filter(None, block.splitlines()):
+        assert " ".join(line.split()) in squeezed
+    error = guide.partition("    training qwen2.5vl_3b ")[2].partition("\n\n")[0]
+    three = "--run qwen2.5vl_3b --gpus 1"
+    assert " ".join(error.split()) in printed(f"{three} --gpu-memory 24 --lora-rank 64")
+    assert "(37.0 GB)" in printed(f"{three} --gpu-memory 48") and "37.0 GB of the GPU" in guide
 
 
 def test_a_plan_refuses_what_is_no_choice(
@@ -236,5 +318,5 @@ def test_a_plan_refuses_what_is_no_measurement(
     assert len(said) == 6
     assert "is no check_gpu.json that can be read" in said[0]
     assert "holds no rate of a card" in said[1]
-    assert "its rate operations is 0;" in said[2]
-    assert "its rate gpu is 1.0;" in said[5]
+    assert "rates: values.operations = 0: must be greater than 0" in said[2]
+    assert "rates: values.gpu" in said[5] and "'operations', 'decoding'" in said[5]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import math
 import subprocess
 import sys
-from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 import torch
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
+from spoiling import CONFIG, TEMPLATE, WEIGHTS, Spoil, first, lose, put, text, weight
 from tiny import tiny_policy
 from training_world import make_stage
 
@@ -40,7 +40,7 @@ from samr1.segmenter.check import check_segmenter
 from samr1.train.check import check_running
 
 ROOT = Path(__file__).parents[2]
-WEIGHTS = ROOT / "src/samr1/micro/weights"
+MICRO = ROOT / "src/samr1/micro/weights"
 REVISION = "cc594898137f460bfe9f0759e9844b3ce807cfb5"
 
 
@@ -58,7 +58,7 @@ def predict_stage(policy: PolicyConfig) -> PredictStage:
         dialect="sam_r1",
         threads=1,
         policy=policy,
-        segmenter=segmenter_config(WEIGHTS / "segmenter"),
+        segmenter=segmenter_config(MICRO / "segmenter"),
         evaluation=PredictConfig(batch_size=1, max_response_tokens=8),
     )
 
@@ -153,19 +153,9 @@ def lose_a_weight(folder: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def spoil_a_weight(folder: Path) -> None:
-    weights = load_file(folder / "model.safetensors")
-    weights["model.norm.weight"][0] = torch.nan
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-
-
 def cut_short(folder: Path) -> None:
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-1000])
-
-
-def lose_the_template(folder: Path) -> None:
-    (folder / "chat_template.jinja").unlink()
 
 
 def show_no_image(folder: Path) -> None:
@@ -178,28 +168,30 @@ def lose_a_token(folder: Path) -> None:
         file.write_text(file.read_text().replace("<|vision_end|>", "<|sight_end|>"))
 
 
-def change_the_size(folder: Path) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    config["text_config"]["intermediate_size"] = 96
-    (folder / "config.json").write_text(json.dumps(config))
-
-
-FAULTS: list[tuple[Callable[[Path], None], str, str]] = [
-    (lambda folder: (folder / "model.safetensors").unlink(), "files", "only safetensors are read"),
-    (lambda folder: (folder / "config.json").write_text("{"), "configuration", "not a JSON file"),
+FAULTS: list[tuple[Spoil, str, str]] = [
+    (lose(WEIGHTS), "files", "only safetensors are read"),
+    (text(CONFIG, "{"), "configuration", "not a JSON file"),
     (cut_short, "weights", "cannot be read"),
     (lose_a_weight, "weights", "1 missing (model.visual.merger.ln_q.weight)"),
-    (change_the_size, "weights", "6 of another shape (model.language_model.layers.0.mlp."),
+    (
+        put(CONFIG, "text_config.intermediate_size", 96),
+        "weights",
+        "6 of another shape (model.language_model.layers.0.mlp.",
+    ),
     (lose_a_token, "tokenizer", "lacks the token <|vision_end|>"),
-    (lose_the_template, "tokenizer", "no chat template"),
+    (lose(TEMPLATE), "tokenizer", "no chat template"),
     (show_no_image, "tokenizer", "writes 0 image tokens"),
-    (spoil_a_weight, "decoding", "in model.language_model.norm.weight that are infinite"),
+    (
+        weight("model.norm.weight", first(math.nan)),
+        "decoding",
+        "in model.language_model.norm.weight that are infinite",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("fault", "name", "said"), FAULTS)
 def test_a_fault_fails_its_check_and_ends_the_looking(
-    policy: Path, fault: Callable[[Path], None], name: str, said: str
+    policy: Path, fault: Spoil, name: str, said: str
 ) -> None:
     fault(policy)
     *before, last = look_at_policy(policy)
@@ -223,7 +215,7 @@ def test_a_policy_that_does_not_fit_is_said(policy: Path, monkeypatch: pytest.Mo
 
 
 def test_a_segmenter_of_another_input_fails() -> None:
-    config = segmenter_config(WEIGHTS / "segmenter", 1024)
+    config = segmenter_config(MICRO / "segmenter", 1024)
     last = look_at_segmenter(config)[-1]
     assert last.name == "segmenter: weights" and "set segmenter.image_size to 128" in last.found
 

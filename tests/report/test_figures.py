@@ -114,12 +114,22 @@ def test_examples_show_answers_that_could_be_read_and_such_that_could_not(tmp_pa
     assert outputs[0].read_bytes() != outputs[1].read_bytes()  # it says that it was drawn
 
 
+def test_an_example_with_a_box_alone_is_drawn_and_measured_by_it(tmp_path: Path) -> None:
+    write_image(tmp_path)
+    given = predictions([answer((10, 10, 20, 30)), answer(None)])
+    asked = samples([sample(box=[10.0, 10.0, 30.0, 30.0], mask=None)] * 2)
+    figure = draw_examples(Answers("b", asked, {"base": [given]}), tmp_path, 2)
+    left, _ = figure.axes
+    assert left.get_xlabel().endswith("IoU 0.50")
+    assert [patch.get_linestyle() for patch in left.patches] == ["dotted", "solid"]
+
+
 def test_curves_leave_out_the_point_reward_where_none_is_given(tmp_path: Path) -> None:
     zero = {"reward_points": [0.0, float("nan")], "clip_fraction_high": [0.0, 0.0]}
     figure = draw_curves([write_training(tmp_path, "sam_r1", 0, **zero)])
     titles = {axis.get_title() for axis in figure.axes if axis.axison}
     assert "Point reward" not in titles
-    assert {"Reward", "Tokens clipped high, %", "Thought, words"} <= titles and len(titles) == 14
+    assert {"Reward", "Tokens clipped high, %", "Thought, words"} <= titles and len(titles) == 15
 
 
 def test_several_seeds_are_thin_lines_below_their_mean(tmp_path: Path) -> None:

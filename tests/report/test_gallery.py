@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pytest
 from answer_world import (
     GOOD,
@@ -31,6 +32,7 @@ from PIL import Image
 from samr1.cli import draw_gallery
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
+from samr1.core.schemas import OBJECTS
 from samr1.data.masks import Mask, encode_mask, mask_iou
 from samr1.micro.scenes import Scene, Thing, draw_scene, generator
 from samr1.report.gallery.drawing import box_outline, frame_size, mask_outline, thumbnail
@@ -40,12 +42,12 @@ from samr1.report.gallery.records import judge, list_answers, list_questions
 
 def test_every_answer_has_its_iou_and_outcome_in_the_samples_order() -> None:
     points = [(20, 20, 1), (50, 5, 0)]
-    given = [answer(box, points) for box in (GOOD, POOR, WRONG)] + [answer(None)]
-    # A loose box that meets the object, though the mask is of another.
+    given = [answer(GOOD, points), answer(POOR, points), answer(WRONG, points[1:]), answer(None)]
+    # A loose box about the object, though the mask is of another.
     given.append(answer(WRONG, box=[10.0, 10.0, 60.0, 40.0]))
     table = predictions(given).take([4, 3, 2, 1, 0])
     found = list_answers(samples([sample()] * 5), table)
-    assert found["outcome"] == ["good", "low_iou", "wrong_object", "unparseable", "low_iou"]
+    assert found["outcome"] == ["good", "low_iou", "wrong_object", "unparseable", "wrong_object"]
     assert found["iou"] == [0.81, round(100 / 525, 4), 0, 0, 0]
     assert found["other_iou"] == [0.81, round(100 / 525, 4), 0, 0, round(400 / 1500, 4)]
     assert found["text"] == [None, None, None, "I cannot see it.", None]
@@ -54,10 +56,21 @@ def test_every_answer_has_its_iou_and_outcome_in_the_samples_order() -> None:
 
 
 def test_outcomes_at_their_bounds() -> None:
-    assert judge(True, 0.5, 0.5) == "good"
-    assert judge(True, 0.4999, 0.4999) == judge(True, 0.0, 0.1) == "low_iou"
-    assert judge(True, 0.0999, 0.0999) == "wrong_object"
-    assert judge(False, 0.0, 0.0) == "unparseable"
+    assert judge(True, 0.5, True) == judge(True, 0.5, False) == "good"
+    assert judge(True, 0.4999, True) == judge(True, 0.0, True) == "low_iou"
+    assert judge(True, 0.4999, False) == "wrong_object"
+    assert judge(False, 0.0, False) == "unparseable"
+
+
+def test_a_wrong_object_is_one_that_the_mask_overlaps_more_or_where_the_point_is_not() -> None:
+    asked = samples([sample()] * 2)
+    given = predictions([answer(POOR, [(21, 21, 1)]), answer(POOR, [(33, 33, 1)])])
+    assert list_answers(asked, given)["outcome"] == ["low_iou", "wrong_object"]
+    masks = [encode_mask(fill(box)) for box in (TRUTH, (25, 25, 40, 40))]
+    rows = [{"image_id": "0", "mask": mask} for mask in masks]
+    for there, outcome in ((rows[:1], "low_iou"), (rows, "wrong_object")):  # whatever the points
+        objects = pa.Table.from_pylist(there, OBJECTS)
+        assert list_answers(asked, given, objects)["outcome"] == [outcome] * 2
 
 
 def test_ignored_pixels_are_ground_truth_and_lisa_grounding_is_of_boxes(tmp_path: Path) -> None:
@@ -73,6 +86,16 @@ def test_ignored_pixels_are_ground_truth_and_lisa_grounding_is_of_boxes(tmp_path
     assert list_answers(asked, predictions(given))["outcome"] == ["good", "unparseable"]
     truth = list_questions(asked, [set(), set()], tmp_path, {})["truth"]
     assert truth == [box_outline(TRUTH, (60, 40))] * 2
+
+
+def test_where_a_box_is_all_that_is_known_its_pixels_stand_for_the_mask(tmp_path: Path) -> None:
+    write_image(tmp_path)
+    given = predictions([answer(GOOD), answer(WRONG), answer(None)])
+    known = samples([sample(dataset="lisa_grounding")] * 3)
+    alone = samples([sample(dataset="photos", mask=None)] * 3)
+    assert list_answers(alone, given) == list_answers(known, given)
+    shown = [list_questions(asked, [set()] * 3, tmp_path, {}) for asked in (alone, known)]
+    assert shown[0] == shown[1]
 
 
 def rasterise(path: str, frame: tuple[int, int]) -> Mask:

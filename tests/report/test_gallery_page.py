@@ -35,7 +35,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     few = [sample(query=f"question number {i}") for i in range(8)]
     few[2]["query"] = HOSTILE
     boxes = [GOOD, POOR, WRONG, None, TRUTH, TRUTH, POOR, WRONG]
-    method = [answer(box, [(20, 20, 1), (50, 5, 0)]) for box in boxes]
+    method = [answer(box, [(50 if box == WRONG else 20, 20, 1), (50, 5, 0)]) for box in boxes]
     method[0] |= {"think": HOSTILE, "label": HOSTILE}
     method[3] |= {"text": HOSTILE}
     base = [answer(WRONG if i != 7 else GOOD, think=f"thought {i}") for i in range(8)]

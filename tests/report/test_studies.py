@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import call
 from made_up_study import write_evaluation, write_run, write_training
 
 from samr1.cli import collect_study
@@ -17,6 +18,7 @@ from samr1.config.published import Beating, Collapse, Column, MoreData
 from samr1.core.errors import UserError
 from samr1.core.schemas import COMPARISONS
 from samr1.report.studies.curves import CURVE
+from samr1.report.studies.power import seeds_needed
 from samr1.report.tables.claims import (
     NOT,
     OPPOSITE,
@@ -35,12 +37,7 @@ COLUMNS = [Column(label=m, benchmark="reasonseg_test", metric=m) for m in ("giou
 
 def collect(output: Path, results: Path | None = None) -> str:
     """Run the command; its page."""
-    arguments = ["--output", str(output)]
-    if results is not None:
-        arguments += ["--results", str(results)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["collect_study", *arguments])
-        collect_study.main()
+    call(collect_study.main, output=output, **({} if results is None else {"results": results}))
     return (output / "README.md").read_text(encoding="utf-8")
 
 
@@ -63,17 +60,26 @@ def test_a_part_of_a_study_is_packed_and_told(tmp_path: Path) -> None:
     write_evaluation(results, "threshold_0.5", 0, 0.9)  # its training is not there
     write_run(results, "sam_r1_0.3x", 2, 0.65)
     page = collect(output, results)
-    assert "**6 of 44 trainings are there**" in page
+    assert "**6 of 149 trainings are there**" in page
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines()]
-    assert ["`sam_r1`", "0, 1, 2, 3, 4", "0, 1, 2"] in rows
-    assert ["`threshold_0.5`", "0, 1, 2, 3, 4", "none"] in rows
-    seeds = {row[0]: row[-1] for row in rows if len(row) > 3}
+    assert ["`sam_r1`", "0, 1, 2, 3, 4, 5, 6, 7, 8, 9", "0, 1, 2"] in rows
+    assert ["`threshold_0.5`", "0, 1, 2, 3, 4, 5, 6, 7, 8, 9", "none"] in rows
+    seeds, counted = dict[str, str](), False
+    for row in rows:
+        counted = (row[-1] == "seeds" or counted) if row else False  # the rows below that heading
+        seeds |= {row[0]: row[-1]} if counted else {}
     assert seeds["Tiered, micro policy"] == "3" and seeds["Threshold 0.7, micro policy"] == "2"
     assert seeds["Threshold 0.7 − `sam_r1`"] == "2"  # the seeds of both
     assert seeds["`sam_r1_0.3x`, 192 samples in 12 steps"] == "1"
     assert seeds["`sam_r1_0.3x` − `sam_r1`"] == "1"
     assert not any(name.startswith("`sam_r1_3x`") for name in seeds)
     assert "Threshold 0.5 − `sam_r1`" not in seeds
+    right = [row for row in rows if row and "RefCOCOg test right object" in row]
+    # Tables 4 to 6, the sweep and the long trainings, those with runs also as differences.
+    assert len(right) == 7 and {row[-1] for row in right} == {
+        "RefCOCOg test gIoU if right",
+        "seeds",
+    }
     assert not (output / "data" / "metrics" / "threshold_0.5").exists()
     assert "Training improves the base policy: **shows**" in page
     assert "](ablations.png)" in page and (output / "ablations.pdf").is_file()
@@ -85,7 +91,39 @@ def test_a_part_of_a_study_is_packed_and_told(tmp_path: Path) -> None:
     assert collect(output) == page and files(output) == before
     # A later packing adds to it.
     write_run(results, "grpo", 3, 0.7)
-    assert "**7 of 44 trainings" in collect(output, results)
+    assert "**7 of 149 trainings" in collect(output, results)
+
+
+def test_table_6_says_what_each_run_has_otherwise(tmp_path: Path) -> None:
+    results, output = tmp_path / "results", tmp_path / "study"
+    write_evaluation(results, "base", 0, 0.5)
+    for seed in range(5):
+        write_run(results, "sam_r1", seed, 0.7)
+        write_run(results, "gspo", seed, 0.71 + 0.01 * seed)
+    page = collect(output, results)
+    assert "## Table 6. Since the paper" in page
+    assert (
+        "- `gspo`: `train.clip_low: 0.0003`, `train.clip_high: 0.0004`, "
+        "`train.normaliser: response`, `train.ratio: sequence`" in page
+    )
+    assert "- `filter_groups`: `train.filter_groups.max_num_gen_batches: 3`" in page
+    # A step of 0.01 a seed deviates by 1.6 points, and five seeds are a pilot.
+    power = page.split("## How many seeds")[1].split("\n## ")[0]
+    (row,) = [line for line in power.splitlines() if line.startswith("| `gspo` − `sam_r1`")]
+    assert row.split("|")[2].strip() == "1.6 over 5 seeds: 11"
+    assert "`sapo` − `sam_r1`" not in power
+
+
+def test_the_seeds_that_it_takes_are_those_that_find_the_difference() -> None:
+    # Simulated: a paired t-test over so many seeds finds the difference four times in five.
+    deviation, difference = 0.02, 0.015
+    seeds = seeds_needed(deviation, difference, 0.8)
+    draws = np.random.default_rng(0).normal(difference, deviation, (20_000, seeds))
+    t = draws.mean(1) / (draws.std(1, ddof=1) / seeds**0.5)
+    bound = np.quantile(np.random.default_rng(1).standard_t(seeds - 1, 200_000), 0.975)
+    assert (t > bound).mean() == pytest.approx(0.8, abs=0.03)
+    assert seeds_needed(0.0, difference, 0.8) == 2
+    assert seeds_needed(2 * deviation, difference, 0.8) > 3 * seeds
 
 
 def comparisons(**gains: Sequence[tuple[float, float, float]]) -> Comparisons:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from commands import call
 from made_up_metrics import (
     PUBLISHED,
     main_table,
@@ -210,22 +210,19 @@ def test_bytes_do_not_depend_on_the_order_of_files(tmp_path: Path, metrics: list
     assert [(tmp_path / f"table_4.{end}").read_bytes() for end in ("md", "parquet")] == before
 
 
-def test_collected_page_says_the_note_once(
-    tmp_path: Path, metrics: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_collected_page_says_the_note_once(tmp_path: Path, metrics: list[Path]) -> None:
     make("table_3", tmp_path, metrics, "micro")
     make("table_4", tmp_path, metrics, "micro")
     pages = [str(tmp_path / "table_4.md"), str(tmp_path / "table_3.md")]
     output = tmp_path / "README.md"
-    monkeypatch.setattr(sys, "argv", ["x", "--tables", *pages, "--output", str(output)])
-    collect_tables.main()
+    call(collect_tables.main, tables=pages, output=output)
     text = output.read_text(encoding="utf-8")
     assert "micro world" in text.splitlines()[0] and text.count("not comparable") == 1
     assert text.index("## Table 3.") < text.index("## Table 4.")
     assert "([table_3.md](table_3.md))" in text
     make("table_4", tmp_path, metrics, "paper")
     with pytest.raises(UserError, match="different scales"):
-        collect_tables.main()
+        call(collect_tables.main, tables=pages, output=output)
 
 
 def test_markdown_details() -> None:

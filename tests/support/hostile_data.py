@@ -35,6 +35,23 @@ def as_png(image: Image.Image) -> bytes:
     return content.getvalue()
 
 
+def odd_tiff() -> bytes:
+    """A TIFF over which Pillow stumbles with a TypeError: one of its numbers is a text."""
+    content = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(content, format="TIFF")
+    for place in range(8, len(content.getvalue())):
+        data = bytearray(content.getvalue())
+        data[place] = 2  # where it is the kind of a tag, that of texts
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                image.load()
+        except TypeError:
+            return bytes(data)
+        except Exception:
+            continue
+    raise AssertionError("Pillow reads them all")
+
+
 def grey(off: int, on: int) -> Image.Image:
     """The square as a picture of two shades."""
     return Image.fromarray(np.where(square(), on, off).astype(np.uint8))

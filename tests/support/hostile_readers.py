@@ -26,6 +26,15 @@ from data_world import (
 )
 from hostile_data import as_png, compressed, grey
 from mirror_world import LISTS, MIRROR, row, square, write_mirror
+from own_world import (
+    labelme_mask,
+    labelme_shape,
+    stage,
+    write_class_masks,
+    write_coco,
+    write_labelme,
+    write_table,
+)
 from PIL import Image
 
 from samr1.config.datasets import load_datasets
@@ -37,6 +46,7 @@ from samr1.data.bad_samples import OnBadSample
 from samr1.data.images import check_image, load_mask, load_picture, load_rgb
 from samr1.data.masks import encode_mask
 from samr1.data.mirror_images import unpack_images
+from samr1.data.own.reading import read_own
 from samr1.data.resizing import ImageStore, resize_images
 from samr1.data.samples import load_samples
 from samr1.data.unpacking import unpack_folder
@@ -54,7 +64,7 @@ class Reader:
     name: str
     files: tuple[str, ...]  # those of the input that may be damaged
     write: Callable[[Path], Any]  # the input, into a folder
-    read: Callable[[Path, OnBadSample], Any]
+    read: Callable[[Path, OnBadSample], Any]  # what it makes of it, to be compared
 
 
 def write_shapes(folder: Path) -> None:
@@ -82,9 +92,8 @@ def write_refs(folder: Path, protocol: int) -> None:
     write_refer(folder, refs, annotations, protocol=protocol)
 
 
-def read_refs(folder: Path, on_bad_sample: OnBadSample) -> None:
-    for sentences in ("first", "all"):
-        refer.read(folder, "refcocog", "umd", "test", sentences, on_bad_sample)  # type: ignore[arg-type]
+def read_refs(folder: Path, on_bad_sample: OnBadSample) -> pa.Table:
+    return refer.read(folder, "refcocog", "umd", "test", "all", on_bad_sample)
 
 
 def write_masks_in(folder: Path, kind: pa.DataType, mask: Any) -> None:
@@ -92,9 +101,9 @@ def write_masks_in(folder: Path, kind: pa.DataType, mask: Any) -> None:
     write_mirror(folder, [row(folder, number, mask=mask) for number in (1, 2, 3)], mask_type=kind)
 
 
-def read_mirror(folder: Path, on_bad_sample: OnBadSample) -> None:
+def read_mirror(folder: Path, on_bad_sample: OnBadSample) -> pa.Table:
     unpack_images(folder, MIRROR, on_bad_sample)
-    mirror.read(folder, "refcocog", "test", MIRROR, "umd", "all", on_bad_sample)
+    return mirror.read(folder, "refcocog", "test", MIRROR, "umd", "all", on_bad_sample)
 
 
 def write_samples(folder: Path) -> None:
@@ -124,24 +133,25 @@ def write_samples(folder: Path) -> None:
     pq.write_table(table, folder / "answers.parquet", compression="zstd")
 
 
-def read_samples(folder: Path, _: OnBadSample) -> None:
+def read_samples(folder: Path, _: OnBadSample) -> pa.Table:
     samples = load_samples(folder / "samples.parquet")
     predictions = samples.select(["sample_id", "mask"])
     score(samples, predictions, "lisa", resamples=10)
     resize_images(samples, folder, 20, folder / "again.parquet")
+    return samples
 
 
-def read_images(folder: Path, _: OnBadSample) -> None:
+def read_images(folder: Path, _: OnBadSample) -> list[bytes]:
     store = ImageStore(folder / "images.parquet")
-    for number in ("1", "2", "3"):
-        store.get(number)
+    return [store.get(number).tobytes() for number in ("1", "2", "3")]
 
 
-def read_answers(name: str) -> Callable[[Path, OnBadSample], None]:
-    def read(folder: Path, _: OnBadSample) -> None:
+def read_answers(name: str) -> Callable[[Path, OnBadSample], pa.Table]:
+    def read(folder: Path, _: OnBadSample) -> pa.Table:
         samples = load_samples(folder / "samples.parquet")
         found = import_predictions(folder / name, samples, "mask")
         score(samples, found, "seg_zero", resamples=10)
+        return found
 
     return read
 
@@ -155,21 +165,23 @@ def write_pictures(folder: Path) -> None:
         Image.fromarray(pixels).save(folder / f"a.{suffix}", exif=exif)
 
 
-def read_pictures(folder: Path, _: OnBadSample) -> None:
-    refused = None
+def read_pictures(folder: Path, _: OnBadSample) -> list[bytes]:
+    refused, seen = None, []
     for suffix in FORMATS:
         path = folder / f"a.{suffix}"
         for use in (check_image, load_rgb, lambda path: load_picture(path.read_bytes(), "a")):
             try:
-                use(path)
+                seen.append(bytes(np.asarray(use(path))))
             except UserError as error:
                 refused = error
     if refused:
         raise refused
+    return seen
 
 
-def read_masks(folder: Path, _: OnBadSample) -> None:
-    load_mask((folder / "mask.png").read_bytes(), "mask.png", WIDTH, HEIGHT)
+def read_masks(folder: Path, _: OnBadSample) -> bytes:
+    mask = load_mask((folder / "mask.png").read_bytes(), "mask.png", WIDTH, HEIGHT)
+    return mask.tobytes()
 
 
 def write_palette(folder: Path) -> None:
@@ -182,24 +194,62 @@ def write_config(folder: Path) -> None:
     shutil.copytree(ROOT / "config", folder / "config")
 
 
-def read_config(folder: Path, _: OnBadSample) -> None:
-    load_experiment(folder / "config", "smoke")
-    load_datasets(folder / "config" / "datasets.yaml")
+def read_config(folder: Path, _: OnBadSample) -> Any:
+    return (
+        load_experiment(folder / "config", "smoke"),
+        load_datasets(folder / "config" / "datasets.yaml"),
+    )
+
+
+def write_own_table(name: str) -> Callable[[Path], None]:
+    """A table of one's own with a mask, polygons, run lengths, ids, splits and ignored pixels."""
+
+    def write(folder: Path) -> None:
+        polygons = [[10, 5, 20, 5, 20, 15, 10, 15]]
+        told: list[Any] = [{}, {"mask": None, "segmentation": polygons}]
+        told += [{"mask": None, "segmentation": compressed(square())}, {"ignore": "masks/0.png"}]
+        for number, change in enumerate(told):
+            change |= {"id": f"a{number}", "split": "test" if number else "train"}
+            if name.endswith(".parquet") and "segmentation" in change:
+                change["segmentation"] = json.dumps(change["segmentation"])
+        write_table(folder, *told, file=name)
+
+    return write
+
+
+def read_own_layout(layout: str, **keys: Any) -> Callable[[Path, OnBadSample], None]:
+    def read(folder: Path, on_bad_sample: OnBadSample) -> None:
+        read_own(stage(folder, layout, **keys), on_bad_sample)
+
+    return read
+
+
+def write_own_coco(folder: Path) -> None:
+    write_coco(folder, "coco.json")
+
+
+def write_own_labelme(folder: Path) -> None:
+    """Two files of labelme with every kind of shape, and a plain one."""
+    circle = labelme_shape("dog", [[30, 8], [33, 9]], "circle")
+    mask = labelme_mask("bird", 2, 2, np.ones((4, 6), bool))
+    write_labelme(folder, "a", [labelme_shape("cat", SQUARE), circle, mask], 1)
+    write_labelme(folder, "b", [mask, circle], 2, text=["what lives", "it"])
 
 
 def write_archive(folder: Path) -> None:
     write_zip(folder / "a.zip", {"set/a.json": b"{}" * 50, "set/deep/b.jpg": b"jpg" * 100})
 
 
-def read_archive(folder: Path, _: OnBadSample) -> None:
+def read_archive(folder: Path, _: OnBadSample) -> list[bytes]:
     unpack_folder(folder / "a.zip", "set", folder / "out")
+    return [one.read_bytes() for one in sorted((folder / "out").rglob("*")) if one.is_file()]
 
 
 SHARD = "mirrors/owner--set_test/data/test-00000-of-00001.parquet"
 RLE_TEXT = json.dumps(compressed(square()))
 YAML = ("runs", "benchmarks", "studies", "datasets", "scales/micro", "scales/smoke")
 
-_ALL = [
+READERS = [
     Reader(
         "ReasonSeg annotation",
         ("ReasonSeg/val/a.json",),
@@ -257,9 +307,25 @@ _ALL = [
         write_samples,
         read_answers("masks"),
     ),
+    *(
+        Reader(
+            f"own table, {name.split('.')[1]}",
+            (name,),
+            write_own_table(name),
+            read_own_layout("table", file=name),
+        )
+        for name in ("questions.csv", "questions.jsonl", "questions.parquet")
+    ),
+    Reader("own COCO", ("coco.json",), write_own_coco, read_own_layout("coco", file="coco.json")),
+    Reader("own labelme", ("a.json", "b.json"), write_own_labelme, read_own_layout("labelme")),
+    Reader(
+        "own class masks",
+        ("masks/0.png", "masks/1.png"),
+        write_class_masks,
+        read_own_layout("masks", images="images", masks="masks", categories={1: "square"}),
+    ),
     Reader("mask", ("mask.png",), write_palette, read_masks),
     Reader("picture", tuple(f"a.{suffix}" for suffix in FORMATS), write_pictures, read_pictures),
     Reader("archive", ("a.zip",), write_archive, read_archive),
     Reader("YAML", tuple(f"config/{name}.yaml" for name in YAML), write_config, read_config),
 ]
-READERS = {reader.name: reader for reader in _ALL}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
+from commands import call
 
 from samr1.cli import make_table
 from samr1.config.baselines import Baseline
@@ -29,6 +28,7 @@ MASK_BENCHMARKS = (
     "refcocop_testa",
     "refcocog_test",
 )
+EVERY_SENTENCE = ("refcoco_testa_all", "refcocop_testa_all", "refcocog_test_all")
 RUNS = (
     "base",
     "qwen2.5vl_3b",
@@ -52,7 +52,7 @@ METRIC_NAMES = {
 def metric_rows(run: str, value: float, seed: int = 0) -> list[dict[str, Any]]:
     """Every metric of a run; values differ by benchmark, metric and protocol, all from `value`."""
     rows = []
-    for position, benchmark in enumerate((*MASK_BENCHMARKS, "lisa_grounding")):
+    for position, benchmark in enumerate((*MASK_BENCHMARKS, "lisa_grounding", *EVERY_SENTENCE)):
         protocols = ("rec",) if benchmark == "lisa_grounding" else ("seg_zero", "lisa")
         for protocol in protocols:
             for offset, metric in enumerate(METRIC_NAMES[protocol]):
@@ -149,13 +149,10 @@ def make(
     """
     config = write_stage(name, folder, scale, runs=runs, baselines=baselines, extra=extra)
     parquet, page = folder / f"{name}.parquet", folder / f"{name}.md"
-    arguments = ["--config", str(config), "--metrics", *map(str, metrics)]
+    options = {"config": config, "output_parquet": parquet, "output_md": page}
     if name in ("table_4", "table_5") and "--comparisons" not in more:
-        arguments += ["--comparisons", str(write_comparisons(folder))]
-    outputs = ["--output-parquet", str(parquet), "--output-md", str(page)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["make_table", *arguments, *outputs, *more])
-        make_table.main()
+        options["comparisons"] = write_comparisons(folder)
+    call(make_table.main, *more, **options, metrics=[*metrics])
     table = pq.read_table(parquet)
     assert table.schema.equals(TABLE)
     return page.read_text(encoding="utf-8"), table.to_pylist()

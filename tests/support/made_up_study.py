@@ -36,6 +36,8 @@ def made_up_overlaps(
             "intersection": (iou * UNION).astype(int),
             "union": [UNION] * N,
             "box_iou": [None] * N,
+            "right_object": iou > quality - 0.1,
+            "right_point": [None] * N,
         },
         OVERLAPS,
     )

@@ -47,9 +47,12 @@ def objective_by_loops(
     clip_low: float,
     clip_high: float,
     kl_coef: float,
-    token_level: bool,
+    normaliser: str,
+    ratio: str = "token",
+    clip: str = "ppo",
+    longest: int = 0,
 ) -> tuple[float, float]:
-    """Equations 2, 3 and 4 written out token by token: objective and KL."""
+    """Equations 2, 3 and 4 written out token by token, and their variants: objective and KL."""
     totals = []
     questions, group, length = new.shape
     for kind in ("objective", "kl"):
@@ -58,20 +61,28 @@ def objective_by_loops(
             responses = []
             for i in range(group):
                 values = []
-                for t in range(length):
-                    if not mask[q, i, t]:
-                        continue
-                    ratio = math.exp(new[q, i, t] - old[q, i, t])
+                response = [t for t in range(length) if mask[q, i, t]]
+                for t in response:
+                    counted = [t] if ratio == "token" else response
+                    moved = [float(new[q, i, k] - old[q, i, k]) for k in counted]
+                    rho = math.exp(sum(moved) / len(moved))
                     a = float(advantages[q, i])
-                    clipped = min(max(ratio, 1 - clip_low), 1 + clip_high)
+                    clipped = min(max(rho, 1 - clip_low), 1 + clip_high)
+                    tau = 1.0 if a > 0 else 1.05
+                    surrogate = {
+                        "ppo": min(rho * a, clipped * a),
+                        "cispo": clipped * a * float(new[q, i, t]),
+                        "sapo": a * 4 / tau / (1 + math.exp(-tau * (rho - 1))),
+                    }[clip]
                     x = math.exp(ref[q, i, t] - new[q, i, t])
                     kl = x - math.log(x) - 1
-                    surrogate = min(ratio * a, clipped * a)
                     values.append(kl if kind == "kl" else surrogate - kl_coef * kl)
                 responses.append(values)
-            if token_level:
+            if normaliser == "group":
                 tokens = sum(len(values) for values in responses)
                 by_question.append(sum(map(sum, responses)) / max(tokens, 1))
+            elif normaliser == "constant":
+                by_question.append(sum(map(sum, responses)) / (group * longest))
             else:
                 means = [sum(values) / len(values) if values else 0.0 for values in responses]
                 by_question.append(sum(means) / group)
@@ -121,9 +132,9 @@ def plain_sample(
     return tokens, logprobs
 
 
-def early_stopper() -> Policy:
+def early_stopper(family: str = "qwen2_5_vl") -> Policy:
     """A policy that often ends its turn, so that rows are done at different times."""
-    policy = tiny_policy(seed=3)
+    policy = tiny_policy(seed={"qwen2_5_vl": 3, "qwen3_vl": 1}[family], family=family)
     with torch.no_grad():
         rows = policy.model.lm_head.weight
         rows[policy.stop_token_id] += 0.5 * torch.randn(

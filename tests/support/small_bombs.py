@@ -10,8 +10,11 @@ import json
 import os
 import struct
 import sys
+import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,6 +32,7 @@ from samr1.data.images import check_image, load_picture
 from samr1.data.mirror_images import unpack_images
 from samr1.data.resizing import resize_images
 from samr1.data.samples import load_samples
+from samr1.evaluation.imports import import_predictions
 
 HUGE = 60_000  # pixels a side
 ZIGZAG = [[-90_000 + 180_000 * (n % 2), n] for n in range(2000)]
@@ -119,9 +123,48 @@ def pickle_of_lists(root: Path) -> None:
     refer.read(root, "refcocog", "umd", "test")
 
 
+def refs_of_memos(root: Path) -> None:
+    write_refer(root, [ref(1)]).write_bytes(b"N" + b"\x94" * 60_000_000 + b".")
+    refer.read(root, "refcocog", "umd", "test")
+
+
+def wide_annotation(root: Path) -> None:
+    text = '["\U0001f600' + "a" * 25_000_000 + '", ' + "[]," * 1_900_000 + "[]]"
+    write_reasonseg(root).write_text(text)
+    reasonseg.read(root, "val")
+
+
 def json_of_lists(root: Path) -> None:
     write_reasonseg(root).write_bytes(b"[" + b"[]," * 4_100_000 + b"[]]")
     reasonseg.read(root, "val")
+
+
+def write_instances(root: Path, content: str) -> None:
+    write_refer(root, [ref(1)])
+    (root / "refcocog" / "instances.json").write_text(content)
+    refer.read(root, "refcocog", "umd", "test")
+
+
+def instances_of_lists(root: Path) -> None:
+    write_instances(root, '{"images": [], "annotations": [[' + "[]," * 13_000_000 + "[]]]}")
+
+
+def instances_of_numbers(root: Path) -> None:
+    write_instances(root, '{"info": [' + "0," * 40_000_000 + "0]}")
+
+
+def instances_of_ids(root: Path) -> None:
+    entries = ",".join(f'{{"id": {n}}}' for n in range(500_000))
+    write_instances(root, f'{{"images": [{entries}]}}')
+
+
+def one_long_annotation(root: Path) -> None:
+    write_instances(root, '{"annotations": [{"id": 1, "segmentation": [' + "1.5," * 20_000_000)
+
+
+def results_of_lists(root: Path) -> None:
+    (root / "a.json").write_text("[" + "[[]]," * 13_000_000 + "[]]")
+    import_predictions(root / "a.json", write_samples(root), "mask")
 
 
 def yaml_of_aliases(root: Path) -> None:
@@ -170,6 +213,13 @@ def mirror_that_claims(root: Path) -> None:
 
 
 BOMBS = [
+    instances_of_lists,
+    instances_of_numbers,
+    instances_of_ids,
+    one_long_annotation,
+    results_of_lists,
+    refs_of_memos,
+    wide_annotation,
     picture_of_no_end,
     picture_in_a_pipe,
     sparse_picture,
@@ -192,21 +242,30 @@ BOMBS = [
 ]
 
 
+def try_one(bomb: Callable[[Path], None], root: Path) -> dict[str, Any]:
+    """What was said of a bomb, the memory that it took and the time."""
+    root.mkdir()
+    forget_peak()
+    before, start = peak_mb(), time.process_time()
+    try:
+        bomb(root)
+        said = None
+    except UserError as error:
+        said = str(error)
+    seconds, peak = time.process_time() - start, peak_mb() - before
+    return {"name": bomb.__name__, "said": said, "mb": peak, "seconds": seconds}
+
+
 def main(folder: Path) -> None:
-    """Read each and write what came of it."""
+    """Read each in a process of its own, in which no other left memory behind."""
     save_image(folder / "warm" / "a.jpg")
     check_image(folder / "warm" / "a.jpg")
     for bomb in BOMBS:
-        root = folder / bomb.__name__
-        root.mkdir()
-        forget_peak()
-        before = peak_mb()
-        try:
-            bomb(root)
-            said = None
-        except UserError as error:
-            said = str(error)
-        print(json.dumps({"name": bomb.__name__, "said": said, "mb": peak_mb() - before}))
+        if os.fork():
+            os.wait()
+            continue
+        print(json.dumps(try_one(bomb, folder / bomb.__name__)), flush=True)
+        os._exit(0)
 
 
 if __name__ == "__main__":

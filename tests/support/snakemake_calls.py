@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from edited_settings import copy_settings
 
 ROOT = Path(__file__).parents[2]
+SCALE = "smoke"  # of the workflows that tests run
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,33 @@ def snakemake(*arguments: str, checkout: Path = ROOT) -> Said:
     return Said(done.returncode, done.stdout, time.perf_counter() - begin)
 
 
+def list_jobs(output: str) -> dict[str, int]:
+    """How many jobs of each rule a dry run announces."""
+    table = output.split("Job stats:")[1].split("total")[0]
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+
+
+def planned(*arguments: str, checkout: Path = ROOT) -> dict[str, int]:
+    """The jobs of a dry run."""
+    done = snakemake(*arguments, "--dry-run", "--quiet", "rules", checkout=checkout)
+    assert done.code == 0, done.text
+    return {} if "Nothing to be done" in done.text else list_jobs(done.text)
+
+
 def edit(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Write what `change` makes of a settings file's mapping."""
     values = change(yaml.safe_load(file.read_text(encoding="utf-8")))
     file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def options(results: Path, settings: Path | str = "config", scale: str = SCALE) -> list[str]:
+    """The configuration of one workflow: where it writes, and what settings it reads."""
+    return ["--config", f"scale={scale}", f"results={results}", f"config_dir={settings}"]
+
+
+def changed_settings(folder: Path, file: str, *path: str, value: object) -> Path:
+    """A copy of the settings with one value changed."""
+    return copy_settings(folder / "config")(file, "/".join(path), value)
 
 
 def read_files(folder: Path) -> dict[str, bytes]:

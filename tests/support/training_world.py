@@ -42,7 +42,7 @@ def make_stage(folder: Path, **train: Any) -> TrainStage:
         "clip_low": 0.2,
         "clip_high": 0.3,
         "kl_coef": 0.005,
-        "token_level": True,
+        "normaliser": "group",
         "temperature": 1.0,
         "top_p": 1.0,
         "max_response_tokens": 8,
@@ -70,9 +70,9 @@ def make_stage(folder: Path, **train: Any) -> TrainStage:
     )
 
 
-def make_world(folder: Path) -> Path:
+def make_world(folder: Path, family: str = "qwen2_5_vl") -> Path:
     """A policy, a segmenter, and five samples on three images of unequal sizes."""
-    save_policy(tiny_policy(), folder / "policy")
+    save_policy(tiny_policy(family=family), folder / "policy")
     torch.manual_seed(3)
     model = build_sam2(SEGMENTER_CONFIG)
     for parameter in model.parameters():
@@ -116,7 +116,8 @@ def samples_of(world: Path) -> pa.Table:
     return read_table(world / "samples.parquet", schemas.SAMPLES)
 
 
-def batch_of(world: Path, stage: TrainStage) -> Batch:
-    """All samples of the world as one step's batch."""
+def batch_of(world: Path, stage: TrainStage, samples: pa.Table | None = None) -> Batch:
+    """All samples of the world, or `samples` on its images, as one step's batch."""
     images = ImageStore(world / "images.parquet")
-    return prepare_batch(tiny_policy(), read_samples(samples_of(world)), 0, 1, images, world, stage)
+    rows = read_samples(samples_of(world) if samples is None else samples)
+    return prepare_batch(tiny_policy(), rows, 0, 1, images, world, stage)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from decoding_world import Taped, features_of, three_questions
-from training_world import make_stage, make_world
+from training_world import make_stage
 
 from samr1.config.schema import TrainStage
 from samr1.policy.model import Policy, load_policy
@@ -15,11 +15,6 @@ from samr1.rollout.decode import Sampling
 from samr1.rollout.rows import Rows
 from samr1.rollout.runners import Eager, Runner, addresses, weights_stay
 from samr1.train.engine import Engine, join_processes
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_world(tmp_path_factory.mktemp("world"))
 
 
 def stage_of(world: Path, zero_stage: int, dtype: str) -> TrainStage:

@@ -24,17 +24,11 @@ from interrupting import (
     train,
 )
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from training_world import make_world
 
 from samr1.core.errors import Stopped, UserError
 from samr1.core.files import read_table
 from samr1.train import checkpoint, loop
 from samr1.train.metrics import TRAINING_METRICS
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="module")

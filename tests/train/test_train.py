@@ -6,17 +6,18 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import torch
 import yaml
-from training_world import SIDE, batch_of, make_stage, make_world, samples_of
+from training_world import SIDE, batch_of, make_stage, samples_of
 
 from samr1.cli import train_policy as command
 from samr1.config.names import DIALECTS, DialectName
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.data.images import load_rgb
-from samr1.data.masks import decode_mask, mask_iou
+from samr1.data.masks import box_iou, decode_mask, mask_iou
 from samr1.data.resizing import ImageStore
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.dialects import get_dialect
@@ -27,11 +28,6 @@ from samr1.train.batches import count_steps, draw_batches, learning_rate
 from samr1.train.loop import train_policy
 from samr1.train.metrics import TRAINING_METRICS
 from samr1.train.reward import score_groups
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_world(tmp_path_factory.mktemp("world"))
 
 
 def test_an_epoch_takes_every_sample_once_and_then_another_order() -> None:
@@ -78,26 +74,54 @@ def test_rewards_in_one_batch_equal_one_image_and_one_prompt_at_a_time(world: Pa
     segmenter = Segmenter.load(stage.segmenter.path, 128)
     batch = batch_of(world, stage)
     samples = batch.samples
-    judged = score_groups(segmenter, batch, [TEXTS] * len(samples), stage)
+    scored = score_groups(segmenter, batch, [TEXTS] * len(samples), stage)
     seen = set()
-    for sample, group in zip(samples, judged, strict=True):
+    for sample, group in zip(samples, scored, strict=True):
         truth = decode_mask(sample.mask)
         for text, ours in zip(TEXTS, group, strict=True):
             own = parse_answer(text, "sam_r1", (SIDE, SIDE))
-            iou = 0.0
+            iou, right = 0.0, False
             if own.box is not None:
                 there = to_original(own, (SIDE, SIDE), (sample.width, sample.height))
                 embedding = segmenter.embed(load_rgb(world / sample.image_path))
                 masks, _ = segmenter.predict(embedding, [Prompt(there.box, there.points)])
                 iou = mask_iou(masks[0].numpy(), truth)
+                ((x, y, _),) = there.points
+                edge = sample.height - 1, sample.width - 1  # a point is clipped to the frame
+                right = bool(truth[min(int(y), edge[0]), min(int(x), edge[1])])
             assert ours.iou == pytest.approx(iou, abs=1e-6)
-            seen.add(round(iou, 4))
+            assert ours.right_point is right
+            seen.add((round(iou, 4), right))
         totals = [response.parts.total for response in group]
         assert totals[1] == totals[6] == totals[7] == -2.0
         # Coordinates beyond the image cost the format reward and nothing else.
         assert group[3].parts.segmentation_format == -1.0
         assert group[3].parts.reasoning_format == 1.0
-    assert len(seen) > 4
+    assert len(seen) > 4 and {right for _, right in seen} == {True, False}
+
+
+def test_where_a_box_is_all_that_is_known_the_iou_is_that_of_boxes(world: Path) -> None:
+    stage = make_stage(world)
+    segmenter = Segmenter.load(stage.segmenter.path, 128)
+    plain, table = batch_of(world, stage), samples_of(world)
+    masks, boxes = table["mask"].to_pylist(), table["box"].to_pylist()
+    place = table.schema.get_field_index("mask")
+    mixed = pa.array([None, *masks[1:4], None], table.schema.field("mask").type)
+    batch = batch_of(world, stage, table.set_column(place, table.schema.field("mask"), mixed))
+    expected = score_groups(segmenter, plain, [TEXTS] * 5, stage)
+    for i, group in enumerate(score_groups(segmenter, batch, [TEXTS] * 5, stage)):
+        if i in (0, 4):
+            size = batch.samples[i].width, batch.samples[i].height
+            for response in group:
+                own = to_original(response.answer, (SIDE, SIDE), size).box
+                iou = box_iou(own, boxes[i]) if own else 0.0
+                assert response.iou == pytest.approx(iou)
+            assert 0 < group[0].iou < 1
+            # The world's targets are rectangles, in which a point lies or does not either way.
+            rights = [response.right_point for response in expected[i]]
+            assert [response.right_point for response in group] == rights
+        else:
+            assert group == expected[i]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

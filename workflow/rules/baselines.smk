@@ -29,7 +29,7 @@ rule predict_grounding_dino:
         detector=get_detector,
         segmenter=get_weights(RUNS[BASE].segmenter),
         samples=f"{OUT}/samples/{{benchmark}}.parquet",
-        world=DRAWN_WORLD,
+        world=get_world,
     output:
         f"{OUT}/predictions/{{baseline}}/seed_{{seed}}/{{benchmark}}.parquet",
     log:

@@ -30,6 +30,7 @@ try:
     )
     EXPERIMENT = load_experiment(Path(WORKFLOW.config_dir), WORKFLOW.scale)
     DATASETS = load_datasets(Path(WORKFLOW.config_dir, "datasets.yaml"))
+    COMPARISONS = jobs.list_comparisons(EXPERIMENT)
 except UserError as error:
     sys.exit(f"error: {error}")
 
@@ -55,7 +56,10 @@ SHOWN = EXPERIMENT.published.figures
 SEEDS = jobs.find_seeds(EXPERIMENT)
 EVALUATIONS = jobs.list_evaluations(EXPERIMENT)
 CURVES = jobs.list_curves(EXPERIMENT)
-COMPARISONS = jobs.list_comparisons(EXPERIMENT)
+# Data of one's own by the runs that are trained on it. The test part is a benchmark of its name.
+OWN = EXPERIMENT.own_data
+OWN_RUNS = jobs.list_own(EXPERIMENT)
+BENCHMARKS = [*EXPERIMENT.benchmarks, *OWN]
 
 
 def get_names(names):
@@ -165,6 +169,9 @@ def get_stage(wildcards):
     if stage == "detect":
         name = of_run[0]
         return dump_stage(detect_stage(name, BASELINES[name], RUNS[BASE]))
+    if stage == "own_data":
+        name = of_run[0]
+        return dump_stage(OWN[name].stage(name))
     if stage == "table":
         return dump_stage(EXPERIMENT.table_stage(of_run[0]))
     run = RUNS[of_run[0]] if of_run[0] in RUNS else RUNS[BASE]
@@ -174,10 +181,15 @@ def get_stage(wildcards):
     return dump_stage(run.predict_stage() if stage == "predict" else run.score_stage())
 
 
+# How many training questions are drawn, and of what: `640` of the pool, `photos-all` of one's own.
+DRAW = rf"(?:\d+|(?:{get_names(OWN)})-(?:all|\d+))"
+
+
 wildcard_constraints:
     run=get_names(RUNS),
     seed=r"\d+",
     shard=r"\d+",
-    benchmark=get_names(EXPERIMENT.benchmarks),
+    benchmark=get_names(BENCHMARKS),
+    own=get_names(OWN),
     table=get_names(EXPERIMENT.published.tables),
-    samples=get_names(["pool", *EXPERIMENT.benchmarks]) + r"|training_\d+",
+    samples=rf"{get_names(['pool', *BENCHMARKS])}|(?:{get_names(OWN)})-train|training_{DRAW}",

@@ -1,7 +1,9 @@
 # The helpers of the rules that read and prepare data: which set, which split, which files.
 def get_training(kind, run):
     """The drawn training questions of a run (`samples`), or their `images`; equal draws are one."""
-    return f"{OUT}/{kind}/training_{RUNS[run].train.drawn_samples}.parquet"
+    own, count = RUNS[run].data, RUNS[run].train.drawn_samples
+    draw = f"{own}-{count or 'all'}" if own else count
+    return f"{OUT}/{kind}/training_{draw}.parquet"
 
 
 def get_training_samples(wildcards):
@@ -9,9 +11,20 @@ def get_training_samples(wildcards):
     return get_training("samples", wildcards.run)
 
 
+def get_images(wildcards):
+    """The folder of the resized images that a run's policy sees: one a size."""
+    side = RUNS[wildcards.run].policy.image_size
+    return "images" if side == EXPERIMENT.image_size else f"images_{side}"
+
+
+def get_side(wildcards):
+    """The side in pixels of the images in such a folder."""
+    return wildcards.images.partition("_")[2] or EXPERIMENT.image_size
+
+
 def get_training_images(wildcards):
     """The resized images of a run's training questions."""
-    return get_training("images", wildcards.run)
+    return get_training(get_images(wildcards), wildcards.run)
 
 
 def get_samples(benchmarks):
@@ -39,9 +52,52 @@ def get_indexed(*datasets):
     ]
 
 
+def find_root(own):
+    """The data root: that of data of one's own; else the drawn world, or the public sets' folder."""
+    return OWN[own].root if own else EXPERIMENT.data.root or WORLD
+
+
+def find_own(wildcards):
+    """The data of one's own whose samples a job reads; None where they are of the public sets."""
+    names = (wildcards.get(name) for name in ("samples", "benchmarks", "benchmark"))
+    samples = next(filter(None, names), None)
+    if samples is None:
+        return RUNS[wildcards.run].data if "run" in wildcards.keys() else None
+    names = get_names(OWN)
+    found = re.fullmatch(rf"({names})(?:-train)?|training_({names})-\w+", samples)
+    return found and (found[1] or found[2])
+
+
 def get_root(wildcards):
-    """The data root: the drawn world, or the folder of the public data sets."""
-    return EXPERIMENT.data.root or WORLD
+    """The data root of what a job reads."""
+    return find_root(find_own(wildcards))
+
+
+def get_world(wildcards):
+    """The drawn world, for a job that reads its originals."""
+    return [] if find_own(wildcards) else DRAWN_WORLD
+
+
+def get_pool(wildcards):
+    """What training questions are drawn from."""
+    own, _, _ = wildcards.draw.rpartition("-")
+    return f"{OUT}/samples/{f'{own}-train' if own else 'pool'}.parquet"
+
+
+def get_left_out(wildcards):
+    """The samples whose images are left out of the draw: of one's own data the test part, which so
+    is there before anything is trained."""
+    own, _, _ = wildcards.draw.rpartition("-")
+    if own:
+        return get_samples([own])
+    leave_out = EXPERIMENT.data.training.leave_out_benchmark_images
+    return get_samples(EXPERIMENT.benchmarks) if leave_out else []
+
+
+def get_count(wildcards):
+    """How many training questions are drawn, as an option; none draws all."""
+    _, _, count = wildcards.draw.rpartition("-")
+    return "" if count == "all" else f"--count {count}"
 
 
 def get_fetched(samples):
@@ -96,6 +152,28 @@ def get_mirror_images(wildcards):
     """The unpacked images of a mirror."""
     owner, name = Path(get_mirror(wildcards.samples)).parts
     return f"{MIRROR_IMAGES}/{owner}--{name}"
+
+
+def get_instances(wildcards):
+    """The file with all annotated objects of a benchmark's images."""
+    one = EXPERIMENT.benchmarks[wildcards.samples]
+    of_world = f"ReasonSeg/instances_{one.split}.json"
+    file = of_world if one.dataset == "reasonseg" else f"{one.dataset}/instances.json"
+    return f"{get_root(wildcards)}/{file}"
+
+
+def get_objects(benchmarks):
+    """The objects of those of `benchmarks` whose images are annotated whole: the RefCOCO family's,
+    and in the drawn world ReasonSeg's. Mirrors have the objects asked about alone, and so does data
+    of one's own."""
+    whole = ("refcoco", "refcoco+", "refcocog", *(["reasonseg"] if DRAWN_WORLD else []))
+    return [
+        f"{OUT}/objects/{name}.parquet"
+        for name in benchmarks
+        if name not in OWN
+        and get_source(name).dataset in whole
+        and not get_mirror(name)
+    ]
 
 
 def get_split(wildcards):

@@ -6,7 +6,7 @@ def get_imported(wildcards):
 
 def get_needed(wildcards):
     """What a benchmark is scored by."""
-    return "box" if "rec" in get_protocols(wildcards) else "mask"
+    return "mask" if "lisa" in get_protocols(wildcards) else "box"
 
 
 def get_detector(wildcards):
@@ -52,8 +52,9 @@ def get_asked(kind):
     """The files of one kind, a benchmark's each, that a job of prediction reads."""
 
     def find(wildcards):
+        folder = get_images(wildcards) if kind == "images" else kind
         return [
-            f"{OUT}/{kind}/{name}.parquet" for name in wildcards.benchmarks.split("+")
+            f"{OUT}/{folder}/{name}.parquet" for name in wildcards.benchmarks.split("+")
         ]
 
     return find
@@ -99,9 +100,23 @@ def get_gathered(kind):
 
 
 def get_protocols(wildcards):
-    """How a benchmark is scored: boxes on LISA-Grounding, masks by either protocol elsewhere."""
-    boxes = EXPERIMENT.benchmarks[wildcards.benchmark].dataset == "lisa_grounding"
-    return "--protocol rec" if boxes else "--protocol seg_zero --protocol lisa"
+    """How a benchmark is scored: boxes on LISA-Grounding, masks by either protocol elsewhere; both
+    on data of one's own, where it has masks."""
+    masks, boxes = "--protocol seg_zero --protocol lisa", "--protocol rec"
+    if wildcards.benchmark in OWN:
+        return boxes if OWN[wildcards.benchmark].target == "box" else f"{masks} {boxes}"
+    dataset = EXPERIMENT.benchmarks[wildcards.benchmark].dataset
+    return boxes if dataset == "lisa_grounding" else masks
+
+
+def get_scored_objects(wildcards):
+    """All objects of a benchmark's images, where they are annotated."""
+    return get_objects([wildcards.benchmark])
+
+
+def get_objects_option(wildcards, input):
+    """The same as the command takes it."""
+    return f"--objects {input.objects}" if input.objects else ""
 
 
 def get_compared(wildcards):

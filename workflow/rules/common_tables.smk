@@ -37,8 +37,9 @@ def get_table_trainings(wildcards):
 
 
 def get_table_samples(wildcards):
-    """The samples of all benchmarks, for a table that says what training has seen of them."""
-    return get_samples(EXPERIMENT.benchmarks) if get_table(wildcards).overlap else []
+    """The samples of the main benchmarks, for a table that says what training has seen of them."""
+    benchmarks = EXPERIMENT.main_benchmarks
+    return get_samples(benchmarks) if get_table(wildcards).overlap else []
 
 
 def get_table_training_samples(wildcards):

@@ -86,46 +86,66 @@ rule index_lisa_grounding:
         "--on-bad-sample {params.on_bad_sample} {params.counts} --output {output} 2> {log}"
 
 
-rule sample_training:
+rule index_objects:
     input:
-        pool=f"{OUT}/samples/pool.parquet",
-        leave_out=(
-            expand(f"{OUT}/samples/{{name}}.parquet", name=EXPERIMENT.benchmarks)
-            if EXPERIMENT.data.training.leave_out_benchmark_images
-            else []
-        ),
+        samples=f"{OUT}/samples/{{samples}}.parquet",
+        data=get_data,
     output:
-        f"{OUT}/samples/training_{{questions}}.parquet",
+        f"{OUT}/objects/{{samples}}.parquet",
     log:
-        f"{OUT}/logs/sample_training/{{questions}}.log",
+        f"{OUT}/logs/index_objects/{{samples}}.log",
     benchmark:
-        f"{OUT}/timings/jobs/sample_training/{{questions}}.tsv"
+        f"{OUT}/timings/jobs/index_objects/{{samples}}.tsv"
     wildcard_constraints:
-        count=r"\d+",
+        samples=get_names(EXPERIMENT.benchmarks),
     conda:
         ENVIRONMENT
     params:
+        instances=get_instances,
+    shell:
+        "python -m samr1.cli.index_objects --samples {input.samples} "
+        "--instances {params.instances} --output {output} 2> {log}"
+
+
+rule sample_training:
+    input:
+        pool=get_pool,
+        leave_out=get_left_out,
+    output:
+        f"{OUT}/samples/training_{{draw}}.parquet",
+    log:
+        f"{OUT}/logs/sample_training/{{draw}}.log",
+    benchmark:
+        f"{OUT}/timings/jobs/sample_training/{{draw}}.tsv"
+    wildcard_constraints:
+        draw=DRAW,
+    conda:
+        ENVIRONMENT
+    params:
+        how_many=get_count,
         seed=EXPERIMENT.data.training.seed,
     shell:
-        "python -m samr1.cli.sample_training --pool {input.pool} --count {wildcards.questions} "
+        "python -m samr1.cli.sample_training --pool {input.pool} {params.how_many} "
         "--seed {params.seed} --leave-out {input.leave_out} --output {output} 2> {log}"
 
 
 rule resize_images:
     input:
         samples=f"{OUT}/samples/{{samples}}.parquet",
-        world=DRAWN_WORLD,
+        world=get_world,
     output:
-        f"{OUT}/images/{{samples}}.parquet",
+        f"{OUT}/{{images}}/{{samples}}.parquet",
     log:
-        f"{OUT}/logs/resize_images/{{samples}}.log",
+        f"{OUT}/logs/resize_{{images}}/{{samples}}.log",
     benchmark:
-        f"{OUT}/timings/jobs/resize_images/{{samples}}.tsv"
+        f"{OUT}/timings/jobs/resize_{{images}}/{{samples}}.tsv"
+    wildcard_constraints:
+        images=r"images(_\d+)?",
     conda:
         ENVIRONMENT
     params:
         root=get_root,
-        image_size=EXPERIMENT.image_size,
+        image_size=get_side,
     shell:
         "python -m samr1.cli.resize_images --samples {input.samples} --root {params.root} "
         "--image-size {params.image_size} --output {output} 2> {log}"

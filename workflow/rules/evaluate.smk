@@ -11,7 +11,7 @@ ANSWERED = (
     if DEALT
     else "{run}/seed_{seed}/{benchmarks}"
 )
-ONE = get_names(EXPERIMENT.benchmarks)
+ONE = get_names(BENCHMARKS)
 
 
 rule predict_masks:
@@ -21,7 +21,7 @@ rule predict_masks:
         segmenter=get_segmenter,
         samples=get_asked("samples"),
         images=get_asked("images"),
-        world=DRAWN_WORLD,
+        world=get_world,
         checked=ancient(get_check),
     output:
         predictions=(
@@ -94,6 +94,7 @@ rule score_benchmark:
     input:
         config=f"{OUT}/config/score/{{run}}.yaml",
         samples=f"{OUT}/samples/{{benchmark}}.parquet",
+        objects=get_scored_objects,
         predictions=f"{OUT}/predictions/{{run}}/seed_{{seed}}/{{benchmark}}.parquet",
         code=get_code("score_benchmark"),
     output:
@@ -108,10 +109,11 @@ rule score_benchmark:
     conda:
         ENVIRONMENT
     params:
+        objects=get_objects_option,
         protocols=get_protocols,
     shell:
         "python -m samr1.cli.score_benchmark --config {input.config} --samples {input.samples} "
-        "--predictions {input.predictions} {params.protocols} --run {wildcards.run} "
+        "{params.objects} --predictions {input.predictions} {params.protocols} --run {wildcards.run} "
         "--seed {wildcards.seed} --benchmark {wildcards.benchmark} --output {output.metrics} "
         "--output-overlaps {output.overlaps} 2> {log}"
 

@@ -2,7 +2,7 @@
 rule draw_figure:
     input:
         unpack(get_drawn),
-        world=DRAWN_WORLD,
+        world=get_figure_world,
         code=get_code("draw_figure"),
     output:
         pdf=f"{FIGURES}/{{figure}}.pdf",
@@ -17,7 +17,7 @@ rule draw_figure:
     benchmark:
         f"{OUT}/timings/jobs/draw_figure/{{figure}}.tsv"
     wildcard_constraints:
-        figure=get_names(DRAWN),
+        figure=get_names(DRAWN | DRAWN_OWN),
     conda:
         ENVIRONMENT
     params:
@@ -31,25 +31,23 @@ rule draw_figure:
 # The report holds the pictures and not the gallery: browsers open no page of more than 2 MB in another.
 rule draw_gallery:
     input:
-        kinds=f"{WORKFLOW.config_dir}/kinds.yaml",
-        samples=get_samples(EXPERIMENT.benchmarks),
-        predictions=get_evaluated("predictions", jobs.evaluate_gallery(EXPERIMENT)),
-        world=DRAWN_WORLD,
+        unpack(get_gallery),
         code=get_code("draw_gallery"),
     output:
-        f"{FIGURES}/gallery.html",
+        f"{FIGURES}/{{gallery}}.html",
     log:
-        f"{OUT}/logs/draw_gallery.log",
+        f"{OUT}/logs/draw_gallery/{{gallery}}.log",
     benchmark:
-        f"{OUT}/timings/jobs/draw_gallery.tsv"
+        f"{OUT}/timings/jobs/draw_gallery/{{gallery}}.tsv"
+    wildcard_constraints:
+        gallery=rf"gallery(-(?:{get_names(OWN_RUNS)}))?",
     conda:
         ENVIRONMENT
     params:
-        root=get_root,
+        options=get_gallery_options,
         world=MICRO_WORLD,
         scale=WORKFLOW.scale,
-        seed=get_world_seed,
     shell:
-        "python -m samr1.cli.draw_gallery --samples {input.samples} "
-        "--predictions {input.predictions} --root {params.root} --scale {params.scale} "
-        "--kinds {input.kinds} {params.seed} {params.world} --output {output} 2> {log}"
+        "python -m samr1.cli.draw_gallery --samples {input.samples} --objects {input.objects} "
+        "--predictions {input.predictions} {params.options} --scale {params.scale} "
+        "{params.world} --output {output} 2> {log}"

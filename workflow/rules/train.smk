@@ -6,7 +6,7 @@ rule train_policy:
         segmenter=get_segmenter,
         samples=get_training_samples,
         images=get_training_images,
-        world=DRAWN_WORLD,
+        world=get_world,
         checked=ancient(get_check),  # looked at again, it retrains nothing
     output:
         policy=directory(f"{OUT}/policies/{{run}}/seed_{{seed}}"),
@@ -22,6 +22,8 @@ rule train_policy:
     threads: get_cores
     resources:
         gpu=EXPERIMENT.gpus,
+        # Here, since a change of where metrics are shown must not train anew, as one of params does.
+        log_to=" ".join(WORKFLOW.log_to),
     params:
         device=DEVICE,
         root=get_root,
@@ -34,4 +36,5 @@ rule train_policy:
         "--config {input.config} --samples {input.samples} --images {input.images} "
         "--root {params.root} --output-policy {output.policy} --output-metrics {output.metrics} "
         "--output-timings {output.timings} --tensorboard {output.tensorboard} "
-        "--checkpoints {params.checkpoints} --processes {params.processes} --device {params.device} 2> {log}"
+        "--checkpoints {params.checkpoints} --processes {params.processes} --device {params.device} "
+        "--log-to {resources.log_to} 2> {log}"

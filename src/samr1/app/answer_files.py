@@ -20,6 +20,7 @@ from samr1.app.model import Pixels, Segmented
 from samr1.core.files import atomic_file
 from samr1.data.masks import Mask, encode_mask
 from samr1.data.painting import line_width, paint_mask
+from samr1.policy.objects import Box, Point
 
 ORANGE, BLACK = (230, 159, 0), (0, 0, 0)
 
@@ -51,7 +52,8 @@ def _plain(text: str) -> str:
 def describe_answer(answer: Segmented) -> dict[str, Any]:
     """An answer as JSON, but for its mask; numbers are in pixels.
 
-    `box` is xyxy; a point's `value` is 1 on the object and 0 off it.
+    `box` is xyxy; a point's `value` is 1 on the object and 0 off it. `box` and `points` are the
+    first object's, `objects` has those of all, and `left_out` counts points beyond 16 of one.
     """
     return {
         "question": answer.question,
@@ -59,10 +61,18 @@ def describe_answer(answer: Segmented) -> dict[str, Any]:
         "think": answer.think,
         "label": answer.label,
         "box": answer.box,
-        "points": [{"x": x, "y": y, "value": value} for x, y, value in answer.points],
+        "points": _describe_points(answer.points),
+        "objects": [
+            {"box": box, "points": _describe_points(points)} for box, points in answer.objects
+        ],
+        "left_out": answer.left_out,
         "sam_score": answer.sam_score,
         "response": answer.text,
     }
+
+
+def _describe_points(points: tuple[Point, ...]) -> list[dict[str, float]]:
+    return [{"x": x, "y": y, "value": value} for x, y, value in points]
 
 
 def _encode(mask: Mask | None) -> dict[str, Any] | None:
@@ -100,7 +110,7 @@ def write_answer(answer: Segmented, pixels: Pixels, source: Source, folder: Path
 
 
 def draw_overlay(pixels: Pixels, answer: Segmented) -> Image.Image:
-    """The picture with the mask's outline green, the box orange, and points as dots.
+    """The picture with the mask's outline green, boxes orange, and points as dots.
 
     At the picture's size. Points off the object are crosses.
     """
@@ -110,9 +120,9 @@ def draw_overlay(pixels: Pixels, answer: Segmented) -> Image.Image:
         image = Image.alpha_composite(image.convert("RGBA"), layer).convert("RGB")
     draw = ImageDraw.Draw(image)
     line = line_width(image.size)
-    if answer.box is not None:
-        draw.rectangle(_inside(answer.box, image.size), outline=ORANGE, width=line)
-    for x, y, value in answer.points:
+    for box, _ in answer.objects:
+        draw.rectangle(_inside(box, image.size), outline=ORANGE, width=line)
+    for x, y, value in (point for _, points in answer.objects for point in points):
         r = 2 * line
         if value:
             draw.ellipse((x - r, y - r, x + r, y + r), fill=ORANGE, outline=BLACK)
@@ -123,9 +133,7 @@ def draw_overlay(pixels: Pixels, answer: Segmented) -> Image.Image:
     return image
 
 
-def _inside(
-    box: tuple[float, float, float, float], size: tuple[int, int]
-) -> tuple[float, float, float, float]:
+def _inside(box: Box, size: tuple[int, int]) -> Box:
     """The box's outermost pixels: x2 and y2 are one past them."""
     x1, y1 = min(box[0], size[0] - 1), min(box[1], size[1] - 1)
     return x1, y1, max(x1, box[2] - 1), max(y1, box[3] - 1)

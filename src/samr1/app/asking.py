@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samr1.app.answer_files import Source, write_answer
-from samr1.app.model import BATCH_SIZE, Pixels, Samr1, Segmented, read_bytes
+from samr1.app.model import BATCH_SIZE, Pixels, Samr1, Segmented
 from samr1.app.questions import ImageQuestions
 from samr1.core.errors import UserError
-from samr1.data.images import load_picture
+from samr1.core.reading import is_text, read_bytes
+from samr1.data.images import MAX_BYTES, load_picture
+
+_MOST_BYTES = 100_000_000  # of pictures in memory before they are asked about
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,26 @@ def ask_all(
     reading: list[_Read] = []
     for one in asked:
         try:
-            content = read_bytes(one.image)
-            reading.append(_Read(one, content, load_picture(content, str(one.image))))
+            reading.append(_read(one))
         except UserError as error:
             yield from _answer(model, reading, who, output)
             reading = []
             yield Failed(len(one.questions), str(error))
-        # As many pictures are in memory as make one batch.
-        if sum(len(read.asked.questions) for read in reading) >= BATCH_SIZE:
+        # As many pictures are in memory as make one batch, or as it should hold.
+        questions = sum(len(read.asked.questions) for read in reading)
+        size = sum(read.pixels.nbytes + len(read.content) for read in reading)
+        if questions >= BATCH_SIZE or size >= _MOST_BYTES:
             yield from _answer(model, reading, who, output)
             reading = []
     yield from _answer(model, reading, who, output)
+
+
+def _read(asked: ImageQuestions) -> _Read:
+    name = str(asked.image)
+    if not is_text(name):
+        raise UserError(f"{name}: its name is no valid Unicode; rename it.")
+    content = read_bytes(asked.image, MAX_BYTES)
+    return _Read(asked, content, load_picture(content, name))
 
 
 def _answer(model: Samr1, reading: Sequence[_Read], who: str, output: Path) -> Iterator[Written]:

@@ -1,4 +1,4 @@
-"""What stands before the page: who may ask, how much may be sent, and what the browser may do.
+"""Who may ask the page, and what the browser may do with it.
 
 The page is for the person at this machine. Another site's page, open in the same browser, must not
 ask through it: neither directly (the `Origin` is then another) nor under a name of its own that it
@@ -10,9 +10,9 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -28,7 +28,10 @@ HEADERS = {
 
 
 class Guard:
-    """Refuses requests from elsewhere, and adds `HEADERS` to every answer."""
+    """Refuses requests from elsewhere.
+
+    Starlette's `TrustedHostMiddleware` knows names alone, and this page every address too.
+    """
 
     def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
         """`names` are the host names, lower-case, under which the page may be asked for."""
@@ -36,17 +39,9 @@ class Guard:
         self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
         reason = refusal(Headers(scope=scope), self._names)
         refused = JSONResponse({"error": reason}, status_code=403)
-
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
-            await send(message)
-
-        await (self._app if reason is None else refused)(scope, receive, send_guarded)
+        await (self._app if reason is None else refused)(scope, receive, send)
 
 
 def refusal(headers: Headers, names: frozenset[str]) -> str | None:
@@ -56,8 +51,7 @@ def refusal(headers: Headers, names: frozenset[str]) -> str | None:
     an address.
     """
     host = headers.get("host", "")
-    name = _host_name(f"//{host}")
-    if name is None or not (name in names or _is_address(name)):
+    if not _is_known(host, names):
         return f"this page is not known as {host!r}; open it under the address that it was given."
     origin = headers.get("origin")
     if origin is not None and origin != f"http://{host}":
@@ -65,16 +59,9 @@ def refusal(headers: Headers, names: frozenset[str]) -> str | None:
     return None
 
 
-def _host_name(url: str) -> str | None:
+def _is_known(host: str, names: frozenset[str]) -> bool:
     try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
+        name = urlsplit(f"//{host}").hostname or ""
+        return name in names or bool(ipaddress.ip_address(name))
     except ValueError:
         return False
-    return True

@@ -12,6 +12,7 @@ questions are asked of it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,15 +25,25 @@ from PIL import Image
 
 from samr1.app.questions import check_question
 from samr1.config.names import DialectName
-from samr1.config.schema import PolicyConfig, PredictConfig, PredictStage, SegmenterConfig
+from samr1.config.schema import (
+    PolicyConfig,
+    PredictConfig,
+    PredictStage,
+    SegmenterConfig,
+    parse_config,
+)
 from samr1.core.device import use_device
 from samr1.core.errors import UserError
 from samr1.core.hub import HubName, locate
+from samr1.core.reading import read_bytes
 from samr1.core.stopwatch import Stopwatch
-from samr1.data.images import as_seen, load_picture
+from samr1.data.images import MAX_BYTES, as_seen, load_picture
 from samr1.data.masks import Mask, decode_mask
 from samr1.data.resizing import to_square
-from samr1.evaluation.predict import answer_rows
+from samr1.evaluation.predict import answer_rows, read_response
+from samr1.policy.answer import Answer
+from samr1.policy.families import family_of
+from samr1.policy.meta import read_policy_config
 from samr1.policy.model import Policy, load_policy
 from samr1.policy.objects import Box, Point
 from samr1.policy.prompt_settings import (
@@ -48,6 +59,7 @@ from samr1.segmenter import Segmenter
 Pixels = npt.NDArray[np.uint8]  # RGB [h, w, 3]
 
 BATCH_SIZE = 16  # questions decoded together
+_MOST_UNITS = 128  # tokens along a side: Qwen2.5-VL's own bound
 
 
 @dataclass(frozen=True)
@@ -57,10 +69,12 @@ class Segmented:
     question: str
     status: str  # ok, or why there is no box (`samr1.policy.answer.Answer`)
     think: str | None
-    box: Box | None  # xyxy
-    points: tuple[Point, ...]  # (x, y, value), value 1 on the object and 0 off it
+    box: Box | None  # xyxy, of the first object
+    points: tuple[Point, ...]  # its (x, y, value), value 1 on the object and 0 off it
+    objects: tuple[tuple[Box, tuple[Point, ...]], ...]  # box and points of all, the first included
+    left_out: int  # points of them that the segmenter was not given: an object has at most 16
     label: str | None
-    mask: Mask | None  # [h, w]; empty where the status is nothing_there
+    mask: Mask | None  # [h, w], of all objects; empty where the status is nothing_there
     sam_score: float | None  # SAM's own estimate of the mask's IoU, where it was asked
     text: str  # the whole response
 
@@ -103,7 +117,8 @@ class Samr1:
         answers: list[list[Segmented]] = [[] for _ in asked]
         found = self._answer(rows, originals) if rows else {}
         for i, row in enumerate(rows):
-            answers[int(row["image_id"])].append(_segmented(row["query"], found[i]))
+            answer = read_response(found[i]["text"], row, self.stage)
+            answers[int(row["image_id"])].append(_segmented(row["query"], found[i], answer))
         return answers
 
     def _answer(
@@ -135,14 +150,17 @@ class _Squares:
         return to_square(self.originals[image_id], self.image_size)
 
 
-def _segmented(question: str, row: dict[str, Any]) -> Segmented:
+def _segmented(question: str, row: dict[str, Any], answer: Answer) -> Segmented:
+    first = () if answer.box is None else ((answer.box, answer.points),)
     return Segmented(
         question=question,
-        status=row["status"],
-        think=row["think"],
-        box=row["box"],
-        points=tuple((point["x"], point["y"], point["value"]) for point in row["points"]),
-        label=row["label"],
+        status=answer.status,
+        think=answer.think,
+        box=answer.box,
+        points=answer.points,
+        objects=(*first, *answer.others),
+        left_out=answer.left_out,
+        label=answer.label,
         mask=row["mask"] and decode_mask(row["mask"]),
         sam_score=row["sam_score"],
         text=row["text"],
@@ -154,15 +172,7 @@ def _to_pixels(image: str | Path | Image.Image | Pixels) -> Pixels:
         return image
     if isinstance(image, Image.Image):
         return as_seen(image, "the picture")
-    return load_picture(read_bytes(Path(image)), str(image))
-
-
-def read_bytes(path: Path) -> bytes:
-    """The content of a picture's file; raises UserError where it cannot be had."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); correct the path.") from error
+    return load_picture(read_bytes(Path(image), MAX_BYTES), str(image))
 
 
 def _check_pixels(pixels: Pixels) -> Pixels:
@@ -190,7 +200,8 @@ def load_samr1(
         segmenter: a folder, one of Meta's .pt files, a hub name or `micro`; None takes the one
             that the policy was trained with.
         dialect, image_size: how the policy is asked, where it is not as its `samr1.json` says. A
-            policy without that file is asked as the paper's (`DEFAULT_SETTINGS`).
+            policy without that file is asked as the paper's (`DEFAULT_SETTINGS`), in the dialect
+            and at the size that suit its family.
 
     Raises UserError where one of them is not there or cannot be loaded.
     """
@@ -200,10 +211,10 @@ def load_samr1(
     device = use_device()
     loaded = load_policy(path, settings.dtype, device)
     unit = loaded.image_processor.patch_size * loaded.image_processor.merge_size
-    if settings.image_size % unit:
+    if settings.image_size % unit or settings.image_size > _MOST_UNITS * unit:
         raise UserError(
             f"{policy}: cannot see images of {settings.image_size} pixels a side; give an image "
-            f"size that is a multiple of {unit}."
+            f"size that is a multiple of {unit}, at most {_MOST_UNITS * unit:,}."
         )
     segmenting = Segmenter.load(sam, device=device)
     stage = PredictStage(
@@ -224,11 +235,20 @@ def load_samr1(
 def find_settings(
     policy: str | Path, dialect: DialectName | None = None, image_size: int | None = None
 ) -> PromptSettings:
-    """How `policy` is asked: as it says or else as the paper's, but for what is given."""
-    found = read_settings(policy) or DEFAULT_SETTINGS
+    """How `policy` is asked: as it says or else as the paper's, but for what is given.
+
+    Raises UserError where the policy says what none can be, or that is given.
+    """
+    found = read_settings(policy) or _suit_family(policy)
     given = {"dialect": dialect, "image_size": image_size}
     changes = {key: value for key, value in given.items() if value is not None}
-    return found.model_copy(update=changes)
+    return parse_config(found.model_dump() | changes, PromptSettings, f"asking {policy}")
+
+
+def _suit_family(policy: str | Path) -> PromptSettings:
+    family = family_of(read_policy_config(resolve(policy, "policy")))
+    own = {"dialect": family.dialect, "image_size": family.image_size}
+    return DEFAULT_SETTINGS.model_copy(update=own)
 
 
 def _find_segmenter(given: str | Path | None, settings: PromptSettings, policy: str | Path) -> str:
@@ -236,7 +256,7 @@ def _find_segmenter(given: str | Path | None, settings: PromptSettings, policy: 
         return resolve(given, "segmenter")
     path = resolve(settings.segmenter, "segmenter")
     try:
-        there = isinstance(locate(path), HubName) or Path(path).exists()
+        there = isinstance(locate(path), HubName) or os.path.exists(path)
     except ValueError:  # a path that is not here and would be a hub name, had it a commit
         there = False
     if not there:

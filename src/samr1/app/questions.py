@@ -6,16 +6,21 @@ A CSV file brings its own questions; a folder is all pictures in it.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from samr1.core.errors import UserError, prefix_errors
+from samr1.core.errors import UserError, prefix_errors, say
+from samr1.core.reading import is_text, read_bytes
 
 MAX_CHARACTERS = 500  # a question is a sentence; the prompt around it is of fixed length
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 _COLUMNS = ("image", "question")
-_MAX_CSV_BYTES = 64_000_000
+_MAX_CSV_BYTES = 16_000_000
+_MAX_CSV_ROWS = 50_000
+_MAX_NAMES = 10  # of what a folder holds beside pictures
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ def check_question(question: str) -> str:
     asked = " ".join(question.split())
     if not asked:
         raise UserError("a question is empty; ask for something in the picture.")
+    if not is_text(asked):
+        raise UserError(f"the question {asked[:40]!r} is no valid Unicode; write it anew.")
     if len(asked) > MAX_CHARACTERS:
         raise UserError(
             f"the question {asked[:40]!r}… has {len(asked)} characters; ask in at most "
@@ -63,36 +70,49 @@ def gather_questions(places: Sequence[Path], questions: Sequence[str]) -> list[I
 
 
 def _pictures(place: Path) -> list[Path]:
-    if not place.is_dir():
+    if not os.path.isdir(place):
         return [place]  # one that is not there fails when its turn comes, and no other with it
-    found = sorted(
-        path for path in place.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()
-    )
-    if not found:
+    try:
+        names = sorted(name for name in os.listdir(place) if not name.startswith("."))
+    except OSError as error:
+        raise UserError(f"{place}: cannot be listed ({error.strerror}); name another.") from error
+    if others := [name for name in names if not name.lower().endswith(SUFFIXES)]:
+        more = "" if len(others) <= _MAX_NAMES else f" and {len(others) - _MAX_NAMES:,} more"
+        say(
+            f"note: {place}: nothing is asked of {', '.join(others[:_MAX_NAMES])}{more}; pictures "
+            f"that are read are {', '.join(SUFFIXES)}."
+        )
+    if len(others) == len(names):
         raise UserError(
             f"{place}: holds no picture ({', '.join(SUFFIXES)}); name a folder that does."
         )
-    return found
+    return [place / name for name in names if name.lower().endswith(SUFFIXES)]
 
 
 def _read_csv(path: Path) -> list[tuple[Path, str]]:
     """The rows of a CSV file with the columns `image` (relative to the file) and `question`."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; correct the path.")
-    if path.stat().st_size > _MAX_CSV_BYTES:
-        raise UserError(f"{path}: has more than {_MAX_CSV_BYTES:,} bytes; split it.")
+    data = read_bytes(path, _MAX_CSV_BYTES, "correct the path, or split the file")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            names = reader.fieldnames or []
-            if missing := [name for name in _COLUMNS if name not in names]:
-                raise UserError(f"{path}: lacks the column {missing[0]!r} in its first line.")
-            rows = [_read_row(row, path, reader.line_num) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = io.StringIO(data.decode("utf-8-sig"), newline="")
+        rows = list(_rows(csv.DictReader(text, strict=True), path))
+    except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read as CSV in UTF-8 ({error}).") from error
     if not rows:
         raise UserError(f"{path}: has no rows; add an image and a question.")
     return rows
+
+
+def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[tuple[Path, str]]:
+    names = list(reader.fieldnames or [])
+    for name in _COLUMNS:
+        if name not in names:
+            raise UserError(f"{path}: lacks the column {name!r} in its first line.")
+        if names.count(name) > 1:
+            raise UserError(f"{path}: has the column {name!r} twice in its first line.")
+    for number, row in enumerate(reader):
+        if number == _MAX_CSV_ROWS:
+            raise UserError(f"{path}: has more than {_MAX_CSV_ROWS:,} rows; split the file.")
+        yield _read_row(row, path, reader.line_num)
 
 
 def _read_row(row: dict[str, str | None], path: Path, line: int) -> tuple[Path, str]:

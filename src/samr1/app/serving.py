@@ -11,10 +11,10 @@ import base64
 import io
 import ipaddress
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -24,101 +24,75 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from samr1.app.answer_files import describe_answer
-from samr1.app.guard import Guard
+from samr1.app.connections import Connection, Limits, Uploads
+from samr1.app.guard import HEADERS, Guard
 from samr1.app.model import Samr1
 from samr1.app.questions import check_question
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, printable, say
 from samr1.data.images import load_picture
 from samr1.data.painting import paint_mask
 
 PAGE = Path(str(resources.files("samr1") / "app/page"))
-_MEDIA = {
-    "index.html": "text/html",
-    "page.css": "text/css",
-    "page.js": "text/javascript",
-    "example.jpg": "image/jpeg",
-}
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one request may bring, and how many may be there at once."""
-
-    bytes: int = 20_000_000
-    pixels: int = 30_000_000
-    waiting: int = 8  # requests, the one that is answered included
-    upload_seconds: float = 60.0
 
 
 @dataclass
 class _Queue:
-    """Lets one request at a time to the model, and a few wait."""
+    """Lets one request at a time to the model, and a few wait, fewer of one client."""
 
-    limit: int
-    there: int = 0
+    limits: Limits
+    clients: list[str] = field(default_factory=list)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        if self.there >= self.limit:
+    async def place(self, client: str) -> AsyncIterator[None]:
+        of_client = self.clients.count(client)
+        if len(self.clients) >= self.limits.waiting or of_client >= self.limits.of_client:
             raise HTTPException(503, "too many are waiting for the model; try again in a minute.")
-        self.there += 1
+        self.clients.append(client)
         try:
-            yield
+            async with self.turn:
+                yield
         finally:
-            self.there -= 1
+            self.clients.remove(client)
 
 
-def build_app(
-    model: Samr1,
-    who: str,
-    names: frozenset[str] = frozenset({"localhost"}),
-    limits: Limits = Limits(),
-) -> ASGIApp:
+def build_app(model: Samr1, who: str, names: frozenset[str], limits: Limits) -> ASGIApp:
     """The page for `model`, which `who` describes, under the host `names` and every address."""
-    queue = _Queue(limits.waiting)
+    queue, uploads = _Queue(limits), Uploads(limits)
 
     async def about(request: Request) -> Response:
         return JSONResponse({"who": who, "bytes": limits.bytes, "pixels": limits.pixels})
 
     async def segment(request: Request) -> Response:
         question = check_question(request.query_params.get("question", ""))
-        async with queue.place():
-            content = await _receive(request, limits)
-            async with queue.turn:
-                if await request.is_disconnected():
-                    return Response(status_code=204)  # nobody is there to be answered
-                described = await run_in_threadpool(
-                    _answer, model, content, question, limits.pixels
-                )
+        client = request.client.host if request.client else ""
+        content = await _receive(request, client, uploads)
+        async with queue.place(client):
+            if await request.is_disconnected():
+                return Response(status_code=204)  # nobody is there to be answered
+            described = await run_in_threadpool(_answer, model, content, question, limits.pixels)
         return JSONResponse(described)
 
-    page = Starlette(
+    return Starlette(
         routes=[
-            Route("/", _file("index.html")),
-            *(Route(f"/{name}", _file(name)) for name in _MEDIA),
             Route("/about", about),
             Route("/segment", segment, methods=["POST"]),
+            Mount("/", StaticFiles(directory=PAGE, html=True)),
         ],
-        exception_handlers={UserError: _say, HTTPException: _say, Exception: _fail},
+        middleware=[Middleware(Guard, names=names)],
+        exception_handlers={UserError: _tell, HTTPException: _tell, Exception: _fail},
     )
-    return Guard(page, names)
 
 
-def _file(name: str) -> Any:
-    async def send(request: Request) -> Response:
-        return FileResponse(PAGE / name, media_type=_MEDIA[name])
-
-    return send
-
-
-async def _say(request: Request, error: Exception) -> Response:
+async def _tell(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return JSONResponse({"error": error.detail}, error.status_code)
     return JSONResponse({"error": str(error)}, 422)
@@ -129,24 +103,20 @@ async def _fail(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": "the model failed; the terminal of samr1 demo says how."}, 500)
 
 
-async def _receive(request: Request, limits: Limits) -> bytes:
+async def _receive(request: Request, client: str, uploads: Uploads) -> bytes:
     """The picture that is uploaded; raises HTTPException where it is too large or too slow."""
-    content = bytearray()
-    too_large = HTTPException(
-        413, f"the picture has more than {limits.bytes:,} bytes; take a smaller one."
-    )
-    if int(request.headers.get("content-length", "0")) > limits.bytes:
-        raise too_large
+    content, most = bytearray(), uploads.limits.bytes
     try:
-        async with asyncio.timeout(limits.upload_seconds):
-            async for part in request.stream():
-                content += part
-                if len(content) > limits.bytes:
-                    raise too_large
+        async with asyncio.timeout(uploads.limits.upload_seconds) as time:
+            with uploads.add(client, time):
+                # Starlette's own limit would answer in its words, which the page cannot show.
+                async for part in request.stream():
+                    content += part
+                    if len(content) > most:
+                        told = f"the picture has more than {most:,} bytes; take a smaller one."
+                        raise HTTPException(413, told)
     except TimeoutError as error:
-        raise HTTPException(
-            408, f"the picture was not here after {limits.upload_seconds:g} seconds; try again."
-        ) from error
+        raise HTTPException(408, "the picture was not here in time; try again.") from error
     except ClientDisconnect as error:
         raise HTTPException(400, "the upload was broken off.") from error
     return bytes(content)
@@ -176,7 +146,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # of a name that is none
         raise UserError(f"--host {host}: is no address of this machine ({error}).") from error
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -191,25 +161,33 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def serve(model: Samr1, who: str, host: str, listening: socket.socket) -> None:
-    """Serve the page on `listening` until Ctrl-C or SIGTERM."""
-    names = frozenset({"localhost", host.lower(), socket.gethostname().lower()})
+def make_server(model: Samr1, who: str, names: frozenset[str], limits: Limits) -> uvicorn.Server:
+    """What serves the page of `build_app` within `limits`."""
     config = uvicorn.Config(
-        build_app(model, who, names),
+        build_app(model, who, names, limits),
+        http=partial(Connection, limits),  # type: ignore[arg-type]
+        ws="none",
+        lifespan="off",
         log_level="warning",
         access_log=False,  # it would hold the questions
         server_header=False,
         proxy_headers=False,
-        ws="none",
-        lifespan="off",
-        limit_concurrency=64,
+        headers=list(HEADERS.items()),
+        limit_concurrency=2 * limits.connections,
         h11_max_incomplete_event_size=16_384,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=5,
     )
-    address = f"[{host}]" if ":" in host else host
+    return uvicorn.Server(config)
+
+
+def serve(model: Samr1, who: str, host: str, listening: socket.socket) -> None:
+    """Serve the page on `listening` until Ctrl-C or SIGTERM."""
+    names = frozenset({"localhost", host.lower(), socket.gethostname().lower()})
+    server = make_server(model, who, names, Limits())
+    address = printable(f"[{host}]" if ":" in host else host)
     if not ipaddress.ip_address(listening.getsockname()[0]).is_loopback:
-        print("note: not this machine alone, but whoever can reach it can ask.", file=sys.stderr)
+        say("note: not this machine alone, but whoever can reach it can ask.")
     print(f"http://{address}:{listening.getsockname()[1]}/ (Ctrl-C ends it)", flush=True)
     with suppress(KeyboardInterrupt):  # its own signal again, after all is closed
-        uvicorn.Server(config).run(sockets=[listening])
+        server.run(sockets=[listening])

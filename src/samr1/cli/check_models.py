@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -14,7 +13,7 @@ from samr1.cli.device_option import add_device_option
 from samr1.config.schema import PredictStage, TrainStage, load_stage
 from samr1.core.checks import run_steps, write_page
 from samr1.core.device import use_device
-from samr1.core.errors import UserError, run_command
+from samr1.core.errors import UserError, run_command, say
 from samr1.core.files import atomic_file
 from samr1.policy.check import check_policy
 from samr1.segmenter.check import check_segmenter
@@ -40,7 +39,8 @@ def main() -> None:
     checks = run_steps(chain(policy, check_running(stage, training, place)))
     checks += run_steps(check_segmenter(stage.segmenter, place))
     page = write_page(f"{stage.policy.path} and {stage.segmenter.path}", checks)
-    print(page, file=sys.stderr)
+    for line in page.splitlines():
+        say(line)
     failed = [one for one in checks if not one.passed]
     if failed:
         raise UserError(f"{failed[0].name}: {failed[0].found}")

@@ -14,6 +14,7 @@ from samr1.report.tables.gain import training_gain
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.overlap import training_overlap
 from samr1.report.tables.page import Addition, Outputs, publish_table
+from samr1.report.tables.sentences import list_sentences
 
 
 def main() -> None:
@@ -34,13 +35,15 @@ def _say_below(
     comparisons = Comparisons.read(arguments.comparisons)
     if table.gain_on:
         addition += training_gain(table.gain_on, stage.labels, measurements, comparisons)
+    if table.every_sentence:
+        addition += list_sentences(table, stage.labels, measurements)
     if table.overlap:
         if arguments.training_samples is None:
             raise UserError(f"{stage.name} shows the overlap of images: give --training-samples.")
         samples = arguments.training_samples, arguments.benchmark_samples
         addition += training_overlap(*samples, stage.labels)
     if table.compared_with:
-        addition += table_differences(table, comparisons)
+        addition += table_differences(table, stage.labels, comparisons)
     if table.clipping:
         addition += clipping(table, arguments.training)
     return addition

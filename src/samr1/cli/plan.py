@@ -6,6 +6,7 @@ Exit code 1 where it does not fit, with one sentence that says what to change.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from samr1.config.datasets import load_datasets
@@ -14,6 +15,7 @@ from samr1.config.jobs import JobList, Training, list_evaluations, list_training
 from samr1.config.merge import Experiment, WorkflowConfig, load_experiment
 from samr1.config.schema import parse_config
 from samr1.core.errors import UserError, run_command
+from samr1.data.samples import load_samples
 from samr1.planning.disk import Place, plan_disk
 from samr1.planning.fit import available_memory, does_not_fit, with_rank
 from samr1.planning.hours import plan_hours, plan_step
@@ -54,8 +56,19 @@ def main() -> None:
     if arguments.measured:
         rates = read_measured(arguments.measured, rates)
     choice = _choose(arguments.config)
-    experiment = load_experiment(Path(choice.config_dir), choice.scale)
+    experiment = _count_own(load_experiment(Path(choice.config_dir), choice.scale), choice)
     print(_plan(experiment, _list_jobs(experiment, arguments.run), choice, rates, arguments))
+
+
+def _count_own(experiment: Experiment, choice: WorkflowConfig) -> Experiment:
+    """With the training questions of data of one's own as many as were indexed, if they were."""
+    runs = dict(experiment.runs)
+    for name, run in experiment.runs.items():
+        file = Path(choice.results, choice.scale, "samples", f"{run.data}-train.parquet")
+        if run.data is not None and run.train.samples is None and file.is_file():
+            train = run.train.model_copy(update={"samples": len(load_samples(file))})
+            runs[name] = run.model_copy(update={"train": train})
+    return replace(experiment, runs=runs)
 
 
 def _list_jobs(experiment: Experiment, run: str | None) -> JobList:
@@ -93,20 +106,19 @@ def _plan(
     for run in dict.fromkeys(one.run for one in planned.trainings):
         stage, rank = experiment.runs[run].train_stage(), arguments.lora_rank
         jobs[run] = describe_job(with_rank(stage, rank) if rank else stage, processes, cuda)
-    name = max(jobs, key=lambda name: plan_memory(jobs[name]).needed)
-    job = jobs[name]
+    job = max(jobs.values(), key=lambda job: plan_memory(job).needed)
     memory = plan_memory(job)
     datasets = load_datasets(Path(choice.config_dir) / "datasets.yaml")
     places = plan_disk(experiment, datasets, planned, job, Path(choice.results))
-    pages = [memory_page(name, job, memory, room, plan_host(job)), disk_page(places)]
+    pages = [memory_page(job, memory, room, plan_host(job)), disk_page(places)]
     if cuda:
         step = plan_step(job, rates)
-        hours = plan_hours(experiment, planned, jobs, rates)
+        hours = plan_hours(experiment, planned, jobs, rates, processes)
         pages.append(time_page(step, hours, rates, processes))
     text = "\n\n\n".join(pages)
     if memory.needed > room:
         print(text, flush=True)
-        raise UserError(does_not_fit(name, job, memory, memory.needed, room, hardware=True))
+        raise UserError(does_not_fit(job, memory, memory.needed, room, hardware=True))
     hypothetical = arguments.gpus or arguments.gpu_memory or arguments.run
     full = [place for place in places if place.needed > place.free]
     if full and not hypothetical:

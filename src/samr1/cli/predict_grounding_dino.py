@@ -33,7 +33,7 @@ def main() -> None:
     device = use_device(arguments.device, threads=stage.threads, tf32=sam.tf32)
     samples = load_samples(arguments.samples)
     detector = Detector.load(stage.detector.path, device)
-    segmenter = Segmenter.load(sam.path, sam.image_size, device, sam.cache)
+    segmenter = Segmenter.load(sam.path, sam.image_size, device)
     predictions = detect_masks(samples, arguments.root, detector, segmenter, stage.detector)
     write_table(arguments.output, predictions, {"config": stage.model_dump_json()})
 

@@ -1,4 +1,4 @@
-"""Draw the training samples from a pool: exactly so many objects, one sentence each, seeded."""
+"""Draw the training samples from a pool: so many objects or all, one sentence each, seeded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument(
         "--pool", type=Path, required=True, help="samples (Parquet) with every sentence of each ref"
     )
-    parser.add_argument("--count", type=int, required=True, help="how many objects to draw")
+    parser.add_argument("--count", type=int, help="how many objects to draw (default: all)")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument(
         "--leave-out",
@@ -32,7 +32,7 @@ def main() -> None:
     )
     parser.add_argument("--output", type=Path, required=True, help="samples (Parquet) to write")
     arguments = parser.parse_args()
-    if arguments.count < 1:
+    if arguments.count is not None and arguments.count < 1:
         parser.error(f"--count must be 1 or more, not {arguments.count}")
     left_out = {
         image_id

@@ -1,7 +1,8 @@
 """Score a benchmark's predictions, ours or another method's, under one protocol or several.
 
 A predictions file made elsewhere needs the columns sample_id and mask (COCO RLE at the original
-image's size) or, for the protocol rec, box (xyxy, pixels of the original); null is no answer.
+image's size) or, for the protocol rec, box (xyxy, pixels of the original); null is no answer. Its
+points, where it has any, say what an answer means; else its mask does.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pyarrow as pa
 from samr1.cli.score_options import add_score_config, load_score_stage
 from samr1.core.errors import prefix_errors, run_command
 from samr1.core.files import read_table, write_table
+from samr1.core.schemas import OBJECTS
 from samr1.data.samples import load_samples
 from samr1.evaluation.score import PROTOCOLS, measure_overlaps, score_overlaps
 
@@ -25,6 +27,11 @@ def main() -> None:
     )
     parser.add_argument("--samples", type=Path, required=True, help="samples (Parquet)")
     parser.add_argument("--predictions", type=Path, required=True, help="predictions (Parquet)")
+    parser.add_argument(
+        "--objects",
+        type=Path,
+        help="all objects of the images (Parquet, of index_objects)",
+    )
     parser.add_argument(
         "--protocol",
         action="append",
@@ -46,10 +53,11 @@ def main() -> None:
     stage = load_score_stage(arguments)
     samples = load_samples(arguments.samples)
     predictions = read_table(arguments.predictions)
+    objects = read_table(arguments.objects, OBJECTS) if arguments.objects else None
     whose = arguments.run, arguments.seed, arguments.benchmark
     with prefix_errors(f"{arguments.predictions} on {arguments.samples}"):
         overlaps = [
-            measure_overlaps(samples, predictions, protocol, *whose)
+            measure_overlaps(samples, predictions, protocol, *whose, objects)
             for protocol in dict.fromkeys(arguments.protocol)
         ]
     metrics = [

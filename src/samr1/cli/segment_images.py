@@ -7,12 +7,14 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from samr1.app.questions import SUFFIXES, gather_questions
 from samr1.cli.use_options import add_model_options, load_model
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, printable
+from samr1.core.reading import is_text
 
 _MORE = """examples:
   samr1 segment cat.jpg "the cat's tail" "the ball"
@@ -24,7 +26,7 @@ and .overlay.png beside it. A JSON line an answer goes to the standard output, w
 Exit code: 0 where every picture could be asked about, 1 where one could not, 2 for wrong usage."""
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     """Add `segment` to the commands of `samr1`."""
     parser = commands.add_parser(
         "segment",
@@ -76,7 +78,7 @@ def _run(arguments: argparse.Namespace) -> None:
         for done in ask_all(model, asked, who, arguments.output):
             if isinstance(done, Failed):
                 failed += 1
-                tqdm.write(f"error: {done.reason}", file=sys.stderr)
+                tqdm.write(printable(f"error: {done.reason}"), file=sys.stderr)
                 progress.update(done.questions)
                 continue
             line = {
@@ -92,6 +94,8 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _make_folder(path: Path) -> None:
     """Find out before the models are loaded that nothing can be written."""
+    if not is_text(str(path)):
+        raise UserError(f"--output {path}: is no valid Unicode; name another folder.")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from samr1.cli.use_options import add_model_options, load_model
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     """Add `demo` to the commands of `samr1`."""
     parser = commands.add_parser(
         "demo", help="ask about pictures on a page in the browser", description=__doc__

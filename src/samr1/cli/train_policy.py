@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
 
 import torch.distributed as dist
 from transformers.utils import logging
 
 from samr1.app.card import files_beside
 from samr1.cli.device_option import add_device_option
+from samr1.config.names import Tracker
 from samr1.config.schema import TrainStage, dump_stage, load_stage
 from samr1.core.errors import run_command
 from samr1.core.files import remove_parts, write_table
@@ -39,6 +41,9 @@ def main() -> None:
     parser.add_argument("--tensorboard", type=Path, required=True, help="folder of event files")
     parser.add_argument(
         "--checkpoints", type=Path, required=True, help="folder of its own, removed at the end"
+    )
+    parser.add_argument(
+        "--log-to", nargs="*", default=[], choices=get_args(Tracker), help="beside TensorBoard"
     )
     parser.add_argument("--processes", type=int, default=1, help="of this machine, one a GPU")
     add_device_option(parser)
@@ -67,6 +72,7 @@ def main() -> None:
         arguments.tensorboard,
         arguments.checkpoints,
         arguments.device,
+        arguments.log_to,
     )
     beside = files_beside(stage, samples, arguments.root, trained.metrics)
     trained.save_policy(arguments.output_policy, beside)

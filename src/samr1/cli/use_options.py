@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
 from samr1.config.names import DIALECTS
+from samr1.core.errors import say
 
 if TYPE_CHECKING:
     from samr1.app.model import Samr1
@@ -41,7 +41,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def load_model(arguments: argparse.Namespace) -> tuple[Samr1, str]:
-    """The models that were asked for, and a line that says which they are."""
+    """The models that were asked for, and a line that says which they are, as stderr does too."""
     # Not before: --help and a wrong usage do not wait for torch.
     from transformers.utils import logging
 
@@ -62,9 +62,10 @@ def load_model(arguments: argparse.Namespace) -> tuple[Samr1, str]:
         f"{settings.max_response_tokens} tokens"
     )
     if read_settings(arguments.policy) is None:
-        print(
-            f"note: {arguments.policy} does not say how it is asked (samr1.json), so the paper's "
-            f"settings serve: {who}.",
-            file=sys.stderr,
+        say(
+            f"note: {arguments.policy} does not say how it is asked (samr1.json), so settings "
+            f"like the paper's serve: {who}."
         )
+    else:
+        say(f"note: asked is {who}.")
     return model, who

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from samr1.config.merge import Experiment
 from samr1.config.names import BASE, METHOD
+from samr1.core.errors import UserError
 
 Seeds = Mapping[str, Sequence[int]]  # by run
 
@@ -56,8 +57,7 @@ def find_study_seeds(experiment: Experiment) -> dict[str, tuple[int, ...]]:
     ablated = [run for table in experiment.published.ablations.values() for run in table.labels]
     for runs, study in (
         ([METHOD, *ablated], studies.ablations),
-        (studies.sweep.runs, studies.sweep),
-        (studies.long.runs, studies.long),
+        *((study.runs, study) for study in studies.compared),
     ):
         for run in (run for run in runs if experiment.runs[run].trained):
             seeds = study.seeds_at(experiment.family) or ()
@@ -73,7 +73,10 @@ def train(runs: Iterable[str], seeds: Seeds) -> list[Training]:
 def evaluate(
     experiment: Experiment, runs: Iterable[str], benchmarks: Iterable[str], seeds: Seeds
 ) -> list[Evaluation]:
-    """The evaluations of `runs`, each once, on those of `benchmarks` that each is for."""
+    """The evaluations of `runs`, each once, on those of `benchmarks` that each is for.
+
+    Which benchmarks a run is for is said of the public ones alone.
+    """
     benchmarks = tuple(benchmarks)
     return [
         Evaluation(run, seed, benchmark)
@@ -81,6 +84,7 @@ def evaluate(
         for seed in seeds[run]
         for benchmark in dict.fromkeys(benchmarks)
         if benchmark in (experiment.runs[run].benchmarks or benchmarks)
+        or benchmark in experiment.own_data
     ]
 
 
@@ -88,21 +92,31 @@ def evaluate_table(experiment: Experiment, name: str) -> list[Evaluation]:
     """What table `name` shows: the base and its runs on its benchmarks, and what it says below."""
     table, seeds = experiment.published.tables[name], find_seeds(experiment)
     shown = evaluate(experiment, [BASE, *table.labels], table.benchmarks, seeds)
-    gain = evaluate(experiment, [BASE, METHOD], table.gain_on, seeds)
-    return list(dict.fromkeys([*shown, *gain]))
+    below = [*table.gain_on, *table.every_sentence.values()]
+    return list(dict.fromkeys([*shown, *evaluate(experiment, [BASE, METHOD], below, seeds)]))
 
 
 def evaluate_main(experiment: Experiment) -> list[Evaluation]:
-    """The method and the untrained models on every benchmark that each is for, in no table too."""
-    main = [name for name, run in experiment.runs.items() if not run.trained or name == METHOD]
-    return evaluate(experiment, [METHOD, *main], experiment.benchmarks, find_seeds(experiment))
+    """The method and the tables' untrained models on every main benchmark that each is for."""
+    tables = experiment.published.tables.values()
+    shown = {BASE, METHOD}.union(*(table.labels for table in tables))
+    main = [
+        name
+        for name, run in experiment.runs.items()
+        if name in shown and (name == METHOD or not run.trained)
+    ]
+    return evaluate(experiment, [METHOD, *main], experiment.main_benchmarks, find_seeds(experiment))
 
 
 def evaluate_gallery(experiment: Experiment) -> list[Evaluation]:
-    """What the gallery shows, the method first: all of the tables and main runs, at one seed."""
+    """What the gallery shows, the method first: all of the tables and main runs, at one seed.
+
+    On the main benchmarks alone.
+    """
     first = {run: seeds[0] for run, seeds in find_seeds(experiment).items()}
     shown = dict.fromkeys([*evaluate_main(experiment), *_evaluate_tables(experiment)])
-    return [one for one in shown if one.seed == first[one.run]]
+    benchmarks = experiment.main_benchmarks
+    return [one for one in shown if one.seed == first[one.run] and one.benchmark in benchmarks]
 
 
 def list_evaluations(experiment: Experiment) -> list[Evaluation]:
@@ -160,7 +174,51 @@ def list_comparisons(experiment: Experiment) -> dict[tuple[str, str], list[str]]
             runs = [METHOD] if baseline == BASE else table.labels
             known = found.setdefault((baseline, benchmark), [])
             known += [run for run in runs if run != baseline and run not in known]
+    for data in list_own(experiment):
+        for run, base in compare_own(experiment, data):
+            found.setdefault((base, data), []).append(run)
     return found
+
+
+def list_own(experiment: Experiment) -> dict[str, list[str]]:
+    """By data set of one's own: the runs that are trained on it, if there are any."""
+    found: dict[str, list[str]] = {}
+    for name, run in experiment.runs.items():
+        if run.data is not None:
+            found.setdefault(run.data, []).append(name)
+    return found
+
+
+def find_base(experiment: Experiment, run: str) -> str:
+    """The untrained run of the policy that `run` begins as, rather one that is asked as it is.
+
+    Raises UserError where there is none.
+    """
+    mine = experiment.runs[run]
+    models = mine.policy.path, mine.segmenter.path
+    same = [
+        name
+        for name, one in experiment.runs.items()
+        if not one.trained and (one.policy.path, one.segmenter.path) == models
+    ]
+    if not same:
+        raise UserError(
+            f"run {run}: no run is its policy before training; add one to runs.yaml, such as "
+            f"{run}_base: {{trained: false, policy: {{path: {mine.policy.path}}}}}."
+        )
+    return min(same, key=lambda name: experiment.runs[name].dialect != mine.dialect)
+
+
+def compare_own(experiment: Experiment, data: str) -> list[tuple[str, str]]:
+    """(run, base) of every run that is trained on data of one's own."""
+    return [(run, find_base(experiment, run)) for run in list_own(experiment)[data]]
+
+
+def evaluate_own(experiment: Experiment, data: str) -> list[Evaluation]:
+    """The evaluations of data of one's own: of the runs that are trained on it, and their bases."""
+    pairs = compare_own(experiment, data)
+    runs = [*(base for _, base in pairs), *(run for run, _ in pairs)]
+    return evaluate(experiment, runs, [data], find_seeds(experiment))
 
 
 def _evaluate_tables(experiment: Experiment) -> list[Evaluation]:

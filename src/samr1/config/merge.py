@@ -6,6 +6,8 @@ file may begin with `extends: <other scale>`; its keys then override that file's
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +17,8 @@ from pydantic import Field
 from samr1.config.baselines import Baseline, check_baselines, load_baselines
 from samr1.config.data import Benchmark, DataConfig
 from samr1.config.errors import read_mapping, show
-from samr1.config.names import METHOD
+from samr1.config.names import METHOD, Tracker
+from samr1.config.own_data import OwnData, load_own_data
 from samr1.config.published import Published, TableStage, check_published, load_published
 from samr1.config.schema import (
     Frozen,
@@ -64,6 +67,8 @@ class WorkflowConfig(Frozen):
     """Root folder of everything that is produced."""
     config_dir: Word
     """Folder with `scales/` and the other files of `config/`."""
+    log_to: tuple[Tracker, ...]
+    """Show the trainings' metrics there too, beside the files of TensorBoard that always are."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,18 @@ class Experiment:
     evaluation_shards: int
     runs: dict[str, RunConfig]  # at their first seed; only those that exist at this scale
     benchmarks: dict[str, Benchmark]
+    own_data: dict[str, OwnData]  # data of one's own; its test part is a benchmark of that name
     checkpoint: Literal["last"]
     studies: Studies
     published: Published  # without the runs that do not exist at this scale
     baselines: dict[str, Baseline]  # those of this scale
+
+    @property
+    def main_benchmarks(self) -> list[str]:
+        """All benchmarks but those that ask more sentences of another, below a table."""
+        tables = self.published.tables.values()
+        aside = {name for table in tables for name in table.every_sentence.values()}
+        return [name for name in self.benchmarks if name not in aside]
 
     @property
     def labels(self) -> dict[str, str]:
@@ -105,7 +118,7 @@ class Experiment:
 
     @property
     def image_size(self) -> int:
-        """Side in pixels of the resized images, which all runs share."""
+        """Side in pixels of the resized images of most runs; any other has images of its own."""
         return next(iter(self.runs.values())).policy.image_size
 
 
@@ -130,7 +143,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     Raises UserError of one sentence naming file, run, key, value and what is allowed.
     """
     scale_file = folder / "scales" / f"{scale}.yaml"
-    if not scale_file.is_file():
+    if not os.path.isfile(scale_file):
         known = sorted(path.stem for path in (folder / "scales").glob("*.yaml"))
         raise UserError(f"scale = {show(scale)}: must be one of {', '.join(known)}.")
     values, family = read_scale(scale_file)
@@ -149,7 +162,9 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
             )
         if clash := {"name", "seed"} & set(overrides):
             raise UserError(f"{where}: {min(clash)}: is not a run's to choose; remove it.")
-        merged = merge(settings.defaults, overrides) | fixed | {"name": name}
+        # Data of one's own is drawn whole, where the run does not say how many questions of it.
+        whole = {"train": {"samples": None}} if "data" in overrides else {}
+        merged = merge(merge(settings.defaults, whole), overrides) | fixed | {"name": name}
         runs[name] = parse_config(merged, RunConfig, where)
     present = {
         name: run
@@ -157,7 +172,6 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         if run.scales is None or set(run.scales) & set(family)
     }
     _refuse_idle_clipping(present, runs_file)
-    _refuse_other_image_sizes(present, runs_file)
     benchmarks = {
         parse_config({"name": name}, Named, f"{benchmarks_file}: a benchmark").name: parse_config(
             values, Benchmark, f"{benchmarks_file}: benchmark {name}"
@@ -165,12 +179,22 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         for name, values in read_mapping(benchmarks_file).items()
     }
     _refuse_unknown_benchmarks(present, benchmarks, runs_file)
+    own_file = folder / "own_data.yaml"
+    own = load_own_data(own_file)
+    _refuse_taken_names(own, benchmarks, own_file)
+    _refuse_unknown_data(present, own, runs_file, own_file)
     published_file, baselines_file = folder / "published.yaml", folder / "baselines.yaml"
     published = load_published(published_file)
-    check_published(published_file, published, present, benchmarks)
+    check_published(published_file, published, present, runs, benchmarks)
     baselines = load_baselines(baselines_file, family)
     check_baselines(baselines_file, baselines, present, benchmarks, published.methods)
     tables = {name: table.only(present) for name, table in published.tables.items()}
+    if settings.data.layout == "mirror":  # which has one sentence a ref
+        aside = {name for table in tables.values() for name in table.every_sentence.values()}
+        benchmarks = {name: one for name, one in benchmarks.items() if name not in aside}
+        tables = {
+            name: table.model_copy(update={"every_sentence": {}}) for name, table in tables.items()
+        }
     return Experiment(
         scale=scale,
         family=family,
@@ -183,6 +207,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         evaluation_shards=settings.evaluation_shards,
         runs=present,
         benchmarks=benchmarks,
+        own_data=own,
         checkpoint=settings.checkpoint,
         studies=load_studies(folder / "studies.yaml", family, present),
         published=published.model_copy(update={"tables": tables}),
@@ -218,6 +243,26 @@ def _refuse_unknown_benchmarks(
                 )
 
 
+def _refuse_taken_names(own: Collection[str], benchmarks: Collection[str], own_file: Path) -> None:
+    """A table of samples is called after its benchmark or data set, and some others are there."""
+    for name in own:
+        if name in benchmarks or name == "pool" or name.startswith("training_"):
+            whose = "a benchmark" if name in benchmarks else "a table of the workflow's own"
+            raise UserError(f"{own_file}: {name}: is the name of {whose}; choose another.")
+
+
+def _refuse_unknown_data(
+    runs: dict[str, RunConfig], own: Collection[str], runs_file: Path, own_file: Path
+) -> None:
+    there = f"there are {', '.join(own)}" if own else "write it there"
+    for run in runs.values():
+        if run.data is not None and run.data not in own:
+            raise UserError(
+                f"{runs_file}: run {run.name}: data = {show(run.data)}: there is no such data set "
+                f"in {own_file}; {there}."
+            )
+
+
 def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:
     """A run that changes a clip bound needs two updates a step, and so does its reference.
 
@@ -236,15 +281,4 @@ def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:
                 f"{run.train.updates_per_rollout}: must be >= 2 where an update takes all "
                 f"questions (train.questions_per_update), because {changed[0].name} changes "
                 "a clip bound of sam_r1 and with one update no bound can act."
-            )
-
-
-def _refuse_other_image_sizes(runs: dict[str, RunConfig], runs_file: Path) -> None:
-    """The resized images are made once for all runs, so their policies share one image size."""
-    first = next(iter(runs.values())).policy.image_size
-    for run in runs.values():
-        if run.policy.image_size != first:
-            raise UserError(
-                f"{runs_file}: run {run.name}: policy.image_size = {run.policy.image_size}: "
-                f"must be {first}, the other runs' size, because all runs share one set of images."
             )

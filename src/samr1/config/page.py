@@ -14,6 +14,7 @@ from samr1.config.data import Benchmark
 from samr1.config.datasets import Dataset
 from samr1.config.errors import read_mapping
 from samr1.config.merge import ScaleConfig, WorkflowConfig, read_scale
+from samr1.config.own_data import OwnData
 from samr1.config.pretrain import PretrainConfig
 from samr1.config.published import Published
 from samr1.config.schema import RunConfig
@@ -74,6 +75,8 @@ def config_page(folder: Path) -> str:
         _table(Studies, {"value": read_mapping(folder / "studies.yaml")}),
         "## Somebody else's system: a name in `baselines.yaml`\n",
         _table(Baseline, {}),
+        "## A data set of your own: a name in `own_data.yaml`\n",
+        _table(OwnData, {}),
         "## A public data set: a name in `datasets.yaml`\n",
         _table(Dataset, {}),
         "## The cold start of the tiny models: `pretrain.yaml`\n",

@@ -42,7 +42,7 @@ class Row(Frozen):
     source: str
     """Where in the paper it stands."""
     run: Name | None = None
-    """The run that answers to it; where runs.yaml lacks it, the measured cells stay empty."""
+    """The run that answers to it; at a scale that lacks it, the measured cells stay empty."""
     measured_as: str | None = None
     """The name of its own row, where measured figures do not stand beside published ones."""
 
@@ -53,7 +53,7 @@ class Extra(Frozen):
     name: str
     """The name of its row."""
     run: Name
-    """It has no row where runs.yaml lacks it; benchmarks that it was not scored on stay empty."""
+    """At a scale that lacks it, it has no row; benchmarks that it is not scored on stay empty."""
 
 
 class Table(Frozen):
@@ -73,10 +73,15 @@ class Table(Frozen):
     """Paragraphs of Markdown below the rows."""
     gain_on: tuple[Name, ...] = ()
     """Benchmarks on which the gain of `sam_r1` over `base` is listed."""
+    every_sentence: dict[str, Name] = Field(default_factory=dict)
+    """By column, a benchmark that asks every sentence of its refs: `base` and `sam_r1` are shown on
+    both. Such a benchmark stands nowhere else."""
     overlap: bool = False
     """Whether the images are counted that a benchmark shares with the training sample."""
     compared_with: Name | None = None
     """The run that the others are held against; the studies repeat such a table over seeds."""
+    right: bool = False
+    """Whether it tells which object answers mean apart from how well their masks fit."""
     clipping: bool = False
     """Whether it says how often each run's clipping acted."""
 
@@ -87,6 +92,11 @@ class Table(Frozen):
                 if key not in self.columns:
                     allowed = f"must stand in one of the columns {', '.join(self.columns)}"
                     raise refusal("rows", f"{row.method}: {key}", allowed)
+        measured = [name for name, one in self.columns.items() if one.metric]
+        for key in self.every_sentence:
+            if key not in measured:
+                allowed = f"must name one of the measured columns {', '.join(measured)}"
+                raise refusal("every_sentence", key, allowed)
         return self
 
     @property
@@ -247,7 +257,8 @@ class Published(Frozen):
         """Each place that names something: the runs that must be there, and the benchmarks."""
         for name, table in self.tables.items():
             must = [table.compared_with] if table.compared_with else []
-            yield f"tables.{name}", must, [*table.benchmarks, *table.gain_on]
+            aside = table.every_sentence.values()
+            yield f"tables.{name}", must, [*table.benchmarks, *table.gain_on, *aside]
         for name, figure in self.figures:
             yield f"figures.{name}", figure.runs, figure.benchmarks
         yield "claims", self.claims.runs, []
@@ -280,12 +291,22 @@ def load_published(path: Path) -> Published:
 
 
 def check_published(
-    path: Path, published: Published, runs: Collection[str], benchmarks: Collection[str]
+    path: Path,
+    published: Published,
+    runs: Collection[str],
+    declared: Collection[str],
+    benchmarks: Collection[str],
 ) -> None:
     """Raise UserError where `path` names a run or benchmark that is not there and must be.
 
-    The run of a row need not be there: a public checkpoint may be left out.
+    The run of a row need only be among the `declared`, of whatever scales.
     """
+    for name, table in published.tables.items():
+        for run in (run for run in table.labels if run not in declared):
+            raise UserError(
+                f"{path}: tables.{name}: there is no run {run}; add it to runs.yaml (with scales: "
+                "[] where it cannot run yet), or name another here."
+            )
     for place, named_runs, named_benchmarks in published.named:
         for what, file, names, known in (
             ("run", "runs.yaml", named_runs, runs),

@@ -16,7 +16,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from samr1.config.errors import explain, read_mapping
-from samr1.config.names import POINT_VALUES, DialectName, MaskReward, PackedAttention
+from samr1.config.names import (
+    POINT_VALUES,
+    Advantage,
+    Clip,
+    DialectName,
+    MaskReward,
+    Normaliser,
+    PackedAttention,
+    RatioLevel,
+)
 from samr1.core.errors import UserError
 from samr1.core.hub import ModelPath
 
@@ -71,16 +80,6 @@ class PolicyConfig(Frozen):
     or two calls of torch's own, as a CPU always does."""
 
 
-class CacheConfig(Frozen):
-    """Image embeddings kept on disk, in bfloat16; runs on the same images may share a folder."""
-
-    folder: str
-    """Where (relative to the repository)."""
-    gigabytes: Annotated[float, Field(gt=0)]
-    """Bound on the size of all of them; those used longest ago are removed first. Each process that
-    writes there may pass it by a sixty-fourth."""
-
-
 class SegmenterConfig(Frozen):
     path: ModelPath
     """Folder with config.yaml and model.safetensors, one of Meta's .pt files, or its hub name."""
@@ -90,13 +89,12 @@ class SegmenterConfig(Frozen):
     """Let a GPU round the factors of the segmenter's products to ten bits, several times as fast;
     only beside a policy in bfloat16, whose own products that leaves as they are. A Grounding DINO
     beside it rounds too."""
-    cache: CacheConfig | None = None
-    """Keep the image embeddings on disk; null computes them anew in every run."""
 
 
 class RewardConfig(Frozen):
     segmentation: MaskReward
-    """Equation 5's tiers, or 4 above one fixed threshold."""
+    """Equation 5's tiers; 4 above one fixed threshold; 4 times the IoU; or 4 times its rank, in
+    tenths, among the training's last 2,048 (Dr. Seg)."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """The fixed threshold on the IoU; given with `segmentation: fixed` and only then."""
     negative_points: Literal["none", "any", "inside"]
@@ -119,10 +117,10 @@ def _one_distribution(value: float) -> float:
     return value
 
 
-# The linear layers of a Qwen2.5-VL, as `transformers` names them. Those of the MLPs have the same
-# names in the language model and in the vision tower.
+# The linear layers of a Qwen-VL, as `transformers` names them. Those of the MLPs have the same
+# names in the language model and in a Qwen2.5-VL's vision tower; a Qwen3-VL's has two of its own.
 AttentionLayer = Literal["q_proj", "k_proj", "v_proj", "o_proj"]  # of the language model
-VisionLayer = Literal["qkv", "proj"]  # of the vision tower alone
+VisionLayer = Literal["qkv", "proj", "linear_fc1", "linear_fc2"]  # of the vision tower alone
 MlpLayer = Literal["gate_proj", "up_proj", "down_proj"]
 Layer = Literal[AttentionLayer, MlpLayer, VisionLayer]
 
@@ -149,9 +147,21 @@ class LoraConfig(Frozen):
         return self
 
 
+class FilterGroups(Frozen):
+    """Dynamic sampling, as DAPO has it: questions whose responses get one reward are drawn again.
+
+    Such a group teaches nothing. Others take its place, which the step has not drawn; what agrees
+    at the bound stays.
+    """
+
+    max_num_gen_batches: Annotated[int, Field(ge=2)]
+    """Times that a step samples at most, the first among them (verl's name)."""
+
+
 class TrainConfig(Frozen):
-    samples: Positive
-    """Training questions that the scale draws, one sentence of each."""
+    samples: Positive | None
+    """Training questions that the scale draws, one sentence of each; null is all of them, which a
+    run with `data` of its own draws where it says no number itself, and no other run can."""
     samples_factor: Annotated[float, Field(gt=0)] = 1.0
     """Times as many are drawn for this run; a smaller draw is the beginning of a larger one."""
     steps: Positive | None
@@ -165,6 +175,8 @@ class TrainConfig(Frozen):
     questions_per_update: Positive | None = None
     """Questions of one optimiser step (verl's ppo_mini_batch_size), in the order of the draw; null
     is all of the rollout step. Null and updates_per_rollout: 1 let no clip bound act."""
+    filter_groups: FilterGroups | None = None
+    """Draw questions again whose group agrees in reward; null trains on all."""
     learning_rate: Annotated[float, Field(gt=0)]
     """AdamW's peak learning rate."""
     weight_decay: Annotated[float, Field(ge=0)]
@@ -181,8 +193,16 @@ class TrainConfig(Frozen):
     """ε_high: the ratio is clipped above at 1 + ε_high."""
     kl_coef: Annotated[float, Field(ge=0)]
     """β, the weight of the KL term; 0 trains without it."""
-    token_level: bool
-    """One normaliser for a group's tokens (equation 4), or one for each response (equation 2)."""
+    normaliser: Normaliser
+    """A group's tokens together (equation 4), each response's (equation 2), or as many as the
+    longest responses could have (Dr. GRPO)."""
+    advantage: Advantage = "group"
+    """Rewards less their group's mean, in its deviations (equation 1) or undivided (Dr. GRPO)."""
+    ratio: RatioLevel = "token"
+    """Of policy to rollout: each token's, or its response's geometric mean (GSPO)."""
+    clip: Clip = "ppo"
+    """What bounds the ratio: PPO's clip; CISPO's, which bounds the weight of log π and leaves every
+    token its gradient; or SAPO's soft gate, which has no bounds."""
     temperature: Annotated[float, Field(gt=0)]
     """Of the sampling and of the log-probabilities alike."""
     top_p: Annotated[float, AfterValidator(_one_distribution)]
@@ -208,14 +228,27 @@ class TrainConfig(Frozen):
         return self.questions_per_step // (self.questions_per_update or self.questions_per_step)
 
     @property
-    def drawn_samples(self) -> int:
-        """How many training questions the run draws: at least one."""
+    def drawn_samples(self) -> int | None:
+        """How many training questions the run draws: at least one; None is all that there are."""
+        if self.samples is None:
+            return None
         return max(1, round(self.samples * self.samples_factor))
 
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> TrainConfig:
         if self.clip_high < self.clip_low:
             raise refusal("clip_high", self.clip_high, f"must be >= clip_low ({self.clip_low:g})")
+        return self
+
+    @model_validator(mode="after")
+    def _ratios_of_sequences_are_gspos(self) -> TrainConfig:
+        if self.ratio == "sequence":
+            for key, value, only in (
+                ("clip", self.clip, "ppo"),
+                ("normaliser", self.normaliser, "response"),
+            ):
+                if value != only:
+                    raise refusal(key, value, f"must be {only} with ratio: sequence (GSPO)")
         return self
 
     @model_validator(mode="after")
@@ -309,15 +342,28 @@ class RunConfig(TrainStage):
     trained: bool
     """False for a model that is evaluated as it is; its reward and training settings are unused."""
     scales: tuple[str, ...] | None = None
-    """The scales at which the run exists, those that extend one included; null is all of them."""
+    """The scales at which the run exists, those that extend one included; null is all of them, and
+    an empty list none: a public checkpoint, say, whose commit is not chosen yet."""
     benchmarks: tuple[Name, ...] | None = None
     """The benchmarks that an untrained run is evaluated on; null is all of them."""
+    data: Name | None = None
+    """Data of one's own (a name in `own_data.yaml`) that the run is trained on, in the place of the
+    scale's training questions, and tried on; null trains on the scale's."""
     evaluation: EvaluationConfig
 
     @model_validator(mode="after")
     def _benchmarks_are_for_untrained_runs(self) -> RunConfig:
         if self.benchmarks is not None and self.trained:
             raise refusal("benchmarks", self.benchmarks, "must be left out where trained is true")
+        return self
+
+    @model_validator(mode="after")
+    def _data_is_for_trained_runs(self) -> RunConfig:
+        if self.data is not None and not self.trained:
+            allowed = "must be left out where trained is false; it is tried on what others learn"
+            raise refusal("data", self.data, allowed)
+        if self.data is None and self.train.samples is None:
+            raise refusal("train.samples", None, "must be a number without data of one's own")
         return self
 
     @model_validator(mode="after")

@@ -44,15 +44,35 @@ class Study(Repeated):
         return [(run, self.baseline) for run in self.runs if run != self.baseline]
 
 
+class Power(Frozen):
+    """What the studies are to be able to tell, declared before they are run."""
+
+    differences: dict[str, Annotated[float, Field(gt=0, lt=1)]]
+    """The smallest difference worth knowing, by metric; 0.01 is a point."""
+    probability: Annotated[float, Field(gt=0.5, lt=1)]
+    """That a difference of that size is found, where it is there."""
+    pilot: Annotated[int, Field(ge=3)]
+    """Seeds whose deviation says how many that takes."""
+
+
 class Studies(Frozen):
     """All studies."""
 
+    power: Power
+    """What they are to be able to tell."""
     ablations: Repeated
     """The runs of the tables that hold their runs against one of them."""
+    table_6: Study
+    """What came after the paper, against the paper's own."""
     sweep: Study
     """Numbers of training samples, one pass each."""
     long: Study
     """Trainings of more steps, with and without the KL term."""
+
+    @property
+    def compared(self) -> list[Study]:
+        """The studies that name their runs themselves."""
+        return [self.table_6, self.sweep, self.long]
 
 
 def load_studies(path: Path, family: Sequence[str], runs: Mapping[str, RunConfig]) -> Studies:
@@ -63,8 +83,8 @@ def load_studies(path: Path, family: Sequence[str], runs: Mapping[str, RunConfig
     scale = family[0]
     studies = parse_config(read_mapping(path), Studies, str(path))
     for name in Studies.model_fields:
-        study: Repeated = getattr(studies, name)
-        if study.seeds_at(family) is None:
+        study = getattr(studies, name)
+        if isinstance(study, Repeated) and study.seeds_at(family) is None:
             raise UserError(
                 f"{path}: {name}.seeds: has none for scale {scale}; add a list of them."
             )

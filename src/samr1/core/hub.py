@@ -7,6 +7,7 @@ a branch moves, and with it what a run means.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,13 +35,14 @@ class HubName:
 def locate(path: str | Path) -> Path | HubName:
     """A local path, or a hub name where `path` has that form and nothing of the name is here.
 
-    Raises ValueError, saying what is allowed, where a hub name lacks its revision.
+    Raises ValueError, saying what is allowed, where a hub name lacks its revision, or nobody can
+    look at a path: it is too long, in a folder that is closed, or a link to itself.
 
     >>> locate("/models/policy")
     PosixPath('/models/policy')
     """
     name, at, revision = str(path).partition("@")
-    if Path(path).exists() or not _NAME.fullmatch(name):
+    if _is_here(path) or not _NAME.fullmatch(name):
         return Path(path)
     if at and _REVISION.fullmatch(revision):
         return HubName(name, revision)
@@ -48,6 +50,16 @@ def locate(path: str | Path) -> Path | HubName:
         "must be a folder or file that is here, or a name on the model hub with its revision, "
         "owner/name@<commit of 40 hexadecimal digits>, so that results can be repeated"
     )
+
+
+def _is_here(path: str | Path) -> bool:
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise ValueError(f"cannot be looked at ({error.strerror}); name another") from error
+    return True
 
 
 def locate_dataset(name: str) -> str:

@@ -9,7 +9,8 @@ RLE = pa.struct([("size", pa.list_(pa.int32())), ("counts", pa.binary())])
 BOX = pa.list_(pa.float32())  # xyxy
 POINT = pa.struct([("x", pa.float32()), ("y", pa.float32()), ("value", pa.int32())])
 
-# One row a question. `box` is xyxy in pixels of the original image.
+# One row a question. `box` is xyxy in pixels of the original image; `mask` is null where the box is
+# all that is known of the ground truth.
 SAMPLES = pa.schema(
     [
         ("sample_id", pa.string()),
@@ -26,6 +27,9 @@ SAMPLES = pa.schema(
         ("ignore", RLE),
     ]
 )
+
+# One row an annotated object of an image that a benchmark asks about, the target among them.
+OBJECTS = pa.schema([("image_id", pa.string()), ("mask", RLE)])
 
 # One row an image. `resized` is a PNG of image_size×image_size; the sizes are the original's.
 IMAGES = pa.schema(
@@ -69,7 +73,9 @@ METRICS = pa.schema(
 )
 
 # One row a sample and protocol: all that its figures are made of. Pixels under `seg_zero` and
-# `lisa`, a box IoU under `rec`; `answered` is false where the answer could not be read.
+# `lisa`, a box IoU under `rec`; `answered` is false where the answer could not be read. Whether it
+# is of the right object (`samr1.evaluation.right`) is null where nothing is to be found, and
+# `right_object` also where the image's objects are not known.
 OVERLAPS = pa.schema(
     [
         ("run", pa.string()),
@@ -82,6 +88,8 @@ OVERLAPS = pa.schema(
         ("intersection", pa.int32()),
         ("union", pa.int32()),
         ("box_iou", pa.float64()),
+        ("right_object", pa.bool_()),
+        ("right_point", pa.bool_()),
     ]
 )
 

@@ -20,7 +20,7 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, printable
 from samr1.core.files import writing
 
 _BLOCK = 1 << 20  # bytes
@@ -87,7 +87,7 @@ def _persist(url: str, part: Path, size: int, pause: float, bar: tqdm) -> None:
                     f"{part} is kept and it goes on from there."
                 ) from error
             seconds = min(pause * 2 ** (failed - 1), _LONGEST_PAUSE)
-            tqdm.write(f"{url}: {error}; again in {seconds:g} s", file=sys.stderr)
+            tqdm.write(printable(f"{url}: {error}; again in {seconds:g} s"), file=sys.stderr)
             time.sleep(seconds)
 
 

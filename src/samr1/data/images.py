@@ -25,12 +25,14 @@ Pixels = npt.NDArray[np.uint8]
 # A small file can claim any size; this is far beyond every image of the data sets (about 0.3 GB).
 MAX_PIXELS = 90_000_000
 _MAX_OF_FORMAT = {"WEBP": 25_000_000}  # its decoder holds four canvases of 4 bytes a pixel
-_MAX_BYTES = 300_000_000  # of a file: so many pixels without compression
+MAX_BYTES = 300_000_000  # of a file: so many pixels without compression
 
 _REMEDY = "put the image there or correct the data root"
 
 # The data sets hold JPEG and PNG; some formats that PIL knows run other programs to be read.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+
+_UNREADABLE = "fetch it again, or save it as JPEG or PNG where it is of another kind, as HEIC"
 
 # MPO is what PIL calls a JPEG with a second picture in it, as some cameras write.
 _SUFFIXES = {
@@ -82,14 +84,14 @@ def _opened(
     or has more than `max_pixels`.
     """
     if data is None:
-        check_file(Path(path), _MAX_BYTES, _REMEDY)
+        check_file(Path(path), MAX_BYTES, _REMEDY)
     with _decoding(path):
         try:
             image = Image.open(path if data is None else io.BytesIO(data), formats=_FORMATS)
         except Image.DecompressionBombError as error:  # PIL's own bound, at twice MAX_PIXELS
             raise _too_large(path, max_pixels) from error
         except UnidentifiedImageError as error:
-            raise UserError(f"{path}: not an image that can be read; fetch it again.") from error
+            raise UserError(f"{path}: not an image that can be read; {_UNREADABLE}.") from error
     with image:
         most = min(max_pixels, _MAX_OF_FORMAT.get(image.format or "", max_pixels))
         if image.width * image.height > most:
@@ -213,6 +215,27 @@ def load_mask(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np
         )
     shown: npt.NDArray[np.bool_] = pixels.reshape(height, width, -1).max(axis=2) != 0
     return shown
+
+
+def load_indices(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np.int32]:
+    """Decode the picture of class indices, int32 [h, w]: a palette's places, or the greys.
+
+    Raises UserError where the file is not of `width`×`height`, is broken, or has colours instead.
+    """
+    with _opened(name, data, size=(width, height), told_by="the one it masks") as image:
+        _load(image, name)
+        if image.mode not in ("1", "L", "P", *_SIXTEEN_BITS):
+            raise UserError(
+                f"{name}: the mask is in colours (mode {image.mode}) and has no class indices; "
+                "save it with a palette, or as greys."
+            )
+        return np.asarray(image).astype(np.int32)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of the image at `path` by its header. Raises UserError where it is none."""
+    with _opened(path) as image:
+        return image.size
 
 
 def _look_at(image: Image.Image, name: str) -> tuple[npt.NDArray[Any], int]:

@@ -206,6 +206,14 @@ def mask_box(mask: npt.NDArray[Any]) -> list[float]:
     return [float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)]
 
 
+def box_mask(box: Sequence[float], height: int, width: int) -> Mask:
+    """The pixels of a box (xyxy, to the nearest pixel), bool [height, width]."""
+    mask = np.zeros((height, width), bool)
+    x1, y1, x2, y2 = (max(round(value), 0) for value in box)
+    mask[y1:y2, x1:x2] = True
+    return mask
+
+
 def mask_overlap(first: Mask, second: Mask) -> tuple[int, int]:
     """The intersection and the union of two masks [h, w], in pixels."""
     return int((first & second).sum()), int((first | second).sum())

@@ -15,6 +15,7 @@ have no `ignore`. What LISA-Grounding is about, the first shape, is not in a mir
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -31,8 +32,7 @@ from samr1.data.counts import check_published
 from samr1.data.images import check_image, load_mask
 from samr1.data.mirror_files import cell_value, images_folder, read_rows, shards_folder
 from samr1.data.mirror_images import read_id
-from samr1.data.refer import Sentences, first_with_words
-from samr1.data.samples import check_query
+from samr1.data.refer import Sentences, first_with_words, read_sentence
 
 Dataset = Literal["reasonseg", "refcoco", "refcoco+", "refcocog"]
 DATASETS: tuple[Dataset, ...] = get_args(Dataset)
@@ -75,7 +75,7 @@ def read(
             continue
         for question in questions:
             try:
-                query = check_query(question["query"], f"sentence {question['sentence_index']}")
+                query = read_sentence(question["query"], question["sentence_index"], sentences)
                 rows.append(common | question | {"query": query})
             except UserError as error:
                 bad.add(UserError(f"{where}: {error}"))
@@ -149,7 +149,7 @@ class _Images:
 
     def __init__(self, root: Path, mirror: str) -> None:
         folder = images_folder(root, mirror)
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise UserError(f"{folder}: no such folder; run unpack_mirror on {mirror} first.")
         self.root = root
         self.paths = {path.stem: path for path in folder.glob("[!.]*")}

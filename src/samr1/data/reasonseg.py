@@ -23,13 +23,13 @@ from samr1.core.reading import is_text, load_json
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
-from samr1.data.images import check_image, find_turn
+from samr1.data.frames import check_frame
 from samr1.data.samples import check_query
 from samr1.data.shapes import first_shape_box, rasterise_shapes
 
 Dataset = Literal["reasonseg", "lisa_grounding"]
 
-_MOST_BYTES = 64_000_000  # of an annotation; labelme writes the image into it
+_MOST_BYTES = 32_000_000  # of an annotation; labelme writes the image into it
 
 
 def read(
@@ -45,22 +45,29 @@ def read(
     empty, a sample is bad and `on_bad_sample` is "stop", or `check_counts` is set and the folder's
     images, bad ones too, are not as many as published.
     """
-    root = Path(root)
+    bad = BadSamples(on_bad_sample)
+    rows = read_rows(Path(root), split, bad, dataset, check_counts)
+    bad.report(len(rows), str(Path(root) / "ReasonSeg" / split))
+    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+
+
+def read_rows(
+    root: Path, split: str, bad: BadSamples, dataset: Dataset, check_counts: bool = False
+) -> list[dict[str, Any]]:
+    """The rows of `read`; bad samples go to `bad`."""
     folder = root / "ReasonSeg" / split
     files = _find_files(folder)
     if not files:
         raise UserError(f"{folder}: no ReasonSeg images here; correct the data root or the split.")
     if check_counts:
         check_published(folder, dataset, None, split, len(files))
-    bad = BadSamples(on_bad_sample)
     rows = []
     for name in tqdm(sorted(files), desc=f"{dataset} {split}", unit="image", disable=None):
         try:
             rows.append(_read_sample(folder / name, files[name], split, dataset))
         except UserError as error:
             bad.add(error)
-    bad.report(len(rows), str(folder))
-    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+    return rows
 
 
 def _find_files(folder: Path) -> dict[str, dict[str, str]]:
@@ -79,7 +86,7 @@ def _read_sample(stem: Path, files: dict[str, str], split: str, dataset: Dataset
     image_path = folder / files.get(".jpg", f"{name}.jpg")
     annotation_path = folder / files.get(".json", f"{name}.json")
     annotation = _read_annotation(annotation_path)
-    width, height = _check_frame(image_path, annotation)
+    width, height = check_frame(image_path, _told_size(annotation, image_path))
     shapes = annotation["shapes"]
     with prefix_errors(str(annotation_path)):
         target, ignore = rasterise_shapes(shapes, height, width)
@@ -115,28 +122,10 @@ def _read_annotation(path: Path) -> dict[str, Any]:
     return annotation
 
 
-def _check_frame(path: Path, annotation: dict[str, Any]) -> tuple[int, int]:
-    """The image's width and height, where its annotation counts pixels of the raw raster too.
-
-    Labelling tools show a photo as its EXIF data turn it, and write that size. Raises UserError
-    where the image is broken, the annotation is of another size, or it may be of the turned photo.
-    """
+def _told_size(annotation: dict[str, Any], image: Path) -> tuple[int, int] | None:
     told = annotation.get("imageWidth"), annotation.get("imageHeight")
-    if told != (None, None) and not all(type(side) is int for side in told):
-        raise UserError(f"{path}: its annotation's imageWidth or imageHeight is no whole number.")
-    turn = find_turn(path)
-    if turn == 1:
-        return check_image(path, *told)
-    width, height = check_image(path)
-    remedy = "save it turned, without that tag."
-    if turn > 4 and told == (height, width) != (width, height):
-        raise UserError(
-            f"{path}: its EXIF data turn the photo (orientation {turn}), its annotation is of the "
-            f"turned one, {height}×{width} pixels, and images are read unturned; {remedy}"
-        )
-    if told == (None, None) or turn < 5 or width == height:
-        raise UserError(
-            f"{path}: its EXIF data turn the photo (orientation {turn}), and nothing says whether "
-            f"its annotation is of the turned one; {remedy}"
-        )
-    return check_image(path, *told)
+    if told == (None, None):
+        return None
+    if not all(type(side) is int for side in told):
+        raise UserError(f"{image}: its annotation's imageWidth or imageHeight is no whole number.")
+    return told  # type: ignore[return-value]

@@ -16,9 +16,11 @@ from tqdm import tqdm
 
 from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
-from samr1.core.reading import is_text, load_json
+from samr1.core.json_lists import JsonLists
+from samr1.core.reading import is_text
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
+from samr1.data.coco_file import find_entries
 from samr1.data.counts import check_published
 from samr1.data.images import check_image
 from samr1.data.plain_pickle import load_plain_pickle
@@ -27,7 +29,8 @@ from samr1.data.samples import check_query
 DATASETS = ("refcoco", "refcoco+", "refcocog")
 Sentences = Literal["first", "all"]
 
-_MOST_BYTES = 1_000_000_000  # of instances.json; RefCOCO's have a tenth
+MOST_BYTES = 160_000_000  # of instances.json, a third more than RefCOCO's
+REMEDY = "correct the data root or fetch the data set"
 _LARGEST_ID = 2**63
 
 _REF_FIELDS = {"ref_id": int, "ann_id": int, "image_id": int, "split": str, "sentences": list}
@@ -45,18 +48,32 @@ def read(
     """The samples of one split as rows of `schemas.SAMPLES`, in the order of the refs file.
 
     A row a ref ("first": its first sentence that has words; Seg-Zero's sets have one a ref) or a
-    row a sentence ("all", as LISA evaluates). `sample_id` is
+    row a sentence ("all", in small letters, as LISA evaluates). `sample_id` is
     dataset/split_by/split/ref_id/sentence_index; `image_id` is COCO's, the same in all three data
     sets. Boxes and masks are in pixels of the original. Raises UserError where a file is missing or
     not what its name says, a ref is bad and `on_bad_sample` is "stop", or `check_counts` is set and
     the split's refs and sentences, bad ones too, are not as many as published.
     """
-    root = Path(root)
+    bad = BadSamples(on_bad_sample)
+    rows = read_rows(Path(root), dataset, split_by, split, sentences, bad, check_counts)
+    bad.report(len(rows), str(Path(root) / dataset / f"refs({split_by}).p"))
+    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+
+
+def read_rows(
+    root: Path,
+    dataset: str,
+    split_by: str,
+    split: str,
+    sentences: Sentences,
+    bad: BadSamples,
+    check_counts: bool = False,
+) -> list[dict[str, Any]]:
+    """The rows of `read`; bad refs and sentences go to `bad`."""
     folder = root / dataset
     refs_path = folder / f"refs({split_by}).p"
     refs = _read_refs(refs_path)
     instances = _Instances(root, folder / "instances.json")
-    bad = BadSamples(on_bad_sample)
     rows: list[dict[str, Any]] = []
     seen: set[int] = set()
     wanted = list(_refs_of_split(refs, refs_path, split, bad))
@@ -76,8 +93,7 @@ def read(
             continue
         name = f"{dataset}/{split_by}/{split}/{ref['ref_id']}"
         rows.extend(common | one for one in _questions(ref, sentences, name, where, bad))
-    bad.report(len(rows), str(refs_path))
-    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+    return rows
 
 
 def _read_refs(path: Path) -> list[Any]:
@@ -128,11 +144,17 @@ def _questions(
     asked = range(len(told)) if sentences == "all" else [first_with_words(told)]
     for index in asked:
         try:
-            query = check_query(told[index], f"sentence {index}")
+            query = read_sentence(told[index], index, sentences)
         except UserError as error:
             bad.add(UserError(f"{where}: {error}"))
             continue
         yield {"sample_id": f"{name}/{index}", "query": query, "sentence_index": index}
+
+
+def read_sentence(sentence: object, index: int, sentences: Sentences) -> str:
+    """A sentence as it is asked; raises UserError where it cannot be."""
+    query = check_query(sentence, f"sentence {index}")
+    return query.lower() if sentences == "all" else query
 
 
 def first_with_words(sentences: Sequence[object]) -> int:
@@ -151,16 +173,15 @@ class _Instances:
     def __init__(self, root: Path, path: Path) -> None:
         self.root = root
         self.path = path
-        content = load_json(path, _MOST_BYTES, "correct the data root or fetch the data set")
-        self.images = _by_id(content, "images", path)
-        self.annotations = _by_id(content, "annotations", path)
+        self.file = JsonLists(path, MOST_BYTES, REMEDY)
+        self.images, self.annotations = find_entries(self.file, path, "images", "annotations")
         self.checked: dict[int, tuple[str, int, int] | UserError] = {}
 
     def describe(self, ref: dict[str, Any]) -> dict[str, Any]:
         """The columns that all sentences of `ref` share. Raises UserError where it is bad."""
-        annotation = self.annotations.get(ref["ann_id"])
-        if annotation is None:
+        if ref["ann_id"] not in self.annotations:
             raise UserError(f"its annotation {ref['ann_id']} is not in {self.path}.")
+        annotation = self.file.read(self.annotations[ref["ann_id"]])
         if annotation.get("image_id") != ref["image_id"]:
             raise UserError(f"its annotation {ref['ann_id']} belongs to another image.")
         image_path, width, height = self._image(ref["image_id"])
@@ -190,9 +211,9 @@ class _Instances:
         return found
 
     def _check(self, image_id: int) -> tuple[str, int, int]:
-        image = self.images.get(image_id)
-        if image is None:
+        if image_id not in self.images:
             raise UserError(f"its image {image_id} is not in {self.path}.")
+        image = self.file.read(self.images[image_id])
         name, width, height = (image.get(field) for field in ("file_name", "width", "height"))
         if not is_text(name) or Path(name).name != name:
             raise UserError(f"image {image_id} of {self.path} has no file name.")
@@ -200,20 +221,3 @@ class _Instances:
             raise UserError(f"image {image_id} of {self.path} has no width and height.")
         check_image(self.root / "train2014" / name, width, height)
         return f"train2014/{name}", width, height
-
-
-def _by_id(content: Any, key: str, path: Path) -> dict[int, dict[str, Any]]:
-    entries = content.get(key) if isinstance(content, dict) else None
-    if not isinstance(entries, list):
-        raise UserError(f"{path}: not a COCO file: it has no list of `{key}`; fetch it again.")
-    found: dict[int, dict[str, Any]] = {}
-    for row, entry in enumerate(entries):
-        if not isinstance(entry, dict) or type(entry.get("id")) is not int:
-            raise UserError(f"{path}: `{key}`, row {row}: has no `id`; fetch the file again.")
-        if entry["id"] in found:
-            raise UserError(
-                f"{path}: `{key}`, row {row}: a row before it has the same id, {entry['id']}; "
-                "keep one of them."
-            )
-        found[entry["id"]] = entry
-    return found

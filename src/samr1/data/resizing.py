@@ -28,7 +28,7 @@ from samr1.data.images import load_original, open_rgb
 
 # What one read brings in: about 16 MB at 840×840, so that a random image does not cost a hundred.
 ROWS_PER_GROUP = 16
-_CACHED_GROUPS = 8
+CACHED_GROUPS = 8
 _REMEDY = "make it with resize_images"
 LARGEST = 4_096  # pixels a side: 50 MB, and 21,000 tokens of the policy's
 
@@ -133,7 +133,7 @@ class ImageStore:
     def _group(self, group: int) -> pa.ChunkedArray:
         if group not in self._cache:
             self._cache[group] = self._read(group, "resized")
-            if len(self._cache) > _CACHED_GROUPS:
+            if len(self._cache) > CACHED_GROUPS:
                 self._cache.popitem(last=False)
         self._cache.move_to_end(group)
         return self._cache[group]

@@ -1,4 +1,4 @@
-"""Draw the training samples from a pool: exactly so many objects, one sentence each."""
+"""Draw the training samples from a pool: so many objects or all, one sentence each."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from samr1.core.errors import UserError
 
 
 def sample(
-    pool: pa.Table, count: int, seed: int, left_out_images: Collection[str] = ()
+    pool: pa.Table, count: int | None, seed: int, left_out_images: Collection[str] = ()
 ) -> pa.Table:
     """Draw `count` refs of `pool` (rows of `schemas.SAMPLES`, every sentence), one sentence each.
+
+    None draws all.
 
     Refs are ordered by a hash of the seed and their name, and the first `count` are taken, each
     with a sentence that the hash picks. So the draw depends on neither the order of the rows nor
     anybody's random generator, and the result is in random order. No image of `left_out_images`
-    (by `image_id`) is used. Raises UserError where fewer than `count` refs are left.
+    (by `image_id`) is used. Raises UserError where none or fewer than `count` refs are left.
     """
     sentences: dict[str, list[tuple[int, int]]] = defaultdict(list)  # ref -> (sentence, row)
     columns = (pool[name].to_pylist() for name in ("sample_id", "sentence_index", "image_id"))
@@ -27,9 +29,10 @@ def sample(
     for row, (sample_id, index, image_id) in enumerate(zip(*columns, strict=True)):
         if image_id not in left_out:
             sentences[sample_id.removesuffix(f"/{index}")].append((index, row))
-    if len(sentences) < count:
+    asked = 1 if count is None else count
+    if len(sentences) < asked:
         raise UserError(
-            f"the pool has {len(sentences)} refs to draw from and {count} are asked for; "
+            f"the pool has {len(sentences)} refs to draw from and {asked} are asked for; "
             f"ask for fewer or leave out fewer images."
         )
     drawn = sorted(sentences, key=lambda ref: _hash(seed, "order", ref))[:count]

@@ -87,7 +87,7 @@ def _label(shape: Shape) -> str:
 def _drawing(shape: Shape, points: Points) -> Draw:
     """How a shape is drawn, by its kind; raises UserError where it has no area or is no shape."""
     kind = shape.get("shape_type") or "polygon"
-    if kind == "polygon":
+    if kind in ("polygon", "oriented_rectangle"):
         return _polygon(points)
     if kind not in ("rectangle", "circle", "mask"):
         raise UserError(

@@ -1,7 +1,7 @@
 """Predictions joined to their samples and checked: what the scoring protocols look at.
 
-A predictions file made elsewhere needs `sample_id` and `mask` or `box`; the other columns of
-`schemas.PREDICTIONS` are not read here.
+A predictions file made elsewhere needs `sample_id` and `mask` or `box`; of the other columns of
+`schemas.PREDICTIONS`, `points` and `status` are read where they are there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from samr1.data.masks import Mask, decode_mask
 
 
 def answers_in_order(samples: pa.Table, predictions: pa.Table, column: str) -> list[Any]:
-    """The entries of `column` ("mask", "box" or "status") of `predictions`, in `samples`' order.
+    """The entries of `column` of `predictions`, in `samples`' order.
 
     None stands for an answer that could not be read. Raises UserError unless every sample is
     answered exactly once and nothing else is.

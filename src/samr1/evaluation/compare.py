@@ -16,7 +16,7 @@ Pairs = Mapping[int, tuple[pa.Table, pa.Table]]  # seed -> OVERLAPS of the run a
 
 
 def compare(pairs: Pairs, *, resamples: int, bootstrap_seed: int) -> pa.Table:
-    """The gain of a run over its baseline in every figure, as rows of `schemas.COMPARISONS`.
+    """The gain of a run over its baseline, in every figure of both: `schemas.COMPARISONS`.
 
     Each of `pairs` is of one seed, and all are of the same two runs on the same benchmark. Raises
     UserError where their samples or protocols are not the same.
@@ -33,10 +33,11 @@ def compare(pairs: Pairs, *, resamples: int, bootstrap_seed: int) -> pa.Table:
     for protocol in ours["protocol"].unique().to_pylist():
         kept = {seed: (_of(a, protocol), _of(b, protocol)) for seed, (a, b) in pairs.items()}
         first, second = ([figures(pair[side]) for pair in kept.values()] for side in (0, 1))
+        metrics = [name for name in first[0] if all(name in one for one in (*first, *second))]
         images = next(iter(kept.values()))[0]["image_id"].to_pylist()
         gains = paired_bootstrap(
-            [list(ratios.values()) for ratios in first],
-            [list(ratios.values()) for ratios in second],
+            [[ratios[name] for name in metrics] for ratios in first],
+            [[ratios[name] for name in metrics] for ratios in second],
             images,
             resamples=resamples,
             seed=bootstrap_seed,
@@ -56,7 +57,7 @@ def compare(pairs: Pairs, *, resamples: int, bootstrap_seed: int) -> pa.Table:
                 "seeds": sorted(pairs),
                 "n": len(images),
             }
-            for metric, gain in zip(first[0], gains, strict=True)
+            for metric, gain in zip(metrics, gains, strict=True)
         ]
     return pa.Table.from_pylist(rows, schema=schemas.COMPARISONS)
 

@@ -10,6 +10,7 @@ last part of its `sample_id` too (ReasonSeg's NAME).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from tqdm import tqdm
 
 from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
-from samr1.core.reading import check_file, load_json, read_bytes, read_columns
+from samr1.core.json_lists import JsonLists, Place
+from samr1.core.reading import check_file, read_bytes, read_columns
 from samr1.data.images import load_mask
 from samr1.data.masks import (
     Mask,
@@ -31,7 +33,7 @@ from samr1.data.masks import (
 )
 from samr1.evaluation.answers import answers_in_order, read_box, read_mask
 
-_MOST_BYTES = 200_000_000  # of a JSON file, or of one PNG
+_MOST_BYTES = 160_000_000  # of a JSON file, or of one PNG
 
 _FORMS = "give a folder of PNG masks, a .json of one list as COCO's results are, or a .parquet"
 
@@ -47,7 +49,7 @@ def import_predictions(path: Path, samples: pa.Table, needed: str) -> pa.Table:
     UserError naming the file and the question that is wrong, and where nothing has what is needed.
     """
     rows = samples.select(["sample_id", "image_id", "width", "height"]).to_pylist()
-    if path.is_dir():
+    if os.path.isdir(path):
         answers = _read_folder(path, rows)
     elif path.suffix.lower() == ".json":
         answers = _read_json(path, rows)
@@ -134,11 +136,9 @@ def _read_png(file: Path, row: Row) -> Mask:
 
 def _read_json(path: Path, rows: list[Row]) -> Iterator[Answer]:
     """A list of {"sample_id" or "image_id", "segmentation" and/or "bbox"}, as COCO's results."""
-    entries = load_json(path, _MOST_BYTES, "write it again, with masks as run lengths")
-    if not isinstance(entries, list):
-        raise UserError(f"{path}: must be a list of results, as COCO's are.")
-    names, found = _known_names(rows), dict[str, Row]()
-    for number, entry in enumerate(entries, start=1):
+    file = JsonLists(path, _MOST_BYTES, "write it again, with masks as run lengths")
+    names, found = _known_names(rows), dict[str, Place]()
+    for number, (_, place, entry) in enumerate(file, start=1):
         name = entry.get("sample_id", entry.get("image_id")) if isinstance(entry, dict) else None
         if type(name) not in (str, int):
             raise UserError(f"{path}: result {number} has no sample_id and no image_id.")
@@ -147,9 +147,11 @@ def _read_json(path: Path, rows: list[Row]) -> Iterator[Answer]:
                 f"{path}: result {number} has neither `segmentation` nor `bbox`; where there is no "
                 "answer, write null."
             )
-        _file_under(path, found, names, str(name), f"result {number}", entry)
+        _file_under(path, found, names, str(name), f"result {number}", place)
+    if None not in file.keys:
+        raise UserError(f"{path}: must be a list of results, as COCO's are.")
     _check_complete(path, found, rows)
-    return (_read_result(path, found[row["sample_id"]], row) for row in rows)
+    return (_read_result(path, file.read(found[row["sample_id"]]), row) for row in rows)
 
 
 def _read_result(path: Path, entry: Row, row: Row) -> Answer:

@@ -126,7 +126,7 @@ class _Answerer:
         if self._models is None:
             with watch.phase("load"):
                 policy = load_policy(job.policy, stage.policy.dtype, device)
-                segmenter = Segmenter.load(sam.path, sam.image_size, device, sam.cache)
+                segmenter = Segmenter.load(sam.path, sam.image_size, device)
             self._models = policy, segmenter
         # The parts are as long as each other: the first process's bar stands for all.
         predictions = predict(

@@ -6,6 +6,7 @@ made when the last of them has its response. On a GPU the next batch is decoded 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
@@ -88,17 +89,10 @@ def answer_rows(
     its `sample_id`, `image_id`, `image_path`, `width`, `height` and `query`.
     """
     ids = [row["image_id"] for row in rows]
-    frame = get_dialect(stage.dialect).frame(stage.policy.image_size)
     with _beside(segmenter.device, respond(rows, pictures, policy, stage)) as batches:
         for batch in whole_images(watch.waiting("generate", batches), ids):
             answers = {
-                i: to_original(
-                    parse_answer(response.text, stage.dialect, frame),
-                    frame,
-                    (rows[i]["width"], rows[i]["height"]),
-                    stage.dialect,
-                )
-                for i, response in batch.items()
+                i: read_response(response.text, rows[i], stage) for i, response in batch.items()
             }
             with watch.phase("segment"):
                 masks = segment(rows, answers, read, segmenter)
@@ -106,6 +100,13 @@ def answer_rows(
                 i: _prediction(rows[i]["sample_id"], response, answers[i], masks.get(i))
                 for i, response in batch.items()
             }
+
+
+def read_response(text: str, row: Mapping[str, Any], stage: PredictStage) -> Answer:
+    """The answer in the response to a row of samples, in pixels of its original."""
+    frame = get_dialect(stage.dialect).frame(stage.policy.image_size)
+    answer = parse_answer(text, stage.dialect, frame)
+    return to_original(answer, frame, (row["width"], row["height"]), stage.dialect)
 
 
 def overlaps(device: torch.device) -> bool:
@@ -181,7 +182,7 @@ def _check_images(
                 f"{store.path}: has no image {row['image_id']} of sample {row['sample_id']}; "
                 "resize the images of these samples."
             )
-        if not (root / row["image_path"]).is_file():
+        if not os.path.isfile(root / row["image_path"]):
             raise UserError(
                 f"{root / row['image_path']}: no such image, of sample {row['sample_id']}; correct "
                 "the data root."

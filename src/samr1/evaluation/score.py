@@ -14,6 +14,13 @@
 Of `seg_zero` and `lisa` the figures are `giou` (mean IoU over samples) and `ciou` (ΣI / ΣU). Every
 protocol adds `unparseable`, the share of answers that could not be read: those without a mask (for
 `rec`, without a box too). "Nothing there" is read: it has an empty mask, and no box.
+
+Under `seg_zero` and `lisa`, *what* and *how* are told apart too (`samr1.evaluation.right`), over
+the samples that have a target. `right_object`, where the objects of the images are given, is the
+share of answers whose mask is of the right one, and `giou_right` the mean IoU of those alone;
+`right_point` and `giou_right_point` are the same of answers whose point lies in the target. These
+are two names because they are two questions: a loose answer may be of the right object with a point
+beside it, and a point in a plate may come with the mask of its table.
 """
 
 from __future__ import annotations
@@ -28,9 +35,13 @@ from samr1.core import schemas
 from samr1.data.masks import Mask, box_iou, mask_overlap
 from samr1.evaluation.answers import answers_in_order, read_box, read_mask
 from samr1.evaluation.bootstrap import Floats, Ratio, bootstrap
+from samr1.evaluation.right import ImageObjects, is_right_object, is_right_point
 
 Protocol = Literal["seg_zero", "lisa", "rec"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+
+# Whether an answer is of the right object -> the mean IoU of those that are.
+RIGHT = {"right_object": "giou_right", "right_point": "giou_right_point"}
 
 LISA_SAMPLE_EPSILON = 1e-5
 LISA_TOTAL_EPSILON = 1e-10
@@ -41,6 +52,7 @@ def score(
     predictions: pa.Table,
     protocol: Protocol,
     *,
+    objects: pa.Table | None = None,
     run: str = "imported",
     seed: int = 0,
     benchmark: str = "",
@@ -50,11 +62,12 @@ def score(
     """The figures of `predictions` on `samples` under `protocol`, as rows of `schemas.METRICS`.
 
     `samples` are rows of `schemas.SAMPLES`; `predictions` need `sample_id` and the `mask` (for
-    `rec`, the `box`) in pixels of the original, null where there is no answer. Intervals are 95 %
-    bootstrap intervals over images. Raises UserError unless every sample is answered once, by a
-    mask of its image's size or a box of four numbers.
+    `rec`, the `box`) in pixels of the original, null where there is no answer; `objects`, rows of
+    `schemas.OBJECTS`, are those of the samples' images. Intervals are 95 % bootstrap intervals over
+    images. Raises UserError unless every sample is answered once, by a mask of its image's size or
+    a box of four numbers.
     """
-    overlaps = measure_overlaps(samples, predictions, protocol, run, seed, benchmark)
+    overlaps = measure_overlaps(samples, predictions, protocol, run, seed, benchmark, objects)
     return score_overlaps(overlaps, resamples=resamples, bootstrap_seed=bootstrap_seed)
 
 
@@ -89,6 +102,7 @@ def measure_overlaps(
     run: str = "imported",
     seed: int = 0,
     benchmark: str = "",
+    objects: pa.Table | None = None,
 ) -> pa.Table:
     """Each sample's overlap with its answer, as rows of `schemas.OVERLAPS`; raises as `score`."""
     answers = answers_in_order(samples, predictions, "box" if protocol == "rec" else "mask")
@@ -100,28 +114,30 @@ def measure_overlaps(
         "sample_id": samples["sample_id"],
         "image_id": samples["image_id"],
         "answered": _answered(samples, predictions, protocol, answers),
-        "intersection": None,
-        "union": None,
-        "box_iou": None,
     }
     if protocol == "rec":
         columns["box_iou"] = _box_ious(samples, answers)
     else:
-        columns["intersection"], columns["union"] = _overlaps(samples, answers, protocol)
+        columns |= _measure_masks(samples, predictions, answers, protocol, ImageObjects(objects))
     nothing = [None] * len(answers)
-    filled = {name: nothing if column is None else column for name, column in columns.items()}
-    return pa.table(filled, schemas.OVERLAPS)
+    return pa.table(dict.fromkeys(schemas.OVERLAPS.names, nothing) | columns, schemas.OVERLAPS)
 
 
 def _answered(
     samples: pa.Table, predictions: pa.Table, protocol: Protocol, answers: list[Any]
 ) -> list[bool]:
     """Which answers could be read; "nothing there" could, though it has no box."""
-    says: list[str | None] = [None] * len(answers)
-    if protocol == "rec" and "status" in predictions.column_names:
-        says = answers_in_order(samples, predictions, "status")
-    pairs = zip(answers, says, strict=True)
+    if protocol != "rec":
+        return [answer is not None for answer in answers]
+    pairs = zip(answers, _given(samples, predictions, "status"), strict=True)
     return [answer is not None or status == "nothing_there" for answer, status in pairs]
+
+
+def _given(samples: pa.Table, predictions: pa.Table, column: str) -> list[Any]:
+    """The entries of a column that other methods' predictions need not have."""
+    if column not in predictions.column_names:
+        return [None] * len(samples)
+    return answers_in_order(samples, predictions, column)
 
 
 def figures(overlaps: pa.Table) -> dict[str, Ratio]:
@@ -138,21 +154,28 @@ def figures(overlaps: pa.Table) -> dict[str, Ratio]:
         }
     intersection, union = _column(overlaps, "intersection"), _column(overlaps, "union")
     epsilon = LISA_TOTAL_EPSILON if protocol == "lisa" else 0.0
-    return {
-        "giou": Ratio(_sample_ious(intersection, union, protocol), ones),
+    ious = _sample_ious(intersection, union, protocol)
+    found = {
+        "giou": Ratio(ious, ones),
         "ciou": Ratio(intersection, union, epsilon),
         "unparseable": unparseable,
     }
+    for name, given_right in RIGHT.items():
+        known = overlaps[name].is_valid().to_numpy().astype(np.float64)
+        right = np.nan_to_num(_column(overlaps, name))
+        if known.any():
+            found |= {name: Ratio(right, known), given_right: Ratio(ious * right, right)}
+    return found
 
 
-def sample_ious(samples: pa.Table, predictions: pa.Table, protocol: Protocol) -> Floats:
-    """The IoU [N] of each sample's answer, a mask's or under `rec` a box's; raises as `score`."""
-    found = figures(measure_overlaps(samples, predictions, protocol))
-    return found["box_iou" if protocol == "rec" else "giou"].numerator
+def sample_ious(overlaps: pa.Table) -> Floats:
+    """The IoU [N] of each sample's answer, a mask's or under `rec` a box's."""
+    found = figures(overlaps)
+    return found["giou" if "giou" in found else "box_iou"].numerator
 
 
 def _column(overlaps: pa.Table, name: str) -> Floats:
-    return overlaps[name].to_numpy().astype(np.float64)
+    return overlaps[name].cast(pa.float64()).to_numpy()
 
 
 def _sample_ious(intersection: Floats, union: Floats, protocol: Protocol) -> Floats:
@@ -161,23 +184,42 @@ def _sample_ious(intersection: Floats, union: Floats, protocol: Protocol) -> Flo
     return Ratio(intersection, union).of_sums(intersection, union)
 
 
-def _overlaps(
-    samples: pa.Table, answers: list[Any], protocol: Protocol
-) -> tuple[list[int], list[int]]:
-    """Intersection and union of each sample, in pixels, under a mask protocol."""
-    pairs = []
-    for sample, answer in zip(_rows(samples, "mask", "ignore"), answers, strict=True):
-        place = sample["sample_id"], sample["height"], sample["width"]
-        truth = _mask(place, "ground-truth", sample["mask"])
-        predicted = np.zeros_like(truth) if answer is None else _mask(place, "predicted", answer)
-        if sample["ignore"] is not None:
-            ignored = _mask(place, "ignore", sample["ignore"])
-            if protocol == "seg_zero":
-                truth = truth | ignored
-            else:
-                truth, predicted = truth & ~ignored, predicted & ~ignored
-        pairs.append(mask_overlap(truth, predicted))
-    return [intersection for intersection, _ in pairs], [union for _, union in pairs]
+def _measure_masks(
+    samples: pa.Table,
+    predictions: pa.Table,
+    answers: list[Any],
+    protocol: Protocol,
+    objects: ImageObjects,
+) -> dict[str, list[Any]]:
+    """Intersection and union in pixels, and what is right, under a mask protocol: the columns."""
+    shown = _given(samples, predictions, "points")
+    columns: dict[str, list[Any]] = {"intersection": [], "union": [], **{one: [] for one in RIGHT}}
+    rows = _rows(samples, "image_id", "mask", "ignore")
+    for sample, answer, points in zip(rows, answers, shown, strict=True):
+        truth, predicted = _masks(sample, answer, protocol)
+        around = objects.of(sample["image_id"], sample["height"], sample["width"])
+        numbers = [(p["x"], p["y"], p["value"]) for p in points or () if None not in p.values()]
+        measured = (
+            *mask_overlap(truth, predicted),
+            is_right_object(truth, predicted, around),
+            is_right_point(truth, predicted, numbers),
+        )
+        for column, value in zip(columns.values(), measured, strict=True):
+            column.append(value)
+    return columns
+
+
+def _masks(sample: dict[str, Any], answer: Any, protocol: Protocol) -> tuple[Mask, Mask]:
+    """The target and the answer as a mask protocol compares them."""
+    place = sample["sample_id"], sample["height"], sample["width"]
+    truth = _mask(place, "ground-truth", sample["mask"])
+    predicted = np.zeros_like(truth) if answer is None else _mask(place, "predicted", answer)
+    if sample["ignore"] is None:
+        return truth, predicted
+    ignored = _mask(place, "ignore", sample["ignore"])
+    if protocol == "seg_zero":
+        return truth | ignored, predicted
+    return truth & ~ignored, predicted & ~ignored
 
 
 def _mask(place: tuple[str, int, int], whose: str, rle: Any) -> Mask:

@@ -16,11 +16,12 @@ from samr1.gpu.findings import Findings, at_most, found, not_measured
 from samr1.gpu.models import resized
 from samr1.gpu.run import Outcome, Report
 from samr1.gpu.setting import Setting, check_size, make_setting, train_stage
+from samr1.planning.fit import change_stage
 from samr1.planning.hours import plan_step
 from samr1.planning.job import Job, total
 from samr1.planning.memory import plan_memory
 from samr1.planning.parameters import count_parts, text_of
-from samr1.planning.rates import GPUS, MEASURABLE, Gpu, calculated, list_rates, with_measured
+from samr1.planning.rates import GPUS, MEASURABLE, Gpu, calculated, with_measured
 from samr1.planning.segmenter_size import SegmenterSize
 
 STEP_SECONDS = 110  # of a GPU, for a step by the 7B
@@ -44,29 +45,14 @@ def plan_job(setting: Setting, layers: int, prompt: int) -> Job:
     """A training of the widths with so many `layers`, on one process and without a segmenter."""
     config = resized(setting.policy, layers)
     parts = count_parts(config)
-    train = train_stage(setting, setting.tokens).train
     return Job(
+        stage=train_stage(setting, setting.tokens),
         policy=config,
         parts=parts,
-        segmenter=SegmenterSize(0, 1),
-        segmenter_size=1,
-        image_size=setting.image_size,
-        number_bytes=2,
         trainable=parts.all,
-        adapter=False,
-        train_vision=True,
-        processes=1,
-        zero_stage=train.zero_stage,
-        offload=False,
-        gradient_checkpointing=train.gradient_checkpointing,
-        checkpoint_steps=train.checkpoint_steps,
-        tokens_per_pass=train.tokens_per_pass,
-        group_size=setting.group_size,
-        questions=setting.questions,
-        epochs=train.updates_per_rollout,
-        updates=train.updates_per_epoch,
-        response_tokens=setting.tokens,
+        segmenter=SegmenterSize(0, 1),
         prompt_tokens=prompt,
+        processes=1,
         cuda=setting.cuda,
     )
 
@@ -130,12 +116,14 @@ def look(setting: Setting, card: str, values: Mapping[str, float]) -> Findings:
     """What the plan assumes beside what was measured, and a whole step extrapolated from that."""
     assumed = calculated(sheet_of(card))
     rates = with_measured(assumed, card, values)
-    before, after = list_rates(assumed), list_rates(rates)
     for name in MEASURABLE:
-        what = f"{after[name][0]} ({name})"
-        note = f"the plan assumes {before[name][1]} of an {assumed.gpu}"
+        (said, before, _), (_, after, _) = (
+            one.by_name[name].describe() for one in (assumed, rates)
+        )
+        what = f"{said} ({name})"
+        note = f"the plan assumes {before} of an {assumed.gpu}"
         if name in values:
-            yield found(f"rates.{name}", what, after[name][1], note=note)
+            yield found(f"rates.{name}", what, after, note=note)
         else:
             yield not_measured(f"rates.{name}", what, f"not measured: {note}")
     what = f"a step of {_QUESTIONS} × {setting.group_size}, extrapolated"
@@ -156,9 +144,5 @@ def look(setting: Setting, card: str, values: Mapping[str, float]) -> Findings:
 def paper_job(setting: Setting) -> Job:
     """One of the processes of the paper's training, whole."""
     whole = plan_job(setting, text_of(setting.policy).num_hidden_layers, _PROMPT)
-    return replace(
-        whole,
-        processes=_PROCESSES,
-        questions=_QUESTIONS // _PROCESSES,
-        response_tokens=_RESPONSE,
-    )
+    settings = {"train.questions_per_step": _QUESTIONS, "train.max_response_tokens": _RESPONSE}
+    return replace(whole, stage=change_stage(whole.stage, settings), processes=_PROCESSES)

@@ -34,7 +34,7 @@ _TRAINING: dict[str, Any] = {
     "clip_low": 0.2,
     "clip_high": 0.3,
     "kl_coef": 0.005,
-    "token_level": True,
+    "normaliser": "group",
     "temperature": 1.0,
     "top_p": 1.0,
     "tokens_per_pass": 16384,

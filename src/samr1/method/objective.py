@@ -2,7 +2,9 @@
 
 Both take the minimum of ρ A and clip(ρ, 1 − ε_low, 1 + ε_high) A, less β KL, token by token; they
 differ in the normaliser. Equation 2 averages the tokens of a response, then the responses of a
-group; equation 4 averages over all tokens of a group. Questions are averaged in both.
+group; equation 4 averages over all tokens of a group. Questions are averaged in both. What came
+after the paper stands beside them: other ratios and clips in `method/clipping.py`, a constant
+normaliser here.
 
 Ratios are not clamped before the exponential: the equations hold as written, and a log-ratio that
 overflows (88 in float32) gives a non-finite objective, which the trainer must refuse.
@@ -11,9 +13,13 @@ overflows (88 in float32) gives a non-finite objective, which the trainer must r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 import torch
 from torch import Tensor
+
+from samr1.config.names import Clip, Normaliser, RatioLevel
+from samr1.method.clipping import importance_ratio, surrogate
 
 
 @dataclass(frozen=True)
@@ -45,9 +51,12 @@ def policy_objective(
     clip_low: float,
     clip_high: float,
     kl_coef: float,
-    token_level: bool,
+    normaliser: Normaliser,
+    ratio: RatioLevel = "token",
+    clip: Clip = "ppo",
+    longest: int = 0,
 ) -> ObjectiveTerms:
-    """The objective of equation 4 (`token_level`) or equation 2, to maximise.
+    """The objective of equation 4 (normaliser "group") or equation 2 ("response"), to maximise.
 
     Args:
         new, old, ref: [Q, G, T] log-probabilities (float32 or float64) of the response tokens under
@@ -57,13 +66,15 @@ def policy_objective(
             What stands elsewhere is never read, not even NaN, and gets gradient 0.
         clip_low, clip_high: ε_low, ε_high.
         kl_coef: β. `kl` is reported for 0 too.
-        token_level: normalise by the group's tokens (eq. 4), else by response and group (eq. 2).
+        normaliser: of a question's tokens (`normalise`).
+        ratio, clip: `method/clipping.py`; the paper's are the defaults.
+        longest: tokens of the longest response that may be; for the normaliser "constant" alone.
 
     An empty response adds nothing: eq. 2 still counts it in G, and a group of none but empty
     responses adds 0.
 
     Raises:
-        ValueError: the shapes disagree.
+        ValueError: the shapes disagree, or "constant" has no `longest`.
     """
     _check_shapes(new, old, ref, advantages, mask)
     mask = mask.bool()
@@ -73,24 +84,23 @@ def policy_objective(
     ref = torch.where(mask, ref.detach(), 0.0)
     advantage = advantages.detach().unsqueeze(-1)  # [Q, G, 1]
 
-    ratio = torch.exp(new - old)  # [Q, G, T]; 1 in the padding
-    clipped = ratio.clamp(1 - clip_low, 1 + clip_high)
-    surrogate = torch.minimum(ratio * advantage, clipped * advantage)
+    ratios = importance_ratio(new, old, mask, ratio)  # [Q, G, T]
+    gain = surrogate(ratios, new, advantage, clip, clip_low, clip_high)
     kl = kl_estimate(new, ref)
-    per_token = surrogate - kl_coef * kl if kl_coef else surrogate
+    per_token = gain - kl_coef * kl if kl_coef else gain
 
-    per_question = _normalise(per_token, mask, token_level)  # [Q]
+    per_question = normalise(per_token, mask, normaliser, longest)  # [Q]
     objective = per_question.mean()
     with torch.no_grad():
         tokens = mask.sum()
         share = 1 / tokens.clamp(min=1)
-        low = mask & (advantage < 0) & (ratio < 1 - clip_low)
-        high = mask & (advantage > 0) & (ratio > 1 + clip_high)
-        seen = ratio[mask] if tokens else ratio.new_ones(1)
+        low = mask & (advantage < 0) & (ratios < 1 - clip_low)
+        high = mask & (advantage > 0) & (ratios > 1 + clip_high)
+        seen = ratios[mask] if tokens else ratios.new_ones(1)
         return ObjectiveTerms(
             objective=objective,
             per_question=per_question,
-            kl=_normalise(kl, mask, token_level).mean(),
+            kl=normalise(kl, mask, normaliser, longest).mean(),
             clip_fraction_low=low.sum() * share,
             clip_fraction_high=high.sum() * share,
             ratio_mean=seen.mean(),
@@ -112,12 +122,26 @@ def kl_estimate(new: Tensor, ref: Tensor) -> Tensor:
     return torch.expm1(log_ratio) - log_ratio  # expm1: exact where the two policies nearly agree
 
 
-def _normalise(values: Tensor, mask: Tensor, token_level: bool) -> Tensor:
-    """[Q, G, T] values to [Q]: over a group's tokens (eq. 4), or by response and group (eq. 2)."""
+def normalise(values: Tensor, mask: Tensor, normaliser: Normaliser, longest: int = 0) -> Tensor:
+    """[Q, G, T] values of tokens to [Q], what is not in `mask` left out.
+
+    "group" averages over a group's tokens (eq. 4); "response" over each response's, then over the
+    group (eq. 2); "constant" divides by G · `longest` tokens, however many there are, so that a
+    token weighs the same in every group (Dr. GRPO, arXiv 2503.20783; TRL's `dr_grpo`, verl's
+    `seq-mean-token-sum-norm`).
+    """
     values = torch.where(mask, values, 0.0)
-    if token_level:
-        return values.sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1)
-    return (values.sum(dim=2) / mask.sum(dim=2).clamp(min=1)).mean(dim=1)
+    match normaliser:
+        case "group":
+            return values.sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1)
+        case "response":
+            return (values.sum(dim=2) / mask.sum(dim=2).clamp(min=1)).mean(dim=1)
+        case "constant":
+            if longest < 1:
+                raise ValueError("a constant normaliser needs the longest response's tokens")
+            return values.sum(dim=(1, 2)) / (values.shape[1] * longest)
+        case _:
+            assert_never(normaliser)
 
 
 def _check_shapes(new: Tensor, old: Tensor, ref: Tensor, advantages: Tensor, mask: Tensor) -> None:

@@ -1,4 +1,8 @@
-"""ReasonSeg's file layout: one JPEG and one JSON an image."""
+"""ReasonSeg's file layout: one JPEG and one JSON an image.
+
+Its JSON has the thing asked about alone. What else is in the picture, which the public set does not
+say, stands beside the split's folder in a COCO file, `instances_<split>.json`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from samr1.micro.queries import Question, ask_reasonseg
+from samr1.micro.refer_files import ReferSet
 from samr1.micro.scenes import Scene, draw_scene, encode_jpeg, generator, render
 
 _TEXTS = 3  # at most, for an image whose texts are phrases
@@ -23,6 +28,7 @@ def write_reasonseg_split(folder: Path, split: str, size: int, seed: int) -> Non
     """Write `size` images of one split, each with one thing asked about."""
     folder.mkdir(parents=True)
     bar = tqdm(total=size, desc=f"drawing ReasonSeg {split}", unit="image", disable=None)
+    everything = ReferSet("ReasonSeg", split)
     for written, (rng, scene, questions) in enumerate(islice(_asked(split, seed), size)):
         name = f"{written:06d}"
         shapes = _shapes(rng, scene, questions[0].target)
@@ -35,8 +41,10 @@ def write_reasonseg_split(folder: Path, split: str, size: int, seed: int) -> Non
         }
         (folder / f"{name}.jpg").write_bytes(encode_jpeg(render(scene)))
         (folder / f"{name}.json").write_text(json.dumps(annotation), encoding="utf-8")
+        everything.add_image(written, f"{name}.jpg", split, scene, [])
         bar.update()
     bar.close()
+    everything.write_instances(folder.with_name(f"instances_{split}.json"))
 
 
 def draw_reasonseg_scenes(split: str, seed: int) -> Iterator[Scene]:

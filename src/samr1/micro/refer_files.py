@@ -79,15 +79,19 @@ class ReferSet:
     def write(self, folder: Path) -> None:
         """Write both files into `folder`."""
         folder.mkdir(parents=True)
+        self.write_instances(folder / "instances.json")
+        with (folder / f"refs({self.split_by}).p").open("wb") as file:
+            pickle.dump(self.refs, file, protocol=2)
+
+    def write_instances(self, path: Path) -> None:
+        """Write the images and all their annotations."""
         categories = [{"id": i + 1, "name": name} for i, name in enumerate(CATEGORIES)]
         instances = {
             "images": list(self.images.values()),
             "annotations": self.annotations,
             "categories": categories,
         }
-        (folder / "instances.json").write_text(json.dumps(instances))
-        with (folder / f"refs({self.split_by}).p").open("wb") as file:
-            pickle.dump(self.refs, file, protocol=2)
+        path.write_text(json.dumps(instances))
 
 
 def _annotation(number: int, image_id: int, scene: Scene, thing: Thing) -> dict[str, Any]:

@@ -3,7 +3,7 @@
     train2014/COCO_train2014_<12 digits>.jpg
     refcoco/, refcoco+/   instances.json, refs(unc).p   splits train, val, testA, testB
     refcocog/             instances.json, refs(umd).p   splits train, val, test
-    ReasonSeg/{train,val,test}/NAME.{jpg,json}
+    ReasonSeg/{train,val,test}/NAME.{jpg,json}, instances_{train,val,test}.json
 
 As in the real sets, RefCOCO and RefCOCO+ share their images, and some images of their testA are
 training images of RefCOCOg. Everything depends on the configuration alone, to the byte.

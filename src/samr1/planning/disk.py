@@ -67,23 +67,14 @@ def _results(experiment: Experiment, planned: JobList, job: Job) -> list[Estimat
     world = experiment.data.world
     splits = {name: find_split(one, world) for name, one in experiment.benchmarks.items()}
     drawn = {experiment.runs[one.run].train.drawn_samples for one in planned.trainings}
-    images = sum(drawn) + sum(split.images for split in splits.values())
+    images = sum(filter(None, drawn)) + sum(split.images for split in splits.values())
     asked = sum(splits[one.benchmark].samples for one in planned.evaluations)
-    caches = {
-        run.segmenter.cache.folder: run.segmenter.cache.gigabytes
-        for run in experiment.runs.values()
-        if run.segmenter.cache is not None
-    }
     return [
         times("resized images", images, _PNG_BYTES * experiment.image_size**2),
         times("checkpoints of a training", _KEPT, job.trainable, 12),
         # Adapters are merged.
         times("policies trained", len(planned.trainings), job.parts.all, job.number_bytes),
         times("predictions", asked, _PREDICTION_BYTES),
-        *(
-            Estimate("embedding cache", f"the bound of {folder}", gigabytes * 1e9)
-            for folder, gigabytes in caches.items()
-        ),
     ]
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -14,10 +13,11 @@ from samr1.config.schema import AttentionLayer, LoraConfig, MlpLayer, TrainStage
 from samr1.core.errors import UserError
 from samr1.planning.job import Job, describe_job, total
 from samr1.planning.memory import Memory, plan_host, plan_memory
-from samr1.planning.parameters import count_adapter
 
 # The adapters that are tried; at 3B to 72B they are one to two hundredths of the model.
 _LORA = LoraConfig(rank=64, alpha=128, targets=(*get_args(AttentionLayer), *get_args(MlpLayer)))
+
+Settings = Mapping[str, Any]  # a stage's keys, as train.zero_stage, or gpus -> their new values
 
 
 class Change(NamedTuple):
@@ -27,23 +27,21 @@ class Change(NamedTuple):
     needed: float
 
 
-class _Setting(NamedTuple):
-    """One setting's other value: its key, the change in words, and what a job has then."""
-
-    key: str
-    words: str
-    job: dict[str, Any]
+def change_stage(stage: TrainStage, settings: Settings) -> TrainStage:
+    """`stage` with other values of some of its keys."""
+    for key, value in settings.items():
+        part, _, name = key.partition(".")
+        changed = getattr(stage, part).model_copy(update={name: value})
+        stage = stage.model_copy(update={part: changed})
+    return stage
 
 
 def with_rank(stage: TrainStage, rank: int) -> TrainStage:
     """`stage` with adapters of `rank`: its own, or all of the language model and no others."""
-    if stage.train.lora is not None:
-        lora, policy = stage.train.lora, stage.policy
-    else:
-        lora, policy = _LORA, stage.policy.model_copy(update={"train_vision": False})
-    lora = lora.model_copy(update={"rank": rank})
-    train = stage.train.model_copy(update={"lora": lora})
-    return stage.model_copy(update={"policy": policy, "train": train})
+    if stage.train.lora is None:
+        stage = change_stage(stage, {"train.lora": _LORA, "policy.train_vision": False})
+    assert stage.train.lora is not None
+    return change_stage(stage, {"train.lora": stage.train.lora.model_copy(update={"rank": rank})})
 
 
 def find_changes(job: Job, room: float, hardware: bool) -> list[Change]:
@@ -55,56 +53,59 @@ def find_changes(job: Job, room: float, hardware: bool) -> list[Change]:
     for several in (1, 2):
         found: dict[tuple[str, ...], Change] = {}
         for parts in combinations(single, several):
-            keys = tuple(part.key for part in parts)
-            # A smaller change of the same settings was enough, or it is one setting twice.
-            if keys in found or len(set(keys)) < several:
+            settings = {key: value for part in parts for key, value in part.items()}
+            keys = tuple(settings)
+            # It is one setting twice, or a smaller change of the same settings was enough.
+            if len(keys) < sum(map(len, parts)) or keys in found:
                 continue
-            values = {name: value for part in parts for name, value in part.job.items()}
-            needed = plan_memory(replace(job, **values)).needed
+            gpus = settings.pop("gpus", job.processes)
+            changed = describe_job(change_stage(job.stage, settings), gpus, job.cuda)
+            needed = plan_memory(changed).needed
             if needed <= room:
-                found[keys] = Change(" and ".join(part.words for part in parts), needed)
+                found[keys] = Change(" and ".join(map(_say, parts)), needed)
         if found:
             return list(found.values())
     return []
 
 
-def _list_settings(job: Job, hardware: bool) -> Iterator[_Setting]:
+def _list_settings(job: Job, hardware: bool) -> Iterator[Settings]:
     """Every single change, the mildest first."""
 
-    def values(key: str, field: str, others: Iterable[int | bool]) -> Iterator[_Setting]:
-        for value in others:
-            yield _Setting(key, f"{key}: {str(value).lower()}", {field: value})
+    def values(key: str, others: Iterable[int]) -> Iterator[Settings]:
+        yield from ({key: value} for value in others)
 
     def halves(value: int, least: int) -> Iterator[int]:
         while (value := value // 2) >= least:
             yield value
 
-    if not job.gradient_checkpointing:
-        yield from values("train.gradient_checkpointing", "gradient_checkpointing", [True])
+    train = job.train
+    if not train.gradient_checkpointing:
+        yield {"train.gradient_checkpointing": True}
     if job.questions > 1:
-        fewer = halves(job.tokens_per_pass, job.row)
-        yield from values("train.tokens_per_pass", "tokens_per_pass", fewer)
-    yield from values("train.zero_stage", "zero_stage", range(job.zero_stage + 1, 4))
-    if job.cuda and not job.offload:
-        key, words = "train.offload_optimizer", "train.offload_optimizer: true"
-        if not job.zero_stage:
-            key, words = "train.zero_stage", f"train.zero_stage: 1 with {words}"
-        yield _Setting(key, words, {"offload": True, "zero_stage": max(job.zero_stage, 1)})
-    frozen = {"train_vision": False, "trainable": job.trainable - job.parts.vision}
-    if job.train_vision and not job.adapter:
-        yield _Setting("policy.train_vision", "policy.train_vision: false", frozen)
-    shorter = halves(job.response_tokens, 128)
-    yield from values("train.max_response_tokens", "response_tokens", shorter)
-    yield from values("train.group_size", "group_size", halves(job.group_size, 2))
+        yield from values("train.tokens_per_pass", halves(train.tokens_per_pass, job.row))
+    yield from values("train.zero_stage", range(train.zero_stage + 1, 4))
+    if job.cuda and not train.offload_optimizer:
+        needs = {} if train.zero_stage else {"train.zero_stage": 1}
+        yield needs | {"train.offload_optimizer": True}
+    if job.stage.policy.train_vision and not job.adapter:
+        yield {"policy.train_vision": False}
+    yield from values("train.max_response_tokens", halves(train.max_response_tokens, 128))
+    yield from values("train.group_size", halves(train.group_size, 2))
     if not job.adapter:
-        words = f"train.lora of rank {_LORA.rank} with policy.train_vision: false"
-        trainable = count_adapter(job.policy, _LORA, False)
-        lora = frozen | {"adapter": True, "trainable": trainable}
-        yield _Setting("train.lora", words, lora)
-    for times in (2, 4, 8) if hardware else ():
-        processes, questions = times * job.processes, -(-job.questions // times)
-        more = {"processes": processes, "questions": questions}
-        yield _Setting("gpus", f"{processes} GPUs", more)
+        yield {"train.lora": _LORA, "policy.train_vision": False}
+    if hardware:
+        yield from values("gpus", (many * job.processes for many in (2, 4, 8)))
+
+
+def _say(settings: Settings) -> str:
+    return " with ".join(
+        f"{value} GPUs"
+        if key == "gpus"
+        else f"{key} of rank {value.rank}"
+        if isinstance(value, LoraConfig)
+        else f"{key}: {str(value).lower()}"
+        for key, value in settings.items()
+    )
 
 
 def check_fits(stage: TrainStage, device: torch.device, processes: int) -> None:
@@ -123,8 +124,8 @@ def check_fits(stage: TrainStage, device: torch.device, processes: int) -> None:
     )
     needed = memory.tensors + total(memory.allowances[:1])
     if needed > room:
-        raise UserError(does_not_fit(stage.name, job, memory, needed, room, hardware=False))
-    if job.cuda and job.offload:
+        raise UserError(does_not_fit(job, memory, needed, room, hardware=False))
+    if job.cuda and stage.train.offload_optimizer:
         host, there = processes * total(plan_host(job)), available_memory()
         if host > there:
             raise UserError(
@@ -134,15 +135,14 @@ def check_fits(stage: TrainStage, device: torch.device, processes: int) -> None:
             )
 
 
-def does_not_fit(
-    name: str, job: Job, memory: Memory, needed: float, room: float, hardware: bool
-) -> str:
+def does_not_fit(job: Job, memory: Memory, needed: float, room: float, hardware: bool) -> str:
     """One sentence: how much is missing, in which phase, and which changes would do."""
     # A changed plan counts fragmentation, so that what is proposed does not end as near the edge.
     changes = find_changes(job, room, hardware)
     sentence = (
-        f"training {name} needs {needed / 1e9:.1f} GB a process (in its {memory.peak_phase}) and "
-        f"there are {room / 1e9:.1f} GB, {(needed - room) / 1e9:.1f} GB too few"
+        f"training {job.stage.name} needs {needed / 1e9:.1f} GB a process (in its "
+        f"{memory.peak_phase}) and there are {room / 1e9:.1f} GB, "
+        f"{(needed - room) / 1e9:.1f} GB too few"
     )
     if not changes:
         return f"{sentence}; no change of one or two settings is enough: use more GPUs."

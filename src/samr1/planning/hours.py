@@ -13,7 +13,6 @@ from dataclasses import replace
 from samr1.config.jobs import JobList
 from samr1.config.merge import Experiment
 from samr1.planning.job import Estimate, Job, describe_job, total
-from samr1.planning.parameters import count_patches, text_of
 from samr1.planning.rates import Rates
 from samr1.planning.splits import Split, find_split
 from samr1.planning.work import decoding_bytes, forward, text_forward, vision_forward
@@ -21,114 +20,136 @@ from samr1.train.batches import count_steps
 
 # Of a policy's answers, which no check of a GPU can tell.
 RESPONSE_TOKENS = 200  # a thought, a box and a point: 100 to 300
-LONGEST_OVER_MEAN = 2.0  # decoding lasts as long as the step's longest response
+LONGEST_OVER_MEAN = 2.0  # a rollout lasts as long as its longest response
 
 ASSUMPTIONS = [
     ("mean response", f"{RESPONSE_TOKENS} tokens", "assumed: thought, box and point: 100 to 300"),
-    ("longest of a batch", f"{LONGEST_OVER_MEAN:g} × the mean", "assumed: decoding lasts as long"),
+    ("longest of a rollout", f"{LONGEST_OVER_MEAN:g} × the mean", "assumed: it lasts as long"),
 ]
 
 
 def plan_hours(
-    experiment: Experiment, planned: JobList, jobs: Mapping[str, Job], rates: Rates
+    experiment: Experiment, planned: JobList, jobs: Mapping[str, Job], rates: Rates, gpus: int
 ) -> list[Estimate]:
-    """GPU hours of each run's trainings, whose `jobs` are by run, and of its evaluations."""
+    """GPU hours of each run's trainings, whose `jobs` are by run, and of its evaluations.
+
+    `gpus` are those of a job, each of which loads the models of its own.
+    """
     hours = []
     for name, seeds in Counter(one.run for one in planned.trainings).items():
         job, train = jobs[name], experiment.runs[name].train
         step = total(plan_step(job, rates))
-        steps = count_steps(train.drawn_samples, train)
+        if train.steps is None and train.drawn_samples is None:
+            words = "not counted: its data is not indexed yet, and it has no train.steps"
+            hours.append(Estimate(f"train {name}", words, 0.0, rates.whole))
+            continue
+        steps = count_steps(train.drawn_samples or 0, train)
         words = f"{seeds} × {job.processes} GPUs × ({steps} steps × {step:.0f} s + start)"
-        seconds = seeds * job.processes * (steps * step + rates.load)
+        seconds = seeds * job.processes * (steps * step + rates["load"])
         hours.append(Estimate(f"train {name}", words, seconds / 3600, rates.whole))
     for name in dict.fromkeys(one.run for one in planned.evaluations):
         run = experiment.runs[name]
         job = describe_job(run.train_stage(), 1, True, evaluated=True)
-        names = [one.benchmark for one in planned.evaluations if one.run == name]
-        splits = [find_split(experiment.benchmarks[one], experiment.data.world) for one in names]
-        batch = run.evaluation.batch_size
-        seconds = sum(plan_evaluation(job, split, batch, rates) for split in splits)
-        words = f"{sum(split.samples for split in splits):,} questions"
-        hours.append(Estimate(f"evaluate {name}", words, seconds / 3600, rates.whole))
+        asked = [one for one in planned.evaluations if one.run == name]
+        starts = len(asked) * experiment.evaluation_shards
+        if experiment.evaluated_together == "run":
+            starts = len({one.seed for one in asked}) * gpus
+        world, slots = experiment.data.world, run.evaluation.batch_size
+        splits = [find_split(experiment.benchmarks[one.benchmark], world) for one in asked]
+        seconds = sum(plan_answers(job, split, slots, rates) for split in splits)
+        words = f"{sum(split.samples for split in splits):,} questions, {starts} starts"
+        hours.append(
+            Estimate(
+                f"evaluate {name}", words, (seconds + starts * rates["load"]) / 3600, rates.whole
+            )
+        )
     return hours
 
 
 def plan_step(job: Job, rates: Rates) -> list[Estimate]:
     """The seconds of each phase of a training step; the processes work side by side."""
-    length = min(RESPONSE_TOKENS, job.response_tokens)
-    patches = count_patches(job.policy, job.image_size)
-    once = job.questions * forward(job.policy, job.prompt_tokens, patches, job.group_size, length)
+    train, length, patches = job.train, _mean_length(job), job.patches
+    epochs, cuts = train.updates_per_rollout, train.updates_per_epoch
+    updates = epochs * cuts
+    once = job.questions * forward(job.policy, job.prompt_tokens, patches, train.group_size, length)
     prompts = job.questions * forward(job.policy, job.prompt_tokens, patches, 1, 1)
     # Backward twice the forward pass, or once where the weights have no gradient; and again forward
     # where activations are not kept.
-    passes = 1 + (1 if job.adapter else 2) + (1 if job.gradient_checkpointing else 0)
-    updates = job.epochs * job.updates
+    passes = 1 + (1 if job.adapter else 2) + (1 if train.gradient_checkpointing else 0)
     many = f"{updates} update{'s' * (updates > 1)}, {passes} forward passes' worth each"
-    if job.updates > 1:
-        many += f" of {1 / job.updates:.2g} of the questions"
-    later = 1 - 1 / job.updates  # the share of the questions that the first update does not take
-    masks = f"{job.questions} images, {job.questions * job.group_size} prompts"
-    seconds = job.questions * (rates.image + job.group_size * rates.prompt)
-    adam = 7 * 4 * job.trainable / (job.processes if job.zero_stage else 1)
-    phases = [
+    if cuts > 1:
+        many += f" of {1 / cuts:.2g} of the questions"
+    masks = f"{job.questions} images, {job.responses} prompts"
+    seconds = job.questions * rates["image"] + job.responses * rates["prompt"]
+    adam = 7 * 4 * job.trainable / (job.processes if train.zero_stage else 1)
+    longest = min(round(length * LONGEST_OVER_MEAN), train.max_response_tokens)
+    kept = 12 * job.trainable / train.checkpoint_steps
+    sampling = [
         _computed("prompts and images", prompts, rates),
-        _decoded(job, job.group_size, length, rates),
+        _decoded(job, job.questions, train.group_size, longest, rates),
         Estimate("reward by SAM", masks, seconds, rates.basis("image", "prompt")),
-        _computed("reference", once, rates),
-        *(
-            [_computed("old log-probabilities, later updates", once * later, rates)]
-            if later
-            else []
-        ),
-        _computed(many, once * passes * job.epochs, rates),
-        _moved("AdamW", adam * updates, "host" if job.offload else "optimizer", rates),
-        _moved(
-            "checkpoints, a step's share", 12 * job.trainable / job.checkpoint_steps, "disk", rates
-        ),
     ]
-    if job.offload:
-        phases.append(
-            _moved("to and from the host", _offloaded_bytes(job) * updates, "host_link", rates)
-        )
+    if train.filter_groups:
+        most = train.filter_groups.max_num_gen_batches
+        sampling = [
+            replace(one, sum=f"{one.sum}, {most} times at most", amount=most * one.amount)
+            for one in sampling
+        ]
+    # Of the questions that the first update does not take.
+    later = _computed("old log-probabilities, later updates", once * (1 - 1 / cuts), rates)
+    phases = [
+        *sampling,
+        _computed("reference", once, rates),
+        *([later] if cuts > 1 else []),
+        _computed(many, once * passes * epochs, rates),
+        _moved("AdamW", adam * updates, "host" if train.offload_optimizer else "optimizer", rates),
+        _moved("checkpoints, a step's share", kept, "disk", rates),
+    ]
+    if train.offload_optimizer:
+        moved = _offloaded_bytes(job) * updates
+        phases.append(_moved("to and from the host", moved, "host_link", rates))
     if job.processes > 1:
         phases.append(_moved("between the GPUs", _sent_bytes(job) * updates, "link", rates))
     return phases
 
 
-def plan_evaluation(job: Job, split: Split, batch_size: int, rates: Rates) -> float:
-    """Seconds of one GPU for one run on one benchmark."""
-    batch = replace(job, questions=min(batch_size, split.samples))
-    length = min(RESPONSE_TOKENS, job.response_tokens)
-    decoding = _decoded(batch, 1, length, rates).amount * -(-split.samples // batch_size)
-    vision = split.images * vision_forward(job.policy, count_patches(job.policy, job.image_size))
+def plan_answers(job: Job, split: Split, slots: int, rates: Rates) -> float:
+    """Seconds of one GPU for a benchmark; an answer that ends makes room for the next at once."""
+    together = min(slots, split.samples)
+    steps = round(split.samples * _mean_length(job) / together)
+    decoding = _decoded(job, together, 1, steps, rates).amount
+    vision = split.images * vision_forward(job.policy, job.patches)
     text = split.samples * text_forward(job.policy, job.prompt_tokens, 1, 1)
-    masks = split.images * rates.image + split.samples * rates.prompt
-    # Masks are made while the next batch is decoded.
-    return rates.load + (vision + text) / rates.operations + max(decoding, masks)
+    masks = split.images * rates["image"] + split.samples * rates["prompt"]
+    # Masks are made while the next answers are decoded.
+    return (vision + text) / rates["operations"] + max(decoding, masks)
 
 
 def _computed(what: str, operations: float, rates: Rates) -> Estimate:
-    words = f"{operations / 1e12:,.0f} TFLOP / {rates.operations / 1e12:,.0f} TFLOP/s"
-    return Estimate(what, words, operations / rates.operations, rates.basis("operations"))
+    words = f"{operations / 1e12:,.0f} TFLOP / {rates['operations'] / 1e12:,.0f} TFLOP/s"
+    return Estimate(what, words, operations / rates["operations"], rates.basis("operations"))
 
 
 def _moved(what: str, size: float, name: str, rates: Rates) -> Estimate:
-    rate: float = getattr(rates, name)
-    words = f"{size / 1e9:,.0f} GB / {rate / 1e9:,.0f} GB/s"
-    return Estimate(what, words, size / rate, rates.basis(name))
+    words = f"{size / 1e9:,.0f} GB / {rates[name] / 1e9:,.0f} GB/s"
+    return Estimate(what, words, size / rates[name], rates.basis(name))
 
 
-def _decoded(job: Job, group: int, length: int, rates: Rates) -> Estimate:
-    """Tokens drawn one after another, by a batch of all of the process's questions."""
-    steps = min(round(length * LONGEST_OVER_MEAN), job.response_tokens)
+def _mean_length(job: Job) -> int:
+    return min(RESPONSE_TOKENS, job.train.max_response_tokens)
+
+
+def _decoded(job: Job, questions: int, group: int, steps: int, rates: Rates) -> Estimate:
+    """Tokens drawn one after another, for all groups of the questions together."""
+    length = _mean_length(job)
     read = decoding_bytes(
-        job.policy, job.prompt_tokens, group, length, job.questions, job.number_bytes
+        job.policy, job.prompt_tokens, group, length, questions, job.number_bytes
     ) / max(length - 1, 1)
-    token, names = read / rates.decoding, ["decoding"]
+    token, names = read / rates["decoding"], ["decoding"]
     words = f"{steps} tokens × {token * 1e3:.1f} ms, {read / 1e9:.1f} GB read"
-    if job.zero_stage == 3:  # elsewhere a graph of the whole step is replayed
-        layers, names = text_of(job.policy).num_hidden_layers, [*names, "launch"]
-        token = max(token, layers * rates.launch)
+    if job.train.zero_stage == 3:  # elsewhere a graph of the whole step is replayed
+        layers, names = job.text.num_hidden_layers, [*names, "launch"]
+        token = max(token, layers * rates["launch"])
         words += f", or {layers} layers launched"
     return Estimate("decoding", words, steps * token, rates.basis(*names))
 
@@ -139,11 +160,11 @@ def _sent_bytes(job: Job) -> float:
     Stage 2 and 3 sum the gradients in every pass, 0 and 1 once; all but 0 gather the weights after
     the step, and stage 3 before every forward and backward pass.
     """
-    size, passes = job.trainable * job.number_bytes, _expected_passes(job)
-    if job.zero_stage < 2:
-        return (2.0 + job.zero_stage) * size
-    gathered = 2 * passes * job.parts.all * job.number_bytes if job.zero_stage == 3 else size
-    return float(passes * size + gathered)
+    stage, passes = job.train.zero_stage, _expected_passes(job)
+    size, weights = job.trainable * job.number_bytes, job.parts.all * job.number_bytes
+    if stage < 2:
+        return (2.0 + stage) * size
+    return float(passes * size + (2 * passes * weights if stage == 3 else size))
 
 
 def _offloaded_bytes(job: Job) -> float:
@@ -152,11 +173,10 @@ def _offloaded_bytes(job: Job) -> float:
     The gradients go there in float32 and the weights come back; from stage 2 on the sum of the
     gradients also comes and goes in every pass, and once more for the step.
     """
-    sums = 2 * _expected_passes(job) + 1 if job.zero_stage > 1 else 0
+    sums = 2 * _expected_passes(job) + 1 if job.train.zero_stage > 1 else 0
     return (4 + (1 + sums) * job.number_bytes) * job.trainable / job.processes
 
 
 def _expected_passes(job: Job) -> int:
-    length = min(RESPONSE_TOKENS, job.response_tokens)
-    row = job.prompt_tokens + job.group_size * (length - 1)
-    return -(-job.update_questions * row // max(job.tokens_per_pass, 1))
+    row = job.prompt_tokens + job.train.group_size * (_mean_length(job) - 1)
+    return -(-job.update_questions * row // job.train.tokens_per_pass)

@@ -6,20 +6,23 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-from transformers import Qwen2_5_VLConfig
-
-from samr1.config.schema import TrainStage
+from samr1.config.schema import LoraConfig, TrainConfig, TrainStage
 from samr1.planning.parameters import (
     ParameterCounts,
     check_trainable,
     count_adapter,
     count_image_tokens,
     count_parts,
+    count_patches,
     find_policy_config,
     read_as_trainable,
+    text_of,
+    vision_of,
 )
 from samr1.planning.segmenter_size import SegmenterSize, find_segmenter_size
+from samr1.policy.families import QwenConfig
 
 # Tokens of the prompt beside the image's: the longest dialect's template takes 160, a question 20.
 PROMPT_TEXT_TOKENS = 200
@@ -58,63 +61,94 @@ def total(estimates: Iterable[Estimate]) -> float:
 
 @dataclass(frozen=True)
 class Job:
-    """What the memory and the time of one process of a training depend on."""
+    """One of the `processes` of a training: its settings, and the sizes of what it works on."""
 
-    policy: Qwen2_5_VLConfig
+    stage: TrainStage
+    policy: QwenConfig
     parts: ParameterCounts
+    trainable: int  # numbers that are trained: weights, or adapters
     segmenter: SegmenterSize
-    segmenter_size: int  # side of its input, pixels
-    image_size: int  # side of the policy's image, pixels
-    number_bytes: int  # of a weight in the forward pass: 2 or 4
-    trainable: int  # numbers that are trained
-    adapter: bool  # they are adapters; the weights below are frozen and serve as the reference
-    train_vision: bool  # by itself, or by adapters of its own
-    processes: int
-    zero_stage: int
-    offload: bool  # AdamW's states are the host's, and its step too
-    gradient_checkpointing: bool
-    checkpoint_steps: int
-    tokens_per_pass: int
-    group_size: int
-    questions: int  # of one process in one step
-    epochs: int  # times that they are trained on
-    updates: int  # optimiser steps of one epoch, each on as many of them
-    response_tokens: int  # the limit
     prompt_tokens: int  # image included
+    processes: int
     cuda: bool
+
+    @property
+    def train(self) -> TrainConfig:
+        return self.stage.train
+
+    @property
+    def text(self) -> Any:
+        """The language model's part of the policy's configuration."""
+        return text_of(self.policy)
+
+    @property
+    def vision(self) -> Any:
+        """The vision tower's part."""
+        return vision_of(self.policy)
+
+    @property
+    def number_bytes(self) -> int:
+        """Of a weight in the forward pass."""
+        return 2 if self.stage.policy.dtype == "bfloat16" else 4
+
+    @property
+    def adapter(self) -> bool:
+        """Whether adapters are trained; the weights below are frozen and serve as the reference."""
+        return self.train.lora is not None
+
+    @property
+    def patches(self) -> int:
+        """Of an image, before merging."""
+        return count_patches(self.policy, self.stage.policy.image_size)
+
+    @property
+    def questions(self) -> int:
+        """Of this process in one step."""
+        return -(-self.train.questions_per_step // self.processes)
+
+    @property
+    def responses(self) -> int:
+        """To all of them."""
+        return self.questions * self.train.group_size
+
+    @property
+    def update_questions(self) -> int:
+        """Of this process in one update."""
+        return -(-self.questions // self.train.updates_per_epoch)
 
     @property
     def row(self) -> int:
         """Tokens of one packed row: the prompt, and each response without its last token."""
-        return self.prompt_tokens + self.group_size * (self.response_tokens - 1)
-
-    @property
-    def update_questions(self) -> int:
-        """The questions of one process in one update."""
-        return -(-self.questions // self.updates)
+        return self.prompt_tokens + self.train.group_size * (self.train.max_response_tokens - 1)
 
     @property
     def passes(self) -> int:
         """The passes of one update."""
-        return -(-self.update_questions // max(self.tokens_per_pass // self.row, 1))
+        return -(-self.update_questions // max(self.train.tokens_per_pass // self.row, 1))
 
     @property
     def pass_tokens(self) -> int:
         """The most tokens of one forward and backward pass."""
-        return min(self.update_questions * self.row, max(self.tokens_per_pass, self.row))
+        return min(self.update_questions * self.row, max(self.train.tokens_per_pass, self.row))
 
     @property
     def pass_images(self) -> int:
         """The most images of one pass: when all responses are of one token."""
-        fitting = max(self.tokens_per_pass // (self.prompt_tokens + 1), 1)
+        fitting = max(self.train.tokens_per_pass // (self.prompt_tokens + 1), 1)
         return min(self.update_questions, fitting)
 
 
-@cache  # runs share their policies, and a model takes a second to be counted
-def _find_policy(path: str, evaluated: bool) -> tuple[Qwen2_5_VLConfig, ParameterCounts]:
+# Runs share their policies, and a model takes a second to be counted.
+@cache
+def _find_policy(path: str, evaluated: bool) -> tuple[QwenConfig, ParameterCounts]:
     found = find_policy_config(path)
     config = read_as_trainable(found) if evaluated else check_trainable(found, path)
     return config, count_parts(config)
+
+
+@cache
+def _count_adapter(path: str, evaluated: bool, lora: LoraConfig, vision: bool) -> int:
+    return count_adapter(_find_policy(path, evaluated)[0], lora, vision)
 
 
 def describe_job(stage: TrainStage, processes: int, cuda: bool, *, evaluated: bool = False) -> Job:
@@ -123,30 +157,18 @@ def describe_job(stage: TrainStage, processes: int, cuda: bool, *, evaluated: bo
     Raises UserError where the policy's configuration cannot be had, or is none that can be trained
     where it is not `evaluated` alone.
     """
-    config, parts = _find_policy(stage.policy.path, evaluated)
-    train, train_vision = stage.train, stage.policy.train_vision
-    trained = parts.all - (0 if train_vision else parts.vision)
+    path, vision = stage.policy.path, stage.policy.train_vision
+    config, parts = _find_policy(path, evaluated)
+    trainable = parts.all - (0 if vision else parts.vision)
+    if stage.train.lora is not None:
+        trainable = _count_adapter(path, evaluated, stage.train.lora, vision)
     return Job(
+        stage=stage,
         policy=config,
         parts=parts,
+        trainable=trainable,
         segmenter=find_segmenter_size(stage.segmenter.path),
-        segmenter_size=stage.segmenter.image_size,
-        image_size=stage.policy.image_size,
-        number_bytes=2 if stage.policy.dtype == "bfloat16" else 4,
-        trainable=count_adapter(config, train.lora, train_vision) if train.lora else trained,
-        adapter=train.lora is not None,
-        train_vision=train_vision,
-        processes=processes,
-        zero_stage=train.zero_stage,
-        offload=train.offload_optimizer,
-        gradient_checkpointing=train.gradient_checkpointing,
-        checkpoint_steps=train.checkpoint_steps,
-        tokens_per_pass=train.tokens_per_pass,
-        group_size=train.group_size,
-        questions=-(-train.questions_per_step // processes),
-        epochs=train.updates_per_rollout,
-        updates=train.updates_per_epoch,
-        response_tokens=train.max_response_tokens,
         prompt_tokens=count_image_tokens(config, stage.policy.image_size) + PROMPT_TEXT_TOKENS,
+        processes=processes,
         cuda=cuda,
     )

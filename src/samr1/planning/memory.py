@@ -3,27 +3,32 @@
 Formulas were read off the code that allocates: DeepSpeed 0.19.8 (`runtime/zero`, `runtime/fp16`),
 whose gradients are accumulated in the weights' own format, as nothing else is configured;
 `transformers`' Qwen2.5-VL, for what a layer keeps for its backward pass; torch's AdamW. Responses
-count at their limit, so it is the most that a step can need. The prompt is prefilled once a
-question, and its keys and values are then repeated for each response.
+count at their limit, so it is the most that a step can need.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from transformers import Qwen3VLConfig
+
 from samr1.planning.job import Estimate, Job, times, total
 from samr1.planning.parameters import (
+    attention_width,
     count_image_tokens,
-    count_patches,
+    count_mergers,
+    is_gated,
     key_value_width,
-    text_of,
-    vision_of,
 )
 from samr1.rollout.logprobs import LOGITS_AT_ONCE
+from samr1.rollout.rows import count_places
+from samr1.rollout.runners import Captured, Eager
 from samr1.segmenter.segmenter import EMBEDDED_TOGETHER
 from samr1.train.engine import reduction_bucket
 
-SUB_GROUP = 10**9  # DeepSpeed's default (zero/config.py), in numbers
+# DeepSpeed's defaults (zero/config.py), in numbers: stage 3 steps over so many at a time, and has
+# so many of the other processes' weights together at most.
+SUB_GROUP = LIVE_NUMBERS = 10**9
 # An image in SAM 2's encoder: 1 GB at 1024×1024 with 144 channels in the first stage.
 EMBEDDING_BYTES = 1e9 / (1024**2 * 144)
 # A mask is decoded over the whole embedding, repeated for each prompt: 0.1 GB at 1024×1024; and
@@ -32,14 +37,13 @@ PROMPT_BYTES, ORIGINAL_PIXELS = 1e8 / 1024**2, 640 * 480
 # Not tensors: CUDA's context, the libraries' workspaces, the communication's buffers. Measured
 # nowhere here; as others report it for one process with NCCL.
 CONTEXT_BYTES = 2e9
-HOST_BYTES = 5e9  # Python, torch, CUDA's and DeepSpeed's libraries: assumed
+# Python, torch, CUDA's and DeepSpeed's libraries, images on their way to the GPU: assumed.
+HOST_BYTES = 5e9
 # What the allocator cannot use between tensors: a share of all tensors. An assumption.
 FRAGMENTATION = 0.05
 # A number's bytes in a chunk of logits: logits, as float32, blocked and tempered, log-softmax, its
 # gradient, and the entropy's two.
 LOGIT_BYTES = 24
-# Weights that DeepSpeed's stage 3 has together at most, in numbers (zero/config.py).
-LIVE_NUMBERS = 10**9
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Memory:
 
 def plan_memory(job: Job) -> Memory:
     """The memory of one process of `job`, by what needs it."""
-    bucket = [_bucket(job)] if job.zero_stage in (1, 2) else []
+    bucket = [_bucket(job)] if job.train.zero_stage in (1, 2) else []
     phases = {
         "rollout": _rollout(job),
         "reward": _reward(job),
@@ -86,46 +90,7 @@ def plan_memory(job: Job) -> Memory:
         "optimiser step": _gradients(job, passing=False) + _step(job),
     }
     # Without a GPU the host's memory is the one that all of it comes from.
-    return Memory(states(job) + ([] if job.cuda else offloaded(job)), phases, job.cuda)
-
-
-def states(job: Job) -> list[Estimate]:
-    """Weights, master weights, moments, reference and segmenter, where they are not offloaded."""
-    number, weights, shared = job.number_bytes, job.parts.all, _shared(job)
-    held = weights + job.trainable if job.adapter else weights
-    items = [times("policy weights", held, number, by=job.processes if job.zero_stage == 3 else 1)]
-    if not job.adapter:
-        items.append(times("reference weights", weights, number))
-    if not job.offload:
-        # In float32 stages 0 and 3 train the weights themselves; 1 and 2 a copy of their part.
-        if number == 2 or job.zero_stage in (1, 2):
-            items.append(times("float32 master weights", job.trainable, 4, by=shared))
-        items.append(times("AdamW's two moments", job.trainable, 8, by=shared))
-        if job.zero_stage == 3:
-            items.append(times("gradients", job.trainable, number, by=shared))
-    if job.zero_stage == 3:
-        items.append(_bucket(job))
-    return [*items, times("segmenter weights", job.segmenter.weights // 4, 4)]
-
-
-def offloaded(job: Job) -> list[Estimate]:
-    """AdamW's states of one process in the host's memory, with what DeepSpeed keeps beside them.
-
-    Masters are copies even in float32. Stages 2 and 3 sum the gradients of an update's passes
-    there, in the weights' format, and all have them in float32 for the step. Through a buffer in
-    the weights' format the new ones of stages 1 and 2 go to the GPU.
-    """
-    if not job.offload:
-        return []
-    sizes = {"float32 master weights": 4, "AdamW's two moments": 8, "gradients in float32": 4}
-    if job.zero_stage > 1:
-        sizes["gradients, summed"] = job.number_bytes
-    if job.zero_stage < 3:
-        sizes["weights on their way back"] = job.number_bytes
-    return [
-        times(f"{what}, offloaded", job.trainable, size, by=_shared(job))
-        for what, size in sizes.items()
-    ]
+    return Memory(_states(job) + ([] if job.cuda else _offloaded(job)), phases, job.cuda)
 
 
 def plan_host(job: Job) -> list[Estimate]:
@@ -133,21 +98,55 @@ def plan_host(job: Job) -> list[Estimate]:
 
     Policy and reference are loaded one after the other and moved to the GPU.
     """
-    vision = vision_of(job.policy)
-    patches = count_patches(job.policy, job.image_size)
-    pixels = patches * 3 * vision.temporal_patch_size * vision.patch_size**2 * 4
-    ahead = job.questions * (job.image_size**2 * 3 + ORIGINAL_PIXELS * 4 + pixels)
     return [
         Estimate("interpreter and libraries", "assumed", HOST_BYTES),
         times("a model on its way", job.parts.all, job.number_bytes),
-        Estimate("images and patches, 3 steps ahead", f"3 × {ahead / 1e6:,.0f} MB", 3.0 * ahead),
-        *(offloaded(job) if job.cuda else []),
+        *(_offloaded(job) if job.cuda else []),
+    ]
+
+
+def _states(job: Job) -> list[Estimate]:
+    """Weights, master weights, moments, reference and segmenter, where they are not offloaded."""
+    number, stage, shared = job.number_bytes, job.train.zero_stage, _shared(job)
+    held = job.parts.all + (job.trainable if job.adapter else 0)
+    items = [times("policy weights", held, number, by=job.processes if stage == 3 else 1)]
+    if not job.adapter:
+        items.append(times("reference weights", job.parts.all, number))
+    if not job.train.offload_optimizer:
+        # In float32 stages 0 and 3 train the weights themselves; 1 and 2 a copy of their part.
+        if number == 2 or stage in (1, 2):
+            items.append(times("float32 master weights", job.trainable, 4, by=shared))
+        items.append(times("AdamW's two moments", job.trainable, 8, by=shared))
+        if stage == 3:
+            items.append(times("gradients", job.trainable, number, by=shared))
+    if stage == 3:
+        items.append(_bucket(job))
+    return [*items, times("segmenter weights", job.segmenter.weights // 4, 4)]
+
+
+def _offloaded(job: Job) -> list[Estimate]:
+    """AdamW's states of one process in the host's memory, with what DeepSpeed keeps beside them.
+
+    Masters are copies even in float32. Stages 2 and 3 sum the gradients of an update's passes
+    there, in the weights' format, and all have them in float32 for the step. Through a buffer in
+    the weights' format the new ones of stages 1 and 2 go to the GPU.
+    """
+    if not job.train.offload_optimizer:
+        return []
+    sizes = {"float32 master weights": 4, "AdamW's two moments": 8, "gradients in float32": 4}
+    if job.train.zero_stage > 1:
+        sizes["gradients, summed"] = job.number_bytes
+    if job.train.zero_stage < 3:
+        sizes["weights on their way back"] = job.number_bytes
+    return [
+        times(f"{what}, offloaded", job.trainable, size, by=_shared(job))
+        for what, size in sizes.items()
     ]
 
 
 def _shared(job: Job) -> int:
     """By how many processes the optimiser's states are shared."""
-    return job.processes if job.zero_stage else 1
+    return job.processes if job.train.zero_stage else 1
 
 
 def _gradients(job: Job, passing: bool) -> list[Estimate]:
@@ -156,13 +155,14 @@ def _gradients(job: Job, passing: bool) -> list[Estimate]:
     While a pass is `passing`, stage 2 holds its part of the sum of the earlier ones and of the new.
     Offloaded, it sends each away as it comes, by way of a buffer for the largest.
     """
-    if job.zero_stage == 3:
+    stage = job.train.zero_stage
+    if stage == 3:
         return []
-    if job.zero_stage == 2 and job.offload:
+    if stage == 2 and job.train.offload_optimizer:
         largest = 0 if job.adapter else job.parts.embedding
         return [times("the largest gradient on its way", 2, largest, job.number_bytes)]
-    shared = job.processes if job.zero_stage == 2 else 1
-    summed = ((2, "(summed and new)"),) * (passing and job.zero_stage == 2 and job.passes > 1)
+    shared = job.processes if stage == 2 else 1
+    summed = ((2, "(summed and new)"),) * (passing and stage == 2 and job.passes > 1)
     return [times("gradients", *summed, job.trainable, job.number_bytes, by=shared)]
 
 
@@ -173,13 +173,14 @@ def _bucket(job: Job) -> Estimate:
 
 def _step(job: Job) -> list[Estimate]:
     """What the optimiser step needs beside states and gradients."""
-    if job.offload:
+    stage = job.train.zero_stage
+    if job.train.offload_optimizer:
         return []  # the host's
     numbers, shared = job.trainable, _shared(job)
-    if job.zero_stage == 3 and numbers / shared > SUB_GROUP:
+    if stage == 3 and numbers / shared > SUB_GROUP:
         numbers, shared = SUB_GROUP, 1  # at a time
     items = [times("AdamW's square roots", numbers, 4, by=shared)]
-    if job.zero_stage:
+    if stage:
         items.append(times("gradients, flattened", numbers, job.number_bytes, by=shared))
     if job.number_bytes == 2:
         items.append(times("gradients in float32", numbers, 4, by=shared))
@@ -187,40 +188,46 @@ def _step(job: Job) -> list[Estimate]:
 
 
 def _rollout(job: Job) -> list[Estimate]:
-    text, vision, number = text_of(job.policy), vision_of(job.policy), job.number_bytes
-    token = 2 * text.num_hidden_layers * key_value_width(job.policy) * number
-    rows, prompts = job.questions * job.group_size, job.questions * job.prompt_tokens
-    wide = (3 * text.intermediate_size + 4 * text.hidden_size) * number
-    patches = job.questions * count_patches(job.policy, job.image_size)
-    block = (3 * vision.intermediate_size + 4 * vision.hidden_size) * number
+    """Keys and values of all responses in slots of one length, each with its own prompt's."""
+    grain = (Captured if job.cuda and job.train.zero_stage < 3 else Eager).grain
+    places = count_places(job.prompt_tokens, job.train.max_response_tokens, grain)
+    token = 2 * job.text.num_hidden_layers * key_value_width(job.policy) * job.number_bytes
     layers = [
-        times("a layer over the prompts", prompts, wide),
-        times("a block over the images", patches, block),
+        times("a layer over the prompts", job.questions * job.prompt_tokens, _in_flight(job)),
+        times(
+            "a block over the images",
+            job.questions * job.patches,
+            (3 * job.vision.intermediate_size + 4 * job.vision.hidden_size) * job.number_bytes,
+        ),
     ]
     return [
         *_gathered(job, job.parts.all),
-        times("keys and values, prompts", (rows * job.prompt_tokens, "tokens"), token),
-        times("keys and values, responses", (rows * job.response_tokens, "tokens"), token),
+        times("keys and values", (job.responses, "rows"), (places, "tokens"), token),
         max(layers, key=lambda item: item.amount),  # one after the other
-        times("next-token tables", rows, text.vocab_size, 32),
+        times("next-token tables", job.responses, job.text.vocab_size, 32),
     ]
 
 
 def _reward(job: Job) -> list[Estimate]:
-    side, images = job.segmenter_size, min(EMBEDDED_TOGETHER, job.questions)
+    side, images = job.stage.segmenter.image_size, min(EMBEDDED_TOGETHER, job.questions)
     image = EMBEDDING_BYTES * side**2 * job.segmenter.channels
     mask = PROMPT_BYTES * side**2 + ORIGINAL_PIXELS * 6
     return [
         times("segmenter: images embedded", images, image),
-        times("segmenter: masks of a group", job.group_size, mask),
+        times("segmenter: masks of a group", job.train.group_size, mask),
     ]
 
 
 def _gathered(job: Job, numbers: int) -> list[Estimate]:
     """Weights that stage 3 brings together for a while."""
-    if job.zero_stage < 3 or job.processes == 1:
+    if job.train.zero_stage < 3 or job.processes == 1:
         return []
     return [times("weights brought together", numbers, job.number_bytes)]
+
+
+def _in_flight(job: Job) -> int:
+    """What a layer of the language model holds of a token while it computes, or its gradients."""
+    return int(job.number_bytes * (3 * job.text.intermediate_size + 4 * job.text.hidden_size))
 
 
 def _layer_bytes(job: Job) -> int:
@@ -229,17 +236,26 @@ def _layer_bytes(job: Job) -> int:
     Of each of two norms the input as float32, the normalised input and the output; queries, keys,
     values and the attention's output; four times the MLP's width.
     """
-    text = text_of(job.policy)
-    copied = text.hidden_size if job.cuda else 0  # FlexAttention's output, made contiguous
-    kept = 6 * text.hidden_size + 2 * key_value_width(job.policy) + copied
-    return int(8 * text.hidden_size + job.number_bytes * (kept + 4 * text.intermediate_size))
+    text = job.text
+    copied = attention_width(job.policy) if job.cuda else 0  # FlexAttention's output, contiguous
+    kept = 4 * text.hidden_size + 2 * key_value_width(job.policy) + copied
+    kept += 2 * attention_width(job.policy) + 4 * text.intermediate_size
+    return int(8 * text.hidden_size + job.number_bytes * kept) + _query_norm_bytes(job)
+
+
+def _query_norm_bytes(job: Job) -> int:
+    """What the norms of queries and keys, which a Qwen3-VL has, keep of them: as the others."""
+    if not isinstance(job.policy, Qwen3VLConfig):
+        return 0
+    width = attention_width(job.policy) + key_value_width(job.policy)
+    return int((4 + 2 * job.number_bytes) * width)
 
 
 def _block_bytes(job: Job) -> int:
     """What a block of the vision tower keeps for a patch's backward pass; as a layer's."""
-    vision = vision_of(job.policy)
-    kept = 11 * vision.hidden_size + 4 * vision.intermediate_size
-    return int(8 * vision.hidden_size + job.number_bytes * kept)
+    products = 4 if is_gated(job.policy) else 2
+    kept = 11 * job.vision.hidden_size + products * job.vision.intermediate_size
+    return int(8 * job.vision.hidden_size + job.number_bytes * kept)
 
 
 def _groups_bytes(job: Job, tokens: int) -> int:
@@ -248,34 +264,35 @@ def _groups_bytes(job: Job, tokens: int) -> int:
     Of the responses their queries and output, and a copy of all keys and values that they see, each
     its own; of the prompts the output; and the mask as numbers.
     """
-    rows, answers = tokens / job.row, tokens / job.row * job.group_size
-    length = job.response_tokens - 1  # packed, without the last
+    rows, answers = tokens / job.row, tokens / job.row * job.train.group_size
+    length = job.train.max_response_tokens - 1  # packed, without the last
     seen = job.prompt_tokens + length
-    outputs = (rows * job.prompt_tokens + 2 * answers * length) * text_of(job.policy).hidden_size
+    outputs = (rows * job.prompt_tokens + 2 * answers * length) * attention_width(job.policy)
     copies = 2 * answers * seen * key_value_width(job.policy)
     return int(job.number_bytes * (outputs + copies + answers * length * seen))
 
 
 def kept_activations(job: Job, tokens: int, images: int) -> list[Estimate]:
     """What `tokens` packed tokens with `images` images keep for the backward pass, logits apart."""
-    text, vision, number = text_of(job.policy), vision_of(job.policy), job.number_bytes
-    layer, block = _layer_bytes(job), _block_bytes(job)
-    if job.gradient_checkpointing:
-        layer, block = text.hidden_size * number, vision.hidden_size * number
-    depth, hidden = text.num_hidden_layers, text.hidden_size
+    text, vision, number = job.text, job.vision, job.number_bytes
+    again = job.train.gradient_checkpointing
+    layer = text.hidden_size * number if again else _layer_bytes(job)
     items = [
-        times("layers' activations", (tokens, "tokens"), depth, layer),
-        times("last norm", tokens, hidden, 4 + number),
+        times("layers' activations", (tokens, "tokens"), text.num_hidden_layers, layer),
+        times("last norm", tokens, text.hidden_size, 4 + number),
     ]
-    if not job.cuda and not job.gradient_checkpointing:
-        items.append(times("responses apart from prompts", depth, _groups_bytes(job, tokens)))
+    if not job.cuda and not again:
+        apart = _groups_bytes(job, tokens)
+        items.append(times("responses apart from prompts", text.num_hidden_layers, apart))
     if not job.cuda and number == 2:  # a GPU multiplies bfloat16 into float32 without a copy
-        items.append(times("the head as float32", text.vocab_size, hidden, 4))
-    if job.train_vision:
-        patches = images * count_patches(job.policy, job.image_size)
-        merged = images * count_image_tokens(job.policy, job.image_size)
+        items.append(times("the head as float32", text.vocab_size, text.hidden_size, 4))
+    if job.stage.policy.train_vision:
+        patches = images * job.patches
+        merged = images * count_image_tokens(job.policy, job.stage.policy.image_size)
+        merged *= count_mergers(job.policy)
         wide = vision.hidden_size * vision.spatial_merge_size**2
         pixels = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
+        block = vision.hidden_size * number if again else _block_bytes(job)
         items += [
             times("patches", patches, pixels, number),
             times("vision tower's activations", (patches, "patches"), vision.depth, block),
@@ -286,23 +303,20 @@ def kept_activations(job: Job, tokens: int, images: int) -> list[Estimate]:
 
 def _backward(job: Job) -> list[Estimate]:
     """What a forward and a backward pass of the largest size add to states and gradients."""
-    text, number, tokens = text_of(job.policy), job.number_bytes, job.pass_tokens
-    wide = (3 * text.intermediate_size + 4 * text.hidden_size) * number
+    tokens, vocabulary = job.pass_tokens, job.text.vocab_size
     items = [
         *_gathered(job, min(job.parts.all, LIVE_NUMBERS)),
         *kept_activations(job, tokens, job.pass_images),
-        times("a layer's gradients in flight", tokens, wide),
-        times("a chunk of logits", min(tokens * text.vocab_size, LOGITS_AT_ONCE), LOGIT_BYTES),
+        times("a layer's gradients in flight", tokens, _in_flight(job)),
+        times("a chunk of logits", min(tokens * vocabulary, LOGITS_AT_ONCE), LOGIT_BYTES),
     ]
-    if job.gradient_checkpointing:
-        patches = job.pass_images * count_patches(job.policy, job.image_size)
-        block = _block_bytes(job) if job.train_vision else 0
-        again = (tokens, _layer_bytes(job)), (patches, block)
-        largest = max(again, key=lambda pair: pair[0] * pair[1])
-        items.append(times("a layer computed again", *largest))
+    if job.train.gradient_checkpointing:
+        block = _block_bytes(job) if job.stage.policy.train_vision else 0
+        again = (tokens, _layer_bytes(job)), (job.pass_images * job.patches, block)
+        items.append(times("a layer computed again", *max(again, key=lambda one: one[0] * one[1])))
         if not job.cuda:
             items.append(times("its responses apart from prompts", _groups_bytes(job, tokens)))
     if not job.adapter:
-        head = text.vocab_size * text.hidden_size
-        items.append(times("the head's gradient, summed over chunks", head, 2 * number))
+        head = vocabulary * job.text.hidden_size
+        items.append(times("the head's gradient, summed over chunks", head, 2 * job.number_bytes))
     return items

@@ -8,19 +8,19 @@ from samr1.planning.disk import Place
 from samr1.planning.hours import ASSUMPTIONS
 from samr1.planning.job import Estimate, Job, total
 from samr1.planning.memory import Memory
-from samr1.planning.rates import Rates, list_rates
+from samr1.planning.rates import Rates
 
 
-def memory_page(name: str, job: Job, memory: Memory, room: float, host: list[Estimate]) -> str:
+def memory_page(job: Job, memory: Memory, room: float, host: list[Estimate]) -> str:
     """The memory of one process, by what is always there and what each phase adds."""
-    unit = "GPU" if job.cuda else "process"
+    train, unit = job.train, "GPU" if job.cuda else "process"
     head = (
-        f"Memory of a {unit}: training {name}, {job.processes} "
-        f"process{'es' * (job.processes > 1)}, ZeRO stage {job.zero_stage}"
-        f"{', optimiser offloaded' * job.offload}, {'adapters alone, ' * job.adapter}"
-        f"{'' if job.gradient_checkpointing else 'no '}gradient checkpointing, "
-        f"{job.questions} question{'s' * (job.questions > 1)} × {job.group_size} responses of up "
-        f"to {job.response_tokens:,} tokens, {job.tokens_per_pass:,} tokens a pass"
+        f"Memory of a {unit}: training {job.stage.name}, {job.processes} "
+        f"process{'es' * (job.processes > 1)}, ZeRO stage {train.zero_stage}"
+        f"{', optimiser offloaded' * train.offload_optimizer}, {'adapters alone, ' * job.adapter}"
+        f"{'' if train.gradient_checkpointing else 'no '}gradient checkpointing, "
+        f"{job.questions} question{'s' * (job.questions > 1)} × {train.group_size} responses of up "
+        f"to {train.max_response_tokens:,} tokens, {train.tokens_per_pass:,} tokens a pass"
     )
     rows = [*_bytes(memory.states), ["always there", "", _gb(total(memory.states))]]
     for phase, estimates in memory.phases.items():
@@ -62,6 +62,7 @@ def disk_page(places: Sequence[Place]) -> str:
 def time_page(step: Sequence[Estimate], hours: Sequence[Estimate], rates: Rates, gpus: int) -> str:
     """A training step by phases, and GPU hours by run, each with what it rests on."""
     whole, everything = rates.whole, total(hours)
+    assumed = [*ASSUMPTIONS, *(rate.describe() for rate in rates.by_name.values())]
     seconds = [[one.what, one.sum, f"{one.amount:.1f}", one.basis] for one in step]
     rows = [[f"  {one.what}", one.sum, f"{one.amount:,.1f}", one.basis] for one in hours]
     rows += [
@@ -78,7 +79,7 @@ def time_page(step: Sequence[Estimate], hours: Sequence[Estimate], rates: Rates,
             "GPU hours",
             _table(["what", "arithmetic", "GPU h", ""], rows),
             "What they rest on; `python -m samr1.cli.check_gpu` measures it on a card (--measured)",
-            _table(["what", "value", "why"], [*ASSUMPTIONS, *list_rates(rates).values()], False),
+            _table(["what", "value", "why"], assumed, False),
         ]
     )
 

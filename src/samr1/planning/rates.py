@@ -7,12 +7,14 @@ and the plan says of each which it is.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
+from pydantic import Field
+
+from samr1.config.schema import Frozen, parse_config
 from samr1.core.errors import UserError
 
 
@@ -41,59 +43,86 @@ _MEMORY_SHARE = 0.7  # of the bandwidth
 _LINK_SHARE = 0.5  # of the link, and of the host's
 
 
+class Rate(NamedTuple):
+    """So much a second, or the seconds of one; `why` it is assumed, where it is not measured."""
+
+    what: str
+    value: float
+    unit: str
+    why: str
+    measured: bool = False
+
+    def describe(self) -> tuple[str, str, str]:
+        """What it is, its value, and where that comes from, for a person."""
+        value, why = f"{self.value / 1e9:,.0f} G{self.unit}", f"assumed: {self.why}"
+        if self.unit in ("s", "ms"):
+            value = f"{self.value * (1e3 if self.unit == 'ms' else 1):.3g} {self.unit}"
+        return self.what, value, "measured" if self.measured else why
+
+
 @dataclass(frozen=True)
 class Rates:
-    """Per second of one GPU, or seconds of one; `measured` are the names of those that were."""
+    """What a GPU of that name reaches, by the rate's name."""
 
     gpu: str
-    operations: float  # in forward and backward passes, a second
-    decoding: float  # bytes a second: weights, keys and values, read for every token
-    optimizer: float  # bytes a second: what AdamW reads and writes
-    launch: float  # seconds a layer of a decoding step that is launched kernel by kernel
-    image: float  # seconds that SAM takes to embed an image
-    prompt: float  # seconds that SAM takes for a prompt, its mask at the original's size
-    link: float  # bytes a second to the other GPUs
-    host: float  # bytes a second that AdamW reads and writes where it is offloaded
-    host_link: float  # bytes a second to or from the host
-    disk: float  # bytes a second that a training's processes together write to the results
-    load: float  # seconds from the disk to the GPU, once a job
-    measured: tuple[str, ...] = ()
+    by_name: Mapping[str, Rate]
+
+    def __getitem__(self, name: str) -> float:
+        return self.by_name[name].value
 
     @property
     def whole(self) -> str:
-        """The same of a whole training: what goes between GPUs is always calculated."""
-        return "calculated" + ", from measured rates" * bool(self.measured)
+        """What a whole training rests on: what goes between GPUs is always calculated."""
+        measured = any(rate.measured for rate in self.by_name.values())
+        return "calculated" + ", from measured rates" * measured
 
     def basis(self, *names: str) -> str:
         """Whether a figure that rests on the rates `names` is measured or calculated."""
-        return "measured" if set(names) <= set(self.measured) else "calculated"
+        return "measured" if all(self.by_name[one].measured for one in names) else "calculated"
 
 
 # The rates that a check of one card can tell.
-MEASURABLE = ("operations", "decoding", "optimizer", "launch", "image", "prompt")
+Measurable = Literal["operations", "decoding", "optimizer", "launch", "image", "prompt"]
+MEASURABLE: tuple[Measurable, ...] = get_args(Measurable)
+
+
+class Measured(Frozen):
+    """What `check_gpu` leaves for the plan."""
+
+    card: str
+    values: dict[Measurable, Annotated[float, Field(gt=0)]]
 
 
 def calculated(gpu: Gpu) -> Rates:
     """What is assumed of `gpu` until somebody has measured it."""
-    return Rates(
-        gpu=gpu.name,
-        operations=gpu.operations * _COMPUTE_SHARE,
-        decoding=gpu.bandwidth * _MEMORY_SHARE,
-        optimizer=gpu.bandwidth * _MEMORY_SHARE,
-        launch=0.8e-3,
-        image=0.12,  # Large at 1024×1024 in float32
-        prompt=0.01,
-        link=gpu.link * _LINK_SHARE,
-        host=50e9,
-        host_link=32e9 * _LINK_SHARE,  # PCIe 4
-        disk=2e9,
-        load=180.0,
+    computed, moved, sent = (
+        f"{share:.0%} of the sheet" for share in (_COMPUTE_SHARE, _MEMORY_SHARE, _LINK_SHARE)
     )
+    operations, memory = gpu.operations * _COMPUTE_SHARE, gpu.bandwidth * _MEMORY_SHARE
+    link, host_link = gpu.link * _LINK_SHARE, 32e9 * _LINK_SHARE
+    rates = {
+        "operations": ("operations", operations, "FLOP/s", computed),  # forward and backward
+        "decoding": ("bytes, decoding", memory, "B/s", moved),  # weights, keys and values
+        "optimizer": ("bytes, AdamW", memory, "B/s", moved),
+        "launch": ("a layer, launched", 0.8e-3, "ms", "with ZeRO 3 alone"),  # of a decoding step
+        "image": ("SAM: an image", 0.12, "ms", "Large, 1024×1024"),  # in float32
+        "prompt": ("SAM: a prompt", 0.01, "ms", "mask at original size"),
+        "link": ("bytes, between GPUs", link, "B/s", sent),
+        "host": ("bytes, the host's AdamW", 50e9, "B/s", "where it is offloaded"),
+        "host_link": ("bytes, to the host", host_link, "B/s", "half of PCIe 4"),
+        "disk": ("bytes, checkpoints", 2e9, "B/s", "by all processes together"),
+        "load": ("a job's start", 180.0, "s", "models from disk"),
+    }
+    return Rates(gpu.name, {name: Rate(*rate) for name, rate in rates.items()})
 
 
-def with_measured(rates: Rates, card: str, values: Mapping[str, float]) -> Rates:
+def with_measured(rates: Rates, card: str, values: Mapping[Any, float]) -> Rates:
     """`rates` with the `values` that were measured on `card`."""
-    return replace(rates, gpu=card, measured=tuple(values), **values)
+    measured = {
+        name: rates.by_name[name]._replace(value=value, measured=True)
+        for name, value in values.items()
+    }
+    return Rates(card, {**rates.by_name, **measured})
 
 
 def read_measured(file: Path, rates: Rates) -> Rates:
@@ -102,48 +131,13 @@ def read_measured(file: Path, rates: Rates) -> Rates:
     Raises UserError where it is no such file, or holds no rate of a card.
     """
     try:
-        content: Any = json.loads(file.read_text(encoding="utf-8"))
-        kept = content["rates"]
-        card, values = kept.get("card"), dict(kept.get("values", {}))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["rates"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{file}: is no check_gpu.json that can be read ({error!r}); name the one that "
             "`python -m samr1.cli.check_gpu` wrote."
         ) from error
-    if not isinstance(card, str) or not values:
+    if not kept:
         raise UserError(f"{file}: holds no rate of a card; make it on a GPU, with --size 7b.")
-    for name, value in values.items():
-        number = isinstance(value, (int, float)) and math.isfinite(value) and value > 0
-        if name not in MEASURABLE or not number:
-            raise UserError(
-                f"{file}: its rate {name} is {value!r}; the rates are {', '.join(MEASURABLE)}, "
-                "and numbers above 0."
-            )
-    return with_measured(rates, card, values)
-
-
-def list_rates(rates: Rates) -> dict[str, tuple[str, str, str]]:
-    """Each rate in words, by its name: what it is, its value, and where it comes from."""
-    sheet = "{:.0%} of the sheet".format
-    memory, milliseconds = sheet(_MEMORY_SHARE), "{:.3g} ms".format
-    shown = {
-        "operations": ("operations", _per_second(rates.operations, "FLOP"), sheet(_COMPUTE_SHARE)),
-        "decoding": ("bytes, decoding", _per_second(rates.decoding), memory),
-        "optimizer": ("bytes, AdamW", _per_second(rates.optimizer), memory),
-        "launch": ("a layer, launched", milliseconds(1e3 * rates.launch), "with ZeRO 3 alone"),
-        "image": ("SAM: an image", milliseconds(1e3 * rates.image), "Large, 1024×1024"),
-        "prompt": ("SAM: a prompt", milliseconds(1e3 * rates.prompt), "mask at original size"),
-        "link": ("bytes, between GPUs", _per_second(rates.link), sheet(_LINK_SHARE)),
-        "host": ("bytes, the host's AdamW", _per_second(rates.host), "where it is offloaded"),
-        "host_link": ("bytes, to the host", _per_second(rates.host_link), "half of PCIe 4"),
-        "disk": ("bytes, checkpoints", _per_second(rates.disk), "by all processes together"),
-        "load": ("a job's start", f"{rates.load:g} s", "models from disk"),
-    }
-    return {
-        name: (what, value, "measured" if name in rates.measured else f"assumed: {why}")
-        for name, (what, value, why) in shown.items()
-    }
-
-
-def _per_second(rate: float, unit: str = "B") -> str:
-    return f"{rate / 1e9:,.0f} G{unit}/s"
+    measured = parse_config(kept, Measured, f"{file}: rates")
+    return with_measured(rates, measured.card, measured.values)

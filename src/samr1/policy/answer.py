@@ -33,6 +33,8 @@ class Answer:
     status: Status
     others: tuple[tuple[Box, tuple[Point, ...]], ...] = ()
     """Further objects that the answer lists, each with its points; the mask is of all of them."""
+    left_out: int = 0
+    """Points beyond the 16 of an object (`MAX_POINTS`) that none of these has."""
     well_formed: bool = field(default=False, compare=False)
     """Whether it was written in exactly the dialect's form; never where it could not be read."""
 
@@ -65,7 +67,7 @@ def parse_answer(text: str, dialect: DialectName = "sam_r1", frame: Frame = (840
     whole = [(one.box, one) for one in objects if one.box is not None]
     if not whole:
         first = objects[0]
-        return Answer(None, first.points, first.label, think, first.status)
+        return Answer(None, first.points, first.label, think, first.status, left_out=first.left_out)
     (box, first), *others = whole
     return Answer(
         box,
@@ -74,6 +76,7 @@ def parse_answer(text: str, dialect: DialectName = "sam_r1", frame: Frame = (840
         think,
         "ok",
         others=tuple((box, one.points) for box, one in others),
+        left_out=sum(one.left_out for _, one in whole),
         well_formed=found == form.exact_objects(text, frame),
     )
 

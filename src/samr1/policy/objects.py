@@ -19,7 +19,7 @@ Box = tuple[float, float, float, float]  # xyxy
 Point = tuple[float, float, int]  # x, y, value (1 on the object, 0 off it)
 Frame = tuple[int, int]  # width, height that coordinates are relative to
 
-MAX_POINTS = 16  # of an object; further ones are left out: each is a prompt to the segmenter
+MAX_POINTS = 16  # of an object: each is a prompt to the segmenter; further ones are counted
 
 
 class AnswerObject(NamedTuple):
@@ -29,20 +29,23 @@ class AnswerObject(NamedTuple):
     points: tuple[Point, ...]  # clipped
     label: str | None
     status: Status
+    left_out: int = 0  # its points beyond MAX_POINTS
 
 
 def read_object(found: RawObject, frame: Frame) -> AnswerObject:
     """The object as it is meant; points that are malformed, or neither 0 nor 1, are left out."""
-    points, label = find_points(found, frame), clean(found.get("label"))
+    told, label = find_points(found, frame), clean(found.get("label"))
+    points, left_out = told[:MAX_POINTS], max(0, len(told) - MAX_POINTS)
     key, failure = box_key(found), box_failure(found)
     if key is None or failure is not None:
-        return AnswerObject(None, points, label, failure or "missing_box")
-    return make_object(finite_numbers(found[key], 4) or [], points, label, frame)
+        return AnswerObject(None, points, label, failure or "missing_box", left_out)
+    corners = finite_numbers(found[key], 4) or []
+    return make_object(corners, points, label, frame)._replace(left_out=left_out)
 
 
 def read_box_alone(found: RawObject, frame: Frame) -> AnswerObject:
     """The object without its points, in dialects that have none."""
-    return read_object(found, frame)._replace(points=())
+    return read_object(found, frame)._replace(points=(), left_out=0)
 
 
 def make_object(
@@ -62,14 +65,14 @@ def clip(x: float, y: float, frame: Frame) -> tuple[float, float]:
 
 
 def find_points(found: RawObject, frame: Frame) -> tuple[Point, ...]:
-    """The points under every key that contains "point", in order, clipped to the frame."""
+    """All points under every key that contains "point", in order, clipped to the frame."""
     points: list[Point] = []
     for key, value in found.items():
         if "point" not in key.lower() or not isinstance(value, list):
             continue
         listed = [value] if finite_numbers(value, 2) else value
-        points += [point for item in listed[:MAX_POINTS] if (point := _point(item, frame))]
-    return tuple(points[:MAX_POINTS])
+        points += [point for item in listed if (point := _point(item, frame))]
+    return tuple(points)
 
 
 def _point(item: Any, frame: Frame) -> Point | None:

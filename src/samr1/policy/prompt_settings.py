@@ -7,6 +7,7 @@ folder or repository is all that using it needs.
 from __future__ import annotations
 
 import json
+import os
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,8 +16,8 @@ from pydantic import Field
 
 from samr1.config.names import DialectName
 from samr1.config.schema import Frozen, TrainStage, parse_config
-from samr1.core.errors import UserError
 from samr1.core.hub import HubName, fetch_file_if_there, require
+from samr1.core.reading import load_object
 
 FILE = "samr1.json"
 _MAX_BYTES = 65_536
@@ -88,21 +89,13 @@ def read_settings(policy: str | Path) -> PromptSettings | None:
     Raises UserError where it cannot be read, or holds what no settings may.
     """
     path = resolve(policy, "policy")
+    place = require(path)
     if is_shipped(path, "policy"):
         return MICRO_SETTINGS
-    place = require(path)
     file = fetch_file_if_there(place, FILE) if isinstance(place, HubName) else place / FILE
-    if file is None or not file.is_file():
+    if file is None or not os.path.isfile(file):
         return None
-    try:
-        if file.stat().st_size > _MAX_BYTES:
-            raise ValueError(f"more than {_MAX_BYTES} bytes")
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{file}: cannot be read ({error}); get it again.") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{file}: must be a JSON object; get it again.")
-    return parse_config(values, PromptSettings, str(file))
+    return parse_config(load_object(file, _MAX_BYTES), PromptSettings, str(file))
 
 
 def is_shipped(path: str, model: Model) -> bool:

@@ -17,10 +17,9 @@ Right: the answer's mask has its highest IoU with the thing that was asked for. 
 samples at temperature 1; a group is mixed if it holds right answers and wrong ones. Percent.
 """
 _BARS = f"""\
-The bars, by which alone the cold start was chosen, and never by a trained run's score: right
-(greedy) in 55 to 70 by relation alone and in 40 to 60 of the ReasonSeg-like questions; one of
-{GROUP} right in at least 90; at least 95 parseable in every dialect; the segmenter's IoU at
-least 85.
+The bars, by which the cold start was chosen, and not by a trained run's score: right (greedy) in
+55 to 70 by relation alone and in 40 to 60 of the ReasonSeg-like questions; one of {GROUP} right in
+at least 90; at least 95 parseable in every dialect; the segmenter's IoU at least 85.
 """
 
 

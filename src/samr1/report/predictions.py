@@ -19,24 +19,30 @@ from samr1.evaluation.answers import answers_in_order
 class Answers:
     """What runs answered to one benchmark: run -> its predictions, a table a seed.
 
-    `title` is the benchmark's name as readers know it.
+    `title` is the benchmark's name as readers know it; `objects` are all of its images', where they
+    are known.
     """
 
     title: str
     samples: pa.Table
     runs: Mapping[str, Sequence[pa.Table]]
+    objects: pa.Table | None = None
 
 
 def read_answers(
-    samples: Sequence[Path], predictions: Sequence[Path], titles: Sequence[str]
+    samples: Sequence[Path],
+    predictions: Sequence[Path],
+    titles: Sequence[str],
+    objects: Sequence[Path] = (),
 ) -> list[Answers]:
     """Read the predictions on each file of samples, .../{run}/seed_{seed}/{samples' name}.
 
-    `titles` are the benchmarks' names. Runs keep the order of the files. Raises UserError where a
-    file is missing or not what it should be, where a sample is not answered, and where a benchmark
-    has no predictions.
+    `titles` are the benchmarks' names; `objects` are files of some, named as their samples. Runs
+    keep the order of the files. Raises UserError where a file is missing or not what it should be,
+    where a sample is not answered, and where a benchmark has no predictions.
     """
     found = []
+    known = {path.name: read_table(path, schemas.OBJECTS) for path in objects}
     for file, title in zip(samples, titles, strict=True):
         table = load_samples(file)
         runs: dict[str, list[pa.Table]] = {}
@@ -47,7 +53,7 @@ def read_answers(
             raise UserError(
                 f"{file}: no predictions on it; give some as .../{{run}}/seed_{{seed}}/{file.name}."
             )
-        found.append(Answers(title, table, runs))
+        found.append(Answers(title, table, runs, known.get(file.name)))
     return found
 
 

@@ -60,8 +60,7 @@ class Rows:
         model, make = policy.model, runner or choose_runner(policy.model)
         self.longest = longest
         self.draw = Draw.of(policy, sampling)
-        # A full row's last token is never read, which leaves a place for what it writes when done.
-        places = _round_up(longest + sampling.max_new_tokens, make.grain)
+        places = count_places(longest, sampling.max_new_tokens, make.grain)
         text = model.model.language_model
         weight = next(text.parameters())
         self.slots = Slots(text.config, count, places, weight)
@@ -160,9 +159,8 @@ class Rows:
             positions[:, row, : lengths[row]] = question.position_ids
         lengths = lengths.to(model.device)
         hidden = model.model.language_model(
-            inputs_embeds=embed_tokens(model, input_ids.to(model.device), image_features),
+            **embed_tokens(model, input_ids.to(model.device), image_features),
             position_ids=positions.to(model.device),
-            attention_mask={"full_attention": None},
             past_key_values=self.slots.prompts(rows, sources, lengths),
             use_cache=True,
         ).last_hidden_state
@@ -210,6 +208,14 @@ class Rows:
         self.state.move(holes, movers)
         for hole, mover in zip(holes, movers, strict=True):
             self._tenants[hole], self._tenants[mover] = self._tenants[mover], None
+
+
+def count_places(prompt: int, limit: int, grain: int) -> int:
+    """The places of a row for prompts of up to `prompt` tokens and responses of up to `limit`.
+
+    A full row's last token is never read, which leaves a place for what it writes when done.
+    """
+    return _round_up(prompt + limit, grain)
 
 
 def _round_up(number: int, grain: int) -> int:

@@ -23,10 +23,8 @@ import torch.nn.functional as F
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
-from samr1.config.schema import CacheConfig
 from samr1.core.errors import UserError
 from samr1.segmenter.build import load_sam2
-from samr1.segmenter.cache import EmbeddingCache
 from samr1.segmenter.files import find_sam2
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -69,18 +67,12 @@ class Embedding:
 class Segmenter:
     """A frozen SAM 2 in eval mode; nothing here keeps gradients."""
 
-    def __init__(
-        self,
-        model: SAM2Base,
-        device: str | torch.device = "cpu",
-        cache: EmbeddingCache | None = None,
-    ) -> None:
-        """Freeze `model`; with a `cache`, every embedding is read from it or left in it."""
+    def __init__(self, model: SAM2Base, device: str | torch.device = "cpu") -> None:
+        """Freeze `model` on `device`."""
         self.model = model.eval().requires_grad_(False).to(device)
         self.image_size: int = model.image_size
         self._mean = torch.tensor(IMAGENET_MEAN, device=device)[:, None, None]
         self._std = torch.tensor(IMAGENET_STD, device=device)[:, None, None]
-        self._cache = cache
 
     @classmethod
     def load(
@@ -88,26 +80,21 @@ class Segmenter:
         path: str | Path,
         image_size: int | None = None,
         device: str | torch.device = "cpu",
-        cache: CacheConfig | None = None,
     ) -> Segmenter:
         """The segmenter at `path`, whose square input has `image_size` pixels a side, if given.
 
         `path` is a folder, one of Meta's .pt files or its hub name (`samr1.segmenter.files`).
-        `cache` keeps its embeddings on disk, rounded to bfloat16.
 
         Raises UserError when a file is missing, the weights do not fit, or its model has another
         input size.
         """
-        files = find_sam2(path)
-        model = load_sam2(files)
+        model = load_sam2(find_sam2(path))
         if image_size is not None and model.image_size != image_size:
             raise UserError(
                 f"{path}: the segmenter's input is {model.image_size} pixels a side, not "
                 f"{image_size}; set segmenter.image_size to {model.image_size}."
             )
-        if cache is None:
-            return cls(model, device)
-        return cls(model, device, EmbeddingCache(cache, files, torch.device(device)))
+        return cls(model, device)
 
     @property
     def device(self) -> torch.device:
@@ -120,19 +107,15 @@ class Segmenter:
 
     def embed_batch(self, images: Sequence[np.ndarray]) -> list[Embedding]:
         """The embeddings of several RGB images, uint8 [h, w, 3] each, sizes as they come."""
-        if self._cache is None:
-            levels = self._levels(images)
-            by_image = [[level[i : i + 1] for level in levels] for i in range(len(images))]
-        else:
-            by_image = [self._cached_levels(self._cache, image) for image in images]
+        *fine, coarse = self._levels(images)
         return [
             Embedding(
-                image=coarse,
-                high_res=tuple(fine),
+                image=coarse[i : i + 1],
+                high_res=tuple(level[i : i + 1] for level in fine),
                 height=image.shape[0],
                 width=image.shape[1],
             )
-            for image, (*fine, coarse) in zip(images, by_image, strict=True)
+            for i, image in enumerate(images)
         ]
 
     @torch.no_grad()
@@ -145,19 +128,6 @@ class Segmenter:
             # Trained on videos, where a frame without a memory gets this in the memory's place.
             coarse = coarse + self.model.no_mem_embed.view(1, -1, 1, 1)
         return [*fine, coarse]
-
-    def _cached_levels(self, cache: EmbeddingCache, image: np.ndarray) -> list[Tensor]:
-        """The same for one image, from the cache; results do not tell whether it was there.
-
-        So it is rounded as the file is, and embedded alone: in a batch the last digits would depend
-        on which others were missing.
-        """
-        place = cache.place(image)
-        levels = cache.read(place)
-        if levels is None:
-            levels = [level.bfloat16() for level in self._levels([image])]
-            cache.write(place, levels)
-        return [level.to(self.device, torch.float32) for level in levels]
 
     def embed_each(self, images: Iterable[np.ndarray]) -> Iterator[Embedding]:
         """The embedding of each image, in order; a few images are taken and embedded at a time."""

@@ -7,14 +7,13 @@ said.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, say
 
 _LARGEST_FLOAT32 = 1e-4  # of a single token
 _K3, _SIGNED = 1e-2, 5e-3
@@ -87,9 +86,8 @@ def check_agreement(found: Agreement, dtype: str, *, says: bool) -> None:
                 "do not mean one distribution, so training was stopped."
             )
     if dtype != "float32" and mean > _NOISY and says:
-        print(
+        say(
             f"note: before the first update a token's log-probability differs by {mean:.2e} on "
             f"average between rollout and trainer (with its sign by {signed:.2e}, k3 {k3:.2e}), "
-            f"more than the {_NOISY:.0e} that {dtype} usually makes.",
-            file=sys.stderr,
+            f"more than the {_NOISY:.0e} that {dtype} usually makes."
         )

@@ -17,14 +17,18 @@ from samr1.core.errors import UserError, prefix_errors
 from samr1.data.images import load_original
 from samr1.data.masks import Mask, decode_mask
 from samr1.data.resizing import ImageStore
+from samr1.evaluation.answers import read_box
 from samr1.policy.model import EncodedPrompt, Policy, encode_question
+
+Truth = Mask | list[float]  # bool [h, w], or where a box alone is known that box, xyxy
 
 
 @dataclass(frozen=True)
 class Sample:
     """One training question: a row of `schemas.SAMPLES`, and its row number in the table.
 
-    `width` and `height` are the original image's; `mask` is the ground truth as COCO RLE.
+    `width` and `height` are the original image's; `mask` is the ground truth as COCO RLE, or None
+    where its `box` (xyxy, pixels of the original) is all that is known.
     """
 
     index: int
@@ -34,38 +38,44 @@ class Sample:
     width: int
     height: int
     query: str
-    mask: dict[str, Any]
+    box: list[float] | None
+    mask: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
 class Batch:
     """One process's part of a step, made ready: nothing in it depends on the policy's weights.
 
-    `questions` and `truths` (bool [h, w]) are those of `samples`, in their order; `originals` are
-    the images that the segmenter reads, uint8 [h, w, 3], by image_id. `in_step` counts the step's
-    questions over all processes. Where `counts` is false there was none for this process; it works
-    on another's, to keep the others company, and nothing of it is counted.
+    `questions` and `truths` are those of `samples`, in their order; `originals` are the images that
+    the segmenter reads, uint8 [h, w, 3], by image_id. `drawn` are the indices of the step's samples
+    over all processes. With `is_padding` there was none for this process; it works on another's, to
+    keep the others company, and nothing of it is counted.
     """
 
     samples: list[Sample]
     questions: list[EncodedPrompt]
     originals: dict[str, npt.NDArray[np.uint8]]
-    truths: list[Mask]
-    in_step: int
-    counts: bool
+    truths: list[Truth]
+    drawn: list[int]
+    is_padding: bool
+
+    @property
+    def in_step(self) -> int:
+        """The number of the step's questions, over all processes."""
+        return len(self.drawn)
 
 
 def read_samples(table: pa.Table) -> list[Sample]:
-    """The rows of a table of samples; raises UserError where it has none or one has no mask."""
+    """The rows of a table of samples; raises UserError where it has none or one has no truth."""
     columns = [name for name in Sample.__dataclass_fields__ if name != "index"]
     rows = table.cast(schemas.SAMPLES).select(columns).to_pylist()
     if not rows:
         raise UserError("the table of training samples has no row; sample the training set again.")
     for number, row in enumerate(rows, start=1):
-        if row["mask"] is None:
+        if row["mask"] is None and row["box"] is None:
             raise UserError(
-                f"row {number} of the training samples ({row['sample_id']}) has no mask; "
-                "training needs the ground truth of every sample."
+                f"row {number} of the training samples ({row['sample_id']}) has neither a mask nor "
+                "a box; training needs the ground truth of every sample."
             )
     return [Sample(index=index, **row) for index, row in enumerate(rows)]
 
@@ -137,12 +147,14 @@ def prepare_batch(
             for sample in {sample.image_id: sample for sample in samples}.values()
         },
         truths=[_truth(sample) for sample in samples],
-        in_step=len(drawn),
-        counts=bool(mine),
+        drawn=[sample.index for sample in drawn],
+        is_padding=not mine,
     )
 
 
-def _truth(sample: Sample) -> Mask:
+def _truth(sample: Sample) -> Truth:
+    if sample.mask is None:
+        return read_box(sample.sample_id, "ground-truth", sample.box)
     with prefix_errors(f"training sample {sample.sample_id}"):
         mask = decode_mask(sample.mask)
     if mask.shape != (sample.height, sample.width):

@@ -1,6 +1,7 @@
 """Checkpoints of a training: all that a step needs of the steps before it, whole or not at all.
 
-    <folder>/step_000040/rank_0.safetensors …   what each process holds (`samr1.train.state`)
+    <folder>/step_000040/rank_0.safetensors …   what each process holds (`samr1.train.state`), and
+                                                the last IoUs
                          metrics.parquet, timings.parquet   the rows so far
                          manifest.json   written last: what it is of, and each file's SHA-256
 
@@ -16,10 +17,9 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,9 +30,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from samr1.config.schema import Frozen, TrainStage
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, say
 from samr1.core.files import atomic_folder, read_table, remove_parts, write_table
 from samr1.core.weights import write_tensors
+from samr1.method.rewards import IouWindow
 from samr1.train.batches import Sample
 from samr1.train.engine import Engine
 from samr1.train.metrics import TRAINING_METRICS, TRAINING_TIMINGS
@@ -41,10 +42,9 @@ from samr1.train.state import load_random_tensors, random_tensors
 Result = TypeVar("Result")
 
 KEPT = 2
-# What a run may change on its way without becoming another. (With an embedding cache or without one
-# is not the same run: the cache rounds.)
-_FREE = {"train.checkpoint_steps", "segmenter.cache.folder", "segmenter.cache.gigabytes"}
-_OPTIMIZER, _RANDOM = "optimizer.", "random."
+# What a run may change on its way without becoming another.
+_FREE = {"train.checkpoint_steps"}
+_OPTIMIZER, _RANDOM, _WINDOW = "optimizer.", "random.", "reward.window"
 
 
 class Manifest(Frozen):
@@ -62,11 +62,13 @@ class Manifest(Frozen):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training has come: steps done, and one row of metrics and of timings for each."""
+    """How far a training has come: steps done, one row of metrics and of timings for each, and the
+    last IoUs, the same on all processes, where the reward ranks among them."""
 
     step: int
     metrics: list[dict[str, Any]]
     timings: list[dict[str, Any]]
+    window: IouWindow = field(default_factory=IouWindow)
 
 
 class Checkpoints:
@@ -101,6 +103,7 @@ class Checkpoints:
         tensors = {
             **{_OPTIMIZER + name: value for name, value in self._engine.tensors().items()},
             **{_RANDOM + name: value for name, value in random_tensors().items()},
+            _WINDOW: torch.tensor(progress.window.ious, dtype=torch.float64),
         }
         first = self._engine.rank == 0
         with ExitStack() as stack:
@@ -149,7 +152,7 @@ class Checkpoints:
             whole = manifest is not None and self._is_whole(path, manifest)
             if not all(self._engine.gather([whole])) or manifest is None:
                 if self._engine.rank == 0:
-                    print(f"{path}: damaged, so it is passed over.", file=sys.stderr)
+                    say(f"{path}: damaged, so it is passed over.")
                 continue
             self._refuse_another(path, manifest)
             tensors = load_file(path / f"rank_{self._engine.rank}.safetensors")
@@ -159,6 +162,7 @@ class Checkpoints:
                 step=manifest.step,
                 metrics=read_table(path / "metrics.parquet", TRAINING_METRICS).to_pylist(),
                 timings=read_table(path / "timings.parquet", TRAINING_TIMINGS).to_pylist(),
+                window=IouWindow(tuple(tensors[_WINDOW].tolist())),
             )
         return None
 

@@ -11,22 +11,25 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 
 import pyarrow as pa
 import torch
 from tqdm import tqdm
 
+from samr1.config.names import Tracker
 from samr1.config.schema import TrainStage
 from samr1.core.device import DeviceKind, any_order, make_deterministic, wait_for
-from samr1.core.errors import Stopped, UserError
+from samr1.core.errors import Stopped, UserError, printable
 from samr1.core.prefetch import prefetch
 from samr1.core.stopwatch import Stopwatch
 from samr1.data.resizing import ImageStore
+from samr1.method.rewards import IouWindow
 from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.segmenter import Segmenter
 from samr1.train.agreement import Agreement
@@ -39,18 +42,26 @@ from samr1.train.batches import (
     prepare_batch,
     read_samples,
 )
+from samr1.train.boards import Boards, open_boards
 from samr1.train.checkpoint import Checkpoints, Progress, digest_inputs
 from samr1.train.engine import Engine, join_processes
+from samr1.train.flat import name_flat
 from samr1.train.metrics import (
     TRAINING_METRICS,
     TRAINING_TIMINGS,
-    Board,
-    ResponseRecord,
     step_metrics,
+    step_timing,
 )
-from samr1.train.reward import ScoredResponse, score_groups
+from samr1.train.reward import score_groups
+from samr1.train.sampling import (
+    Sampled,
+    count_tokens,
+    draw_others,
+    gather_ious,
+    response_records,
+    sample_again,
+)
 from samr1.train.step import (
-    Rollout,
     advantages_of,
     plan_updates,
     roll_out,
@@ -100,6 +111,23 @@ class _Models:
     engine: Engine
 
 
+@dataclass(frozen=True)
+class _Questions:
+    """The batches of this process, all samples, and what makes a batch of (samples, rank, of)."""
+
+    ready: Iterator[Batch]
+    rows: list[Sample]
+    prepare: Callable[[list[Sample], int, int], Batch]
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What a step leaves beside its rows: the last IoUs, and a response to show."""
+
+    window: IouWindow
+    response: str
+
+
 def train_policy(
     stage: TrainStage,
     samples: pa.Table,
@@ -108,13 +136,15 @@ def train_policy(
     tensorboard: Path | None,
     checkpoints: Path | None = None,
     kind: DeviceKind | None = None,
+    log_to: Sequence[Tracker] = (),
 ) -> Trained:
     """Train the base policy of `stage` on `samples` (`schemas.SAMPLES`).
 
     `images` holds the resized images that the policy sees; the segmenter sees the originals under
     `root`. The next step's batch is made while the models work on this one's. With a folder of
     `checkpoints` it goes on from the newest there, and on SIGTERM or SIGUSR1 it raises `Stopped`
-    after the step under way, and a checkpoint of it. `kind` is that of `use_device`. Raises
+    after the step under way, and a checkpoint of it. `kind` is that of `use_device`. The metrics
+    go to event files under `tensorboard`, and to `log_to`, as they come. Raises
     UserError for unusable data or models, and where training goes wrong.
     """
     if images.image_size != stage.policy.image_size:
@@ -129,20 +159,22 @@ def train_policy(
     with watch_signals() if checkpoints else nullcontext(StopRequest()) as asked:
         keeper = None if checkpoints is None else _keep(checkpoints, models, rows, images, stage)
         done = (keeper and keeper.load()) or Progress(0, [], [])
-        board = Board(tensorboard if engine.rank == 0 else None)
+        boards = Boards([])
+        if engine.rank == 0:
+            name = f"{stage.name}/seed_{stage.seed}"
+            boards = open_boards(tensorboard, log_to, name, stage.model_dump(mode="json"))
         for row, timing in zip(done.metrics, done.timings, strict=True):
-            board.add_step(row, timing)
+            boards.add_step(row, timing)
         drawn = draw_batches(len(rows), stage.train.questions_per_step, steps, stage.seed)
+        encoding = Lock()
+
+        def prepare(drawn: list[Sample], rank: int, processes: int) -> Batch:
+            # In the background, but for questions that are drawn again: one or the other at a time.
+            with encoding:
+                return prepare_batch(models.policy, drawn, rank, processes, images, root, stage)
+
         batches = (
-            prepare_batch(
-                models.policy,
-                [rows[index] for index in batch],
-                engine.rank,
-                engine.processes,
-                images,
-                root,
-                stage,
-            )
+            prepare([rows[index] for index in batch], engine.rank, engine.processes)
             for batch in islice(drawn, done.step, None)
         )
         bar = tqdm(
@@ -154,16 +186,20 @@ def train_policy(
             disable=engine.rank > 0,
             mininterval=0.1 if sys.stderr.isatty() else 20,
         )
-        # From here on `images` and the policy's tokenizer encode in the background thread alone.
-        with closing(board), closing(bar), closing(prefetch(batches)) as ready:
+        # From here on `images` and the policy's tokenizer encode under the lock alone.
+        with closing(boards), closing(bar), closing(prefetch(batches)) as ready:
+            questions = _Questions(ready, rows, prepare)
             for step in bar:
                 rate = learning_rate(step, steps, stage.train)
-                row, timing = _step(models, ready, step, rate, stage)
+                row, timing, taken = _step(models, questions, step, rate, done.window, stage)
                 bar.set_postfix(
                     reward=f"{row['reward_total']:.2f}", iou=f"{row['iou']:.3f}", refresh=False
                 )
-                board.add_step(row, timing)
-                done = Progress(step + 1, [*done.metrics, row], [*done.timings, timing])
+                boards.add_step(row, timing)
+                metrics, timings = [*done.metrics, row], [*done.timings, timing]
+                done = Progress(step + 1, metrics, timings, taken.window)
+                for sentence in name_flat(metrics, taken.response) if engine.rank == 0 else ():
+                    tqdm.write(printable(f"step {step}: {sentence}"), file=sys.stderr)
                 if keeper is not None:
                     _keep_step(keeper, done, steps, asked, engine, stage)
     return Trained(
@@ -219,58 +255,55 @@ def _load_models(stage: TrainStage, kind: DeviceKind | None) -> _Models:
     if stage.train.lora is None:
         reference = load_policy(config.path, config.dtype, device, config.attention)
         reference.model.requires_grad_(False)
-    segmenter = Segmenter.load(
-        stage.segmenter.path, stage.segmenter.image_size, device, stage.segmenter.cache
-    )
+    segmenter = Segmenter.load(stage.segmenter.path, stage.segmenter.image_size, device)
     return _Models(policy, reference, segmenter, Engine(policy, stage))
 
 
 def _step(
-    models: _Models, batches: Iterator[Batch], step: int, rate: float, stage: TrainStage
-) -> tuple[dict[str, float], dict[str, float]]:
-    """One step on this process's next batch: a row of metrics and one of timings."""
+    models: _Models,
+    questions: _Questions,
+    step: int,
+    rate: float,
+    window: IouWindow,
+    stage: TrainStage,
+) -> tuple[dict[str, float], dict[str, float], _Taken]:
+    """One step on this process's next batch: a row of metrics, one of timings, and the rest."""
     engine, begin = models.engine, time.perf_counter()
     clock = Stopwatch(wait_for(models.policy.model.device))
     with clock.phase("encode"):  # what is left to wait for
-        batch = next(batches)
-    with clock.phase("rollout"), any_order():
-        rollout = roll_out(models.policy, engine, batch.samples, batch.questions, step, stage)
-    with clock.phase("reward"):
-        judged = score_groups(models.segmenter, batch, rollout.texts, stage)
-        advantages = advantages_of(judged)
+        batch = next(questions.ready)
+
+    def sample(batch: Batch) -> Sampled:
+        with clock.phase("rollout"), any_order():
+            rollout = roll_out(models.policy, engine, batch.samples, batch.questions, step, stage)
+        with clock.phase("reward"):
+            scored = score_groups(models.segmenter, batch, rollout.texts, stage, window)
+        return Sampled(batch, rollout, scored, count_tokens(rollout))
+
+    def sample_others(drawn: list[Sample]) -> Sampled:
+        with clock.phase("encode"):
+            part = questions.prepare(drawn, 0, 1)
+        return sample(part)
+
+    sampled = sample(batch)
+    if (found := stage.train.filter_groups) is not None:
+        rows = questions.rows
+        others = draw_others(len(rows), batch.drawn, step, stage.seed)
+        fresh = (rows[index] for index in others)
+        rounds = found.max_num_gen_batches - 1
+        sampled = sample_again(sampled, engine, fresh, sample_others, rounds)
+    rollout = sampled.rollout
+    advantages = advantages_of(sampled.scored, stage)
     with clock.phase("reference"):
         reference = score_reference(models.reference, engine, rollout, stage)
     with clock.phase("update"):
-        updates = plan_updates(engine, rollout, batch.in_step, batch.counts, stage)
+        updates = plan_updates(engine, rollout, batch.in_step, batch.is_padding, stage)
         records, norms = update(engine, rollout, reference, advantages, updates, rate, step, stage)
-    responses = _records(rollout, judged) if batch.counts else []
-    row = step_metrics(step, engine.gather(responses), engine.gather(records), norms, rate)
+    responses = engine.gather(response_records(sampled))
+    row = step_metrics(step, responses, engine.gather(records), norms, rate)
+    if stage.reward.segmentation == "quantile":
+        window = window.extended(gather_ious(sampled, engine))
     agreement = Agreement.together(one.agreement for one in records if one.agreement)
-    return row, _timing(step, clock, time.perf_counter() - begin, rollout, agreement)
-
-
-def _records(rollout: Rollout, judged: list[list[ScoredResponse]]) -> list[ResponseRecord]:
-    """One record a response of this process."""
-    records = []
-    for group, responses in zip(rollout.groups, judged, strict=True):
-        spread = len({response.parts.total for response in responses}) > 1
-        for response, tokens, truncated in zip(
-            responses, group.responses, group.truncated, strict=True
-        ):
-            records.append(ResponseRecord(response, len(tokens), truncated, spread))
-    return records
-
-
-def _timing(
-    step: int, clock: Stopwatch, total: float, rollout: Rollout, agreement: Agreement
-) -> dict[str, float]:
-    """One row of TRAINING_TIMINGS, of this process."""
-    tokens = sum(len(response) for group in rollout.responses for response in group)
-    return {
-        "step": step,
-        **clock.seconds,
-        "total": total,
-        "response_tokens": tokens,
-        "rollout_tokens_per_second": tokens / clock.seconds["rollout"],
-        **agreement.means(),
-    }
+    total = time.perf_counter() - begin
+    timing = step_timing(step, clock.seconds, total, sampled.tokens, agreement)
+    return row, timing, _Taken(window, rollout.texts[0][0])

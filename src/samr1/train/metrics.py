@@ -1,11 +1,10 @@
-"""What a step leaves behind: one row of metrics, one row of timings, and TensorBoard's copy."""
+"""What a step leaves behind: one row of metrics and one of timings."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -25,6 +24,7 @@ TRAINING_METRICS = pa.schema(
             "reward_segmentation_format",
             "reward_points",
             "iou",
+            "right_point",  # responses whose point lies in the target (`samr1.evaluation.right`)
             "share_parsed",  # responses in which a box was found
             "frac_reward_zero_std",  # share of groups whose rewards all agree, as TRL names it
             "share_truncated",  # responses cut at the length limit
@@ -67,7 +67,7 @@ TRAINING_TIMINGS = pa.schema(
 class ResponseRecord:
     """One response of a step, as its metrics need it."""
 
-    judged: ScoredResponse
+    scored: ScoredResponse
     tokens: int
     truncated: bool
     spread: bool  # whether the rewards of its group differ
@@ -112,21 +112,22 @@ def step_metrics(
 
     return {
         "step": step,
-        "reward_total": mean(lambda r: r.judged.parts.total),
-        "reward_segmentation": mean(lambda r: r.judged.parts.segmentation),
-        "reward_reasoning_format": mean(lambda r: r.judged.parts.reasoning_format),
-        "reward_segmentation_format": mean(lambda r: r.judged.parts.segmentation_format),
-        "reward_points": mean(lambda r: r.judged.parts.points),
-        "iou": mean(lambda r: r.judged.iou),
-        "share_parsed": mean(lambda r: r.judged.answer.box is not None),
+        "reward_total": mean(lambda r: r.scored.parts.total),
+        "reward_segmentation": mean(lambda r: r.scored.parts.segmentation),
+        "reward_reasoning_format": mean(lambda r: r.scored.parts.reasoning_format),
+        "reward_segmentation_format": mean(lambda r: r.scored.parts.segmentation_format),
+        "reward_points": mean(lambda r: r.scored.parts.points),
+        "iou": mean(lambda r: r.scored.iou),
+        "right_point": mean(lambda r: r.scored.right_point),
+        "share_parsed": mean(lambda r: r.scored.answer.box is not None),
         "frac_reward_zero_std": mean(lambda r: not r.spread),
         "share_truncated": mean(lambda r: r.truncated),
         "response_length": mean(lambda r: r.tokens),
-        "think_length": mean(lambda r: len((r.judged.answer.think or "").split())),
-        "positive_points_inside": mean(lambda r: count_points(r.judged, 1, True)),
-        "positive_points_outside": mean(lambda r: count_points(r.judged, 1, False)),
-        "negative_points_inside": mean(lambda r: count_points(r.judged, 0, True)),
-        "negative_points_outside": mean(lambda r: count_points(r.judged, 0, False)),
+        "think_length": mean(lambda r: len((r.scored.answer.think or "").split())),
+        "positive_points_inside": mean(lambda r: count_points(r.scored, 1, True)),
+        "positive_points_outside": mean(lambda r: count_points(r.scored, 1, False)),
+        "negative_points_inside": mean(lambda r: count_points(r.scored, 0, True)),
+        "negative_points_outside": mean(lambda r: count_points(r.scored, 0, False)),
         "loss": by_share(lambda u: u.loss),
         "kl": by_share(lambda u: u.kl),
         "clip_fraction_low": by_tokens(lambda u: u.clip_fraction_low),
@@ -143,39 +144,27 @@ def step_metrics(
     }
 
 
-def count_points(judged: ScoredResponse, value: int, inside: bool) -> int:
+def step_timing(
+    step: int, seconds: Mapping[str, float], total: float, tokens: int, agreement: Agreement
+) -> dict[str, float]:
+    """One row of TRAINING_TIMINGS, of a process that sampled so many `tokens`."""
+    return {
+        "step": step,
+        **seconds,
+        "total": total,
+        "response_tokens": tokens,
+        "rollout_tokens_per_second": tokens / seconds["rollout"],
+        **agreement.means(),
+    }
+
+
+def count_points(scored: ScoredResponse, value: int, inside: bool) -> int:
     """How many of the answer's points have `value` and lie inside (or outside) its own box."""
-    box = judged.answer.box
+    box = scored.answer.box
     if box is None:
         return 0
     return sum(
         point[2] == value
         and (box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]) == inside
-        for point in judged.answer.points
+        for point in scored.answer.points
     )
-
-
-class Board:
-    """TensorBoard's copy of the metrics, written step by step; None as a folder writes nothing."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._writer = None
-        if folder is not None:
-            from torch.utils.tensorboard import SummaryWriter  # slow to import, and not always used
-
-            for old in folder.glob("events.out.tfevents.*"):
-                old.unlink()  # of an earlier attempt, whose steps are added again from its rows
-            self._writer = SummaryWriter(folder)
-
-    def add_step(self, row: dict[str, float], timing: dict[str, float]) -> None:
-        """Add every number of a step's rows, under `train` and `seconds`."""
-        if self._writer is not None:
-            for section, numbers in (("train", row), ("seconds", timing)):
-                for name, value in numbers.items():
-                    if name != "step":
-                        self._writer.add_scalar(f"{section}/{name}", value, int(row["step"]))
-
-    def close(self) -> None:
-        """Write what is left."""
-        if self._writer is not None:
-            self._writer.close()

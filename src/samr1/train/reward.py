@@ -1,6 +1,7 @@
 """The segmenter in the loop: from the responses' texts to their rewards (section 3.3).
 
-An image is embedded once a step; all prompts of a group are decoded in one batch.
+An image is embedded once a step; all prompts of a group are decoded in one batch. Where a box is
+all that is known of the truth, the answer's own takes the place of its mask, without the segmenter.
 """
 
 from __future__ import annotations
@@ -11,20 +12,27 @@ from dataclasses import dataclass
 import torch
 
 from samr1.config.schema import TrainStage
-from samr1.data.masks import Mask
-from samr1.method.rewards import RewardParts, score_response
+from samr1.data.masks import Mask, box_iou, box_mask
+from samr1.evaluation.right import is_right_point
+from samr1.method.rewards import IouWindow, RewardParts, score_response
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.dialects import get_dialect
 from samr1.segmenter import Embedding, Segmenter, answer_masks, mask_iou
 from samr1.train.batches import Batch
 
+Measured = tuple[float, bool]  # the mask's IoU, and whether the point lies in the target
+
 
 @dataclass(frozen=True)
 class ScoredResponse:
-    """One response, read and rewarded: its answer (policy's frame), its mask's IoU, its reward."""
+    """One response, read and rewarded: its answer (policy's frame), its IoU, its reward.
+
+    `right_point` says whether the point that it shows lies in the target; no reward depends on it.
+    """
 
     answer: Answer
     iou: float
+    right_point: bool
     parts: RewardParts
 
 
@@ -33,72 +41,103 @@ def score_groups(
     batch: Batch,
     texts: Sequence[Sequence[str]],
     stage: TrainStage,
+    window: IouWindow | None = None,
 ) -> list[list[ScoredResponse]]:
-    """Judge the G responses `texts[q]` to each sample of `batch`."""
+    """Judge the G responses `texts[q]` to each sample of `batch`.
+
+    `window` has the training's last IoUs, for the reward that ranks among them.
+    """
     frame = get_dialect(stage.dialect).frame(stage.policy.image_size)
     answers = [[parse_answer(text, stage.dialect, frame) for text in group] for group in texts]
     scaled = [
         [to_original(one, frame, (sample.width, sample.height), stage.dialect) for one in group]
         for sample, group in zip(batch.samples, answers, strict=True)
     ]
-    ious = group_ious(segmenter, batch, scaled)
+    measured = measure_groups(segmenter, batch, scaled)
     return [
         [
-            ScoredResponse(answer, iou, _reward(text, answer, iou, stage))
-            for text, answer, iou in zip(*group, strict=True)
+            ScoredResponse(answer, iou, right, _reward(text, answer, iou, stage, window))
+            for text, answer, (iou, right) in zip(*group, strict=True)
         ]
-        for group in zip(texts, answers, ious, strict=True)
+        for group in zip(texts, answers, measured, strict=True)
     ]
 
 
-def _reward(text: str, answer: Answer, iou: float, stage: TrainStage) -> RewardParts:
+def _reward(
+    text: str, answer: Answer, iou: float, stage: TrainStage, window: IouWindow | None
+) -> RewardParts:
     return score_response(
         text,
         answer,
         iou,
         segmentation=stage.reward.segmentation,
         threshold=stage.reward.threshold,
+        window=window,
         negative_points=stage.reward.negative_points,
     )
 
 
-def group_ious(
+def measure_groups(
     segmenter: Segmenter,
     batch: Batch,
     answers: Sequence[Sequence[Answer]],
-) -> list[list[float]]:
-    """`answer_ious` of the answers [Q][G], in pixels of the originals, to the samples of `batch`.
+) -> list[list[Measured]]:
+    """The answers [Q][G], in pixels of the originals, measured against the batch's truths.
 
     Images are embedded a few at a time, and each once, whatever the number of its questions.
     """
-    asked: dict[str, list[int]] = {}  # image_id -> its questions
-    for index, sample in enumerate(batch.samples):
-        asked.setdefault(sample.image_id, []).append(index)
-    ious: dict[int, list[float]] = {}
+    measured: dict[int, list[Measured]] = {}
+    asked: dict[str, list[tuple[int, Mask]]] = {}  # image_id -> its questions of masks
+    for i, (sample, truth) in enumerate(zip(batch.samples, batch.truths, strict=True)):
+        if isinstance(truth, list):
+            measured[i] = measure_boxes(truth, answers[i], sample.height, sample.width)
+        else:
+            asked.setdefault(sample.image_id, []).append((i, truth))
     originals = [batch.originals[image_id] for image_id in asked]
     for members, embedding in zip(asked.values(), segmenter.embed_each(originals), strict=True):
-        for i in members:
-            ious[i] = answer_ious(segmenter, embedding, batch.truths[i], answers[i])
-    return [ious[i] for i in range(len(answers))]
+        for i, truth in members:
+            measured[i] = measure_answers(segmenter, embedding, truth, answers[i])
+    return [measured[i] for i in range(len(answers))]
 
 
-def answer_ious(
+def measure_boxes(
+    truth: list[float], answers: Sequence[Answer], height: int, width: int
+) -> list[Measured]:
+    """Each answer's box and point against the box `truth`, in pixels of the original.
+
+    The pixels of a box stand for its mask where the point is asked for. One without a box gets 0
+    and False.
+    """
+    target = box_mask(truth, height, width)
+    return [
+        (0.0, False)
+        if one.box is None
+        else (
+            box_iou(one.box, truth),
+            bool(is_right_point(target, box_mask(one.box, height, width), one.points)),
+        )
+        for one in answers
+    ]
+
+
+def measure_answers(
     segmenter: Segmenter,
     embedding: Embedding,
     truth: Mask,
     answers: Sequence[Answer],
-) -> list[float]:
-    """The IoU of each answer's SAM mask with `truth` (bool [h, w]), at the original resolution.
+) -> list[Measured]:
+    """Each answer's SAM mask and point against `truth` (bool [h, w]), at the original resolution.
 
-    The answers are in pixels of the original. One without a box gets 0; the others go to the
-    segmenter together.
+    The answers are in pixels of the original. One without a box gets 0 and False; the others go to
+    the segmenter together.
     """
     readable = [index for index, answer in enumerate(answers) if answer.box is not None]
-    ious = [0.0] * len(answers)
+    measured: list[Measured] = [(0.0, False)] * len(answers)
     if not readable:
-        return ious
+        return measured
     masks, _ = answer_masks(segmenter, embedding, [answers[index] for index in readable])
     target = torch.from_numpy(truth).to(masks.device)
-    for index, iou in zip(readable, mask_iou(masks, target).tolist(), strict=True):
-        ious[index] = iou
-    return ious
+    ious = mask_iou(masks, target).tolist()
+    for index, mask, iou in zip(readable, masks.cpu().numpy(), ious, strict=True):
+        measured[index] = iou, bool(is_right_point(truth, mask, answers[index].points))
+    return measured

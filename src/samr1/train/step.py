@@ -15,7 +15,7 @@ from torch import Tensor
 
 from samr1.config.schema import TrainStage
 from samr1.core.errors import UserError
-from samr1.method.advantage import group_advantages
+from samr1.method.advantage import take_advantages
 from samr1.method.objective import policy_objective
 from samr1.policy.adapter import adapter_off
 from samr1.policy.model import EncodedPrompt, Policy
@@ -58,8 +58,13 @@ def roll_out(
     step: int,
     stage: TrainStage,
 ) -> Rollout:
-    """Sample a group for each question; draws are keyed by (seed, step, sample, response)."""
+    """Sample a group for each question; draws are keyed by (seed, step, sample, response).
+
+    All processes take part, one without questions too.
+    """
     with engine.gathered_parameters(), torch.no_grad():
+        if not questions:
+            return Rollout([], [], [], [])
         features = encode_images(policy.model, questions)
         groups = sample_groups(
             policy,
@@ -77,10 +82,10 @@ def roll_out(
     return Rollout(questions, groups, texts, None if stage.policy.train_vision else features)
 
 
-def advantages_of(judged: Sequence[Sequence[ScoredResponse]]) -> Tensor:
+def advantages_of(scored: Sequence[Sequence[ScoredResponse]], stage: TrainStage) -> Tensor:
     """The advantages [Q, G] float32 of the groups' total rewards (equation 1)."""
-    rewards = [[response.parts.total for response in group] for group in judged]
-    return group_advantages(torch.tensor(rewards, dtype=torch.float32))
+    rewards = [[response.parts.total for response in group] for group in scored]
+    return take_advantages(torch.tensor(rewards, dtype=torch.float32), stage.train.advantage)
 
 
 def score_reference(
@@ -115,24 +120,23 @@ Update = list[_Pass]
 
 
 def plan_updates(
-    engine: Engine, rollout: Rollout, questions_in_step: int, counts: bool, stage: TrainStage
+    engine: Engine, rollout: Rollout, questions_in_step: int, is_padding: bool, stage: TrainStage
 ) -> list[Update]:
     """The updates of one epoch over the rollout, each as its passes on this process.
 
     The step's questions are cut, in the order in which they were drawn, into updates of
     `train.questions_per_update`; null is one of all. A process has each `processes`-th question.
     An update has as many passes on every process (collectives need all to take part): one that has
-    none of its questions, or none of the step's (`counts` false), keeps company with weight 0.
+    none of its questions, or none of the step's (`is_padding`), keeps company with weight 0.
     """
     size = stage.train.questions_per_update or questions_in_step
-    places = range(engine.rank, questions_in_step, engine.processes) if counts else ()
+    places = () if is_padding else range(engine.rank, questions_in_step, engine.processes)
     updates = []
     for start in range(0, questions_in_step, size):
         here = range(start, min(start + size, questions_in_step))
         rows = [row for row, place in enumerate(places) if place in here]
-        weight = 1 / len(here) if rows else 0.0
         split = _split(rollout, rows or [0], stage.train.tokens_per_pass)
-        updates.append([_Pass(part, len(part) * weight) for part in split])
+        updates.append([_Pass(part, len(part) / len(here) if rows else 0.0) for part in split])
     numbers = engine.gather([[len(update) for update in updates]])
     return [
         update + [_Pass(update[-1].rows, 0.0)] * (max(found) - len(update))
@@ -260,7 +264,10 @@ def _take_pass(
         clip_low=config.clip_low,
         clip_high=config.clip_high,
         kl_coef=config.kl_coef,
-        token_level=config.token_level,
+        normaliser=config.normaliser,
+        ratio=config.ratio,
+        clip=config.clip,
+        longest=config.max_response_tokens,
     )
     tokens = int(terms.tokens)
     record = UpdateRecord(

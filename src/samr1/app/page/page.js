@@ -87,9 +87,13 @@ function show(answer) {
   at("asked").textContent = answer.question;
   at("think").textContent = answer.think ?? "none";
   at("label").textContent = answer.label ?? "none";
-  at("box").textContent = answer.box ? `${numbers(answer.box)} (left, top, right, bottom)` : "none";
+  const points = answer.objects.length ? answer.objects.flatMap((one) => one.points) : answer.points;
+  at("box").textContent = answer.objects.length
+    ? `${answer.objects.map((one) => numbers(one.box)).join("; ")} (left, top, right, bottom)`
+    : "none";
   at("points").textContent =
-    answer.points.map((p) => `${numbers([p.x, p.y])}${p.value ? "" : " (off it)"}`).join("; ") || "none";
+    points.map((p) => `${numbers([p.x, p.y])}${p.value ? "" : " (off it)"}`).join("; ") || "none";
+  if (answer.left_out) at("points").textContent += ` (${answer.left_out} more were left out)`;
   at("area").textContent = answer.area
     ? `${answer.area.toLocaleString("en")} pixels; SAM's own estimate of its IoU is ${answer.sam_score.toFixed(2)}`
     : "none";
@@ -105,7 +109,7 @@ function show(answer) {
   at("answer").hidden = false;
 }
 
-function draw({ width, height, box, points }) {
+function draw({ width, height, objects }) {
   const marks = at("marks");
   marks.setAttribute("viewBox", `0 0 ${width} ${height}`);
   const path = (d, kind) => {
@@ -116,8 +120,8 @@ function draw({ width, height, box, points }) {
       marks.append(line);
     }
   };
-  if (box) path(`M${box[0]} ${box[1]}H${box[2]}V${box[3]}H${box[0]}Z`, "frame");
-  for (const { x, y, value } of points) {
+  for (const { box } of objects) path(`M${box[0]} ${box[1]}H${box[2]}V${box[3]}H${box[0]}Z`, "frame");
+  for (const { x, y, value } of objects.flatMap((one) => one.points)) {
     // A line without a length has round ends: a dot of one size on every screen.
     if (value) path(`M${x} ${y}h0`, "dot");
     else {

@@ -131,11 +131,11 @@ class _Training:
             rollout = roll_out(self.policy, engine, batch.samples, batch.questions, step, stage)
         with clock.phase("reward"):
             texts = _answer_some(rollout, stage)
-            advantages = advantages_of(score_groups(self.segmenter, batch, texts, stage))
+            advantages = advantages_of(score_groups(self.segmenter, batch, texts, stage), stage)
         with clock.phase("reference"):
             reference = score_reference(self.reference, engine, rollout, stage)
         with clock.phase("update"):
-            updates = plan_updates(engine, rollout, batch.in_step, batch.counts, stage)
+            updates = plan_updates(engine, rollout, batch.in_step, batch.is_padding, stage)
             rate = stage.train.learning_rate
             records, _ = update(engine, rollout, reference, advantages, updates, rate, step, stage)
         return _Step(

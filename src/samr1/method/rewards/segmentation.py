@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import assert_never
 
 from samr1.config.names import MaskReward
+from samr1.method.rewards.quantile import IouWindow
 
 # Equation 5: (the IoU to exceed, the reward), highest first.
 TIERS = ((0.8, 4.0), (0.7, 3.0), (0.5, 2.0))
-# The fixed-threshold ablation keeps the tiers' range.
-FIXED_REWARD = 4.0
+# The other rewards keep the tiers' range, so that the format rewards weigh as much beside them.
+HIGHEST = 4.0
 
 
 def tiered_iou_reward(iou: float) -> float:
@@ -31,13 +32,39 @@ def fixed_iou_reward(iou: float, threshold: float) -> float:
     >>> fixed_iou_reward(0.71, 0.7), fixed_iou_reward(0.7, 0.7)
     (4.0, 0.0)
     """
-    return FIXED_REWARD if iou > threshold else 0.0
+    return HIGHEST if iou > threshold else 0.0
 
 
-def mask_reward(iou: float, name: MaskReward, threshold: float | None = None) -> float:
-    """The reward that a run names (`reward.segmentation`), with its threshold where it has one.
+def plain_iou_reward(iou: float) -> float:
+    """4 × IoU: no step, so that a better mask always earns more.
 
-    Raises ValueError: "fixed" without a threshold.
+    Public code gives the IoU as it is, 0-1, beside format rewards of 0 or 1 (VLM-R1, Visual-RFT);
+    ours are -1 or 1 beside 0-4, so that the two weigh twice as much against each other. Within a
+    group whose formats agree the factor cancels in equation 1.
+
+    >>> plain_iou_reward(0.5)
+    2.0
+    """
+    return HIGHEST * iou
+
+
+def quantile_iou_reward(iou: float, window: IouWindow) -> float:
+    """4 × the rank of the IoU among the training's last ones, in tenths.
+
+    Dr. Seg's is the rank itself, 0-1, one of three of its kind beside format rewards.
+
+    >>> quantile_iou_reward(0.5, IouWindow((0.0, 0.2, 0.5, 0.9)))
+    3.2
+    """
+    return HIGHEST * window.rank(iou)
+
+
+def mask_reward(
+    iou: float, name: MaskReward, threshold: float | None = None, window: IouWindow | None = None
+) -> float:
+    """The reward that a run names (`reward.segmentation`), with what it is measured against.
+
+    Raises ValueError: "fixed" without a threshold, or "quantile" without a window.
     """
     match name:
         case "tiered":
@@ -46,5 +73,11 @@ def mask_reward(iou: float, name: MaskReward, threshold: float | None = None) ->
             if threshold is None:
                 raise ValueError("a fixed segmentation reward needs a threshold")
             return fixed_iou_reward(iou, threshold)
+        case "iou":
+            return plain_iou_reward(iou)
+        case "quantile":
+            if window is None:
+                raise ValueError("a quantile segmentation reward needs the last IoUs")
+            return quantile_iou_reward(iou, window)
         case _:
             assert_never(name)

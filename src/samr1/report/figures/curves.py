@@ -23,6 +23,7 @@ PANELS = {
     "reward_segmentation_format": "Segm.-format reward",
     "reward_points": "Point reward",
     "iou": "IoU",
+    "right_point": "Point in the target, %",
     "share_parsed": "With a box, %",
     "frac_reward_zero_std": "Zero-std groups, %",
     "kl": "KL, nats a token",

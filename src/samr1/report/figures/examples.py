@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from samr1.data.images import load_rgb
-from samr1.data.masks import decode_mask, mask_iou
+from samr1.data.masks import box_iou, decode_mask, mask_iou
 from samr1.data.painting import paint_mask
 from samr1.report.predictions import Answers
 
@@ -45,20 +46,40 @@ def _draw(axis: Axes, sample: dict[str, Any], answer: dict[str, Any], root: Path
     axis.set_yticks([])
     axis.grid(visible=False)
     axis.spines[:].set_visible(False)
-    truth = decode_mask(sample["mask"])
-    if truth.any():
-        axis.contour(truth, levels=[0.5], colors=_TRUTH, linewidths=0.7, linestyles="dotted")
-    iou = 0.0
+    _draw_truth(axis, sample)
     if answer["mask"] is not None:
-        mask = decode_mask(answer["mask"])
-        iou = mask_iou(mask, truth)
-        axis.imshow(paint_mask(mask).convert("RGBA"))
+        axis.imshow(paint_mask(decode_mask(answer["mask"])).convert("RGBA"))
     if answer["box"] is not None:
-        x1, y1, x2, y2 = answer["box"]
-        axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=_BOX, lw=1.2))
+        _draw_box(axis, answer["box"], ec=_BOX, lw=1.2)
     for point in answer["points"] or []:
         marker = "o" if point["value"] else "X"
         axis.plot(point["x"], point["y"], marker, color=_BOX, mec="black", mew=0.6, ms=4.5)
     axis.set_title(textwrap.fill(sample["query"], 36), fontsize=5, loc="center", pad=2)
     thought = answer["think"] or f"({answer['status']})"
+    iou = _measure_iou(sample, answer)
     axis.set_xlabel(f"{textwrap.fill(thought, 42)}\nIoU {iou:.2f}", fontsize=4.5)
+
+
+def _draw_truth(axis: Axes, sample: dict[str, Any]) -> None:
+    """The outline of the sample's mask, or its box where that is all that is known."""
+    if sample["mask"] is None:
+        _draw_box(axis, sample["box"], ec=_TRUTH, lw=0.7, ls="dotted")
+        return
+    truth = decode_mask(sample["mask"])
+    if truth.any():
+        axis.contour(truth, levels=[0.5], colors=_TRUTH, linewidths=0.7, linestyles="dotted")
+
+
+def _draw_box(axis: Axes, box: Sequence[float], **look: Any) -> None:
+    x1, y1, x2, y2 = box
+    axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, **look))
+
+
+def _measure_iou(sample: dict[str, Any], answer: dict[str, Any]) -> float:
+    """Of the masks, or of the boxes where the sample has a box alone; 0 without an answer."""
+    kind = "box" if sample["mask"] is None else "mask"
+    if answer[kind] is None:
+        return 0.0
+    if kind == "box":
+        return box_iou(answer["box"], sample["box"])
+    return mask_iou(decode_mask(answer["mask"]), decode_mask(sample["mask"]))

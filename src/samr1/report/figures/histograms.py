@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from samr1.core.errors import prefix_errors
 from samr1.evaluation.bootstrap import Floats
-from samr1.evaluation.score import sample_ious
+from samr1.evaluation.score import measure_overlaps, sample_ious
 from samr1.method.rewards.segmentation import TIERS
 from samr1.report.figures.style import INK, LINES, add_legend, make_panels
 from samr1.report.predictions import Answers
@@ -24,7 +24,10 @@ def benchmark_ious(answers: Answers) -> dict[str, list[Floats]]:
     found: dict[str, list[Floats]] = {}
     for run, tables in answers.runs.items():
         with prefix_errors(f"run {run!r} on {answers.title}"):
-            found[run] = [sample_ious(answers.samples, table, "seg_zero") for table in tables]
+            found[run] = [
+                sample_ious(measure_overlaps(answers.samples, table, "seg_zero"))
+                for table in tables
+            ]
     return found
 
 

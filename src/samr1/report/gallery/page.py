@@ -29,8 +29,8 @@ from samr1.report.predictions import Answers
 _SCRIPTS = ("card.js", "page.js")
 _IOU = (
     "Of the answer's mask with the ground truth at the original image's size, ignored pixels "
-    "counted as target and an unreadable answer as 0 (protocol seg_zero); on LISA-Grounding, of "
-    "the boxes."
+    "counted as target and an unreadable answer as 0 (protocol seg_zero); on LISA-Grounding, "
+    "and where a box is all that is known, of the boxes."
 )
 
 
@@ -107,7 +107,7 @@ def _blocks(
         yield f"questions-{number}", list_questions(one.samples, known, root, images)
         for place, (run, tables) in enumerate(one.runs.items()):
             with prefix_errors(f"run {run!r} on {one.title!r}"):
-                answers = list_answers(one.samples, tables[0])
+                answers = list_answers(one.samples, tables[0], one.objects)
             yield f"answers-{number}-{place}", answers
     for place, image in enumerate(images.values()):
         yield f"image-{place}", image

@@ -1,7 +1,9 @@
 """Samples and predictions → what the gallery shows of each: columns of plain numbers and text.
 
 A question's ground truth is that of the protocol `seg_zero`: ignored pixels are part of it. Its IoU
-is the one that the tables average: of masks by `seg_zero`, on LISA-Grounding of boxes by `rec`.
+is the one that the tables average: of masks by `seg_zero`, on LISA-Grounding of boxes by `rec`, as
+where a box is all that is known; there the pixels of the box stand for the mask. So is what makes
+it an answer of the right object.
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from samr1.data.masks import decode_mask
+from samr1.data.masks import box_mask, decode_mask, encode_mask
 from samr1.evaluation.answers import answers_in_order
-from samr1.evaluation.score import sample_ious
+from samr1.evaluation.score import measure_overlaps, sample_ious
 from samr1.report.gallery.drawing import (
     Size,
     box_outline,
@@ -29,41 +32,48 @@ Columns = dict[str, list[Any]]
 Outcome = Literal["good", "low_iou", "wrong_object", "unparseable"]
 
 GOOD_IOU = 0.5
-# Where things stand apart a box either meets the right one or none; a loose one still meets it.
-SAME_OBJECT_IOU = 0.1
 
 # Title and rule of each outcome.
 OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "good": ("✓ good", f"The IoU is at least {GOOD_IOU}."),
     "low_iou": (
         "◐ right object, low IoU",
-        f"The IoU is below {GOOD_IOU}, and the answer's box or its mask has an IoU of at least "
-        f"{SAME_OBJECT_IOU} with the ground truth's.",
+        f"The IoU is below {GOOD_IOU}, and the mask overlaps the object asked about more, by IoU, "
+        "than any other annotated object of the image (right_object); where the others are not "
+        "annotated, the answer's point lies in the ground truth (right_point).",
     ),
-    "wrong_object": (
-        "✗ wrong object",
-        f"Neither its box nor its mask has an IoU of {SAME_OBJECT_IOU} with the ground truth's.",
-    ),
+    "wrong_object": ("✗ wrong object", f"The IoU is below {GOOD_IOU}, and none of that holds."),
     "unparseable": ("? unparseable", "The response could not be read, so that there is no mask."),
 }
 
 
 def is_of_boxes(samples: pa.Table) -> bool:
-    """Whether the benchmark is scored by boxes."""
-    return bool(samples["dataset"][0].as_py() == "lisa_grounding")
+    """Whether the benchmark is scored by boxes, as LISA-Grounding is and where no mask is known."""
+    return bool(samples["mask"].null_count or samples["dataset"][0].as_py() == "lisa_grounding")
 
 
-def judge(answered: bool, iou: float, overlap: float) -> Outcome:
-    """What became of an answer: `overlap` is the larger of its mask's and its box's IoU.
+def fill_boxes(samples: pa.Table) -> pa.Table:
+    """The samples with the pixels of the box as the mask where there is none."""
+    rows = samples.select(["mask", "box", "height", "width"]).to_pylist()
+    filled = [
+        row["mask"] or encode_mask(box_mask(row["box"], row["height"], row["width"]))
+        for row in rows
+    ]
+    place, field = samples.schema.get_field_index("mask"), samples.schema.field("mask")
+    return samples.set_column(place, field, pa.array(filled, field.type))
 
-    >>> judge(True, 0.3, 0.4)
+
+def judge(answered: bool, iou: float, right: bool) -> Outcome:
+    """What became of an answer, by its IoU and whether it is of the `right` object.
+
+    >>> judge(True, 0.3, True)
     'low_iou'
     """
     if not answered:
         return "unparseable"
     if iou >= GOOD_IOU:
         return "good"
-    return "low_iou" if overlap >= SAME_OBJECT_IOU else "wrong_object"
+    return "low_iou" if right else "wrong_object"
 
 
 def list_questions(
@@ -75,6 +85,7 @@ def list_questions(
     read under `root`; raises UserError where it cannot be.
     """
     of_boxes = is_of_boxes(samples)
+    samples = fill_boxes(samples)
     places = {path: place for place, path in enumerate(images)}
     rows = []
     for sample, known in zip(samples.to_pylist(), kinds, strict=True):
@@ -99,23 +110,29 @@ def list_questions(
     return _to_columns(rows)
 
 
-def list_answers(samples: pa.Table, predictions: pa.Table) -> Columns:
+def list_answers(
+    samples: pa.Table, predictions: pa.Table, objects: pa.Table | None = None
+) -> Columns:
     """What is shown of one run's answers, in the order of `samples`.
 
-    Outlines and points are in the sample's frame. Raises UserError as `evaluation.score.score`.
+    `objects` are all of the images'. Outlines and points are in the sample's frame. Raises
+    UserError as `evaluation.score.score`.
     """
     of_boxes = is_of_boxes(samples)
-    ious = [sample_ious(samples, predictions, protocol) for protocol in ("seg_zero", "rec")]
+    samples = fill_boxes(samples)
+    overlaps = measure_overlaps(samples, predictions, "seg_zero", objects=objects)
+    rights = pc.coalesce(overlaps["right_object"], overlaps["right_point"], False).to_pylist()
+    ious = sample_ious(overlaps), sample_ious(measure_overlaps(samples, predictions, "rec"))
     names = ("status", "think", "label", "text", "box", "points", "mask")
     given = [answers_in_order(samples, predictions, name) for name in names]
     sizes = zip(samples["width"].to_pylist(), samples["height"].to_pylist(), strict=True)
     rows = []
-    for size, mask_iou, box_iou, *answer in zip(sizes, *ious, *given, strict=True):
+    for size, right, mask_iou, box_iou, *answer in zip(sizes, rights, *ious, *given, strict=True):
         named = dict(zip(names, answer, strict=True))
         answered = named["box" if of_boxes else "mask"] is not None
         answered = answered or named["status"] == "nothing_there"
         iou, other = (box_iou, mask_iou) if of_boxes else (mask_iou, box_iou)
-        outcome = judge(answered, iou, max(iou, other))
+        outcome = judge(answered, iou, right)
         numbers = {"iou": round(float(iou), 4), "other_iou": round(float(other), 4)}
         rows.append({"outcome": outcome, **numbers, **_show_answer(named, size)})
     return _to_columns(rows)

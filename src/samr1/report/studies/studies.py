@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,11 +17,17 @@ from samr1.core.errors import UserError
 from samr1.core.files import atomic_file, write_table
 from samr1.core.schemas import COMPARISONS
 from samr1.report.studies.curves import curves_table, read_curves
+from samr1.report.studies.power import list_power
 from samr1.report.studies.study_data import StudyData
 from samr1.report.tables.claims import judge_claims, list_claims
 from samr1.report.tables.clipping import clipping
 from samr1.report.tables.collect import read_page
-from samr1.report.tables.differences import Comparisons, list_differences, table_pairs
+from samr1.report.tables.differences import (
+    Comparisons,
+    list_differences,
+    list_right_differences,
+    table_pairs,
+)
 from samr1.report.tables.markdown import aligned_table, link_to
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.page import Addition, Outputs, micro_note, publish_table
@@ -56,16 +63,19 @@ def write_studies(data: StudyData, experiment: Experiment, output: Path) -> None
     def publish(name: str, table: Table, pairs: list[tuple[str, str, str]], more: Addition) -> Path:
         there = [pair for pair in pairs if data.seeds(pair[1])]
         differences = list_differences(columns, there, comparisons)
+        differences += list_right_differences(table, experiment.labels, there, comparisons)
         return _publish(name, table, differences + more, data, experiment, output)
 
     def publish_study(name: str, study: Study, title: str, more: Addition) -> Path:
         pairs = [(f"`{run}`", run, baseline) for run, baseline in study.pairs]
-        return publish(name, _list_runs(study, title, experiment), pairs, more)
+        table = _list_runs(study, title, experiment)
+        return publish(name, table, pairs, _list_changes(study, experiment) + more)
 
     pages = [
         publish(name, table, table_pairs(table), _list_clipping(table, data))
         for name, table in published.ablations.items()
     ]
+    pages.append(publish_study("table_6", studies.table_6, "Since the paper", Addition()))
     pages.append(
         publish_study("sweep", studies.sweep, "Training samples, one pass each", Addition())
     )
@@ -74,20 +84,27 @@ def write_studies(data: StudyData, experiment: Experiment, output: Path) -> None
     pages.append(publish_study("long", studies.long, title, steps))
 
     claims = list_claims(judge_claims(published.claims, columns, comparisons, curves))
+    power = list_power(_list_pairs(experiment), data.benchmarks, comparisons, studies.power)
     pictures = ["![Tables 4 and 5, a dot a seed](ablations.png)"]
     if curves.num_rows:
         pictures.append("![Three times the steps, a thin line a seed](long.png)")
-    _write_readme(data, pages, [claims, *pictures], experiment, output)
+    blocks = [claims, *pictures, "## How many seeds", power]
+    _write_readme(data, pages, blocks, experiment, output)
 
 
-def _compare(data: StudyData, experiment: Experiment) -> pa.Table:
+def _list_pairs(experiment: Experiment) -> list[tuple[str, str]]:
+    """All (run, baseline) that the studies compare."""
     studies, published = experiment.studies, experiment.published
     ablations = [table_pairs(table) for table in published.ablations.values()]
     pairs = [(run, baseline) for table in ablations for _, run, baseline in table]
-    pairs += [pair for study in (studies.sweep, studies.long) for pair in study.pairs]
-    pairs += published.claims.pairs
+    pairs += [pair for study in studies.compared for pair in study.pairs]
+    return list(dict.fromkeys(pairs + published.claims.pairs))
+
+
+def _compare(data: StudyData, experiment: Experiment) -> pa.Table:
     stage = experiment.runs[METHOD].score_stage()
-    return pa.concat_tables([COMPARISONS.empty_table(), *data.compare(pairs, stage)])
+    compared = data.compare(_list_pairs(experiment), stage)
+    return pa.concat_tables([COMPARISONS.empty_table(), *compared])
 
 
 def only_there(table: Table, data: StudyData) -> Table:
@@ -125,10 +142,42 @@ def _list_runs(study: Study, title: str, experiment: Experiment) -> Table:
     rows = []
     for run in study.runs:
         train = experiment.runs[run].train
-        samples, steps = train.drawn_samples, count_steps(train.drawn_samples, train)
-        rows.append(Extra(name=f"`{run}`, {samples:,} samples in {steps:,} steps", run=run))
+        size, samples = "all samples of its data", train.drawn_samples
+        if samples is not None:
+            size = f"{samples:,} samples in {count_steps(samples, train):,} steps"
+        rows.append(Extra(name=f"`{run}`, {size}", run=run))
     protocols = like.protocols[:1]
-    return Table(title=title, protocols=protocols, columns=like.columns, rows=(), extra=tuple(rows))
+    return Table(
+        title=title,
+        protocols=protocols,
+        columns=like.columns,
+        rows=(),
+        extra=tuple(rows),
+        right=like.right,
+    )
+
+
+def _list_changes(study: Study, experiment: Experiment) -> Addition:
+    """What each run has otherwise than the baseline, in its configuration's own words."""
+    own = _flat(experiment.runs[study.baseline].train_stage().model_dump(mode="json"))
+    lines = []
+    for run, _ in study.pairs:
+        theirs = _flat(experiment.runs[run].train_stage().model_dump(mode="json"))
+        keys = [key for key in theirs if key != "name" and theirs[key] != own.get(key)]
+        lines.append(f"- `{run}`: " + ", ".join(f"`{key}: {theirs[key]}`" for key in keys))
+    text = "\n".join([f"What is otherwise than in `{study.baseline}`:", "", *lines])
+    return Addition((text + "\n",))
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Nested values by their dotted keys, what is null left out."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{above}{key}.")
+        elif value is not None:
+            found[above + key] = value
+    return found
 
 
 def _list_clipping(table: Table, data: StudyData) -> Addition:

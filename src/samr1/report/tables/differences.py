@@ -7,7 +7,7 @@ none of the marks of a table is noise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,14 @@ from samr1.core.schemas import COMPARISONS
 from samr1.report.tables.layout import Record
 from samr1.report.tables.markdown import EMPTY, aligned_table, interval, percent
 from samr1.report.tables.page import Addition
+from samr1.report.tables.right import right_columns
 
 LEVEL = 0.05
-_PROTOCOL = "seg_zero"
+_PROTOCOLS = ("seg_zero", "rec")  # the main one of masks, and that of boxes
 _UP, _DOWN = "▲", "▼"
 
 Row = dict[str, Any]  # one row of COMPARISONS
+Pair = tuple[str, str, str]  # name, run, baseline
 
 
 class Comparisons:
@@ -42,7 +44,9 @@ class Comparisons:
 
     def find(self, run: str, baseline: str, benchmark: str, metric: str | None) -> Row | None:
         """The gain under the main protocol, None where nobody compared."""
-        return self._rows.get((run, baseline, benchmark, metric, _PROTOCOL))
+        key = (run, baseline, benchmark, metric)
+        found = (self._rows.get((*key, protocol)) for protocol in _PROTOCOLS)
+        return next((row for row in found if row is not None), None)
 
 
 def correct(rows: Sequence[Row]) -> list[float]:
@@ -55,15 +59,17 @@ def correct(rows: Sequence[Row]) -> list[float]:
     return corrected
 
 
-def table_pairs(table: Table) -> list[tuple[str, str, str]]:
-    """(name, run, baseline) of each run that `table` holds against its baseline."""
+def table_pairs(table: Table) -> list[Pair]:
+    """Each run that `table` holds against its baseline."""
     baseline = table.compared_with
     if baseline is None:
         return []
     return [(name, run, baseline) for run, name in table.labels.items() if run != baseline]
 
 
-def table_differences(table: Table, comparisons: Comparisons) -> Addition:
+def table_differences(
+    table: Table, labels: Mapping[str, str], comparisons: Comparisons
+) -> Addition:
     """Each run of `table` against its baseline; raises UserError where a row's is not compared."""
     pairs, rows = table_pairs(table), [row.run for row in table.rows]
     columns = [column for column in table.columns.values() if column.metric]
@@ -75,13 +81,36 @@ def table_differences(table: Table, comparisons: Comparisons) -> Addition:
                     f"no comparison of run {run!r} with {baseline!r} in {one.metric} on "
                     f"{one.benchmark!r} among the comparisons; compare the two and give that."
                 )
-    return list_differences(columns, pairs, comparisons)
+    differences = list_differences(columns, pairs, comparisons)
+    return differences + list_right_differences(table, labels, pairs, comparisons)
+
+
+def list_right_differences(
+    table: Table,
+    labels: Mapping[str, str],
+    pairs: Sequence[Pair],
+    comparisons: Comparisons,
+) -> Addition:
+    """The same of *what* and *how* apart, where `table` shows them; marked among themselves."""
+
+    def has(benchmark: str, metric: str) -> bool:
+        found = [comparisons.find(run, other, benchmark, metric) for _, run, other in pairs]
+        return any(one is not None for one in found)
+
+    columns = right_columns(table.benchmarks, labels, has) if table.right else []
+    lead = "The same of *what* and *how* apart, corrected among themselves where they are marked:"
+    return list_differences(columns, pairs, comparisons, lead)
 
 
 def list_differences(
-    columns: Iterable[Column], pairs: Sequence[tuple[str, str, str]], comparisons: Comparisons
+    columns: Iterable[Column],
+    pairs: Sequence[Pair],
+    comparisons: Comparisons,
+    lead: str | None = None,
 ) -> Addition:
-    """A row for each of `pairs` (name, run, baseline); those of several seeds are marked together.
+    """A row for each of `pairs`; those of several seeds are marked together.
+
+    `lead` stands above the rows in the place of how to read them.
 
     A difference of one seed is of two trained policies and not of their settings, so it is never
     marked: a mark is read as a finding.
@@ -106,7 +135,7 @@ def list_differences(
         count = str(min(seeds)) if seeds else EMPTY
         lines.append([f"{name} − `{baseline}`", *cells, count])
     header = ["Difference, points", *(column.label for column in columns), "seeds"]
-    text = _explanation(len(several), len(found) - len(several))
+    text = lead or _explanation(len(several), len(found) - len(several))
     return Addition((f"{text}\n", aligned_table(header, lines)), tuple(records))
 
 

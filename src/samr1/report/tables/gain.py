@@ -15,9 +15,10 @@ from samr1.report.tables.layout import Record
 from samr1.report.tables.markdown import EMPTY, aligned_table, interval, percent
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.page import Addition
+from samr1.report.tables.right import LABELS, find_right
 
 _PROTOCOL = "seg_zero"
-_METRICS = {"giou": "gIoU", "ciou": "cIoU"}
+_METRICS = {"giou": "gIoU", "ciou": "cIoU"} | LABELS
 
 
 def training_gain(
@@ -31,10 +32,14 @@ def training_gain(
     Without a paired comparison of the two its interval stays empty. Raises UserError where a run
     lacks a figure, or was scored on other samples than the other run.
     """
+
+    def is_known(benchmark: str, metric: str) -> bool:
+        return all(measurements.has(run, benchmark, metric) for run in (BASE, METHOD))
+
     found = [
         _gain(labels[benchmark], benchmark, metric, measurements, comparisons)
         for benchmark in benchmarks
-        for metric in _METRICS
+        for metric in ("giou", "ciou", *find_right(benchmark, is_known))
     ]
     text = (
         f"Gain of `{METHOD}` over `{BASE}`, derived from what was measured here: in points, with "

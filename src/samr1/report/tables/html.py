@@ -1,4 +1,4 @@
-"""A table's Markdown as a page for a browser: one file that needs no other."""
+"""Markdown as a page for a browser, a table's and that of data of one's own: one file."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ body {{ font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem; }}
 h2 {{ font-size: 1.25rem; }}
 blockquote {{ margin: 0; padding: 0.2rem 1rem; border-left: 4px solid #D55E00; }}
 p, blockquote {{ max-width: 50rem; }}
+img {{ max-width: min(100%, 64rem); }}
 div {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: 0.3rem 0.5rem; border-bottom: 1px solid #8C8C8C66; white-space: nowrap; }}
@@ -41,11 +42,24 @@ def render_table(page: Path, output: Path) -> None:
     if not page.is_file():
         raise UserError(f"{page}: no such file; make the table first.")
     text = page.read_text(encoding="utf-8")
+    body = re.sub(r'<a href="(?!https?:)[^"]*">(.*?)</a>', r"<code>\1</code>", _convert(text))
+    _write(text, body, output)
+
+
+def write_page(text: str, output: Path) -> None:
+    """Write Markdown as HTML, links and pictures as they are."""
+    _write(text, _convert(text), output)
+
+
+def _convert(text: str) -> str:
     reader = Markdown(extensions=["tables"])
     reader.preprocessors.deregister("html_block")  # a name that looks like a tag is no tag
     reader.inlinePatterns.deregister("html")
-    body = re.sub(r'<a href="(?!https?:)[^"]*">(.*?)</a>', r"<code>\1</code>", reader.convert(text))
-    body = body.replace("<table>", "<div><table>").replace("</table>", "</table></div>")
+    body = reader.convert(text)
+    return body.replace("<table>", "<div><table>").replace("</table>", "</table></div>")
+
+
+def _write(text: str, body: str, output: Path) -> None:
     title = next((line.lstrip("# ") for line in text.splitlines() if line.startswith("#")), "")
     with atomic_file(output) as temporary:
         temporary.write_text(_PAGE.format(title=escape(title), body=body), encoding="utf-8")

@@ -49,7 +49,7 @@ def measured_cell(figure: Estimate | None) -> str:
     return bold if bounds == EMPTY else f"{bold} {bounds}"
 
 
-def link_to(target: Path, page: Path) -> str:
-    """A link to `target`, relative to the Markdown file `page`."""
+def link_to(target: Path, page: Path, words: str | None = None) -> str:
+    """A link to `target`, relative to the file `page`; its name where there are no `words`."""
     relative = os.path.relpath(target.absolute(), page.absolute().parent)
-    return f"[{target.name}]({Path(relative).as_posix()})"
+    return f"[{words or target.name}]({Path(relative).as_posix()})"

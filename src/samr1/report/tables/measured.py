@@ -91,6 +91,7 @@ class Measurements:
             values=tuple(values),
         )
 
-    def has(self, run: str, benchmark: str) -> bool:
-        """Whether `run` was scored on `benchmark`."""
-        return any(key[:2] == (run, benchmark) for key in self._seeds)
+    def has(self, run: str, benchmark: str, metric: str | None = None) -> bool:
+        """Whether `run` was scored on `benchmark`, and in `metric` where one is named."""
+        keys = [key for key in self._seeds if key[:2] == (run, benchmark)]
+        return any(metric in (None, key[3]) for key in keys)

@@ -23,6 +23,7 @@ from samr1.report.tables.layout import (
 )
 from samr1.report.tables.markdown import EMPTY, aligned_table, link_to, measured_cell, percent
 from samr1.report.tables.measured import Measurements
+from samr1.report.tables.right import list_right
 
 _PROTOCOLS = {
     "seg_zero": "`seg_zero` (the paper's own: an answer that cannot be parsed counts as an empty "
@@ -96,17 +97,20 @@ def publish_table(
     table, name = stage.table, stage.name
     rows = arrange_rows(stage, measurements)
     measured = measure_rows(table, rows, measurements)
+    right, right_records = list[str](), list[Record]()
+    if table.right:
+        right, right_records = list_right(table, stage.labels, rows, measurements)
     page = "\n".join(
         [
             *([micro_note(stage.scale), ""] if not stage.comparable else []),
             f"## {name.replace('_', ' ').capitalize()}. {table.title}",
             "",
             *_blocks(stage, rows, measured, outputs),
-            *(f"{block.rstrip()}\n" for block in addition.blocks),
+            *(f"{block.rstrip()}\n" for block in (*right, *addition.blocks)),
             checkpoint_note(stage.checkpoint) + f" {processor_note()}" * (not stage.comparable),
         ]
     )
-    records = [*list_records(table, rows, measured), *addition.records]
+    records = [*list_records(table, rows, measured), *right_records, *addition.records]
     empty = dict.fromkeys(TABLE.names) | {"table": name}
     metadata = {"table": name, "title": table.title, "scale": stage.scale}
     write_table(

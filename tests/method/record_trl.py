@@ -1,8 +1,8 @@
-"""Record what TRL's GRPOTrainer computes from the tensors of `trl_cases.py`.
+"""Record what TRL's GRPOTrainer computes from the tensors of `public_cases.py`.
 
 Run once, in the environment that `envs/install_trl.sh` makes:
 
-    .venv-trl/bin/python tests/method/record_grpo_trl.py
+    .venv-trl/bin/python tests/method/record_trl.py
 
 The trainer is a real one and its `_compute_loss` untouched; only the method that would ask a model
 for log-probabilities gives the drawn ones instead. In evaluation mode, so that no gradient
@@ -20,10 +20,10 @@ from typing import Any
 import torch
 import trl
 from datasets import Dataset
+from public_cases import CASES, LONGEST, Case, draw, rounded
 from tiny import tiny_tokenizer
 from transformers import Qwen2Config, Qwen2ForCausalLM
 from trl import GRPOConfig, GRPOTrainer
-from trl_cases import CASES, Case, draw, rounded
 
 RECORD = Path(__file__).parents[1] / "fixtures" / "grpo_trl.json"
 
@@ -47,7 +47,8 @@ def make_trainer(case: Case, folder: str) -> GRPOTrainer:
         epsilon=case.epsilon,
         epsilon_high=case.epsilon_high,
         beta=case.beta,
-        importance_sampling_level="token",
+        max_completion_length=LONGEST,
+        importance_sampling_level=case.level,
         # On by default, it weighs the KL term by the ratio; the paper's equations do not.
         use_bias_correction_kl=False,
         per_device_train_batch_size=2,
@@ -93,10 +94,15 @@ def record(case: Case, folder: str) -> dict[str, Any]:
         **asdict(case),
         "loss": rounded(loss.item()),
         "kl": rounded(metrics["kl"][0]) if case.beta else None,
-        "clip_fraction_low": rounded(metrics["clip_ratio/low_mean"][0]),
-        "clip_fraction_high": rounded(metrics["clip_ratio/high_mean"][0]),
+        # CISPO and SAPO have other ones, or none.
+        "clip_fraction_low": _logged(metrics, "clip_ratio/low_mean"),
+        "clip_fraction_high": _logged(metrics, "clip_ratio/high_mean"),
         "gradient": rounded(gradient.flatten().tolist()),
     }
+
+
+def _logged(metrics: dict[str, list[float]], name: str) -> float | None:
+    return rounded(metrics[name][0]) if name in metrics else None
 
 
 def main() -> None:

@@ -1,0 +1,36 @@
+"""Index a data set of one's own, or one part of it: read its files, write its samples."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from samr1.config.own_data import OwnDataStage
+from samr1.config.schema import load_stage
+from samr1.core.errors import prefix_errors, run_command
+from samr1.core.files import write_table
+from samr1.data.own.reading import read_own, select_part
+
+
+def main() -> None:
+    """Parse, read, write."""
+    parser = argparse.ArgumentParser(prog="python -m samr1.cli.index_own", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="the data set's slice (YAML)")
+    parser.add_argument(
+        "--part",
+        choices=("train", "test", "all"),
+        default="all",
+        help="which samples to write (default: %(default)s)",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="samples (Parquet) to write")
+    arguments = parser.parse_args()
+    stage = load_stage(arguments.config, OwnDataStage)
+    reading = read_own(stage)
+    with prefix_errors(f"{stage.root} ({stage.name})"):
+        whole = arguments.part == "all"
+        samples = reading.samples if whole else select_part(reading, arguments.part)
+    write_table(arguments.output, samples, {"config": stage.model_dump_json()})
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,41 @@
+"""Write the page of data of one's own: its runs before and after training, side by side."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from samr1.core.errors import run_command
+from samr1.report.own import Beside, write_own_page
+from samr1.report.tables.measured import Measurements
+
+
+def main() -> None:
+    """Parse, read, write."""
+    parser = argparse.ArgumentParser(prog="python -m samr1.cli.report_own", description=__doc__)
+    add = parser.add_argument
+    add("--own", required=True, metavar="NAME", help="the data set, as in own_data.yaml")
+    add("--metrics", type=Path, nargs="+", required=True, help="metrics of its runs and bases")
+    add("--comparisons", type=Path, nargs="+", required=True, help="paired comparisons of them")
+    add("--examples", type=Path, required=True, help="picture of some questions (PNG)")
+    add("--curves", type=Path, required=True, help="picture of the training curves (PNG)")
+    add("--gallery", type=Path, required=True, help="page of every answer, to link to")
+    add("--data", type=Path, required=True, help="page of check_dataset, to link to")
+    add("--policies", type=Path, nargs="+", required=True, help="folders of its trained policies")
+    add(
+        "--micro-world",
+        metavar="SCALE",
+        help="the scale, where its figures are not comparable with published ones",
+    )
+    add("--output", type=Path, required=True, help="page (HTML) to write")
+    given = parser.parse_args()
+    pictures = given.examples, given.curves
+    beside = Beside(given.data, *pictures, given.gallery, given.policies)
+    measurements = Measurements(given.metrics)
+    write_own_page(
+        given.output, given.own, measurements, given.comparisons, beside, given.micro_world
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)

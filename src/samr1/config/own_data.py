@@ -1,0 +1,155 @@
+"""The schema of `config/own_data.yaml`: data sets of one's own, read without code.
+
+Boxes and masks are in pixels of the image as it lies in its file. Every image is of one of two
+parts, `train` and `test`: by the data's own split, where it has one, or by a seeded share.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from samr1.config.errors import read_mapping, show
+from samr1.config.schema import Frozen, Name, NonNegative, Word, parse_config, refusal
+from samr1.core.errors import UserError
+
+Layout = Literal["table", "coco", "labelme", "masks", "refer", "reasonseg"]
+Part = Literal["train", "test"]
+
+# The public sets' names stand for those sets; `all` for every benchmark, `images` for a file.
+_TAKEN = ("refcoco", "refcoco+", "refcocog", "reasonseg", "lisa_grounding", "all", "images")
+
+
+def _ask_of_category(value: str) -> str:
+    if "{category}" not in value:
+        raise ValueError('must hold {category}, as in "the {category}"')
+    return value
+
+
+def _stay_below(value: str) -> str:
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or "\\" in value or not value:
+        raise ValueError("must be a path below `root`, such as images, or . for `root` itself")
+    return str(path)
+
+
+Below = Annotated[str, AfterValidator(_stay_below)]
+"""A path relative to the root of the data set."""
+Template = Annotated[str, AfterValidator(_ask_of_category)]
+
+
+class OwnData(Frozen):
+    """One data set of one's own."""
+
+    layout: Layout
+    """How its files lie: a table of questions; a COCO file; labelme's JSON files; PNGs of class
+    indices; REFER's refs with `train2014`; ReasonSeg's folders."""
+    root: Word
+    """Its folder (relative to the repository, or absolute); all other paths are below it."""
+    file: Below | None = None
+    """The table (`.csv`, `.jsonl` or `.parquet`), COCO's JSON, or REFER's `NAME/refs(WHO).p`; where
+    it is not in `root` itself, it is looked for in a folder a split (`train/FILE`, `test/FILE`)."""
+    images: Below | None = None
+    """The folder that names of images begin in; null is the folder of `file`, or `root`."""
+    masks: Below | None = None
+    """The folder that names of masks begin in (table; null as for `images`), or that holds the PNG
+    of each image under the image's name (masks)."""
+    target: Literal["mask", "box"] = "mask"
+    """What the truth is: `box` is a table whose rows have a `box` alone; it is scored by boxes, and
+    rewarded by the IoU of boxes."""
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the images that `seed` puts into `test`, where the data has no split of its own."""
+    seed: NonNegative = 0
+    """Of that draw."""
+    train_split: str = "train"
+    """What the data's own split calls the part to train on."""
+    test_split: str = "test"
+    """What it calls the part to test on; samples of any other split are left out and counted."""
+    questions: Literal["template", "captions"] = "template"
+    """What is asked (coco): `question` of each category, or of an annotation its own `caption`."""
+    question: Template = "the {category}"
+    """What is asked of a category (coco, masks) or label (labelme, where a file has no `text`)."""
+    categories: dict[int, str] | tuple[str | None, ...] | None = None
+    """Names of the class indices (masks), `{1: cat, 2: dog}` or a list from 0 on with null for what
+    is not asked; an index without a name is background."""
+    ignore_index: NonNegative | None = None
+    """The class index of pixels that are neither (masks), such as 255; null is none."""
+    instances: Literal["union", "single"] = "union"
+    """One question an image and category (coco, labelme): of the union of its instances, or asked
+    only where there is a single one."""
+    on_bad_sample: Literal["stop", "skip"] = "stop"
+    """Stop at the first sample that cannot be read, or skip and count it."""
+
+    @model_validator(mode="after")
+    def _has_what_its_layout_needs(self) -> OwnData:
+        needs: dict[Layout, tuple[str, ...]] = {
+            "table": ("file",),
+            "coco": ("file",),
+            "refer": ("file",),
+            "masks": ("masks", "categories"),
+        }
+        for key in needs.get(self.layout, ()):
+            if getattr(self, key) is None:
+                raise refusal(key, None, f"must be given with layout {self.layout}")
+        may_have: dict[str, tuple[Layout, ...]] = {
+            "file": ("table", "coco", "refer"),
+            "images": ("table", "coco", "masks"),
+            "masks": ("table", "masks"),
+            "categories": ("masks",),
+            "ignore_index": ("masks",),
+        }
+        for key, layouts in may_have.items():
+            if getattr(self, key) is not None and self.layout not in layouts:
+                raise refusal(
+                    key, getattr(self, key), f"must be left out with layout {self.layout}"
+                )
+        for key, plain, layouts in (
+            ("target", "mask", ("table",)),
+            ("questions", "template", ("coco",)),
+            ("instances", "union", ("coco", "labelme")),
+        ):
+            if getattr(self, key) != plain and self.layout not in layouts:
+                raise refusal(key, getattr(self, key), f"must be {plain} with layout {self.layout}")
+        return self
+
+    @model_validator(mode="after")
+    def _splits_differ(self) -> OwnData:
+        if self.train_split == self.test_split:
+            raise refusal("test_split", self.test_split, "must be another than train_split")
+        return self
+
+    @property
+    def category_names(self) -> dict[int, str]:
+        """The names of the class indices that are asked of."""
+        named = self.categories or {}
+        pairs = named.items() if isinstance(named, dict) else enumerate(named)
+        return {index: name for index, name in pairs if name is not None}
+
+    def stage(self, name: str) -> OwnDataStage:
+        """The slice that reading and checking the data set `name` depends on."""
+        return OwnDataStage(name=name, **self.model_dump())
+
+
+class OwnDataStage(OwnData):
+    """What `index_own` and `check_dataset` read, and nothing more."""
+
+    name: Name
+
+
+def load_own_data(path: Path) -> dict[str, OwnData]:
+    """Read `config/own_data.yaml`; raises UserError naming the file, the data set and the key."""
+    return {name: _read_one(path, name, values) for name, values in read_mapping(path).items()}
+
+
+def _read_one(path: Path, name: str, values: Any) -> OwnData:
+    where = f"{path}: data set {name}"
+    if name in _TAKEN:
+        raise UserError(f"{where}: the name is taken; give it another.")
+    if not isinstance(values, dict) or "name" in values:
+        raise UserError(
+            f"{where} = {show(values)}: must be a mapping of its keys, without a name among them."
+        )
+    stage = parse_config({**values, "name": name}, OwnDataStage, where)
+    return OwnData(**stage.model_dump(exclude={"name"}))

@@ -1,0 +1,43 @@
+"""Whether an annotation counts pixels as they lie in the image's file.
+
+Labelling tools show a photo as its EXIF data turn it, and write that size.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from samr1.core.errors import UserError
+from samr1.data.images import check_image, find_turn
+
+Size = tuple[int, int]  # width, height
+
+
+def check_frame(path: Path, told: Size | None) -> Size:
+    """The size of the image at `path`, of whose raw raster its annotation counts pixels too.
+
+    `told` is the size that the annotation says, None where it says none. Raises UserError where the
+    image is broken, the annotation is of another size, or it may be of the turned photo.
+    """
+    if find_turn(path) == 1:
+        return check_image(path, *(told or (None, None)))
+    check_turn(path, check_image(path), told)
+    return check_image(path, *(told or (None, None)))
+
+
+def check_turn(path: Path, size: Size, told: Size | None) -> None:
+    """Raise UserError where the photo at `path`, of `size`, may be annotated as it is turned."""
+    turn = find_turn(path)
+    if turn == 1:
+        return
+    remedy = "save it turned, without that tag."
+    if turn > 4 and told == size[::-1] != size:
+        raise UserError(
+            f"{path}: its EXIF data turn the photo (orientation {turn}), its annotation is of the "
+            f"turned one, {size[1]}×{size[0]} pixels, and images are read unturned; {remedy}"
+        )
+    if told is None or turn < 5 or size[0] == size[1]:
+        raise UserError(
+            f"{path}: its EXIF data turn the photo (orientation {turn}), and nothing says whether "
+            f"its annotation is of the turned one; {remedy}"
+        )

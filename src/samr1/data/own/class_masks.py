@@ -1,0 +1,85 @@
+"""The layout `masks`: a PNG of class indices for each image, under the image's name.
+
+A question is asked of each class that has a name and a pixel in the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+
+from samr1.core.errors import UserError
+from samr1.core.reading import read_bytes
+from samr1.data.images import load_indices, picture_size
+from samr1.data.own.folders import find_splits, list_files
+from samr1.data.own.questions import Question, Source, Truth, mask_truth
+from samr1.data.samples import check_query
+
+_IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+_MOST_BYTES = 300_000_000
+
+
+def read(source: Source) -> Iterator[Question]:
+    """The questions of all masks; raises UserError where there is none."""
+    folder = source.root / str(source.stage.masks)
+    files = list_files(folder, [".png"])
+    if not files:
+        raise UserError(f"{folder}: no PNG of class indices here; correct `root` or `masks`.")
+    images = _find_images(source, files)
+    splits = find_splits(folder, source.stage)
+    for file in files:
+        place = str(folder / file)
+        with source.bad.catching(place):
+            image = _find_image(images, file)
+            size = source.size(image, picture_size(folder / file))
+            indices = load_indices(read_bytes(folder / file, _MOST_BYTES), "its picture", *size)
+            split = PurePosixPath(file).parts[0] if splits else None
+            for index, query, truth in _ask(source, indices):
+                name = f"{_stem(file)}/{index}"
+                yield Question(place, name, image, size, query, truth, split=split)
+    if unmasked := images.keys() - {_stem(file) for file in files}:
+        source.left_out["images without a mask"] += len(unmasked)
+
+
+def _stem(file: str) -> str:
+    """A path without its suffix."""
+    return str(PurePosixPath(file).with_suffix(""))
+
+
+def _find_images(source: Source, masks: list[str]) -> dict[str, list[str]]:
+    """The images below the root by their path in their folder without its suffix; no masks."""
+    stage = source.stage
+    folder = PurePosixPath(stage.images or ".")
+    own = {str(PurePosixPath(str(stage.masks)) / mask) for mask in masks}
+    images: dict[str, list[str]] = {}
+    for file in list_files(source.root / folder, _IMAGES):
+        path = str(folder / file)
+        if path not in own:
+            images.setdefault(_stem(file), []).append(path)
+    return images
+
+
+def _find_image(images: dict[str, list[str]], mask: str) -> str:
+    found = images.get(_stem(mask), [])
+    if len(found) != 1:
+        told = "there is no image" if not found else f"there are {len(found)} images"
+        raise UserError(f"{told} of its name; give each mask the name of one image.")
+    return found[0]
+
+
+def _ask(source: Source, indices: npt.NDArray[np.int32]) -> Iterator[tuple[int, str, Truth]]:
+    """Index, question and truth of each named class that has a pixel."""
+    names, ignore_index = source.stage.category_names, source.stage.ignore_index
+    there = set(np.unique(indices).tolist())
+    for index in sorted(there - {0, ignore_index} - names.keys()):
+        source.left_out[f"masks with the class index {index}, which has no name"] += 1
+    if not there & names.keys():
+        source.left_out["masks without a pixel of a named class"] += 1
+    ignore = None if ignore_index is None else indices == ignore_index
+    for index in sorted(there & names.keys()):
+        query = source.stage.question.replace("{category}", names[index])
+        query = check_query(query, f"the question of class {index}")
+        yield index, query, mask_truth(indices == index, ignore)

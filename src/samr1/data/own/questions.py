@@ -1,0 +1,130 @@
+"""What every reader of a layout makes: questions on checked images, their place in a file known."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from samr1.config.own_data import OwnDataStage
+from samr1.core.errors import UserError
+from samr1.core.reading import is_text
+from samr1.data.bad_samples import BadSamples
+from samr1.data.frames import check_turn
+from samr1.data.images import load_rgb
+from samr1.data.masks import Mask, Rle, encode_mask, mask_box
+
+Size = tuple[int, int]  # width, height
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a question asks for: `box` is xyxy, all of it in pixels of the image as it lies.
+
+    `mask` is None where the box is all that is known; `ignore` where no pixel is to be left out.
+    """
+
+    box: list[float]
+    mask: Rle | None
+    ignore: Rle | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question as its file has it: `place` says where, `split` is the data's own name."""
+
+    place: str
+    id: str
+    image: str  # below the root
+    size: Size
+    query: str
+    truth: Truth
+    sentence_index: int = 0
+    split: str | None = None
+
+
+@dataclass
+class Source:
+    """What a reader reads from and tells: the settings, the images, what is bad or left out."""
+
+    stage: OwnDataStage
+    bad: BadSamples
+    left_out: Counter[str] = field(default_factory=Counter)  # why -> how often; nothing is wrong
+    digests: dict[str, str] = field(default_factory=dict)  # image -> of its size and pixels
+    _looked_at: dict[str, Size | UserError] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        return Path(self.stage.root)
+
+    def size(self, image: str, told: Size | None = None) -> Size:
+        """Width and height of `image`, whose annotation says `told`; it is decoded once.
+
+        Raises UserError where it cannot be read, or its annotation is of another frame.
+        """
+        path = self.root / image
+        if image not in self._looked_at:
+            try:
+                pixels = load_rgb(path)
+                self._looked_at[image] = pixels.shape[1], pixels.shape[0]
+                self.digests[image] = hashlib.sha256(
+                    f"{pixels.shape}".encode() + pixels.tobytes()
+                ).hexdigest()
+            except UserError as error:
+                self._looked_at[image] = error
+        found = self._looked_at[image]
+        if isinstance(found, UserError):
+            raise found
+        check_turn(path, found, told)
+        if told is not None and told != found:
+            raise UserError(
+                f"{path}: the image is {found[0]}×{found[1]} pixels and its annotation says "
+                f"{told[0]}×{told[1]}; one of them belongs to another image."
+            )
+        return found
+
+
+def below(folder: str, name: object, what: str) -> str:
+    """The path below the root that a file gives as `name`, counted from `folder` below the root.
+
+    Backslashes, as Windows writes them, count as slashes. Raises UserError, calling it `what`,
+    where it is no text or leads out of the root.
+    """
+    if not is_text(name) or not name.strip():
+        raise UserError(f"its {what} is no name of a file; write its path.")
+    told = name.strip().replace("\\", "/")
+    path = PurePosixPath(posixpath.normpath(posixpath.join(folder, told)))
+    if path.is_absolute() or path.parts[:1] in ((), ("..",)) or re.match(r"\w+:/", told):
+        raise UserError(
+            f"its {what}, {name!r}, leads out of the data set's folder; write the path relative to "
+            "it, and keep the file there."
+        )
+    return str(path)
+
+
+def mask_truth(mask: Mask, ignore: Mask | None = None) -> Truth:
+    """The truth that a mask [h, w] is; raises UserError where no pixel of it is set."""
+    if not mask.any():
+        raise UserError("its mask is empty, and a question has to ask for something; leave it out.")
+    left_out = None if ignore is None or not ignore.any() else encode_mask(ignore)
+    return Truth(mask_box(mask), encode_mask(mask), left_out)
+
+
+def find_files(stage: OwnDataStage, remedy: str) -> list[tuple[str, str | None]]:
+    """Where `stage.file` lies below the root, with the split that its folder is, or None.
+
+    It is in the root, or in a folder a split. Raises UserError where it is in neither.
+    """
+    root, name = Path(stage.root), str(stage.file)
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder; correct `root` of the data set {stage.name}.")
+    if (root / name).exists():
+        return [(name, None)]
+    splits = [stage.train_split, stage.test_split]
+    found = [f"{split}/{name}" for split in splits if (root / split / name).exists()]
+    if not found:
+        raise UserError(f"{root / name}: no such file; {remedy}.")
+    return [(path, path.split("/")[0]) for path in found]

@@ -1,0 +1,197 @@
+"""The layout `table`: a row a question, in CSV, JSON lines or Parquet.
+
+Columns: `image` (or `file_name`, as the `metadata.jsonl` of an image folder has it) and `question`
+(or `text`); one of `mask`, the path of a picture that is black off the object, and `segmentation`,
+COCO's polygons or run lengths (in CSV as JSON); where the data set's target is `box`, `box` (xyxy)
+instead. Where they are there also `id`, `split`, and `ignore`, a path or a segmentation of pixels
+that are neither. Of several objects in one question the union is the target.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from samr1.core.errors import UserError, prefix_errors
+from samr1.core.reading import is_text, read_bytes
+from samr1.data.images import load_mask, picture_size
+from samr1.data.masks import Mask, are_coordinates, segmentation_to_mask
+from samr1.data.own.questions import Question, Size, Source, Truth, below, find_files, mask_truth
+from samr1.data.own.rows import Row, read_rows
+from samr1.data.samples import check_query
+
+_NAMES = {"image": ("image", "file_name"), "question": ("question", "text")}
+_TARGETS = {"mask": ("mask", "segmentation"), "box": ("box",)}
+_OTHERS = ("id", "split", "ignore")
+_KNOWN = (*_NAMES["image"], *_NAMES["question"], *_TARGETS["mask"], *_TARGETS["box"], *_OTHERS)
+_MOST_MASK_BYTES = 300_000_000
+_LONGEST_ID = 200
+
+
+def read(source: Source) -> Iterator[Question]:
+    """The questions of the table; raises UserError where it cannot be read or lacks a column."""
+    seen: dict[str, str] = {}
+    for file, split in find_files(source.stage, "correct `root` or `file` of the data set"):
+        path = source.root / file
+        columns, rows = read_rows(path, _KNOWN, source.bad)
+        names = _find_columns(source, str(path), columns)
+        for place, row in rows:
+            where = f"{path}, {place}"
+            with source.bad.catching(where):
+                cells = {key: _cell(row, name) for key, name in names.items()}
+                number = place.split()[-1] if split is None else f"{split}/{place.split()[-1]}"
+                question = _read_row(source, where, file, number, split, cells)
+                if other := seen.get(question.id):
+                    raise UserError(f"its id, {question.id!r}, is that of {other} too; change it.")
+                seen[question.id] = where
+                yield question
+
+
+def _find_columns(source: Source, path: str, columns: list[str]) -> dict[str, str]:
+    """The columns that are read, by what they are; raises UserError where one is missing."""
+    has = ", ".join(map(repr, columns[:20]))
+    found = {}
+    for key, names in _NAMES.items():
+        there = [name for name in names if name in columns]
+        if not there:
+            raise UserError(f"{path}: has no column {' or '.join(map(repr, names))}; it has {has}.")
+        found[key] = there[0]
+    targets = _TARGETS[source.stage.target]
+    if not set(targets) & set(columns):
+        advice = "; with boxes alone write `target: box`" if "box" in columns else ""
+        told = " or ".join(map(repr, targets))
+        raise UserError(f"{path}: has no column {told}; it has {has}{advice}.")
+    found |= {name: name for name in (*targets, *_OTHERS) if name in columns}
+    for name in columns:
+        if name not in found.values():
+            source.left_out[f"column {name!r} of the table, which is not read"] += 1
+    return found
+
+
+def _cell(row: Row, name: str) -> Any:
+    """What stands in a cell, None where nothing does."""
+    value = row.get(name)
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _read_row(
+    source: Source, where: str, file: str, number: str, split: str | None, cells: Row
+) -> Question:
+    stage = source.stage
+    folder = str(PurePosixPath(file).parent)
+    image = below(stage.images or folder, cells["image"], "image")
+    if cells["question"] is None:
+        raise UserError("it has no question; write one or leave the row out.")
+    query = check_query(cells["question"], "its question")
+    if stage.target == "box":
+        size = source.size(image)
+        truth = Truth(_read_box(cells.get("box"), *size), None)
+    else:
+        size, truth = _read_masks(source, image, stage.masks or folder, cells)
+    return Question(
+        place=where,
+        id=_read_id(cells.get("id"), number),
+        image=image,
+        size=size,
+        query=query,
+        truth=truth,
+        split=_read_split(cells, split),
+    )
+
+
+def _read_id(value: object, number: str) -> str:
+    if value is None:
+        return number
+    text = str(value).strip() if isinstance(value, (str, int)) else ""
+    if not is_text(text) or not text.isprintable() or not 0 < len(text) <= _LONGEST_ID:
+        raise UserError(f"its id is no short text; write 1 to {_LONGEST_ID} characters or none.")
+    return text
+
+
+def _read_split(cells: Row, folder: str | None) -> str | None:
+    if "split" not in cells:
+        return folder
+    value = cells["split"]
+    if not is_text(value):
+        raise UserError("it has no split, and the table has a column of them; fill it in.")
+    return value.strip()
+
+
+def _read_masks(source: Source, image: str, folder: str, cells: Row) -> tuple[Size, Truth]:
+    mask, segmentation = cells.get("mask"), cells.get("segmentation")
+    if (mask is None) == (segmentation is None):
+        told = "neither a mask nor" if mask is None else "both a mask and"
+        raise UserError(f"it has {told} a segmentation; give it one of them.")
+    told_size = None
+    if mask is not None:
+        told_size = picture_size(source.root / below(folder, mask, "mask"))
+    else:
+        segmentation = _parse(segmentation, "segmentation")
+        told_size = _told_size(segmentation)
+    size = source.size(image, told_size)
+    if mask is not None:
+        target = _load_mask(source, folder, mask, size)
+    else:
+        target = segmentation_to_mask(segmentation, size[1], size[0], inside=True)
+    ignore = None if cells.get("ignore") is None else _read_ignore(source, folder, cells, size)
+    return size, mask_truth(target if ignore is None else target & ~ignore, ignore)
+
+
+def _read_ignore(source: Source, folder: str, cells: Row, size: Size) -> Mask:
+    value = cells["ignore"]
+    if isinstance(value, str) and value.strip()[0] not in "[{":
+        return _load_mask(source, folder, value, size)
+    with prefix_errors("its ignored pixels"):
+        return segmentation_to_mask(_parse(value, "ignore"), size[1], size[0], inside=True)
+
+
+def _load_mask(source: Source, folder: str, name: object, size: Size) -> Mask:
+    path = source.root / below(folder, name, "mask")
+    data = read_bytes(path, _MOST_MASK_BYTES, "put the mask there or correct the row")
+    return load_mask(data, str(path), *size)
+
+
+def _parse(value: Any, what: str) -> Any:
+    """What JSON a cell holds; a table of lists and structures holds it as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"its {what} is no JSON ({error}); write it as COCO does.") from error
+
+
+def _told_size(segmentation: Any) -> Size | None:
+    """The size that run lengths are of; polygons tell none."""
+    size = segmentation.get("size") if isinstance(segmentation, dict) else None
+    if not isinstance(size, list) or len(size) != 2:
+        return None
+    return size[1], size[0]
+
+
+def _read_box(value: Any, width: int, height: int) -> list[float]:
+    """A box, xyxy; raises UserError where it is none in an image of `width`×`height`."""
+    if value is None:
+        raise UserError("it has no box; write x1, y1, x2, y2.")
+    if isinstance(value, str):
+        value = _parse(value if value.strip().startswith("[") else f"[{value}]", "box")
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if not are_coordinates(value) or len(value) != 4:
+        raise UserError("its box is not four numbers; write x1, y1, x2, y2.")
+    x1, y1, x2, y2 = map(float, value)
+    if max(value) <= 1:
+        raise UserError("its box lies between 0 and 1; give it in pixels of the image.")
+    if x2 <= x1 or y2 <= y1:
+        raise UserError(
+            f"its box {value} has no area as x1, y1, x2, y2; it may be x, y, width, height."
+        )
+    if min(x1, y1) < -1 or x2 > width + 1 or y2 > height + 1:
+        raise UserError(
+            f"its box {value} reaches beyond the image's {width}×{height}; write x1, y1, x2, y2 in "
+            "pixels of the image."
+        )
+    return [max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height))]

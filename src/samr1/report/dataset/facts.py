@@ -1,0 +1,132 @@
+"""A data set's samples → the numbers of its page, and what a person should look at."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from samr1.data.masks import decode_mask
+
+Row = dict[str, Any]
+Table = list[list[str]]  # its first row is the header
+
+_BINS = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)  # of a target's share of its image
+_MOST_QUESTIONS = 10  # shown
+_FIRST = 3  # examples of what is wrong, of each kind
+_FEW_IMAGES = 30
+_WHOLE, _SPECK = 0.9, 0.0005  # shares of an image that a target seldom has
+
+# What differs between two sentences of one kind: quoted words, paths, and whatever has a digit.
+_PARTICULAR = re.compile(r"'[^']*'|\S*[\d/]\S*|\S+\.\w+\b")
+
+
+def target_shares(rows: Sequence[Row]) -> list[float]:
+    """The share of its image that each sample's mask, or where it has none its box, covers."""
+    shares = []
+    for row in rows:
+        pixels = row["width"] * row["height"]
+        x1, y1, x2, y2 = row["box"]
+        area = decode_mask(row["mask"]).sum() if row["mask"] else (x2 - x1) * (y2 - y1)
+        shares.append(float(area) / pixels)
+    return shares
+
+
+def count_parts(rows: Sequence[Row]) -> Table:
+    """Questions and images of each part and of both."""
+    table = [["part", "questions", "images", "questions an image", "at most"]]
+    for part in ("train", "test", "both"):
+        chosen = [row for row in rows if part in (row["split"], "both")]
+        asked = Counter(row["image_path"] for row in chosen)
+        mean = f"{len(chosen) / len(asked):.1f}" if asked else "–"
+        most = str(max(asked.values(), default=0))
+        table.append([part, f"{len(chosen):,}", f"{len(asked):,}", mean, most])
+    return table
+
+
+def measure(rows: Sequence[Row], shares: Sequence[float]) -> Table:
+    """The least, the middle and the greatest of each size."""
+    images = {row["image_path"]: row for row in rows}.values()
+    table = [["size", "least", "median", "greatest"]]
+    for name, values, form in (
+        ("image, pixels wide", [row["width"] for row in images], "{:,.0f}"),
+        ("image, pixels high", [row["height"] for row in images], "{:,.0f}"),
+        ("target, % of its image", [100 * share for share in shares], "{:.2f}"),
+        ("question, words", [len(row["query"].split()) for row in rows], "{:,.0f}"),
+    ):
+        found = np.min(values), np.median(values), np.max(values)
+        table.append([name, *(form.format(value) for value in found)])
+    return table
+
+
+def count_shares(shares: Sequence[float]) -> Table:
+    """How many targets cover how much of their image."""
+    counts, _ = np.histogram(shares, _BINS)
+    rows = [
+        [f"{100 * low:g} to {100 * high:g} %", f"{count:,}", f"{100 * count / len(shares):.0f} %"]
+        for (low, high), count in zip(pairwise(_BINS), counts, strict=True)
+    ]
+    return [["covers", "targets", "of all"], *rows]
+
+
+def count_questions(rows: Sequence[Row]) -> Table:
+    """The questions asked most often."""
+    asked = Counter(row["query"] for row in rows).most_common()
+    shown = [[query, f"{count:,}"] for query, count in asked[:_MOST_QUESTIONS]]
+    others = asked[_MOST_QUESTIONS:]
+    if others:
+        shown.append([f"and {len(others):,} others", f"{sum(count for _, count in others):,}"])
+    return [["question", "times"], *shown]
+
+
+def group_refused(refused: Sequence[str]) -> list[tuple[int, list[str]]]:
+    """The bad samples by what is wrong, the commonest first: how many, and the first of them."""
+    kinds: dict[str, list[str]] = {}
+    for told in refused:
+        kinds.setdefault(_PARTICULAR.sub("…", told), []).append(told)
+    groups = [(len(told), told[:_FIRST]) for told in kinds.values()]
+    return sorted(groups, key=lambda group: -group[0])
+
+
+def find_remarks(
+    rows: Sequence[Row], shares: Sequence[float], same_pixels: Sequence[Sequence[str]]
+) -> list[str]:
+    """What is no error and may be a mistake, a sentence each."""
+    remarks = []
+    for part in ("train", "test"):
+        images = {row["image_path"] for row in rows if row["split"] == part}
+        if not images:
+            remarks.append(f"The part {part} is empty.")
+        elif part == "test" and len(images) < _FEW_IMAGES:
+            remarks.append(
+                f"The part test has {len(images)} images; intervals will be wide, and a difference "
+                "of a few percent means nothing."
+            )
+    if whole := sum(share > _WHOLE for share in shares):
+        remarks.append(
+            f"{whole} targets cover more than {_WHOLE:.0%} of their image; a mask is black off the "
+            "object, not on it."
+        )
+    if specks := sum(share < _SPECK for share in shares):
+        remarks.append(f"{specks} targets cover less than {_SPECK:.2%} of their image.")
+    twice = Counter((row["image_path"], row["query"]) for row in rows)
+    if again := sum(count > 1 for count in twice.values()):
+        remarks.append(
+            f"{again} questions are asked more than once of one image; only the union of their "
+            "targets would answer them."
+        )
+    if same_pixels:
+        remarks.append(
+            f"{len(same_pixels)} pictures lie there as several files (below); all files of one "
+            "picture are in one part."
+        )
+    return remarks
+
+
+def list_left_out(left_out: Mapping[str, int]) -> Table:
+    """What is no sample and not wrong."""
+    return [["left out", "times"], *([why, f"{count:,}"] for why, count in left_out.items())]

@@ -1,0 +1,125 @@
+"""The page of data of one's own: the policies before and after training on it, side by side."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from samr1.config.published import Column
+from samr1.core.errors import UserError
+from samr1.core.files import read_table
+from samr1.core.schemas import COMPARISONS
+from samr1.report.tables.differences import Comparisons, Row, list_differences
+from samr1.report.tables.html import write_page
+from samr1.report.tables.layout import UNPARSEABLE
+from samr1.report.tables.markdown import aligned_table, link_to, measured_cell, percent
+from samr1.report.tables.measured import Measurements
+from samr1.report.tables.page import seeds_note
+
+# What is shown, as far as it was measured: masks by the main protocol, and boxes.
+METRICS = {
+    "giou": ("gIoU", "seg_zero"),
+    "ciou": ("cIoU", "seg_zero"),
+    "right_point": ("points on the target", "seg_zero"),
+    "box_iou": ("mean box IoU", "rec"),
+    "box_accuracy_0.5": ("boxes of IoU > 0.5", "rec"),
+}
+_NOTE = (
+    "> Scale `{scale}`: the tiny models, which know drawn pictures alone. Nothing here is "
+    "comparable with published figures."
+)
+_HOW = (
+    "In percent, on the test part, which no training has seen; greedy decoding. gIoU is the mean "
+    "IoU of the masks and cIoU the IoU of all their pixels together; an answer that cannot be read "
+    "counts 0."
+)
+_DIFFERENCES = (
+    "**difference** in points [95 % interval, by a bootstrap paired over the images, and over the "
+    "seeds where there are several]: where it is wide or holds 0, more test images would tell. A "
+    "difference of one seed is of two policies and not of their settings; of several seeds, ▲ and "
+    "▼ mark what is better or worse by more than noise."
+)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Where the rest of a data set's results is."""
+
+    data_page: Path
+    examples: Path  # PNG, as are the curves; both go into the page
+    curves: Path
+    gallery: Path
+    policies: Sequence[Path]
+
+
+def write_own_page(
+    output: Path,
+    own: str,
+    measurements: Measurements,
+    comparisons: Sequence[Path],
+    beside: Beside,
+    micro_world: str | None = None,
+) -> None:
+    """Write the page of the data set `own`, as HTML.
+
+    It shows what `comparisons` hold against one another. What is of the scale `micro_world` says
+    so. Raises UserError where nothing was compared, or a run lacks a figure.
+    """
+    rows = [row for path in comparisons for row in read_table(path, COMPARISONS).to_pylist()]
+    rows = [row for row in rows if row["benchmark"] == own]
+    if not rows:
+        raise UserError(f"{own}: no run was compared on it; give the comparisons of its runs.")
+    blocks = [
+        f"# {own}: before and after training",
+        *([_NOTE.format(scale=micro_world)] if micro_world else []),
+        *_figures(own, rows, measurements),
+        "## Questions of the test part",
+        _picture(beside.examples),
+        f"Dotted is the truth, green the answer's mask, orange its box and point. "
+        f"{link_to(beside.gallery, output, 'Every question with its answers')}; "
+        f"{link_to(beside.data_page, output, 'what was read of the data')}.",
+        "## Training",
+        _picture(beside.curves),
+        "## The policies",
+        "Each is an ordinary folder of `transformers`, with a model card. To ask one about any "
+        "picture:",
+        *(
+            f'    samr1 segment picture.jpg "the question" --policy {policy}'
+            for policy in beside.policies
+        ),
+    ]
+    write_page("\n\n".join(block.strip("\n") for block in blocks), output)
+
+
+def _figures(own: str, rows: Sequence[Row], measurements: Measurements) -> list[str]:
+    """The runs with their figures, and below them each with what it is over its base."""
+    pairs = list(dict.fromkeys((row["run"], row["baseline"]) for row in rows))
+    measured = {(row["metric"], row["protocol"]) for row in rows}
+    shown = {
+        metric: label for metric, (label, kind) in METRICS.items() if (metric, kind) in measured
+    }
+    runs = dict.fromkeys([*(base for _, base in pairs), *(run for run, _ in pairs)])
+    lines = []
+    for run in runs:
+        found = [measurements.get(run, own, METRICS[metric][1], metric) for metric in shown]
+        main = METRICS[next(iter(shown))][1]
+        failed = percent(measurements.get(run, own, main, UNPARSEABLE).value)
+        count, seeds = f"{found[0].n:,}", str(len(found[0].seeds))
+        lines.append([f"`{run}`", *map(measured_cell, found), failed, count, seeds])
+    columns = [Column(label=label, benchmark=own, metric=one) for one, label in shown.items()]
+    named = [(f"`{run}`", run, base) for run, base in pairs]
+    several = any(len(row["seeds"]) > 1 for row in rows)
+    return [
+        aligned_table(["run", *shown.values(), UNPARSEABLE, "questions", "seeds"], lines),
+        f"{_HOW} A cell is {seeds_note(several)}.",
+        *list_differences(columns, named, Comparisons(rows)).blocks[1:],
+        _DIFFERENCES,
+    ]
+
+
+def _picture(path: Path) -> str:
+    """A picture as part of the page."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    return f"![{path.stem}](data:image/png;base64,{content})"

@@ -1,0 +1,127 @@
+"""Where a training's metrics are shown while it runs: TensorBoard, and what else is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from samr1.config.names import Tracker
+from samr1.core.errors import UserError, refusing
+
+Numbers = dict[str, float]
+
+
+class Board(Protocol):
+    """Takes a step's numbers as they come."""
+
+    def add_step(self, step: int, numbers: Numbers) -> None:
+        """Show `numbers`, named `section/name`, at `step`."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class Boards:
+    """All boards of a training; none in a process that does not write."""
+
+    def __init__(self, boards: Sequence[Board]) -> None:
+        self._boards = boards
+
+    def add_step(self, row: Mapping[str, float], timing: Mapping[str, float]) -> None:
+        """Add every number of a step's two rows, under `train` and `seconds`."""
+        numbers = {
+            f"{section}/{name}": value
+            for section, values in (("train", row), ("seconds", timing))
+            for name, value in values.items()
+            if name != "step"
+        }
+        for board in self._boards:
+            board.add_step(int(row["step"]), numbers)
+
+    def close(self) -> None:
+        """Close them all."""
+        for board in self._boards:
+            board.close()
+
+
+def open_boards(
+    tensorboard: Path | None, trackers: Sequence[Tracker], run: str, config: Mapping[str, Any]
+) -> Boards:
+    """TensorBoard's event files in a folder, if given, and one run called `run` at each tracker.
+
+    `config` is what a tracker shows as the run's settings. Raises UserError where a tracker is not
+    installed or does not take the run: at the start, before the first step.
+    """
+    boards: list[Board] = [] if tensorboard is None else [_TensorBoard(tensorboard)]
+    for name in trackers:
+        boards.append(_Wandb(run, config) if name == "wandb" else _Mlflow(run, config))
+    return Boards(boards)
+
+
+def _import_tracker(name: Tracker) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"log_to: {name} is not installed, and not part of the locked environment; "
+            f"pip install {name}, or leave it out."
+        ) from error
+
+
+class _TensorBoard:
+    def __init__(self, folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # slow to import, and not always used
+
+        for old in folder.glob("events.out.tfevents.*"):
+            old.unlink()  # of an earlier attempt, whose steps are added again from its rows
+        self._writer = SummaryWriter(folder)
+
+    def add_step(self, step: int, numbers: Numbers) -> None:
+        for name, value in numbers.items():
+            self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+# An attempt that goes on with a training begins a run of its own there, with all of its steps:
+# neither tracker takes a step twice.
+
+
+class _Wandb:
+    def __init__(self, run: str, config: Mapping[str, Any]) -> None:
+        wandb = _import_tracker("wandb")
+        with refusing("log_to: wandb does not take the run", "log in, or set WANDB_MODE=offline"):
+            self._run = wandb.init(project="samr1", name=run, config=dict(config))
+
+    def add_step(self, step: int, numbers: Numbers) -> None:
+        self._run.log(numbers, step=step)
+
+    def close(self) -> None:
+        self._run.finish()
+
+
+class _Mlflow:
+    def __init__(self, run: str, config: Mapping[str, Any]) -> None:
+        self._mlflow = _import_tracker("mlflow")
+        with refusing("log_to: mlflow does not take the run", "look at MLFLOW_TRACKING_URI"):
+            self._mlflow.set_experiment("samr1")
+            self._mlflow.start_run(run_name=run)
+            self._mlflow.log_params(_flat(config))
+
+    def add_step(self, step: int, numbers: Numbers) -> None:
+        self._mlflow.log_metrics(numbers, step=step)
+
+    def close(self) -> None:
+        self._mlflow.end_run()
+
+
+def _flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """`config` with `outer.inner` for names, since mlflow shows one level alone."""
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        path = f"{above}{name}"
+        flat.update(_flat(value, f"{path}.") if isinstance(value, Mapping) else {path: value})
+    return flat

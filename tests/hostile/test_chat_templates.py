@@ -1,0 +1,143 @@
+"""Chat templates of strangers, and sizes that lie: what they may cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from spoiling import (
+    CONFIG,
+    DEEP,
+    IMAGES,
+    INDEX,
+    PIPELINE,
+    TEMPLATE,
+    TOKENIZER,
+    WEIGHTS,
+    Spoil,
+    claim,
+    put,
+    sparse,
+    text,
+)
+from tiny import tiny_policy
+
+from samr1.core.errors import UserError
+from samr1.policy.model import load_policy, save_policy
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("policy") / "whole"
+    save_policy(tiny_policy(), folder)
+    return folder
+
+
+@pytest.fixture
+def policy(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "policy"))
+
+
+LOOP = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+DOUBLE = (
+    "{% set n = namespace(x='a') %}{% for i in range(64) %}{% set n.x = n.x ~ n.x %}{% endfor %}"
+)
+SHELL = "{{ cycler.__init__.__globals__.os.popen('touch PROOF') }}"
+TEMPLATES = [
+    (LOOP, "takes more than 2 seconds"),
+    ("{% for i in range(10**9) %}{% endfor %}", "Range too big"),
+    (DOUBLE, "MemoryError"),
+    ("{{ 'a' * 10**11 }}", "MemoryError"),
+    ("{{ 'a' * 10**6 }}", "its text has no end"),
+    ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "RecursionError"),
+    (SHELL, "SecurityError"),
+    ("{{ [].__class__.__base__.__subclasses__() }}", "SecurityError"),
+    ("{% include '/etc/passwd' %}", "no loader"),
+    ("{% for", "TemplateSyntaxError"),
+    ("{{ strftime_now('%Y') }}", "'strftime_now' is undefined"),
+    ("{{ raise_exception('no\nimages') }}", "no images"),
+    ("", "has no chat template"),
+    ("{{ messages }}", "writes 0 image tokens"),
+    ("{{ messages[0].content }}{{ messages[1].content[1].text | upper }}", "each once"),
+    ("{{ messages[0].content }}{{ messages[1].content[1].text }}", "writes 0 image tokens"),
+]
+
+
+@pytest.mark.parametrize(("template", "sentence"), TEMPLATES)
+def test_a_chat_template_is_run_where_it_can_do_no_harm(
+    policy: Path, tmp_path: Path, template: str, sentence: str
+) -> None:
+    proof = tmp_path / "was_run"
+    (policy / TEMPLATE).write_text(template.replace("PROOF", str(proof)))
+    with pytest.raises(
+        UserError, match=rf"^[^\n]*chat template[^\n]*{sentence}[^\n]*\.$|has no chat"
+    ):
+        load_policy(policy)
+    assert not proof.exists()
+
+
+@pytest.mark.parametrize("form", ["chat_template.json", "tokenizer_config.json", "by name"])
+def test_a_chat_template_is_found_where_older_checkpoints_have_it(policy: Path, form: str) -> None:
+    template = (policy / TEMPLATE).read_text()
+    (policy / TEMPLATE).unlink()
+    settings = json.loads((policy / TOKENIZER).read_text())
+    if form == "chat_template.json":
+        (policy / form).write_text(json.dumps({"chat_template": template}))
+    elif form == "tokenizer_config.json":
+        (policy / TOKENIZER).write_text(json.dumps(settings | {"chat_template": template}))
+    else:
+        several = [{"name": "tool", "template": "{%"}, {"name": "default", "template": template}]
+        (policy / TOKENIZER).write_text(json.dumps(settings | {"chat_template": several}))
+    assert load_policy(policy).tokenizer.chat_template == template
+
+
+LYING: list[Spoil] = [
+    put(CONFIG, "text_config.hidden_size", 2**20),
+    put(CONFIG, "text_config.intermediate_size", 2**20),
+    put(CONFIG, "text_config.vocab_size", 2**20),
+    put(CONFIG, "text_config.num_hidden_layers", 10**9),
+    put(CONFIG, "vision_config.depth", 256),
+    put(CONFIG, "vision_config.intermediate_size", 2**20),
+    put(CONFIG, "num_labels", 10**9),  # not handed on, so the policy is whole
+    put(PIPELINE, "normalizer", {"type": "Sequence", "normalizers": [{"type": "Replace"}] * 60}),
+    text(TEMPLATE, DOUBLE),
+    text(CONFIG, DEEP * 10),
+    text(INDEX, "[" + "[]," * 10**6),
+    text(WEIGHTS, claim([10**6, 10**6])),
+    *(sparse(file) for file in (CONFIG, TOKENIZER, PIPELINE, IMAGES, TEMPLATE, WEIGHTS)),
+]
+MEASURE = """
+import resource, sys
+from samr1.core.errors import UserError
+from samr1.policy.model import load_policy
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+load_policy(sys.argv[1])
+before = peak()
+for folder in sys.argv[2:]:
+    try:
+        load_policy(folder)
+    except UserError:
+        pass
+    print(peak() - before, folder)
+"""
+
+
+def test_sizes_that_lie_take_no_memory(whole: Path, tmp_path: Path) -> None:
+    folders = []
+    for number, spoil in enumerate(LYING):
+        folders.append(Path(shutil.copytree(whole, tmp_path / str(number))))
+        spoil(folders[-1])
+    command = [sys.executable, "-c", MEASURE, str(whole), *map(str, folders)]
+    path = os.pathsep.join(sys.path)  # pytest's, by which the package is found
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": path}
+    )
+    grown = [int(line.split()[0]) for line in done.stdout.splitlines()]
+    assert len(grown) == len(LYING)
+    assert max(grown) < 500, done.stdout  # MB

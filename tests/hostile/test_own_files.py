@@ -1,0 +1,215 @@
+"""Own data in COCO's, labelme's and masks' files, and its settings, with a mistake in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostile_data import refused
+from own_world import (
+    HEIGHT,
+    WIDTH,
+    labelme_shape,
+    save_mask,
+    square,
+    stage,
+    write_class_masks,
+    write_coco,
+    write_labelme,
+)
+from PIL import Image
+
+from samr1.config.own_data import OwnDataStage, load_own_data
+from samr1.data.own.reading import read_own
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "own"
+Write = Callable[[Path], object]
+
+# COCO, labelme and masks of class indices
+
+
+def coco(**change: Callable[[list[dict[str, Any]]], Any]) -> Write:
+    """A COCO file whose lists are changed in place."""
+
+    def write(root: Path) -> None:
+        content = write_coco(root)
+        for key, edit in change.items():
+            edit(content[key])
+        write_coco(root, **content)
+
+    return write
+
+
+def set_first(**fields: Any) -> Callable[[list[dict[str, Any]]], None]:
+    return lambda entries: entries[0].update(fields)
+
+
+COCO: list[tuple[Write, str]] = [
+    (lambda root: write_coco(root, annotations=None), "it has no list of `annotations`"),
+    (lambda root: (root / "instances.json").write_text("{"), "instances.json: not a JSON file"),
+    (coco(annotations=set_first(id="1")), "`annotations`, row 0: has no `id`"),
+    (coco(annotations=set_first(id=2)), "`annotations`, row 1: a row before it has the same id, 2"),
+    (
+        coco(annotations=set_first(image_id="0")),
+        "annotation 1: its image_id or category_id is no w",
+    ),
+    (
+        coco(annotations=set_first(image_id=77)),
+        "image 77, category 1: its image 77 is not in the f",
+    ),
+    (
+        coco(annotations=set_first(category_id=9)),
+        "category 9: the file has no such category; corre",
+    ),
+    (coco(annotations=set_first(segmentation=[])), "annotation 1: it has no segmentation"),
+    (
+        coco(annotations=set_first(segmentation=[[1, 2]])),
+        "annotation 1: .*three or more x, y pairs",
+    ),
+    (coco(images=set_first(file_name="none.png")), r"image 0, .*none\.png: no such file"),
+    (coco(images=set_first(file_name="../../x.png")), "its image's file_name, .*leads out"),
+    (coco(images=set_first(width=41)), "the image is 40×30 pixels and its annotation says 41×30"),
+    (coco(images=set_first(width="40")), "its image's width or height is no whole number"),
+    (coco(categories=set_first(name="")), "its category's name has 0 characters"),
+]
+
+
+@pytest.mark.parametrize(("write", "told"), COCO)
+def test_a_bad_coco_file_is_named(tmp_path: Path, write: Write, told: str) -> None:
+    write(tmp_path)
+    refused(told, lambda: read_own(stage(tmp_path, "coco", file="instances.json")))
+
+
+def test_an_annotation_without_a_caption_is_named(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    settings = stage(tmp_path, "coco", file="instances.json", questions="captions")
+    refused("annotation 1: its caption 0 is no text", lambda: read_own(settings))
+
+
+CAT = labelme_shape("cat", [[1, 1], [9, 1], [9, 9]])
+
+
+def labelme(*shapes: Any, **keys: Any) -> Write:
+    return lambda root: write_labelme(root, "bad", shapes or [CAT], 9, **keys)
+
+
+LABELME: list[tuple[Write, str]] = [
+    (lambda root: (root / "bad.json").write_text('{"a": 1}'), "no file of labelme: it has no list"),
+    (labelme(imagePath="none.png"), r"none\.png: no such file"),
+    (labelme(imagePath=None), "its imagePath is no name of a file"),
+    (labelme(imagePath="../../x.png"), "its imagePath, .* leads out"),
+    (labelme(imageWidth=99), "the image is 40×30 pixels and its annotation says 99×30"),
+    (labelme(imageWidth="40"), "its imageWidth or imageHeight is no whole number"),
+    (labelme({"points": [[1, 1]]}), "a shape has no label; give it one"),
+    (
+        labelme(labelme_shape("", [[1, 1], [9, 9]], "rectangle")),
+        "label '': its label has 0 charact",
+    ),
+    (
+        labelme(labelme_shape("cat", [[5, 5]], "point")),
+        "label 'cat': a shape is a 'point', which ha",
+    ),
+    (labelme(labelme_shape("cat", [[1, 1], [9, 9]], "line")), "which has no area"),
+    (labelme(labelme_shape("cat", [[99, 1], [199, 1], [199, 9]])), "leave no pixel of the target"),
+    (labelme(labelme_shape("cat", [], "polygon")), "label 'cat': a shape has no label, no points"),
+    (labelme(text=[]), r": text\[0\] is no text"),
+    (labelme(text=[3]), r"text\[0\] is no text"),
+]
+
+
+@pytest.mark.parametrize(("write", "told"), LABELME)
+def test_a_bad_file_of_labelme_is_named_or_skipped(tmp_path: Path, write: Write, told: str) -> None:
+    for number in range(2):
+        write_labelme(tmp_path, f"good_{number}", [CAT], number)
+    write(tmp_path)
+    settings = stage(tmp_path, "labelme")
+    refused(rf"bad\.json.*{told}", lambda: read_own(settings))
+    reading = read_own(settings, "skip")
+    assert len(reading.samples) == 2 and len(reading.refused) == 1
+
+
+def spoil(name: str, image: Image.Image | bytes) -> Write:
+    def write(root: Path) -> None:
+        write_class_masks(root)
+        if isinstance(image, bytes):
+            (root / name).write_bytes(image)
+        else:
+            image.save(root / name)
+
+    return write
+
+
+MASKS: list[tuple[Write, str]] = [
+    (
+        spoil("masks/1.png", Image.new("RGB", (WIDTH, HEIGHT))),
+        r"is in colours \(mode RGB\) and has no",
+    ),
+    (
+        spoil("masks/1.png", Image.new("L", (9, 9))),
+        "the image is 40×30 pixels and its annotation s",
+    ),
+    (spoil("masks/1.png", b"x"), r"masks/1\.png: not an image that can be read"),
+    (spoil("masks/7.png", Image.new("L", (9, 9))), "there is no image of its name"),
+    (spoil("images/1.png", Image.new("L", (9, 9))), "there are 2 images of its name; give each ma"),
+    (spoil("images/1.jpg", b"x"), r"images/1\.jpg: not an image"),
+    (lambda root: save_mask(root / "masks/1.png", square()), "images: no such folder"),
+    (
+        lambda root: [(root / name).mkdir() for name in ("images", "masks")],
+        "no PNG of class indices",
+    ),
+]
+
+
+@pytest.mark.parametrize(("write", "told"), MASKS)
+def test_a_bad_mask_of_class_indices_is_named(tmp_path: Path, write: Write, told: str) -> None:
+    write(tmp_path)
+    settings = stage(tmp_path, "masks", images="images", masks="masks", categories={1: "square"})
+    refused(told, lambda: read_own(settings))
+
+
+# The settings
+
+SETTINGS: list[tuple[str, str]] = [
+    ("photos: table", 'photos = "table": must be a mapping'),
+    ("photos: {layout: csv, root: a}", "layout = \"csv\": must be 'table', 'coco'"),
+    ("photos: {layout: table, root: a}", "file = null: must be given with layout table"),
+    ("photos: {layout: table, root: a, file: ../b.csv}", "file = .*: must be a path below `root`"),
+    ("photos: {layout: table, root: a b, file: c.csv}", "root = .*: may hold letters, digits and"),
+    (
+        "photos: {layout: labelme, root: a, file: b}",
+        "file = .*: must be left out with layout labelme",
+    ),
+    ("photos: {layout: masks, root: a, masks: m}", "categories = null: must be given with layout"),
+    ("photos: {layout: labelme, root: a, question: what}", "question = .*: must hold {category}"),
+    ("photos: {layout: labelme, root: a, test_share: 1}", "test_share = 1: must be less than 1"),
+    (
+        "photos: {layout: labelme, root: a, target: box}",
+        'target = "box": must be mask with layout l',
+    ),
+    (
+        "photos: {layout: labelme, root: a, roots: b}",
+        "roots: unknown key; the nearest allowed key is",
+    ),
+    ("photos: {layout: labelme, root: a, test_split: train}", "test_split = .*: must be another"),
+    ("refcocog: {layout: labelme, root: a}", "refcocog: the name is taken; give it another"),
+    ("My photos: {layout: labelme, root: a}", "My photos: name = "),
+]
+
+
+@pytest.mark.parametrize(("content", "told"), SETTINGS)
+def test_settings_that_cannot_be_are_named(tmp_path: Path, content: str, told: str) -> None:
+    path = tmp_path / "own_data.yaml"
+    path.write_text(content)
+    refused(rf"own_data\.yaml: data set .*{told}", lambda: load_own_data(path))
+
+
+def test_a_stage_is_its_data_set_with_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "own_data.yaml"
+    path.write_text("photos: {layout: masks, root: a, masks: m, categories: {1: cat}}")
+    (one,) = load_own_data(path).values()
+    assert one.stage("photos") == OwnDataStage(
+        name="photos", layout="masks", root="a", masks="m", categories={1: "cat"}
+    )
+    assert one.category_names == {1: "cat"}

@@ -1,0 +1,120 @@
+"""Models, tables of questions and arguments that are whole, for those who damage them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from hostile_readers import Reader
+from tiny import tiny_policy
+from tiny_detector import save_detector, tiny_detector
+
+from samr1 import __main__
+from samr1.app.questions import gather_questions
+from samr1.app.serving import PAGE
+from samr1.core.errors import UserError
+from samr1.detector.detector import Detector
+from samr1.policy.model import load_policy, save_policy
+from samr1.policy.prompt_settings import MICRO_SETTINGS, read_settings, resolve, write_settings
+from samr1.segmenter import Segmenter
+
+ARGUMENTS = ("ok.jpg", "the blue triangle", "-o", "out", "--image-size", "84", "--dialect", "qwen")
+SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json")
+MORE = ("preprocessor_config.json", "chat_template.jinja")
+
+
+def write_policy(folder: Path) -> None:
+    save_policy(tiny_policy(), folder / "policy")
+    (folder / "policy" / "samr1.json").write_text(write_settings(MICRO_SETTINGS))
+
+
+def read_policy(folder: Path, _: Any) -> Any:
+    policy = load_policy(folder / "policy")
+    weights = {name: one.numpy().tobytes() for name, one in policy.model.state_dict().items()}
+    return weights, policy.tokenizer.get_vocab(), policy.model.config.to_dict()
+
+
+def read_how_asked(folder: Path, _: Any) -> Any:
+    return read_settings(folder / "policy")
+
+
+def write_segmenter(folder: Path) -> None:
+    shutil.copytree(resolve("micro", "segmenter"), folder / "segmenter")
+
+
+def read_segmenter(folder: Path, _: Any) -> Any:
+    return Segmenter.load(folder / "segmenter").image_size
+
+
+def write_questions(folder: Path) -> None:
+    rows = 'image,question\na.jpg,"the red, round ball"\nb.jpg,café\n'
+    (folder / "q.csv").write_text(rows, encoding="utf-8-sig")
+
+
+def read_questions(folder: Path, _: Any) -> Any:
+    return [one.questions for one in gather_questions([folder / "q.csv"], [])]
+
+
+def write_arguments(folder: Path) -> None:
+    """What is given to `samr1 segment`, and the picture that it names."""
+    shutil.copy(PAGE / "example.jpg", folder / "ok.jpg")
+    (folder / "arguments").write_bytes("\n".join(ARGUMENTS).encode())
+
+
+def read_arguments(folder: Path, _: Any) -> Any:
+    """Run the command; nothing that it says may hold an order to the terminal."""
+    given = (folder / "arguments").read_bytes().replace(b"\0", b"").split(b"\n")
+    argv = ["samr1", "segment", *map(os.fsdecode, given)]
+    said, told = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(folder),
+        patch("sys.argv", argv),
+        contextlib.redirect_stdout(told),
+        contextlib.redirect_stderr(said),
+    ):
+        try:
+            __main__.start()
+        except SystemExit as error:
+            if error.code not in (1, 2):
+                raise
+            raise UserError(said.getvalue().splitlines()[-1]) from error
+        finally:
+            for line in (told.getvalue() + said.getvalue()).splitlines():
+                assert line.replace("\r", "").isprintable(), repr(line)
+    return told.getvalue()
+
+
+def of_policy(name: str, files: tuple[str, ...], read: Callable[[Path, Any], Any]) -> Reader:
+    return Reader(name, tuple(f"policy/{file}" for file in files), write_policy, read)
+
+
+def read_detector(folder: Path, _: Any) -> Any:
+    detector = Detector.load(folder / "detector")
+    return [one.numpy().tobytes() for one in detector.model.state_dict().values()]
+
+
+MODELS = [
+    of_policy("policy, settings", SETTINGS + MORE, read_policy),
+    of_policy("policy, weights", ("model.safetensors",), read_policy),
+    of_policy("policy, samr1.json", ("samr1.json",), read_how_asked),
+    Reader(
+        "segmenter",
+        ("segmenter/config.yaml", "segmenter/model.safetensors"),
+        write_segmenter,
+        read_segmenter,
+    ),
+    Reader(
+        "detector",
+        ("detector/config.json", "detector/tokenizer.json", "detector/model.safetensors"),
+        lambda folder: save_detector(tiny_detector(), folder / "detector"),
+        read_detector,
+    ),
+    Reader("questions, CSV", ("q.csv",), write_questions, read_questions),
+    Reader("arguments", ("arguments",), write_arguments, read_arguments),
+]

@@ -1,0 +1,229 @@
+"""What the workflow plans, fetches and refuses where nothing of its results is there yet."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from fetch_server import serve_folder
+from PIL import Image
+from snakemake_calls import (
+    ROOT,
+    SCALE,
+    changed_settings,
+    edit,
+    options,
+    planned,
+    read_files,
+    snakemake,
+)
+
+from samr1.config.datasets import load_datasets
+from samr1.config.jobs import (
+    evaluate_table,
+    list_comparisons,
+    list_evaluations,
+    list_trainings,
+)
+from samr1.config.merge import load_experiment, merge
+
+EXPERIMENT = load_experiment(ROOT / "config", SCALE)
+
+
+def test_ablations_are_tables_4_and_5_and_the_runs_of_figure_4(tmp_path: Path) -> None:
+    published, points = EXPERIMENT.published, EXPERIMENT.published.figures.figure_4
+    asked = {one for name in published.ablations for one in evaluate_table(EXPERIMENT, name)}
+    runs = {run for table in published.ablations.values() for run in table.labels}
+    plan = planned("ablations", *options(tmp_path))
+    assert plan["train_policy"] == len(runs | {*points.runs})
+    assert plan["predict_masks"] == len(asked) + 2  # the point rewards' on one benchmark
+    assert plan["make_table"] == len(published.ablations) and plan["draw_figure"] == 1
+    one = planned("table_4", *options(tmp_path))
+    compared = list_comparisons(EXPERIMENT)["sam_r1", "reasonseg_test"]
+    assert one["make_table"] == 1 and one["train_policy"] == len({"sam_r1", *compared})
+
+
+def test_an_invented_systems_files_are_imported_scored_and_shown(tmp_path: Path) -> None:
+    masks, boxes = tmp_path / "masks", tmp_path / "boxes.json"
+    masks.mkdir()
+    boxes.write_text("[]")
+    invented = {
+        "label": "Invented",
+        "scales": [SCALE],
+        "predictions": {"refcoco_testa": str(masks), "lisa_grounding": str(boxes)},
+    }
+    settings = changed_settings(tmp_path, "baselines.yaml", "invented", value=invented)
+    with_it = planned(*options(tmp_path / "results", settings))
+    without = planned(*options(tmp_path / "results"))
+    assert with_it["import_predictions"] == 2  # Tables 2 and 3
+    assert with_it["score_benchmark"] == without["score_benchmark"] + 2
+    assert with_it["predict_masks"] == without["predict_masks"]
+
+
+def test_paper_scale_is_the_same_graph_in_shards_with_fetched_data(tmp_path: Path) -> None:
+    root = tmp_path / "data"  # not there yet, and not made by planning
+    settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(root))
+    paper = planned(*options(tmp_path / "results", settings, scale="paper"))
+    micro = planned(*options(tmp_path / "results", settings, scale="micro"))
+    assert set(micro) - set(paper) == {"draw_world"}
+    assert set(paper) - set(micro) == {
+        *("fetch_dataset", "gather_predictions", "predict_grounding_dino")
+    }
+    assert paper["fetch_dataset"] == len(load_datasets(settings / "datasets.yaml"))
+    assert paper["train_policy"] == micro["train_policy"] == len(list_trainings(EXPERIMENT))
+    evaluations = list_evaluations(load_experiment(settings, "paper"))
+    # A job a model, which is loaded once for all of its benchmarks.
+    assert paper["predict_masks"] == len({one.run for one in evaluations})
+    assert paper["gather_predictions"] == len(evaluations)
+
+
+def test_a_run_of_another_image_size_has_images_of_its_own_and_is_run_when_asked_for(
+    tmp_path: Path,
+) -> None:
+    root, results = tmp_path / "data", tmp_path / "results"
+    settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(root))
+    told = options(results, settings, "paper")
+    everything = snakemake("--dry-run", *told)
+    assert everything.code == 0, everything.text
+    assert "qwen3vl" not in everything.text and "images_" not in everything.text
+    paper = results / "paper"
+    runs = ("sam_r1_qwen3vl_8b", "sam_r1")
+    wanted = [str(paper / f"policies/{run}/seed_0") for run in runs]
+    wanted.append(str(paper / "metrics/qwen3vl_8b_plain/seed_0/reasonseg_val.parquet"))
+    plan = snakemake(*wanted, "--dry-run", "--printshellcmds", *told)
+    assert plan.code == 0, plan.text
+    made = re.findall(r"--image-size (\d+) --output \S+/paper/(\S+)", plan.text)
+    assert sorted(made) == [
+        ("832", "images_832/reasonseg_val.parquet"),
+        ("832", "images_832/training_3000.parquet"),
+        ("840", "images/training_3000.parquet"),
+    ]
+
+
+def test_data_that_lacks_is_fetched_once_and_alone(tmp_path: Path) -> None:
+    served, root = tmp_path / "served", tmp_path / "data"
+    served.mkdir()
+    with zipfile.ZipFile(served / "refcoco.zip", "w") as archive:
+        archive.writestr("refcoco/instances.json", "{}")
+        archive.writestr("refcoco/refs(unc).p", b"refs")
+    settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(root))
+    with serve_folder(served) as server:
+        content = (served / "refcoco.zip").read_bytes()
+        pinned = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        place = {"url": f"{server.address}/refcoco.zip", "to": "refcoco", "unpack": True}
+        files = [place | pinned]
+        edit(settings / "datasets.yaml", lambda all: merge(all, {"refcoco": {"files": files}}))
+        target = [str(tmp_path / "results/paper/fetched/refcoco.json")]
+        target += options(tmp_path / "results", settings, scale="paper")
+        done = snakemake("--cores", "1", *target)
+    assert done.code == 0, done.text[-5000:]
+    assert read_files(root) == {
+        "refcoco/instances.json": b"{}",
+        "refcoco/refs(unc).p": b"refs",
+    }
+    (settings / "datasets.yaml").touch()  # an edit fetches nothing again
+    assert planned(*target) == {}
+
+
+def test_fetching_is_refused_where_the_world_is_drawn(tmp_path: Path) -> None:
+    done = snakemake("fetch", "--dry-run", *options(tmp_path))
+    assert done.code == 1
+    assert f"scale={SCALE} draws its data and fetches none; add --config scale=paper." in done.text
+
+
+@pytest.fixture
+def mirror_settings(tmp_path: Path) -> Path:
+    """The paper's settings, with the benchmarks read from mirrors below a root that is empty."""
+    settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "layout", value="mirror")
+    (tmp_path / "data").mkdir()
+    here = {"data": {"root": str(tmp_path / "data"), "check_counts": False}}
+    edit(settings / "scales/paper.yaml", lambda scale: merge(scale, here))
+    return settings
+
+
+def test_mirrors_take_the_place_of_files_and_are_planned_before_they_are_there(
+    mirror_settings: Path, tmp_path: Path
+) -> None:
+    plan = planned(*options(tmp_path / "results", mirror_settings, scale="paper"))
+    # The pool, and LISA-Grounding's first shapes, are in no mirror.
+    counts = {"unpack_mirror": 5, "index_mirror": 5, "index_refer": 1, "index_lisa_grounding": 1}
+    assert plan | counts == plan
+    assert "index_reasonseg" not in plan
+    assert plan["resize_images"] == 7
+
+
+def test_a_mirror_is_unpacked_and_indexed_once(mirror_settings: Path, tmp_path: Path) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (6, 4)).save(picture, format="PNG")
+    row = {
+        "image": {"bytes": picture.getvalue(), "path": "a.jpg"},
+        "text": "the thing that rolls",
+        "mask": [[True] * 6] * 4,
+        "image_id": "a",
+        "ann_id": "a",
+    }
+    folder = tmp_path / "data" / "mirrors" / "Ricky06662--ReasonSeg_val"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist([row]), folder / "test.parquet")
+    samples = f"{tmp_path}/results/paper/samples/reasonseg_val.parquet"
+    command = [samples, "--cores", "1", *options(tmp_path / "results", mirror_settings, "paper")]
+    done = snakemake(*command)
+    assert done.code == 0, done.text
+    (image_path,) = pq.read_table(samples)["image_path"].to_pylist()
+    assert image_path == "mirror_images/Ricky06662--ReasonSeg_val/a.png"
+    assert (tmp_path / "data" / image_path).read_bytes() == picture.getvalue()
+    assert planned(*command) == {}
+
+
+def test_a_bad_value_stops_the_workflow_with_one_sentence(tmp_path: Path) -> None:
+    settings = changed_settings(tmp_path, "runs.yaml", "grpo", "train", "clip_high", value=0.1)
+    done = snakemake("--cores", "2", *options(tmp_path / "results", settings))
+    assert done.code == 1
+    said = [line for line in done.text.splitlines() if line.startswith("error:")]
+    assert said == [
+        f"error: {settings}/runs.yaml: run grpo: train.clip_high = 0.1: must be >= clip_low (0.2)."
+    ]
+    assert "Traceback" not in done.text
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_run_that_the_workflow_asks_for_cannot_be_removed(tmp_path: Path) -> None:
+    settings = settings_without(tmp_path, "no_kl")
+    done = snakemake("--dry-run", *options(tmp_path / "results", settings))
+    assert done.code == 1
+    (said,) = [line for line in done.text.splitlines() if line.startswith("error:")]
+    assert "published.yaml: figures.figure_4: there is no run no_kl at this scale; add it" in said
+    assert "Traceback" not in done.text
+
+
+def test_a_public_checkpoint_may_be_left_out(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    settings = changed_settings(tmp_path, "runs.yaml", "qwen2.5vl_3b", "scales", value=[])
+    edit(
+        settings / "scales" / "paper.yaml",
+        lambda paper: merge(paper, {"data": {"root": str(root)}}),
+    )
+    plan = snakemake("--dry-run", *options(tmp_path / "results", settings, "paper"))
+    assert plan.code == 0, plan.text
+    assert "make_table" in plan.text and "qwen2.5vl_3b/" not in plan.text
+
+
+def settings_without(folder: Path, run: str) -> Path:
+    """A copy of `config/` without one run."""
+    settings = folder / "config"
+    shutil.copytree(ROOT / "config", settings)
+    edit(settings / "runs.yaml", lambda runs: {name: runs[name] for name in runs if name != run})
+    return settings
+
+
+def test_an_unknown_configuration_key_is_refused(tmp_path: Path) -> None:
+    done = snakemake("--dry-run", *options(tmp_path), "scal=paper")
+    assert done.code == 1
+    assert "scal: unknown key; the nearest allowed key is scale." in done.text

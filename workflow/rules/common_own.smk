@@ -1,0 +1,46 @@
+# The helpers of the rules of data of one's own: what its pages are made of.
+def get_own_files(wildcards):
+    """What of data of one's own is looked at for changes: its table or JSON, and its folders."""
+    one, root = OWN[wildcards.own], Path(OWN[wildcards.own].root)
+    folders = [root / name for name in ("", one.images, one.masks) if name is not None]
+    tables = [root / one.file, *root.glob(f"*/{one.file}")] if one.file else []
+    return [str(path) for path in (*folders, *tables) if path.exists()]
+
+
+def get_part(wildcards):
+    """The part of data of one's own that a table of samples holds: its test part has its name."""
+    return wildcards.part.removeprefix("-") or "test"
+
+
+def get_own_evaluated(kind):
+    """The files of one kind of all that is evaluated on it: the bases, and the runs trained on it."""
+
+    def find(wildcards):
+        return get_evaluated(kind, jobs.evaluate_own(EXPERIMENT, wildcards.own))
+
+    return find
+
+
+def get_own_comparisons(wildcards):
+    """Its paired comparisons, of each base with all that began as it."""
+    bases = (base for _, base in jobs.compare_own(EXPERIMENT, wildcards.own))
+    return [
+        f"{OUT}/comparisons/{base}/{wildcards.own}.parquet"
+        for base in dict.fromkeys(bases)
+    ]
+
+
+def get_own_policies(wildcards):
+    """The folders of the policies that are trained on it, at their first seeds."""
+    first = [(run, SEEDS[run][0]) for run in OWN_RUNS[wildcards.own]]
+    return [f"{OUT}/policies/{run}/seed_{seed}" for run, seed in first]
+
+
+def get_all_own(wildcards):
+    """The pages of all data of one's own that a run is trained on."""
+    if not OWN_RUNS:
+        raise WorkflowError(
+            f"no run of {WORKFLOW.config_dir}/runs.yaml is trained on data of your own; "
+            "add one, such as my_run: {data: photos} (config/own_data.md)."
+        )
+    return expand(rules.report_own.output, own=OWN_RUNS)
