@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from samr1.micro.scenes import draw_scene, generator
 from samr1.policy.model import load_policy
 from samr1.policy.prompt_settings import MICRO, resolve
 from samr1.pretrain.check import (
     MANNERS,
     Row,
     draw_questions,
-    is_right,
     measure,
     segmenter_iou,
-    thing_mask,
 )
 from samr1.pretrain.check_page import check_page
 from samr1.segmenter import Segmenter
@@ -48,16 +44,6 @@ def test_each_manner_asks_its_own_questions() -> None:
             target = one.scene.things[one.question.target]
             assert (target.whole is not None) or "parts" not in name
     assert draw_questions(ask, name, 6) == asked
-
-
-def test_right_is_the_thing_that_a_mask_fits_best() -> None:
-    scene = draw_scene(generator("test", "right", 0))
-    masks = [thing_mask(scene, thing) for thing in scene.things]
-    assert len(masks) > 1
-    for index, mask in enumerate(masks):
-        assert is_right(mask, masks, index)
-        assert not is_right(mask, masks, (index + 1) % len(masks))
-        assert not is_right(np.zeros_like(mask), masks, index)
 
 
 def test_the_page_says_what_was_measured(row: Row, segmenter: Segmenter) -> None:

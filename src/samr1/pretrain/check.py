@@ -1,12 +1,12 @@
 """How good the tiny models are before any reward: on held-out scenes, a row a manner of asking.
 
-The scenes are neither the world's nor the cold start's. An answer is right if its mask has its
-highest IoU with the thing that was asked for.
+The scenes are neither the world's nor the cold start's. An answer is right as in the benchmarks: if
+its mask has its highest IoU with the thing that was asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice, pairwise
 
@@ -15,6 +15,7 @@ from PIL import Image
 
 from samr1.config.names import DialectName
 from samr1.data.masks import Mask, mask_box, mask_iou, polygons_to_mask
+from samr1.evaluation.right import is_right_object
 from samr1.method.rewards.segmentation import TIERS
 from samr1.micro.policy_config import IMAGE_SIZE
 from samr1.micro.queries import Question, ask_reasonseg, ask_refcocog, by_relation
@@ -165,15 +166,10 @@ def _judge(
         if answer.box is not None:
             scaled = to_original(answer, _FRAME, (one.scene.width, one.scene.height))
             mask = answer_masks(segmenter, embedding, [scaled])[0][0].numpy()
-        right = is_right(mask, truths, one.question.target)
-        judged.append((float(right), mask_iou(mask, truths[one.question.target]), len(tokens)))
+        truth = truths[one.question.target]
+        right = float(bool(is_right_object(truth, mask, truths)))
+        judged.append((right, mask_iou(mask, truth), len(tokens)))
     return judged
-
-
-def is_right(mask: Mask, truths: Sequence[Mask], target: int) -> bool:
-    """Whether `mask` has its highest IoU with the target among the things' masks."""
-    ious = [mask_iou(mask, truth) for truth in truths]
-    return max(ious) > 0 and int(np.argmax(ious)) == target
 
 
 def parseable(policy: Policy, dialect: DialectName, size: int) -> float:
