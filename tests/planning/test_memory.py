@@ -80,7 +80,7 @@ def test_parts_and_adapters_are_counted_as_the_models_have_them() -> None:
 def test_a_local_folder_wins_and_an_unreadable_one_is_named(tmp_path: Path) -> None:
     weights = ROOT / "src/samr1/micro/weights"
     micro = find_policy_config(str(weights / "policy"))
-    assert count_parts(micro).all == 1_558_432
+    assert count_parts(micro).all == 1_568_672
     size = find_segmenter_size(str(weights / "segmenter"))
     file = weights / "segmenter/model.safetensors"
     assert size.weights == file.stat().st_size
