@@ -13,7 +13,8 @@ from sam2 import build_sam
 from tiny import TRAINED, random_image, tiny_policy
 from training_world import make_stage
 
-from samr1.config.schema import Layer, LoraConfig, TrainStage
+from samr1.config.lora import Layer, LoraConfig
+from samr1.config.schema import TrainStage
 from samr1.core.errors import UserError
 from samr1.planning.fit import change_stage
 from samr1.planning.job import Job, total

@@ -18,9 +18,9 @@ from spoiling import CONFIG, TEMPLATE, WEIGHTS, Spoil, first, lose, put, text, w
 from tiny import tiny_policy
 from training_world import make_stage
 
+from samr1.config.lora import LoraConfig
 from samr1.config.merge import load_experiment
 from samr1.config.schema import (
-    LoraConfig,
     PolicyConfig,
     PredictConfig,
     PredictStage,

@@ -14,8 +14,9 @@ from training_world import make_stage
 from transformers import Qwen3VLForConditionalGeneration
 
 from samr1.app.model import find_settings
+from samr1.config.lora import LoraConfig
 from samr1.config.merge import load_experiment
-from samr1.config.schema import LoraConfig, PolicyConfig
+from samr1.config.schema import PolicyConfig
 from samr1.core.checks import run_steps
 from samr1.core.errors import UserError
 from samr1.core.weights import safetensors_files, safetensors_shapes

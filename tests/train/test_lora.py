@@ -16,7 +16,8 @@ from recording import apart, record, take_steps, train_on
 from torch import Tensor
 from training_world import make_stage
 
-from samr1.config.schema import LoraConfig, TrainStage, parse_config
+from samr1.config.lora import LoraConfig
+from samr1.config.schema import TrainStage, parse_config
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.policy.adapter import adapter_off, add_adapter, merged_weights

@@ -12,17 +12,15 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from samr1.config.errors import read_mapping, show
-from samr1.config.schema import (
+from samr1.config.base import (
     Frozen,
     Name,
     Named,
     Positive,
-    RunConfig,
-    SegmenterConfig,
-    parse_config,
     refusal,
 )
+from samr1.config.errors import read_mapping, show
+from samr1.config.schema import RunConfig, SegmenterConfig, parse_config
 from samr1.core.errors import UserError
 from samr1.core.hub import ModelPath
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from samr1.config.base import Frozen, Positive, refusal
 from samr1.config.errors import read_mapping, show
-from samr1.config.schema import Frozen, Positive, parse_config, refusal
+from samr1.config.schema import parse_config
 from samr1.core.errors import UserError
 
 

@@ -14,21 +14,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from samr1.config.base import (
+    Frozen,
+    Named,
+    NonNegative,
+    Positive,
+    Word,
+)
 from samr1.config.baselines import Baseline, check_baselines, load_baselines
 from samr1.config.data import Benchmark, DataConfig
 from samr1.config.errors import read_mapping, show
 from samr1.config.names import METHOD, Tracker
 from samr1.config.own_data import OwnData, load_own_data
 from samr1.config.published import Published, TableStage, check_published, load_published
-from samr1.config.schema import (
-    Frozen,
-    Named,
-    NonNegative,
-    Positive,
-    RunConfig,
-    Word,
-    parse_config,
-)
+from samr1.config.schema import RunConfig, parse_config
 from samr1.config.studies import Studies, load_studies
 from samr1.core.errors import UserError
 

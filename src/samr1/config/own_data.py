@@ -11,8 +11,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from samr1.config.base import (
+    Frozen,
+    Name,
+    NonNegative,
+    Word,
+    refusal,
+)
 from samr1.config.errors import read_mapping, show
-from samr1.config.schema import Frozen, Name, NonNegative, Word, parse_config, refusal
+from samr1.config.schema import parse_config
 from samr1.core.errors import UserError
 
 Layout = Literal["table", "coco", "labelme", "masks", "refer", "reasonseg"]

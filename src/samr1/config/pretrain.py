@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from samr1.config.schema import Frozen, Name, NonNegative, Positive
+from samr1.config.base import Frozen, Name, NonNegative, Positive
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(gt=0)]

@@ -12,9 +12,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from samr1.config.base import Frozen, Name, refusal
 from samr1.config.baselines import Baseline
 from samr1.config.errors import read_mapping
-from samr1.config.schema import Frozen, Name, parse_config, refusal
+from samr1.config.schema import parse_config
 from samr1.core.errors import UserError
 
 Runs = Annotated[tuple[Name, ...], Field(min_length=1)]

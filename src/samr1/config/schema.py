@@ -7,15 +7,15 @@ evaluation never retrains.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from samr1.config.base import Frozen, Name, NonNegative, Positive, check_word, refusal
 from samr1.config.errors import explain, read_mapping
+from samr1.config.lora import LoraConfig, check_targets
 from samr1.config.names import (
     POINT_VALUES,
     Advantage,
@@ -28,42 +28,6 @@ from samr1.config.names import (
 )
 from samr1.core.errors import UserError
 from samr1.core.hub import ModelPath
-
-Positive = Annotated[int, Field(ge=1)]
-NonNegative = Annotated[int, Field(ge=0)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$")]  # it becomes a file's name
-
-
-def _word(value: str) -> str:
-    if not re.fullmatch(r"[\w./][\w./@+=,:-]*", value):
-        raise ValueError(
-            "may hold letters, digits and ._/@+=,:- alone, since it stands in commands of rules"
-        )
-    return value
-
-
-Word = Annotated[str, AfterValidator(_word)]
-"""What a shell reads as it stands."""
-
-
-def refusal(path: str, value: object, allowed: str) -> PydanticCustomError:
-    """The refusal of `value` at `path` (relative to the checking model), with what is allowed."""
-    context = {"path": path, "value": value, "allowed": allowed}
-    return PydanticCustomError("refused", "{allowed}", context)
-
-
-class Frozen(BaseModel):
-    """A part of the configuration: unknown keys are errors and values never change."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-class Named(Frozen):
-    """The name of what a mapping holds by names."""
-
-    name: Name
 
 
 class PolicyConfig(Frozen):
@@ -115,36 +79,6 @@ def _one_distribution(value: float) -> float:
     if value != 1.0:
         raise ValueError("must be 1: rollout and log-probabilities must mean one distribution")
     return value
-
-
-# The linear layers of a Qwen-VL, as `transformers` names them. Those of the MLPs have the same
-# names in the language model and in a Qwen2.5-VL's vision tower; a Qwen3-VL's has two of its own.
-AttentionLayer = Literal["q_proj", "k_proj", "v_proj", "o_proj"]  # of the language model
-VisionLayer = Literal["qkv", "proj", "linear_fc1", "linear_fc2"]  # of the vision tower alone
-MlpLayer = Literal["gate_proj", "up_proj", "down_proj"]
-Layer = Literal[AttentionLayer, MlpLayer, VisionLayer]
-
-
-class LoraConfig(Frozen):
-    """Adapters that are trained in the place of the weights; without dropout.
-
-    The weights stay those of the reference, which is the same model, its adapters switched off. The
-    trained policy is written merged: whole weights in the policy's dtype, as without adapters.
-    """
-
-    rank: Positive
-    """Rank of each adapter's two matrices."""
-    alpha: Annotated[float, Field(gt=0)]
-    """An adapter's product counts alpha / rank times; often twice the rank."""
-    targets: Annotated[tuple[Layer, ...], Field(min_length=1)]
-    """Which linear layers have one; in the vision tower only with `policy.train_vision`."""
-
-    @model_validator(mode="after")
-    def _each_layer_once(self) -> LoraConfig:
-        for name in self.targets:
-            if self.targets.count(name) > 1:
-                raise refusal("targets", self.targets, f"must name {name} once")
-        return self
 
 
 class FilterGroups(Frozen):
@@ -311,17 +245,7 @@ class TrainStage(Frozen):
     def _adapters_are_where_training_is(self) -> TrainStage:
         if self.train.lora is None:
             return self
-        key, targets = "train.lora.targets", self.train.lora.targets
-        of_tower = [name for name in targets if name in get_args(VisionLayer)]
-        if len(of_tower) == len(targets):
-            raise refusal(key, targets, "must name a layer of the language model too")
-        if self.policy.train_vision:
-            if not of_tower and not set(targets) & set(get_args(MlpLayer)):
-                allowed = f"must be false, because {key} names no layer of the vision tower"
-                raise refusal("policy.train_vision", True, allowed)
-        elif of_tower:
-            allowed = f"must not name {of_tower[0]}, a layer of the vision tower, which "
-            raise refusal(key, targets, f"{allowed}policy.train_vision: false leaves as it is")
+        check_targets(self.train.lora, self.policy.train_vision)
         return self
 
 
@@ -369,7 +293,7 @@ class RunConfig(TrainStage):
     @model_validator(mode="after")
     def _policy_can_stand_in_a_command(self) -> RunConfig:
         try:
-            _word(self.policy.path)
+            check_word(self.policy.path)
         except ValueError as error:
             raise refusal("policy.path", self.policy.path, str(error)) from error
         return self

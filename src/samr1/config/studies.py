@@ -8,8 +8,9 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from samr1.config.base import Frozen, Name, NonNegative, refusal
 from samr1.config.errors import read_mapping
-from samr1.config.schema import Frozen, Name, NonNegative, RunConfig, parse_config, refusal
+from samr1.config.schema import RunConfig, parse_config
 from samr1.core.errors import UserError
 
 

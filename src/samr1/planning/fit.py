@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, get_args
 
 import torch
 
-from samr1.config.schema import AttentionLayer, LoraConfig, MlpLayer, TrainStage
+from samr1.config.lora import AttentionLayer, LoraConfig, MlpLayer
+from samr1.config.schema import TrainStage
 from samr1.core.errors import UserError
 from samr1.planning.job import Job, describe_job, total
 from samr1.planning.memory import Memory, plan_host, plan_memory

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from samr1.config.schema import LoraConfig, TrainConfig, TrainStage
+from samr1.config.lora import LoraConfig
+from samr1.config.schema import TrainConfig, TrainStage
 from samr1.planning.parameters import (
     ParameterCounts,
     check_trainable,

@@ -18,7 +18,7 @@ from typing import Any
 from torch import nn
 from transformers import Qwen2_5_VLConfig, Qwen2VLConfig
 
-from samr1.config.schema import LoraConfig
+from samr1.config.lora import LoraConfig
 from samr1.core.errors import UserError
 from samr1.policy.adapter import adapted_layers
 from samr1.policy.families import FAMILIES, QwenConfig, family_of, head_size

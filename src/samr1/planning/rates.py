@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
-from samr1.config.schema import Frozen, parse_config
+from samr1.config.base import Frozen
+from samr1.config.schema import parse_config
 from samr1.core.errors import UserError
 
 

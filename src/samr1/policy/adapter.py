@@ -19,7 +19,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from samr1.config.schema import LoraConfig, VisionLayer
+from samr1.config.lora import LoraConfig, VisionLayer
 from samr1.core.errors import UserError, say
 from samr1.policy.families import QwenModel
 

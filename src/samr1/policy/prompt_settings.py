@@ -14,8 +14,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from samr1.config.base import Frozen
 from samr1.config.names import DialectName
-from samr1.config.schema import Frozen, TrainStage, parse_config
+from samr1.config.schema import TrainStage, parse_config
 from samr1.core.hub import HubName, fetch_file_if_there, require
 from samr1.core.reading import load_object
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from samr1.config.schema import Frozen
+from samr1.config.base import Frozen
 
 
 def _number(value: object) -> object:

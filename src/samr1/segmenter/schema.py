@@ -21,7 +21,7 @@ from sam2.modeling.sam.transformer import RoPEAttention
 from sam2.modeling.sam2_base import SAM2Base
 from torch import nn
 
-from samr1.config.schema import Frozen, refusal
+from samr1.config.base import Frozen, refusal
 
 Width = Annotated[int, Field(ge=1, le=4096)]  # channels, heads, pixels
 Depth = Annotated[int, Field(ge=0, le=64)]  # blocks

@@ -29,7 +29,8 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import nn
 
-from samr1.config.schema import Frozen, TrainStage
+from samr1.config.base import Frozen
+from samr1.config.schema import TrainStage
 from samr1.core.errors import UserError, say
 from samr1.core.files import atomic_folder, read_table, remove_parts, write_table
 from samr1.core.weights import write_tensors

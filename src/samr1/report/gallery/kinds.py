@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
+from samr1.config.base import Frozen
 from samr1.config.errors import read_mapping, show
-from samr1.config.schema import Frozen, parse_config
+from samr1.config.schema import parse_config
 from samr1.core.errors import UserError
 from samr1.data.masks import Mask, box_iou
 from samr1.micro.scenes import Scene

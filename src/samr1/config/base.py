@@ -1,0 +1,45 @@
+"""What every part of the configuration is made of: frozen, documented, with refusals in words."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+Positive = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$")]  # it becomes a file's name
+
+
+def check_word(value: str) -> str:
+    if not re.fullmatch(r"[\w./][\w./@+=,:-]*", value):
+        raise ValueError(
+            "may hold letters, digits and ._/@+=,:- alone, since it stands in commands of rules"
+        )
+    return value
+
+
+Word = Annotated[str, AfterValidator(check_word)]
+"""What a shell reads as it stands."""
+
+
+def refusal(path: str, value: object, allowed: str) -> PydanticCustomError:
+    """The refusal of `value` at `path` (relative to the checking model), with what is allowed."""
+    context = {"path": path, "value": value, "allowed": allowed}
+    return PydanticCustomError("refused", "{allowed}", context)
+
+
+class Frozen(BaseModel):
+    """A part of the configuration: unknown keys are errors and values never change."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class Named(Frozen):
+    """The name of what a mapping holds by names."""
+
+    name: Name
