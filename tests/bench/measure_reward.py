@@ -87,10 +87,10 @@ def make_ways(
             originals={sample.image_id: load_rgb(root / sample.image_path)},
             truths=[decode_mask(sample.mask)],
             drawn=[0],
-            counts=True,
+            is_padding=False,
         )
-        judged = score_groups(segmenter, batch, [texts], stage)
-        return [response.iou for response in judged[0]]
+        scored = score_groups(segmenter, batch, [texts], stage)
+        return [response.iou for response in scored[0]]
 
     def response_by_response() -> list[float]:
         found = []

@@ -95,7 +95,7 @@ class OurStep:
         with _phase(seconds, "reference"):
             reference = score_reference(self.reference, self.engine, rollout, self.stage)
         with _phase(seconds, "update"):
-            updates = plan_updates(self.engine, rollout, 1, True, self.stage)
+            updates = plan_updates(self.engine, rollout, 1, False, self.stage)
             rate = self.stage.train.learning_rate
             advantages = group_advantages(torch.tensor(rewards))
             update(

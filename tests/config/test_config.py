@@ -144,11 +144,6 @@ REFUSED = [
         "runs.yaml: run sam_r1: seed: is not a run's to choose; remove it.",
     ),
     (
-        *("runs.yaml", "sam_r1/policy", {"image_size": 98}),
-        "runs.yaml: run sam_r1: policy.image_size = 98: must be 84, the other runs' size, because "
-        "all runs share one set of images.",
-    ),
-    (
         *("runs.yaml", "a run", {}),
         "runs.yaml: run a run: name = \"a run\": must match pattern '^[a-z0-9][a-z0-9_.]*$'.",
     ),

@@ -33,6 +33,7 @@ def test_every_run_of_the_paper_is_there(scale: str) -> None:
         *("iou_reward", "quantile_reward", "filter_groups"),
     }
     theirs = {"qwen2.5vl_3b", "qwen2.5vl_3b_plain", "seg_zero", "visual_rft", "vlm_r1"}
+    theirs |= {"qwen3vl_8b", "qwen3vl_8b_plain"}
     tiny = {
         f"tiny_{one}" for one in ("seg_zero", "qwen", "vision_reasoner", "visual_rft", "vlm_r1")
     }

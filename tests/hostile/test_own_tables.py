@@ -200,6 +200,8 @@ FILES: list[tuple[str, Write, str]] = [
         text("[" * 200_000, "questions.jsonl"),
         "line 1: not a line of JSON .*recur",
     ),
+    ("questions.csv", text(HEAD + "," * 3_000_000), r"CSV file \(a line of more than 2,000,000 v"),
+    ("questions.jsonl", text("[" + "1," * 3_000_000, "questions.jsonl"), "a line of more than 2,"),
     ("questions.parquet", text("PAR1", "questions.parquet"), "not a readable Parquet file"),
     ("questions.parquet", pandas_style, "its question is no text; give it words"),
     ("questions.parquet", pictures_inside, "row 1: its image is no name of a file"),

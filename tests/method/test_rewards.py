@@ -118,13 +118,15 @@ def test_reasoning_format_broken(text: str) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_well_formed_answers_are_rewarded_in_their_own_dialect(dialect: DialectName) -> None:
-    label = "an <answer> tag" if dialect == "qwen" else "cup"
+    form = get_dialect(dialect)
+    label = "cup" if form.thinks else "an <answer> tag"
     points = [(3.0, 4.0, 1), (84.0, 0.0, 0)]
-    text = get_dialect(dialect).respond("left", (0, 0, 84, 84), points, label)
+    text = form.respond("left", (0, 0, 84, 84), points, label)
     assert segmentation_format_reward(text, dialect, (84, 84)) == 1
-    assert reasoning_format_reward(text) == (-1 if dialect == "qwen" else 1)
-    for other in set(DIALECTS) - {dialect}:
-        assert segmentation_format_reward(text, other, (84, 84)) == -1
+    assert reasoning_format_reward(text) == (1 if form.thinks else -1)
+    for other in DIALECTS:  # two that are written alike differ in their frames
+        if get_dialect(other).write is not form.write:
+            assert segmentation_format_reward(text, other, (84, 84)) == -1
 
 
 def keeps_the_format(change: dict[str, object]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +21,17 @@ from samr1.data.masks import box_iou, decode_mask, mask_iou
 from samr1.data.objects import read_objects
 from samr1.evaluation.right import ImageObjects
 from samr1.micro.policy_config import IMAGE_SIZE, build_image_processor, build_policy
-from samr1.micro.queries import ASK, think
-from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
+from samr1.micro.queries import ASK, by_relation, think
+from samr1.micro.scenes import Thing, draw_scene, encode_jpeg, generator, render
 from samr1.micro.segmenter_config import SEGMENTER_CONFIG
 from samr1.micro.tokenizer import build_tokenizer
+from samr1.micro.wholes import PARTS
 from samr1.micro.world import draw_again, draw_world
 from samr1.policy.dialects import get_dialect
+from samr1.pretrain.check import thing_mask
 from samr1.segmenter.build import build_sam2
 
+SIDES = "left of|right of|above|below|next to"
 SIZES = WorldConfig(
     refcocog_train_refs=70,
     refcocog_test_refs=9,
@@ -179,6 +184,62 @@ def test_a_plain_question_singles_out_its_thing() -> None:
                 if ("one" in words or other.shape in words) and other.color in words
             ]
             assert fits == [thing]
+
+
+def test_a_question_by_relation_fits_several_things_but_for_the_relation() -> None:
+    asked = 0
+    for index in range(150):
+        scene = draw_scene(generator("test", "relation", index))
+        for target in range(len(scene.things)):
+            for question in by_relation(scene, target):
+                asked += 1
+                found = re.fullmatch(rf"the (.+) ({SIDES}) the (.+)", question.text)
+                assert found is not None
+                (anchor,) = (t for t in scene.things if fits(t, found[3]))
+                candidates = [t for t in scene.things if fits(t, found[1]) and t is not anchor]
+                assert len(candidates) > 1
+                assert [t for t in candidates if stands(t, anchor, found[2], candidates)] == [
+                    scene.things[target]
+                ]
+    assert asked > 100
+
+
+def fits(thing: Thing, words: str) -> bool:
+    """Whether a thing is what is called "star", "red one" or "thing"."""
+    if words.endswith(" one"):
+        return thing.color == words.removesuffix(" one")
+    return words == "thing" or thing.is_like(words)
+
+
+def stands(thing: Thing, anchor: Thing, relation: str, candidates: list[Thing]) -> bool:
+    (x, y), (anchor_x, anchor_y) = thing.center, anchor.center
+    return {
+        "left of": x < anchor_x - 8,
+        "right of": x > anchor_x + 8,
+        "above": y < anchor_y - 8,
+        "below": y > anchor_y + 8,
+        "next to": thing is min(candidates, key=lambda one: math.dist(one.center, anchor.center)),
+    }[relation]
+
+
+def test_a_whole_is_parted_and_asked_for_by_its_parts() -> None:
+    named, seen = 0, set()
+    for index in range(120):
+        rng = generator("test", "parts", index)
+        scene = draw_scene(rng)
+        masks = [thing_mask(scene, thing) for thing in scene.things]
+        assert np.sum(masks, axis=0).max() == 1  # none hides another
+        for target, part in enumerate(scene.things):
+            if part.whole is None:
+                continue
+            x, y = part.center
+            assert masks[target][int(y), int(x)]
+            seen.add(part.shape)
+            question = ASK["reasonseg"](rng, scene, target)
+            assert question is not None
+            named += f"the {part.shape} of the {part.whole}" in question.text
+    assert seen == set(PARTS)
+    assert named > 10
 
 
 def test_pretraining_scenes_are_not_in_the_world(world: Path) -> None:

@@ -10,9 +10,8 @@ import pytest
 import torch
 from live_storages import LiveStorages
 from sam2 import build_sam
-from tiny import random_image, tiny_policy
+from tiny import TRAINED, random_image, tiny_policy
 from training_world import make_stage
-from transformers import Qwen2_5_VLForConditionalGeneration
 
 from samr1.config.schema import Layer, LoraConfig, TrainStage
 from samr1.core.errors import UserError
@@ -22,6 +21,7 @@ from samr1.planning.memory import kept_activations, plan_memory
 from samr1.planning.parameters import count_adapter, count_parts, find_policy_config
 from samr1.planning.segmenter_size import SegmenterSize, find_segmenter_size
 from samr1.policy.adapter import adapted_layers
+from samr1.policy.families import family_of
 from samr1.policy.model import encode_question
 from samr1.rollout.decode import Sampling
 from samr1.rollout.rows import Rows
@@ -33,30 +33,39 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("size", "numbers"),
+    ("name", "numbers"),
     [
-        ("3B", 3_754_622_976),
-        ("7B", 8_292_166_656),
-        ("32B", 33_452_718_336),
-        ("72B", 73_410_777_344),
+        ("Qwen2.5-VL-3B", 3_754_622_976),
+        ("Qwen2.5-VL-7B", 8_292_166_656),
+        ("Qwen2.5-VL-32B", 33_452_718_336),
+        ("Qwen2.5-VL-72B", 73_410_777_344),
+        ("Qwen3-VL-2B", 2_127_532_032),
+        ("Qwen3-VL-4B", 4_437_815_808),
+        ("Qwen3-VL-8B", 8_767_123_696),
+        ("Qwen3-VL-32B", 33_357_390_064),
     ],
 )
-def test_the_known_checkpoints_have_their_published_sizes(size: str, numbers: int) -> None:
-    name = f"Qwen/Qwen2.5-VL-{size}-Instruct@{'0' * 40}"
-    assert count_parts(find_policy_config(name)).all == numbers
+def test_the_known_checkpoints_have_their_published_sizes(name: str, numbers: int) -> None:
+    path = f"Qwen/{name}-Instruct@{'0' * 40}"
+    assert count_parts(find_policy_config(path)).all == numbers
 
 
 def test_parts_and_adapters_are_counted_as_the_models_have_them() -> None:
-    for size, visual in (("3B", 668_684_288), ("7B", 676_550_144)):
-        config = find_policy_config(f"Qwen/Qwen2.5-VL-{size}-Instruct")
+    older = {*get_args(Layer)} - {"linear_fc1", "linear_fc2"}
+    for name, visual, layers in (
+        ("Qwen2.5-VL-3B", 668_684_288, older),
+        ("Qwen2.5-VL-7B", 676_550_144, older),
+        ("Qwen3-VL-4B", 415_347_712, {*get_args(Layer)}),
+    ):
+        config = find_policy_config(f"Qwen/{name}-Instruct")
         with torch.device("meta"):
-            model = Qwen2_5_VLForConditionalGeneration(config)
+            model = family_of(config).model(config)
         parts = count_parts(config)
         assert parts.all == sum(weight.numel() for weight in model.parameters())
         assert parts.vision == sum(w.numel() for w in model.model.visual.parameters()) == visual
         for targets, vision in (
-            (get_args(Layer), True),
-            (get_args(Layer), False),
+            (tuple(sorted(layers)), True),
+            (tuple(sorted(layers)), False),
             (("q_proj", "v_proj", "down_proj"), False),
             (("k_proj", "qkv", "up_proj"), True),
         ):
@@ -71,7 +80,7 @@ def test_parts_and_adapters_are_counted_as_the_models_have_them() -> None:
 def test_a_local_folder_wins_and_an_unreadable_one_is_named(tmp_path: Path) -> None:
     weights = ROOT / "src/samr1/micro/weights"
     micro = find_policy_config(str(weights / "policy"))
-    assert count_parts(micro).all == 1_558_432
+    assert count_parts(micro).all == 1_568_672
     size = find_segmenter_size(str(weights / "segmenter"))
     file = weights / "segmenter/model.safetensors"
     assert size.weights == file.stat().st_size
@@ -154,12 +163,13 @@ def saved_bytes(policy: Any, checkpointing: bool) -> tuple[int, int]:
     return size, len(question.input_ids)
 
 
+@pytest.mark.parametrize("family", TRAINED)
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_activations_are_within_a_fifth_of_what_autograd_saves(
-    dtype: str, checkpointing: bool, tmp_path: Path
+    dtype: str, checkpointing: bool, family: str, tmp_path: Path
 ) -> None:
-    policy = tiny_policy(hidden=128, layers=4)
+    policy = tiny_policy(hidden=128, layers=4, family=family)
     policy.model.to(getattr(torch, dtype))
     found, prompt = saved_bytes(policy, checkpointing)
     train = {"group_size": 4, "max_response_tokens": 24, "gradient_checkpointing": checkpointing}

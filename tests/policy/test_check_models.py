@@ -98,7 +98,7 @@ def test_whole_models_pass_and_the_page_says_what_was_found(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "page.md").read_text()
     assert text.count("| ok |") == 11 and "FAILED" not in text
-    assert "| policy: configuration | ok | 1,558,432 parameters" in text
+    assert "| policy: configuration | ok | 1,568,672 parameters" in text
     assert "12×12 patches" in text and "279 names and shapes" in text
     assert "4 decoded at most, in float32 on cpu: finite" in text
 

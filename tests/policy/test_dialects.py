@@ -42,9 +42,16 @@ def test_questions_are_put_as_the_public_code_puts_them() -> None:
     assert 'corresponding to the instruction: "The Cup?".. Output the' in asked["visual_rft"]
     assert 'region this sentence describes: "The Cup?".. First output' in asked["vlm_r1"]
     assert asked["qwen"] == 'Locate "The Cup?"., output its bbox coordinates using JSON format.'
-    others = {get_dialect(name).system for name in DIALECTS if name != "visual_rft"}
-    assert others == {"You are a helpful assistant."}
-    assert get_dialect("visual_rft").system.startswith("A conversation between User and Assistant.")
+    assert asked["qwen3"] == (
+        'Locate every object that matches the description ""The Cup?"." in the image. Report bbox '
+        "coordinates in JSON format."
+    )
+    assert "pixels" in asked["sam_r1"] and "pixels" not in asked["sam_r1_1000"]
+    assert "with coordinates from 0 to 1000 along either side" in asked["sam_r1_1000"]
+    systems = {name: get_dialect(name).system for name in DIALECTS}
+    assert systems.pop("qwen3") is None
+    assert str(systems.pop("visual_rft")).startswith("A conversation between User and Assistant.")
+    assert set(systems.values()) == {"You are a helpful assistant."}
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -53,12 +60,13 @@ def test_well_formed_answers_come_back_whole(name: DialectName) -> None:
     answer = parse_answer(form.respond("it is left", (10, 20, 300, 400), points, 'the "cup"'), name)
     one, two = (50.0, 60.0, 1), (70.0, 80.0, 0)
     expected = {"sam_r1": (one,), "sam_r1_points": (one, two), "vision_reasoner": (one,)}
+    expected["sam_r1_1000"] = (one,)
     expected["seg_zero"] = (one, (70.0, 80.0, 1))  # Seg-Zero labels both 1
     assert answer == Answer(
         box=(10.0, 20.0, 300.0, 400.0),
         points=expected.get(name, ()),
-        label='the "cup"' if name in ("sam_r1", "sam_r1_points", "qwen") else None,
-        think=None if name == "qwen" else "it is left",
+        label='the "cup"' if name.startswith(("sam_r1", "qwen")) else None,
+        think=None if name.startswith("qwen") else "it is left",
         status="ok",
     )
     assert answer.well_formed
@@ -69,7 +77,8 @@ def test_well_formed_answers_come_back_whole(name: DialectName) -> None:
 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_every_dialect_comes_back_to_the_pixels_of_the_original(name: DialectName) -> None:
-    form, side = get_dialect(name), 1000 if name == "visual_rft" else 840
+    relative = name in ("sam_r1_1000", "visual_rft", "qwen3")
+    form, side = get_dialect(name), 1000 if relative else 840
     assert form.frame(840) == (side, side)
     # A quarter to three quarters of either side, and a point in the middle.
     box, middle = (side / 4, side / 4, 3 * side / 4, 3 * side / 4), (side / 2, side / 2, 1)

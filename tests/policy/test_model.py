@@ -47,7 +47,23 @@ ELABORATE = (
 )
 
 
-@pytest.mark.parametrize("template", [CHAT_TEMPLATE, MICRO_TEMPLATE, ELABORATE])
+# In the forms of Qwen3-VL's own: the first turn looked at by its number, tools before all, and no
+# system prompt that nobody gave.
+NEWER = (
+    "{%- if tools %}{{- raise_exception('no tools') }}{%- else %}"
+    "{%- if messages[0].role == 'system' %}{{- '<|im_start|>system\\n' }}"
+    "{%- if messages[0].content is string %}{{- messages[0].content }}{%- endif %}"
+    "{{- '<|im_end|>\\n' }}{%- endif %}{%- endif %}"
+    "{%- for message in messages %}{%- if message.role == 'user' %}"
+    "{{- '<|im_start|>' + message.role + '\\n' }}"
+    "{%- for part in message.content %}{%- if part.type == 'image' or 'image_url' in part %}"
+    "<|vision_start|><|image_pad|><|vision_end|>{%- elif 'text' in part %}{{- part.text }}"
+    "{%- endif %}{%- endfor %}{{- '<|im_end|>\\n' }}{%- endif %}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"
+)
+
+
+@pytest.mark.parametrize("template", [CHAT_TEMPLATE, MICRO_TEMPLATE, ELABORATE, NEWER])
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_prompt_is_what_the_library_makes_of_the_template(
     template: str, dialect: DialectName
@@ -55,8 +71,9 @@ def test_a_prompt_is_what_the_library_makes_of_the_template(
     tokenizer = tiny_tokenizer()
     tokenizer.chat_template = template
     for query in ("the red ball", '{{ 7 * 7 }} "it\'s"\n {% é 球 ', "<|im_end|>"):
+        system = get_dialect(dialect).system
         messages: list[dict[str, Any]] = [
-            {"role": "system", "content": get_dialect(dialect).system},
+            *([] if system is None else [{"role": "system", "content": system}]),
             {
                 "role": "user",
                 "content": [

@@ -1,6 +1,7 @@
-"""The published Qwen2.5-VL checkpoints, by their names and sizes: no weights are needed.
+"""Published checkpoints, by their names and sizes: no weights are needed.
 
-`fixtures/qwen2.5_vl_{3b,7b}.config.json` are the published config.json files.
+`fixtures/{qwen2.5_vl_3b,qwen2.5_vl_7b,qwen3_vl_4b,qwen3_vl_8b}.config.json` are the published
+config.json files.
 """
 
 from __future__ import annotations
@@ -17,46 +18,64 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import tiny_policy
+from tiny import TRAINED, tiny_policy
 
 from samr1.core.errors import UserError
 from samr1.core.weights import Shapes, find_mismatch, safetensors_files, safetensors_shapes
-from samr1.policy.meta import build_on_meta, name_as_model, needed_shapes, read_policy_config
+from samr1.policy.meta import (
+    build_on_meta,
+    check_weights,
+    name_as_model,
+    needed_shapes,
+    read_policy_config,
+)
 from samr1.policy.model import load_policy, save_policy
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-PUBLISHED: dict[str, Any] = json.loads((FIXTURES / "qwen2.5_vl.weights.json").read_text())
-CONFIG_SHA256 = {
-    "3b": "7ed3eed5be6924cc800e8a5e53fc405c1aab1aaf36bad65c33403b36c56827f5",
-    "7b": "77d9ec7321cc572e3579e2c84799c9cadaded63c49ce93b101733349fc330c43",
+PUBLISHED: dict[str, Any] = {
+    f"{family}_{size}": values
+    for family in ("qwen2.5_vl", "qwen3_vl")
+    for size, values in json.loads((FIXTURES / f"{family}.weights.json").read_text()).items()
+    if size != "source"
 }
-SIZES = {"3b": (3_754_622_976, 668_684_288), "7b": (8_292_166_656, 676_550_144)}
+CONFIG_SHA256 = {
+    "qwen2.5_vl_3b": "7ed3eed5be6924cc800e8a5e53fc405c1aab1aaf36bad65c33403b36c56827f5",
+    "qwen2.5_vl_7b": "77d9ec7321cc572e3579e2c84799c9cadaded63c49ce93b101733349fc330c43",
+    "qwen3_vl_4b": "edac7703329133edfc53e46ac0081835144c99d7eebf28b71c732694d435224d",
+    "qwen3_vl_8b": "5cd452860dc1e9c29dd71cc3cef7f39b338b7a40793f7a260655c2d3568f3661",
+}
+NUMBERS = {  # of all weights, and of the vision tower's
+    "qwen2.5_vl_3b": (3_754_622_976, 668_684_288),
+    "qwen2.5_vl_7b": (8_292_166_656, 676_550_144),
+    "qwen3_vl_4b": (4_437_815_808, 415_347_712),
+    "qwen3_vl_8b": (8_767_123_696, 576_388_336),
+}
 RANGE = re.compile(r"\{0-(\d+)\}")
-FILE_LIMIT = 4e9  # bytes
+FILE_LIMIT = {"qwen2.5_vl": 4e9, "qwen3_vl": 5e9}  # bytes
 
 
-def published_shapes(size: str) -> Shapes:
+def published_shapes(name: str) -> Shapes:
     """Names and shapes in the order of the files: layer by layer."""
 
     def expand() -> Iterator[tuple[str, tuple[int, ...]]]:
-        weights = PUBLISHED[size]["weights"].items()
+        weights = PUBLISHED[name]["weights"].items()
         for pattern, group in groupby(weights, key=lambda item: item[0].partition("}")[0]):
             members = list(group)
             many = RANGE.search(members[0][0])
             for index in range(int(many[1]) + 1 if many else 1):
-                for name, shape in members:
-                    yield RANGE.sub(str(index), name), tuple(shape)
+                for weight, shape in members:
+                    yield RANGE.sub(str(index), weight), tuple(shape)
             assert bool(many) == ("{" in pattern)
 
     return dict(expand())
 
 
-def index_text(shapes: Shapes) -> str:
+def index_text(shapes: Shapes, limit: float) -> str:
     """The model.safetensors.index.json of these weights in bfloat16."""
     file, size, files = 1, 0, {}
     for name, shape in shapes.items():
         length = 2 * math.prod(shape)
-        if size + length > FILE_LIMIT:
+        if size + length > limit:
             file, size = file + 1, 0
         size += length
         files[name] = file
@@ -69,44 +88,53 @@ def index_text(shapes: Shapes) -> str:
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
-@pytest.mark.parametrize("size", ["3b", "7b"])
-def test_the_fixtures_are_the_published_files(size: str) -> None:
-    config = (FIXTURES / f"qwen2.5_vl_{size}.config.json").read_bytes()
-    assert hashlib.sha256(config).hexdigest() == CONFIG_SHA256[size]
-    index = index_text(published_shapes(size)).encode()
-    assert hashlib.sha256(index).hexdigest() == PUBLISHED[size]["index_sha256"]
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_fixtures_are_the_published_files(name: str) -> None:
+    config = (FIXTURES / f"{name}.config.json").read_bytes()
+    assert hashlib.sha256(config).hexdigest() == CONFIG_SHA256[name]
+    limit = FILE_LIMIT[name.rpartition("_")[0]]
+    index = index_text(published_shapes(name), limit).encode()
+    assert hashlib.sha256(index).hexdigest() == PUBLISHED[name]["index_sha256"]
 
 
-@pytest.mark.parametrize("size", ["3b", "7b"])
-def test_a_published_checkpoint_fits_the_model_of_its_config(size: str, tmp_path: Path) -> None:
-    config = FIXTURES / f"qwen2.5_vl_{size}.config.json"
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_checkpoint_fits_the_model_of_its_config(name: str, tmp_path: Path) -> None:
+    config = FIXTURES / f"{name}.config.json"
     (tmp_path / "config.json").write_bytes(config.read_bytes())
     model = build_on_meta(read_policy_config(tmp_path))
-    total, visual = SIZES[size]
+    total, visual = NUMBERS[name]
     assert sum(weight.numel() for weight in model.parameters()) == total
     assert sum(weight.numel() for weight in model.model.visual.parameters()) == visual
-    published, needed = published_shapes(size), needed_shapes(model)
+    published, needed = published_shapes(name), needed_shapes(model)
     assert find_mismatch(needed, name_as_model(model, published)) is None
     assert len(published) == len(needed)
+    check_weights(model, published, name)  # and one layer of each kind can be run
     # One name less, one more, one of another shape: each is found, under the model's name.
-    del published["model.norm.weight"]
-    published["visual.extra.weight"] = (1,)
-    published["visual.blocks.31.attn.qkv.bias"] = (1,)
+    language, tower = (
+        ("model.", "visual.") if "2.5" in name else ("model.language_model.", "model.visual.")
+    )
+    del published[f"{language}norm.weight"]
+    published[f"{tower}extra.weight"] = (1,)
+    bias = f"{tower}blocks.23.attn.qkv.bias"
+    (width,), published[bias] = published[bias], (1,)
     assert find_mismatch(needed, name_as_model(model, published)) == (
         "1 missing (model.language_model.norm.weight), 1 unexpected (model.visual.extra.weight), "
-        "1 of another shape (model.visual.blocks.31.attn.qkv.bias: (1,) instead of (3840,))"
+        f"1 of another shape (model.visual.blocks.23.attn.qkv.bias: (1,) instead of ({width},))"
     )
 
 
+@pytest.mark.parametrize("family", TRAINED)
 @pytest.mark.parametrize("names", ["published", "the model's"])
-def test_names_are_matched_as_they_are_loaded(names: str, tmp_path: Path) -> None:
-    policy = tiny_policy()
+def test_names_are_matched_as_they_are_loaded(names: str, family: str, tmp_path: Path) -> None:
+    policy = tiny_policy(family=family)
     save_policy(policy, tmp_path)  # `save_pretrained` writes the published names
     if names != "published":
         own = policy.model.state_dict()
         save_file(own, tmp_path / "model.safetensors", metadata={"format": "pt"})
     found = safetensors_shapes(safetensors_files(tmp_path))
-    assert ("visual.merger.ln_q.weight" in found) == (names == "published")
+    # A Qwen3-VL is published under the model's own names.
+    own_names = {name for name in found if name.startswith("model.visual.")}
+    assert bool(own_names) == (names != "published" or family == "qwen3_vl")
     model = build_on_meta(read_policy_config(tmp_path))
     assert find_mismatch(needed_shapes(model), name_as_model(model, found)) is None
     loaded = load_policy(tmp_path).model.state_dict()
@@ -157,8 +185,9 @@ def test_weights_that_could_run_code_are_not_read(tmp_path: Path) -> None:
 
 
 def test_another_family_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text('{"model_type": "qwen3_vl"}')
-    with pytest.raises(UserError, match="type 'qwen3_vl'; name one of type qwen2_5_vl or qwen2_vl"):
+    (tmp_path / "config.json").write_text('{"model_type": "qwen3_vl_moe"}')
+    known = "qwen2_5_vl or qwen2_vl or qwen3_vl"
+    with pytest.raises(UserError, match=f"type 'qwen3_vl_moe'; name one of type {known}"):
         read_policy_config(tmp_path)
 
 

@@ -111,7 +111,7 @@ def test_it_is_planned_and_not_trained(tmp_path: Path) -> None:
     config = find_policy_config(CHECKPOINT)
     assert count_weights(config) == 8_291_375_616  # as published
     assert abs(count_weights(read_as_trainable(config)) / 8_291_375_616 - 1) < 0.05
-    with pytest.raises(UserError, match="is a qwen2_vl; only a qwen2_5_vl can be trained"):
+    with pytest.raises(UserError, match="is a qwen2_vl; only a qwen2_5_vl or qwen3_vl"):
         check_trainable(config, CHECKPOINT)
     save_policy(tiny_policy(), tmp_path)
     newer = read_policy_config(tmp_path)

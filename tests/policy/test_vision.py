@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import random_image, tiny_policy
+from tiny import TRAINED, random_image, tiny_policy
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
@@ -76,16 +76,20 @@ def features_and_gradients(policy: Policy) -> list[Tensor]:
     return [features, *torch.autograd.grad((features * weights).sum(), tower)]
 
 
-def test_a_tower_with_its_windows_together_is_the_plain_one() -> None:
-    ours = features_and_gradients(tiny_policy())
-    plain = tiny_policy()
+@pytest.mark.parametrize("family", TRAINED)
+def test_a_tower_with_its_windows_together_is_the_plain_one(family: str) -> None:
+    ours = features_and_gradients(tiny_policy(family=family))
+    plain = tiny_policy(family=family)
     plain.model.model.visual.config._attn_implementation = "sdpa"
     for one, other in zip(ours, features_and_gradients(plain), strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-6)
 
 
-def test_a_tower_with_patches_as_a_product_is_the_plain_one_under_the_same_names() -> None:
-    plain, policy = tiny_policy(), tiny_policy()
+@pytest.mark.parametrize("family", TRAINED)
+def test_a_tower_with_patches_as_a_product_is_the_plain_one_under_the_same_names(
+    family: str,
+) -> None:
+    plain, policy = tiny_policy(family=family), tiny_policy(family=family)
     embed = policy.model.model.visual.patch_embed
     embed.proj = PatchProduct(embed.proj)
     shapes = [
@@ -98,12 +102,13 @@ def test_a_tower_with_patches_as_a_product_is_the_plain_one_under_the_same_names
         assert float((one - other).detach().norm() / other.detach().norm()) < 1e-5
 
 
-def test_the_tower_reads_no_value_from_the_device() -> None:
-    policy = tiny_policy()
+@pytest.mark.parametrize(("family", "width"), [("qwen2_5_vl", 32), ("qwen3_vl", 3 * 32)])
+def test_the_tower_reads_no_value_from_the_device(family: str, width: int) -> None:
+    policy = tiny_policy(family=family)
     questions = [
         encode_question(policy, random_image(i, side), "x", "qwen")
         for i, side in enumerate((56, 70))
     ]
     policy.model.to("meta")  # where nothing has a value that could be read
     features = encode_images(policy.model, questions)
-    assert [one.shape for one in features] == [(16, 32), (25, 32)]
+    assert [one.shape for one in features] == [(16, width), (25, width)]

@@ -34,7 +34,7 @@ from samr1.core.errors import UserError
 from samr1.core.files import write_table
 from samr1.core.schemas import OBJECTS
 from samr1.data.masks import Mask, encode_mask, mask_iou
-from samr1.micro.scenes import Scene, Thing
+from samr1.micro.scenes import Scene, Thing, draw_scene, generator
 from samr1.report.gallery.drawing import box_outline, frame_size, mask_outline, thumbnail
 from samr1.report.gallery.kinds import Kind, has_complex_boundary, kinds_in_scene
 from samr1.report.gallery.records import judge, list_answers, list_questions
@@ -156,6 +156,13 @@ def test_the_drawn_world_says_what_else_is_there(others: str, expected: set[Kind
     scene = Scene(160, 60, tuple(things), 0)
     assert kinds_in_scene(scene, [10, 10, 30, 30]) == expected
     assert kinds_in_scene(scene, [0.0] * 4) == set()
+
+
+def test_a_part_of_something_drawn_is_one() -> None:
+    scenes = (draw_scene(generator("test", "kinds", index)) for index in range(50))
+    scene = next(one for one in scenes if one.things[0].whole and one.things[-1].whole is None)
+    kinds = [kinds_in_scene(scene, thing.box) for thing in scene.things]
+    assert ["part" in found for found in kinds] == [bool(t.whole) for t in scene.things]
 
 
 def test_boundaries_are_complex_where_the_outline_is_far_from_convex() -> None:

@@ -9,7 +9,7 @@ import torch
 from decoding_world import features_of, three_questions
 from fake_cuda import ComesFromHost, fake_cuda, onto_fake_cuda
 from plain_twins import early_stopper
-from tiny import tiny_policy
+from tiny import TRAINED, tiny_policy
 from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException
 
@@ -22,9 +22,9 @@ from samr1.rollout.slots import Slots
 ROWS, PLACES = 4, 32
 
 
-@pytest.fixture
-def policy() -> Policy:
-    return early_stopper()
+@pytest.fixture(params=TRAINED)
+def policy(request: pytest.FixtureRequest) -> Policy:
+    return early_stopper(request.param)
 
 
 def filled(policy: Policy, limit: int, temperature: float = 1.0) -> Rows:
@@ -64,7 +64,7 @@ def test_nothing_of_a_finished_row_changes_however_long_the_others_go_on(
             assert all(map(torch.equal, now, before)), row
     assert sorted(ended) == list(range(13))
     said = set(rows.state.said[:12].tolist())
-    assert len(said) > 3 and limit in said if temperature else said == {4, 5, 11}
+    assert len(said) > 3 and limit in said if temperature else len(said) == 3
     assert int(rows.state.said[12]) == 1 and int(rows.slots.lengths[12]) == 0
 
 
@@ -87,8 +87,10 @@ def test_steps_write_in_place_and_never_beyond_their_row(policy: Policy) -> None
             assert buffer[row, end:].eq(0).all()
 
 
-def step_on_fake_cuda(sampling: Sampling, dtype: torch.dtype) -> tuple[Draw, Any, State]:
-    policy = tiny_policy()
+def step_on_fake_cuda(
+    sampling: Sampling, dtype: torch.dtype, family: str = "qwen2_5_vl"
+) -> tuple[Draw, Any, State]:
+    policy = tiny_policy(family=family)
     onto_fake_cuda(policy.model, dtype)
     weight = policy.model.get_input_embeddings().weight
     slots = Slots(policy.model.model.language_model.config, ROWS, PLACES, weight)
@@ -97,13 +99,14 @@ def step_on_fake_cuda(sampling: Sampling, dtype: torch.dtype) -> tuple[Draw, Any
     return Draw(policy, sampling, blocked), slots.window(ROWS, PLACES), state
 
 
+@pytest.mark.parametrize("family", TRAINED)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("temperature", "top_p"), [(0.0, 1.0), (1.0, 1.0), (0.7, 0.9)])
 def test_a_step_asks_the_host_for_nothing_and_is_always_the_same(
-    temperature: float, top_p: float, dtype: torch.dtype
+    temperature: float, top_p: float, dtype: torch.dtype, family: str
 ) -> None:
     with fake_cuda() as steps:
-        parts = step_on_fake_cuda(Sampling(temperature, top_p, 8), dtype)
+        parts = step_on_fake_cuda(Sampling(temperature, top_p, 8), dtype, family)
         with steps:
             decode_step(*parts)
             first = list(steps.ran)

@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 from plain_twins import objective_by_loops, plain_logits, plain_logprobs
-from tiny import random_image, tiny_policy, use_block_masks
+from tiny import TRAINED, random_image, tiny_policy, use_block_masks
 from torch import Tensor
 
 from samr1.config.names import Normaliser
@@ -18,9 +18,9 @@ from samr1.rollout.logprobs import response_logprobs, response_logprobs_in_passe
 from samr1.rollout.packing import pack, split_passes
 
 
-@pytest.fixture(scope="module")
-def policy() -> Policy:
-    return tiny_policy()
+@pytest.fixture(scope="module", params=TRAINED)
+def policy(request: pytest.FixtureRequest) -> Policy:
+    return tiny_policy(family=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +69,12 @@ def mask_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_packed_logprobs_and_gradients_equal_one_forward_pass_a_response(
-    questions: list[EncodedPrompt], shape: dict[str, int], lengths: list[list[int]]
+    policy: Policy,
+    questions: list[EncodedPrompt],
+    shape: dict[str, int],
+    lengths: list[list[int]],
 ) -> None:
-    policy = tiny_policy(**shape)
+    policy = tiny_policy(**shape, family=policy.model.config.model_type)
     groups = random_groups(policy, lengths)
     longest = max(map(max, lengths))
     weights = torch.randn(3, len(lengths[0]), longest, generator=torch.Generator().manual_seed(1))
@@ -192,7 +195,8 @@ def test_the_objective_over_packed_rows_is_the_equations_over_plain_passes(
     results = []
     for logprobs in (packed_logprobs, plain_padded_logprobs):
         new, mask = logprobs(policy, questions, groups)
-        ref, _ = logprobs(tiny_policy(seed=4), questions, groups)
+        other = tiny_policy(seed=4, family=policy.model.config.model_type)
+        ref, _ = logprobs(other, questions, groups)
         tensors = (new, (new + noise).detach(), ref.detach(), advantages, mask)
         terms = policy_objective(*tensors, **settings)
         (gradient,) = torch.autograd.grad(terms.objective, weight)

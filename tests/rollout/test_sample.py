@@ -8,7 +8,7 @@ import pytest
 import torch
 from decoding_world import Taped, three_questions
 from plain_twins import early_stopper, plain_sample
-from tiny import tiny_policy
+from tiny import TRAINED, tiny_policy
 
 from samr1.policy.model import Policy
 from samr1.rollout.distribution import keyed_uniforms
@@ -20,9 +20,9 @@ KEYS = [(5, 1, index) for index in range(20, 23)]
 RUNNERS = pytest.mark.parametrize("runner", [Eager, Taped])
 
 
-@pytest.fixture(scope="module")
-def policy() -> Policy:
-    return early_stopper()
+@pytest.fixture(scope="module", params=TRAINED)
+def policy(request: pytest.FixtureRequest) -> Policy:
+    return early_stopper(request.param)
 
 
 @RUNNERS
@@ -55,11 +55,12 @@ def test_a_rollout_is_the_plain_twins(
 
 
 @RUNNERS
+@pytest.mark.parametrize("family", TRAINED)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_sampled_logprobs_are_those_of_the_packed_pass(
-    runner: type[Runner], dtype: torch.dtype
+    runner: type[Runner], dtype: torch.dtype, family: str
 ) -> None:
-    ours = early_stopper()
+    ours = early_stopper(family)
     ours.model.to(dtype)
     questions = three_questions(ours)
     groups = sample_groups(

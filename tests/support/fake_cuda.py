@@ -51,24 +51,31 @@ class _Indexing(TorchFunctionMode):
     """Python's way to index a CUDA tensor looks for a device; a CPU build has to go around it."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is not Tensor.__getitem__:
-            return func(*args, **(kwargs or {}))
-        tensor, index = args
-        parts = list(index) if isinstance(index, tuple) else [index]
-        if any(part is Ellipsis for part in parts):
-            at = next(i for i, part in enumerate(parts) if part is Ellipsis)
-            named = sum(part is not None for part in parts) - 1
-            parts[at : at + 1] = [slice(None)] * (tensor.ndim - named)
-        axis = 0
-        for part in parts:
-            if part is None:
-                tensor = aten.unsqueeze(tensor, axis)
-            elif isinstance(part, slice):
-                tensor = aten.slice.Tensor(tensor, axis, part.start, part.stop, part.step or 1)
-            else:
-                tensor, axis = aten.select.int(tensor, axis, part), axis - 1
-            axis += 1
-        return tensor
+        if func is Tensor.__getitem__:
+            return _view(*args)
+        if func is Tensor.__setitem__:
+            tensor, index, value = args
+            return aten.copy_.default(_view(tensor, index), value)
+        return func(*args, **(kwargs or {}))
+
+
+def _view(tensor: Tensor, index: Any) -> Tensor:
+    """What an index of numbers, slices, None and an ellipsis shows of a tensor."""
+    parts = list(index) if isinstance(index, tuple) else [index]
+    if any(part is Ellipsis for part in parts):
+        at = next(i for i, part in enumerate(parts) if part is Ellipsis)
+        named = sum(part is not None for part in parts) - 1
+        parts[at : at + 1] = [slice(None)] * (tensor.ndim - named)
+    axis = 0
+    for part in parts:
+        if part is None:
+            tensor = aten.unsqueeze(tensor, axis)
+        elif isinstance(part, slice):
+            tensor = aten.slice.Tensor(tensor, axis, part.start, part.stop, part.step or 1)
+        else:
+            tensor, axis = aten.select.int(tensor, axis, part), axis - 1
+        axis += 1
+    return tensor
 
 
 def onto_fake_cuda(model: nn.Module, dtype: torch.dtype) -> None:

@@ -132,9 +132,9 @@ def plain_sample(
     return tokens, logprobs
 
 
-def early_stopper() -> Policy:
+def early_stopper(family: str = "qwen2_5_vl") -> Policy:
     """A policy that often ends its turn, so that rows are done at different times."""
-    policy = tiny_policy(seed=3)
+    policy = tiny_policy(seed={"qwen2_5_vl": 3, "qwen3_vl": 1}[family], family=family)
     with torch.no_grad():
         rows = policy.model.lm_head.weight
         rows[policy.stop_token_id] += 0.5 * torch.randn(

@@ -119,14 +119,14 @@ def take_steps(
 def _take(engine: Engine, policy: Policy, step: Recorded, number: int, stage: Any) -> list[float]:
     """One step's update on this process's questions; a process without one keeps company."""
     places = list(range(len(step.numbers)))[engine.rank :: engine.processes]
-    counts, places = bool(places), places or [0]
+    is_padding, places = not places, places or [0]
     rollout = Rollout(
         questions_of(policy, [step.numbers[place] for place in places]),
         [step.groups[place] for place in places],
         [],
         None,
     )
-    updates = plan_updates(engine, rollout, len(step.numbers), counts, stage)
+    updates = plan_updates(engine, rollout, len(step.numbers), is_padding, stage)
     records, norms = update(
         engine,
         rollout,

@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig
-from transformers import Qwen2_5_VLForConditionalGeneration as QwenVL
+from transformers import PreTrainedTokenizerFast
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from samr1.policy.families import FAMILIES
 from samr1.policy.model import Policy, assemble_policy
 from samr1.rollout.masks import block_mask
 
@@ -23,6 +23,7 @@ SPECIAL = (
     "<|image_pad|>",
     "<|video_pad|>",
 )
+TRAINED = [name for name, one in FAMILIES.items() if one.trained]
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"
     "{% if message.content is string %}{{ message.content }}{% else %}"
@@ -50,49 +51,64 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def tiny_policy(
-    seed: int = 0, hidden: int = 32, layers: int = 2, heads: int = 4, kv_heads: int = 2
+    seed: int = 0,
+    hidden: int = 32,
+    layers: int = 2,
+    heads: int = 4,
+    kv_heads: int = 2,
+    family: str = "qwen2_5_vl",
+    tied: bool = False,
 ) -> Policy:
-    """A random Qwen2.5-VL, patch 7 and merge 2, with wide weights so that its choices differ."""
+    """A random model of a family, patch 7 and merge 2, with wide weights so that choices differ."""
     tokenizer = tiny_tokenizer()
-    quarter = hidden // heads // 4
-    config = Qwen2_5_VLConfig(
-        text_config={
-            "vocab_size": len(tokenizer),
-            "hidden_size": hidden,
-            "intermediate_size": 2 * hidden,
-            "num_hidden_layers": layers,
-            "num_attention_heads": heads,
-            "num_key_value_heads": kv_heads,
-            "max_position_embeddings": 2048,
-            "rope_parameters": {
-                "rope_type": "default",
-                "rope_theta": 10000.0,
-                "mrope_section": [2 * quarter - 2 * (quarter // 2), quarter // 2, quarter // 2],
-            },
-            "pad_token_id": tokenizer.convert_tokens_to_ids("<|endoftext|>"),
-            "bos_token_id": None,
-            "eos_token_id": tokenizer.convert_tokens_to_ids("<|im_end|>"),
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL}
+    newer = family == "qwen3_vl"
+    head = hidden // heads * (2 if newer else 1)  # a Qwen3-VL's heads may be wider than its states
+    small = head // 8
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": hidden,
+        "intermediate_size": 2 * hidden,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "max_position_embeddings": 2048,
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 10000.0,
+            "mrope_section": [head // 2 - 2 * small, small, small],
         },
-        vision_config={
-            "depth": 2,
-            "hidden_size": 32,
-            "intermediate_size": 48,
-            "num_heads": 2,
-            "patch_size": 7,
-            "spatial_merge_size": 2,
-            "temporal_patch_size": 2,
-            "window_size": 28,
-            "out_hidden_size": hidden,
-            "fullatt_block_indexes": [1],
-        },
-        image_token_id=tokenizer.convert_tokens_to_ids("<|image_pad|>"),
-        video_token_id=tokenizer.convert_tokens_to_ids("<|video_pad|>"),
-        vision_start_token_id=tokenizer.convert_tokens_to_ids("<|vision_start|>"),
-        vision_end_token_id=tokenizer.convert_tokens_to_ids("<|vision_end|>"),
-        tie_word_embeddings=False,
+        "pad_token_id": ids["<|endoftext|>"],
+        "bos_token_id": None,
+        "eos_token_id": ids["<|im_end|>"],
+    }
+    vision = {
+        "depth": 2,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_heads": 2,
+        "patch_size": 7,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "out_hidden_size": hidden,
+    }
+    if newer:
+        text["head_dim"] = head
+        seen = [0, 1][:layers]  # more than the language model's layers would be of no use
+        vision |= {"depth": 3, "num_position_embeddings": 16, "deepstack_visual_indexes": seen}
+    else:
+        vision |= {"window_size": 28, "fullatt_block_indexes": [1]}
+    config = FAMILIES[family].config(
+        text_config=text,
+        vision_config=vision,
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+        tie_word_embeddings=tied,
     )
     torch.manual_seed(seed)
-    model = QwenVL(config).eval()
+    model = FAMILIES[family].model(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim > 1:

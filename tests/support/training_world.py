@@ -70,9 +70,9 @@ def make_stage(folder: Path, **train: Any) -> TrainStage:
     )
 
 
-def make_world(folder: Path) -> Path:
+def make_world(folder: Path, family: str = "qwen2_5_vl") -> Path:
     """A policy, a segmenter, and five samples on three images of unequal sizes."""
-    save_policy(tiny_policy(), folder / "policy")
+    save_policy(tiny_policy(family=family), folder / "policy")
     torch.manual_seed(3)
     model = build_sam2(SEGMENTER_CONFIG)
     for parameter in model.parameters():

@@ -38,7 +38,7 @@ def run_update(world: Path, tokens_per_pass: int, **train: Any) -> tuple[Policy,
     policy = load_policy(world / "policy")
     rollout = make_rollout(policy)
     engine = Engine(policy, stage)
-    updates = plan_updates(engine, rollout, 3, True, stage)
+    updates = plan_updates(engine, rollout, 3, False, stage)
     passes = 3 if tokens_per_pass == 1 else len(updates)
     assert sum(map(len, updates)) == passes
     reference, advantages = reference_and_advantages(rollout)
@@ -48,16 +48,19 @@ def run_update(world: Path, tokens_per_pass: int, **train: Any) -> tuple[Policy,
 
 
 def load_state(policy: Policy) -> Policy:
-    copy = tiny_policy()
+    copy = tiny_policy(family=policy.model.config.model_type)
     copy.model.load_state_dict(policy.model.state_dict())
     return copy
 
 
-def plain_update(world: Path, size: int = 3) -> tuple[Policy, list[float]]:
+def plain_update(world: Path, size: int = 3, **objective: Any) -> tuple[Policy, list[float]]:
     """The twin: torch's own AdamW, one full forward pass a response, no engine.
 
-    Two epochs of updates of `size` questions each; the last may be short.
+    Two epochs of updates of `size` questions each; the last may be short. `objective` is what the
+    objective has otherwise than in the paper.
     """
+    settings = {"clip_low": 0.2, "clip_high": 0.3, "kl_coef": 0.005, "normaliser": "group"}
+    settings |= {"longest": 8, **objective}
     policy = load_policy(world / "policy")
     rollout = make_rollout(policy)
     reference, advantages = reference_and_advantages(rollout)
@@ -81,10 +84,7 @@ def plain_update(world: Path, size: int = 3) -> tuple[Policy, list[float]]:
             reference[here],
             advantages[here],
             mask[here],
-            clip_low=0.2,
-            clip_high=0.3,
-            kl_coef=0.005,
-            normaliser="group",
+            **settings,
         )
         optimizer.zero_grad()
         (-terms.objective).backward()
@@ -104,12 +104,12 @@ def plain_update(world: Path, size: int = 3) -> tuple[Policy, list[float]]:
     ],
 )
 def test_an_update_of_the_engine_is_torchs_adamw_on_the_whole_step(
-    world: Path, tokens_per_pass: int, train: dict[str, Any]
+    any_world: Path, tokens_per_pass: int, train: dict[str, Any]
 ) -> None:
-    plain, plain_norms = plain_update(world)
-    ours, norms = run_update(world, tokens_per_pass, **train)
+    plain, plain_norms = plain_update(any_world)
+    ours, norms = run_update(any_world, tokens_per_pass, **train)
     assert norms == pytest.approx(plain_norms, rel=1e-4)
-    assert distance(ours, plain, world) < 2e-3
+    assert distance(ours, plain, any_world) < 2e-3
 
 
 @pytest.mark.parametrize("size", [1, 2])
@@ -127,6 +127,25 @@ def test_updates_of_some_questions_are_torchs_adamw_with_the_ratios_of_the_rollo
     plain, plain_norms = plain_update(world, size)
     ours, norms = run_update(world, tokens_per_pass, **train, questions_per_update=size)
     assert len(norms) == 2 * -(-3 // size)
+    assert norms == pytest.approx(plain_norms, rel=1e-3)
+    assert distance(ours, plain, world) < 5e-3
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        {"normaliser": "constant"},
+        {"ratio": "sequence", "normaliser": "response", "clip_low": 0.01, "clip_high": 0.01},
+        {"clip": "cispo"},
+        {"clip": "sapo", "normaliser": "response"},
+    ],
+    ids=["constant", "gspo", "cispo", "sapo"],
+)
+def test_what_a_run_names_is_the_objective_that_it_is_trained_on(
+    world: Path, objective: dict[str, Any]
+) -> None:
+    plain, plain_norms = plain_update(world, **objective)
+    ours, norms = run_update(world, 4096, **objective)
     assert norms == pytest.approx(plain_norms, rel=1e-3)
     assert distance(ours, plain, world) < 5e-3
 
@@ -179,7 +198,7 @@ def update_on_one_of_two(rank: int, port: int, world: Path) -> None:
     mine = slice(rank, None, 2)  # two questions for the first process, one for the second
     rollout = Rollout(whole.questions[mine], whole.groups[mine], [], None)
     engine = Engine(policy, stage)
-    updates = plan_updates(engine, rollout, 3, True, stage)
+    updates = plan_updates(engine, rollout, 3, False, stage)
     assert len(updates[0]) == 2
     update(engine, rollout, reference[mine], advantages[mine], updates, 1e-2, 0, stage)
     if rank == 0:
@@ -187,14 +206,14 @@ def update_on_one_of_two(rank: int, port: int, world: Path) -> None:
     torch.distributed.destroy_process_group()
 
 
-def test_two_processes_with_unequal_shares_train_as_one(world: Path) -> None:
+def test_two_processes_with_unequal_shares_train_as_one(any_world: Path) -> None:
     port = find_port()
-    workers = [fork(update_on_one_of_two, rank, port, world) for rank in range(2)]
+    workers = [fork(update_on_one_of_two, rank, port, any_world) for rank in range(2)]
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
-    plain, _ = plain_update(world)
-    assert distance(load_policy(world / "of_two"), plain, world) < 2e-3
+    plain, _ = plain_update(any_world)
+    assert distance(load_policy(any_world / "of_two"), plain, any_world) < 2e-3
 
 
 def distance(ours: Policy, theirs: Policy, world: Path) -> float:
@@ -219,7 +238,7 @@ def test_a_rollout_of_another_distribution_stops_the_training(world: Path) -> No
     ]
     rollout = replace(rollout, groups=shifted)
     engine = Engine(policy, stage)
-    updates = plan_updates(engine, rollout, 3, True, stage)
+    updates = plan_updates(engine, rollout, 3, False, stage)
     reference, advantages = reference_and_advantages(rollout)
     with pytest.raises(UserError, match=r"largest difference is 1\.00e-02, more than 1e-04"):
         update(engine, rollout, reference, advantages, updates, 1e-3, 0, stage)
@@ -234,7 +253,7 @@ def test_a_question_of_a_later_update_is_held_against_the_rollout_too(world: Pat
     shifted = Group(last.responses, [row - 0.02 for row in last.logprobs], last.truncated)
     rollout = replace(rollout, groups=[*rollout.groups[:2], shifted])
     engine = Engine(policy, stage)
-    updates = plan_updates(engine, rollout, 3, True, stage)
+    updates = plan_updates(engine, rollout, 3, False, stage)
     reference, advantages = reference_and_advantages(rollout)
     with pytest.raises(UserError, match=r"largest difference is 2\.00e-02, more than 1e-04"):
         update(engine, rollout, reference, advantages, updates, 1e-3, 0, stage)
@@ -246,7 +265,7 @@ def test_a_loss_that_is_no_number_stops_the_training(world: Path) -> None:
     policy = load_policy(world / "policy")
     rollout = make_rollout(policy)
     engine = Engine(policy, stage)
-    updates = plan_updates(engine, rollout, 3, True, stage)
+    updates = plan_updates(engine, rollout, 3, False, stage)
     reference, advantages = reference_and_advantages(rollout)
     with pytest.raises(UserError, match="step 7, update 1: the loss is nan"):
         update(engine, rollout, reference * torch.nan, advantages, updates, 1e-3, 7, stage)

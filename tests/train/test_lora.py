@@ -31,6 +31,7 @@ from samr1.train.step import Rollout, roll_out, score_reference
 
 ALL = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 LORA = {"rank": 4, "alpha": 8.0, "targets": ALL}
+OF_TOWER = ("qkv", "linear_fc1", "linear_fc2")  # a Qwen3-VL's names there
 
 
 def stage_of(world: Path, vision: bool = False, **train: Any) -> TrainStage:
@@ -43,7 +44,10 @@ def stage_of(world: Path, vision: bool = False, **train: Any) -> TrainStage:
 def adapted(world: Path, vision: bool) -> Policy:
     """The world's policy with adapters that change what it says."""
     policy = load_policy(world / "policy")
-    add_adapter(policy.model, LoraConfig(**LORA), vision, seed=0)
+    newer = policy.model.config.model_type == "qwen3_vl"
+    targets = (*ALL, *OF_TOWER) if newer and vision else ALL
+    lora = LoraConfig.model_validate(LORA | {"targets": targets})
+    add_adapter(policy.model, lora, vision, seed=0)
     stir(policy)
     return policy
 
@@ -70,10 +74,11 @@ def packed(policy: Policy, rollout: Rollout) -> Tensor:
 def twin(world: Path, policy: Policy, vision: bool) -> tuple[Any, Policy]:
     """`peft`'s own model around the same weights and adapters, and its policy."""
     base = load_policy(world / "policy")
-    scope = "" if vision else "language_model.*"
+    scope = r"(language_model|visual\.blocks)" if vision else "language_model"
+    names = "|".join((*ALL, *OF_TOWER) if base.model.config.model_type == "qwen3_vl" else ALL)
     model = peft.get_peft_model(
         base.model,
-        peft.LoraConfig(r=4, lora_alpha=8, target_modules=rf".*{scope}({'|'.join(ALL)})"),
+        peft.LoraConfig(r=4, lora_alpha=8, target_modules=rf".*{scope}.*\.({names})"),
     )
     ours = policy.model.state_dict()
     missing, unexpected = model.base_model.model.load_state_dict(ours, strict=True)
@@ -83,11 +88,11 @@ def twin(world: Path, policy: Policy, vision: bool) -> tuple[Any, Policy]:
 
 @pytest.mark.parametrize("vision", [False, True])
 def test_packed_logprobs_and_gradients_are_those_of_a_plain_peft_model(
-    world: Path, vision: bool
+    any_world: Path, vision: bool
 ) -> None:
-    policy = adapted(world, vision)
+    policy = adapted(any_world, vision)
     rollout = make_rollout(policy)
-    _, theirs = twin(world, policy, vision)
+    _, theirs = twin(any_world, policy, vision)
     ours = packed(policy, rollout)
     weights = torch.randn(ours.shape, generator=torch.Generator().manual_seed(1))
     (ours * weights).sum().backward()
@@ -108,9 +113,9 @@ def test_packed_logprobs_and_gradients_are_those_of_a_plain_peft_model(
 
 
 def test_switched_off_it_is_the_base_and_merged_it_is_the_adapted(
-    world: Path, tmp_path: Path
+    any_world: Path, tmp_path: Path
 ) -> None:
-    base, policy = load_policy(world / "policy"), adapted(world, vision=True)
+    base, policy = load_policy(any_world / "policy"), adapted(any_world, vision=True)
     rollout = make_rollout(base)
     with torch.no_grad():
         on, plain = packed(policy, rollout), packed(base, rollout)
@@ -123,7 +128,7 @@ def test_switched_off_it_is_the_base_and_merged_it_is_the_adapted(
         assert float((packed(merged, rollout) - on).abs().max()) < 1e-5
     assert sorted(merged.model.state_dict()) == sorted(base.model.state_dict())
     files = {path.name for path in (tmp_path / "merged").iterdir()}
-    assert files == {path.name for path in (world / "policy").iterdir()}
+    assert files == {path.name for path in (any_world / "policy").iterdir()}
     trainable = [name for name, w in policy.model.named_parameters() if w.requires_grad]
     assert trainable and all(".lora_" in name for name in trainable)
 
@@ -229,7 +234,7 @@ def test_features_are_shared_only_where_the_tower_has_no_adapter(
 
 def prefer_the_first() -> None:
     """Rewards of a random policy are all the same; these are not."""
-    loop.advantages_of = lambda judged: torch.linspace(1, -1, 3).repeat(len(judged), 1)  # type: ignore[assignment]
+    loop.advantages_of = lambda scored: torch.linspace(1, -1, 3).repeat(len(scored), 1)  # type: ignore[assignment]
 
 
 def test_a_training_is_reproducible_and_goes_on_after_a_kill(world: Path, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_batch_holds_what_its_samples_say(world: Path) -> None:
     rows = read_samples(samples_of(world))
     images = ImageStore(world / "images.parquet")
     batch = prepare_batch(policy, rows, 1, 2, images, world, stage)
-    assert batch.samples == rows[1::2] and batch.counts and batch.in_step == 5
+    assert batch.samples == rows[1::2] and not batch.is_padding and batch.in_step == 5
     assert set(batch.originals) == {"i1", "i0"}
     for sample, question, truth in zip(batch.samples, batch.questions, batch.truths, strict=True):
         assert batch.originals[sample.image_id].shape == (sample.height, sample.width, 3)
@@ -101,7 +101,7 @@ def test_a_batch_holds_what_its_samples_say(world: Path) -> None:
         assert torch.equal(question.input_ids, alone.input_ids)
         assert torch.equal(question.pixel_values, alone.pixel_values)
     idle = prepare_batch(policy, rows[:1], 1, 2, images, world, stage)
-    assert idle.samples == rows[:1] and not idle.counts and idle.in_step == 1
+    assert idle.samples == rows[:1] and idle.is_padding and idle.in_step == 1
 
 
 def test_an_image_or_a_mask_of_another_size_is_refused(world: Path) -> None:

@@ -74,9 +74,9 @@ def test_rewards_in_one_batch_equal_one_image_and_one_prompt_at_a_time(world: Pa
     segmenter = Segmenter.load(stage.segmenter.path, 128)
     batch = batch_of(world, stage)
     samples = batch.samples
-    judged = score_groups(segmenter, batch, [TEXTS] * len(samples), stage)
+    scored = score_groups(segmenter, batch, [TEXTS] * len(samples), stage)
     seen = set()
-    for sample, group in zip(samples, judged, strict=True):
+    for sample, group in zip(samples, scored, strict=True):
         truth = decode_mask(sample.mask)
         for text, ours in zip(TEXTS, group, strict=True):
             own = parse_answer(text, "sam_r1", (SIDE, SIDE))

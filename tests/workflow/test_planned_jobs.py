@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -81,6 +82,29 @@ def test_paper_scale_is_the_same_graph_in_shards_with_fetched_data(tmp_path: Pat
     # A job a model, which is loaded once for all of its benchmarks.
     assert paper["predict_masks"] == len({one.run for one in evaluations})
     assert paper["gather_predictions"] == len(evaluations)
+
+
+def test_a_run_of_another_image_size_has_images_of_its_own_and_is_run_when_asked_for(
+    tmp_path: Path,
+) -> None:
+    root, results = tmp_path / "data", tmp_path / "results"
+    settings = changed_settings(tmp_path, "scales/paper.yaml", "data", "root", value=str(root))
+    told = options(results, settings, "paper")
+    everything = snakemake("--dry-run", *told)
+    assert everything.code == 0, everything.text
+    assert "qwen3vl" not in everything.text and "images_" not in everything.text
+    paper = results / "paper"
+    runs = ("sam_r1_qwen3vl_8b", "sam_r1")
+    wanted = [str(paper / f"policies/{run}/seed_0") for run in runs]
+    wanted.append(str(paper / "metrics/qwen3vl_8b_plain/seed_0/reasonseg_val.parquet"))
+    plan = snakemake(*wanted, "--dry-run", "--printshellcmds", *told)
+    assert plan.code == 0, plan.text
+    made = re.findall(r"--image-size (\d+) --output \S+/paper/(\S+)", plan.text)
+    assert sorted(made) == [
+        ("832", "images_832/reasonseg_val.parquet"),
+        ("832", "images_832/training_3000.parquet"),
+        ("840", "images/training_3000.parquet"),
+    ]
 
 
 def test_data_that_lacks_is_fetched_once_and_alone(tmp_path: Path) -> None:

@@ -11,9 +11,20 @@ def get_training_samples(wildcards):
     return get_training("samples", wildcards.run)
 
 
+def get_images(wildcards):
+    """The folder of the resized images that a run's policy sees: one a size."""
+    side = RUNS[wildcards.run].policy.image_size
+    return "images" if side == EXPERIMENT.image_size else f"images_{side}"
+
+
+def get_side(wildcards):
+    """The side in pixels of the images in such a folder."""
+    return wildcards.images.partition("_")[2] or EXPERIMENT.image_size
+
+
 def get_training_images(wildcards):
     """The resized images of a run's training questions."""
-    return get_training("images", wildcards.run)
+    return get_training(get_images(wildcards), wildcards.run)
 
 
 def get_samples(benchmarks):

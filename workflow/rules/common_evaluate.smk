@@ -52,8 +52,9 @@ def get_asked(kind):
     """The files of one kind, a benchmark's each, that a job of prediction reads."""
 
     def find(wildcards):
+        folder = get_images(wildcards) if kind == "images" else kind
         return [
-            f"{OUT}/{kind}/{name}.parquet" for name in wildcards.benchmarks.split("+")
+            f"{OUT}/{folder}/{name}.parquet" for name in wildcards.benchmarks.split("+")
         ]
 
     return find

@@ -134,16 +134,18 @@ rule resize_images:
         samples=f"{OUT}/samples/{{samples}}.parquet",
         world=get_world,
     output:
-        f"{OUT}/images/{{samples}}.parquet",
+        f"{OUT}/{{images}}/{{samples}}.parquet",
     log:
-        f"{OUT}/logs/resize_images/{{samples}}.log",
+        f"{OUT}/logs/resize_{{images}}/{{samples}}.log",
     benchmark:
-        f"{OUT}/timings/jobs/resize_images/{{samples}}.tsv"
+        f"{OUT}/timings/jobs/resize_{{images}}/{{samples}}.tsv"
+    wildcard_constraints:
+        images=r"images(_\d+)?",
     conda:
         ENVIRONMENT
     params:
         root=get_root,
-        image_size=EXPERIMENT.image_size,
+        image_size=get_side,
     shell:
         "python -m samr1.cli.resize_images --samples {input.samples} --root {params.root} "
         "--image-size {params.image_size} --output {output} 2> {log}"

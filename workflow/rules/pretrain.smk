@@ -1,5 +1,6 @@
-# The cold start of the tiny models: hours, and never part of `all`. Its results are committed as
+# The cold start of the tiny models: never part of `all`. Its results are committed as
 # src/samr1/micro/weights; here they are made anew beside them, so that no run takes them unasked.
+# One thread each, so that the bytes do not depend on how many cores there are.
 PRETRAIN = f"{WORKFLOW.results}/pretrain"
 
 
@@ -14,7 +15,7 @@ rule pretrain_policy:
         f"{PRETRAIN}/timings/pretrain_policy.tsv"
     conda:
         ENVIRONMENT
-    threads: 2
+    threads: 1
     params:
         # Not an output: finished stages outlive an interruption, and the next attempt goes on from them.
         work=f"{PRETRAIN}/work/policy",

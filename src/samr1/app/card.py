@@ -24,6 +24,7 @@ _LICENCES = {
     "Qwen/Qwen2.5-VL-7B-Instruct": {"license": "apache-2.0"},
     "Qwen/Qwen2.5-VL-32B-Instruct": {"license": "apache-2.0"},
     "Qwen/Qwen2.5-VL-72B-Instruct": {"license": "other", "license_name": "qwen"},
+    **{f"Qwen/Qwen3-VL-{n}B-Instruct": {"license": "apache-2.0"} for n in (2, 4, 8, 32)},
 }
 
 # What tokens are averaged over, and how the advantages are scaled, by the keys' values.
@@ -181,9 +182,10 @@ def _metrics(metrics: pa.Table, part: int) -> str:
 
 def _asking(stage: TrainStage) -> dict[str, str]:
     form = get_dialect(stage.dialect)
+    system = f'\n    {{"role": "system", "content": {form.system!r}}},'
     return {
         "frame": f"on 0 to {form.relative} of either side" if form.relative else "in pixels",
         "prompt": repr(form.template),
-        "system": repr(form.system),
+        "system": "" if form.system is None else system,
         "query": "question" if form.strip is None else f"question.lower().strip({form.strip!r})",
     }

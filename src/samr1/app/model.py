@@ -42,6 +42,8 @@ from samr1.data.masks import Mask, decode_mask
 from samr1.data.resizing import to_square
 from samr1.evaluation.predict import answer_rows, read_response
 from samr1.policy.answer import Answer
+from samr1.policy.families import family_of
+from samr1.policy.meta import read_policy_config
 from samr1.policy.model import Policy, load_policy
 from samr1.policy.objects import Box, Point
 from samr1.policy.prompt_settings import (
@@ -198,7 +200,8 @@ def load_samr1(
         segmenter: a folder, one of Meta's .pt files, a hub name or `micro`; None takes the one
             that the policy was trained with.
         dialect, image_size: how the policy is asked, where it is not as its `samr1.json` says. A
-            policy without that file is asked as the paper's (`DEFAULT_SETTINGS`).
+            policy without that file is asked as the paper's (`DEFAULT_SETTINGS`), in the dialect
+            and at the size that suit its family.
 
     Raises UserError where one of them is not there or cannot be loaded.
     """
@@ -236,10 +239,16 @@ def find_settings(
 
     Raises UserError where the policy says what none can be, or that is given.
     """
-    found = read_settings(policy) or DEFAULT_SETTINGS
+    found = read_settings(policy) or _suit_family(policy)
     given = {"dialect": dialect, "image_size": image_size}
     changes = {key: value for key, value in given.items() if value is not None}
     return parse_config(found.model_dump() | changes, PromptSettings, f"asking {policy}")
+
+
+def _suit_family(policy: str | Path) -> PromptSettings:
+    family = family_of(read_policy_config(resolve(policy, "policy")))
+    own = {"dialect": family.dialect, "image_size": family.image_size}
+    return DEFAULT_SETTINGS.model_copy(update=own)
 
 
 def _find_segmenter(given: str | Path | None, settings: PromptSettings, policy: str | Path) -> str:

@@ -1,4 +1,4 @@
-"""Teach the tiny policy from random weights: see, speak, then draw boxes loosely.
+"""Teach the tiny policy the drawn world: to answer well, then as hurried annotators do.
 
 Finished stages are kept in the work folder; a run that was interrupted goes on after them.
 """
@@ -16,8 +16,9 @@ from samr1.config.schema import load_stage
 from samr1.core.errors import UserError, run_command
 from samr1.micro.policy_config import build_image_processor, build_policy
 from samr1.micro.tokenizer import build_tokenizer
-from samr1.policy.model import assemble_policy, save_policy
+from samr1.policy.model import assemble_policy, load_policy, save_policy
 from samr1.pretrain.policy import pretrain_policy
+from samr1.pretrain.start import start_from
 
 
 def main() -> None:
@@ -29,7 +30,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for finished stages")
     parser.add_argument("--log", type=Path, required=True, help="log (JSON lines) to append to")
     parser.add_argument("--until", help="stop after this stage, such as speak for tight boxes")
-    parser.add_argument("--threads", type=int, default=2, help="torch threads (default: 2)")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads (default: 1)")
     parser.add_argument("--output", type=Path, required=True, help="policy folder to write")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -38,6 +39,7 @@ def main() -> None:
         recipe = _stop_after(recipe, arguments.until)
     tokenizer = build_tokenizer()
     model = build_policy(tokenizer, recipe.seed)
+    start_from(model, tokenizer, load_policy(recipe.start))
     arguments.log.parent.mkdir(parents=True, exist_ok=True)
     with arguments.log.open("a") as log:
         pretrain_policy(

@@ -26,7 +26,7 @@ def main() -> None:
     )
     parser.add_argument("--config", type=Path, required=True, help="config/pretrain.yaml")
     parser.add_argument("--log", type=Path, required=True, help="log (JSON lines) to write")
-    parser.add_argument("--threads", type=int, default=2, help="torch threads (default: 2)")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads (default: 1)")
     parser.add_argument("--output", type=Path, required=True, help="segmenter folder to write")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

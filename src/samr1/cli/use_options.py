@@ -63,8 +63,8 @@ def load_model(arguments: argparse.Namespace) -> tuple[Samr1, str]:
     )
     if read_settings(arguments.policy) is None:
         say(
-            f"note: {arguments.policy} does not say how it is asked (samr1.json), so the paper's "
-            f"settings serve: {who}."
+            f"note: {arguments.policy} does not say how it is asked (samr1.json), so settings "
+            f"like the paper's serve: {who}."
         )
     else:
         say(f"note: asked is {who}.")

@@ -97,10 +97,15 @@ def evaluate_table(experiment: Experiment, name: str) -> list[Evaluation]:
 
 
 def evaluate_main(experiment: Experiment) -> list[Evaluation]:
-    """The method and the untrained models on every main benchmark that each is for."""
-    main = [name for name, run in experiment.runs.items() if not run.trained or name == METHOD]
-    benchmarks = experiment.main_benchmarks
-    return evaluate(experiment, [METHOD, *main], benchmarks, find_seeds(experiment))
+    """The method and the tables' untrained models on every main benchmark that each is for."""
+    tables = experiment.published.tables.values()
+    shown = {BASE, METHOD}.union(*(table.labels for table in tables))
+    main = [
+        name
+        for name, run in experiment.runs.items()
+        if name in shown and (name == METHOD or not run.trained)
+    ]
+    return evaluate(experiment, [METHOD, *main], experiment.main_benchmarks, find_seeds(experiment))
 
 
 def evaluate_gallery(experiment: Experiment) -> list[Evaluation]:

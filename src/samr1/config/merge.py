@@ -118,7 +118,7 @@ class Experiment:
 
     @property
     def image_size(self) -> int:
-        """Side in pixels of the resized images, which all runs share."""
+        """Side in pixels of the resized images of most runs; any other has images of its own."""
         return next(iter(self.runs.values())).policy.image_size
 
 
@@ -172,7 +172,6 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         if run.scales is None or set(run.scales) & set(family)
     }
     _refuse_idle_clipping(present, runs_file)
-    _refuse_other_image_sizes(present, runs_file)
     benchmarks = {
         parse_config({"name": name}, Named, f"{benchmarks_file}: a benchmark").name: parse_config(
             values, Benchmark, f"{benchmarks_file}: benchmark {name}"
@@ -282,15 +281,4 @@ def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:
                 f"{run.train.updates_per_rollout}: must be >= 2 where an update takes all "
                 f"questions (train.questions_per_update), because {changed[0].name} changes "
                 "a clip bound of sam_r1 and with one update no bound can act."
-            )
-
-
-def _refuse_other_image_sizes(runs: dict[str, RunConfig], runs_file: Path) -> None:
-    """The resized images are made once for all runs, so their policies share one image size."""
-    first = next(iter(runs.values())).policy.image_size
-    for run in runs.values():
-        if run.policy.image_size != first:
-            raise UserError(
-                f"{runs_file}: run {run.name}: policy.image_size = {run.policy.image_size}: "
-                f"must be {first}, the other runs' size, because all runs share one set of images."
             )

@@ -11,11 +11,13 @@ from typing import Literal, get_args
 DialectName = Literal[
     "sam_r1",
     "sam_r1_points",
+    "sam_r1_1000",
     "seg_zero",
     "vision_reasoner",
     "visual_rft",
     "vlm_r1",
     "qwen",
+    "qwen3",
 ]
 DIALECTS: tuple[DialectName, ...] = get_args(DialectName)
 POINT_VALUES: tuple[DialectName, ...] = ("sam_r1_points",)

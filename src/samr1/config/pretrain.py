@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -12,7 +13,22 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(gt=0)]
 
 
-class Stage(Frozen):
+class Habits(Frozen):
+    """How those answer who teach the policy; without any they are right, exact and say it once."""
+
+    careless: Share = 0.0
+    """Share of the answers that are of another thing, of the same shape or colour where one is."""
+    looseness: Annotated[float, Field(ge=0, le=3)] = 0.0
+    """Share of a box's own extent by which each of its sides may be drawn too wide."""
+    brief: Share = 0.0
+    """Share of the thoughts that leave out the reason."""
+    wordy: Share = 0.0
+    """Share of the thoughts that repeat themselves."""
+    wordy_from: Positive | None = None
+    """The number of things in a picture from which on every thought does; null: no number."""
+
+
+class Stage(Habits):
     """One stage of the policy's cold start."""
 
     name: Name
@@ -25,17 +41,15 @@ class Stage(Frozen):
     """Pictures a step."""
     questions: Positive = 1
     """Questions about each picture."""
-    text: bool = False
-    """Whether the language model answers them, or only the vision tower is taught."""
-    looseness: Annotated[float, Field(ge=0, le=3)] = 0.0
-    """Share of a box's own extent by which each of its sides may be drawn too wide."""
 
 
 class PolicyRecipe(Frozen):
     """The tiny policy's cold start."""
 
     seed: NonNegative
-    """Of the first weights and of every draw."""
+    """Of every draw."""
+    start: Path
+    """Folder of the policy from which it begins; its vocabulary may be an older one."""
     pictures: Positive
     """Pictures of the pre-training split."""
     stages: tuple[Stage, ...]

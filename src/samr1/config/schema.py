@@ -117,10 +117,10 @@ def _one_distribution(value: float) -> float:
     return value
 
 
-# The linear layers of a Qwen2.5-VL, as `transformers` names them. Those of the MLPs have the same
-# names in the language model and in the vision tower.
+# The linear layers of a Qwen-VL, as `transformers` names them. Those of the MLPs have the same
+# names in the language model and in a Qwen2.5-VL's vision tower; a Qwen3-VL's has two of its own.
 AttentionLayer = Literal["q_proj", "k_proj", "v_proj", "o_proj"]  # of the language model
-VisionLayer = Literal["qkv", "proj"]  # of the vision tower alone
+VisionLayer = Literal["qkv", "proj", "linear_fc1", "linear_fc2"]  # of the vision tower alone
 MlpLayer = Literal["gate_proj", "up_proj", "down_proj"]
 Layer = Literal[AttentionLayer, MlpLayer, VisionLayer]
 

@@ -36,8 +36,8 @@ def shown_point(points: Points, predicted: Mask) -> tuple[float, float] | None:
     if not predicted.any():
         return None
     depth = cv2.distanceTransform(np.pad(predicted.astype(np.uint8), 1), cv2.DIST_L2, 5)
-    y, x = np.unravel_index(depth.argmax(), depth.shape)
-    return float(x - 1), float(y - 1)
+    row, column = np.unravel_index(depth.argmax(), depth.shape)
+    return float(column - 1), float(row - 1)
 
 
 def is_right_point(truth: Mask, predicted: Mask, points: Points) -> bool | None:

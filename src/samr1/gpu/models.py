@@ -21,7 +21,8 @@ from samr1.config.names import PackedAttention
 from samr1.data.resizing import to_square
 from samr1.micro.policy_config import join_config
 from samr1.micro.scenes import draw_scene, generator, render
-from samr1.planning.parameters import check_trainable, find_policy_config, text_of, vision_of
+from samr1.planning.parameters import find_policy_config, text_of, vision_of
+from samr1.policy.families import QwenConfig
 from samr1.policy.meta import build_on_meta
 from samr1.policy.model import EncodedPrompt, Policy, assemble_policy, encode_question
 from samr1.policy.processors import VISION_TOKENS, load_processors
@@ -42,7 +43,8 @@ def tokenizer() -> PreTrainedTokenizerBase:
 def published_policy() -> Qwen2_5_VLConfig:
     """Qwen2.5-VL-7B as published; the ids of the special tokens are those of `tokenizer`."""
     name = "qwen2.5-vl-7b-instruct"
-    config = check_trainable(find_policy_config(name), name)
+    config = find_policy_config(name)
+    assert isinstance(config, Qwen2_5_VLConfig)
     ids = tokenizer().get_vocab()
     config.image_token_id = ids["<|image_pad|>"]
     config.video_token_id = ids["<|video_pad|>"]
@@ -97,9 +99,7 @@ def resized(
     return cut
 
 
-def random_policy(
-    config: Qwen2_5_VLConfig, device: torch.device, attention: PackedAttention
-) -> Policy:
+def random_policy(config: QwenConfig, device: torch.device, attention: PackedAttention) -> Policy:
     """A policy in bfloat16, the same weights every time on one kind of device."""
     model: Any = build_on_meta(config)
     for weight in model.parameters():

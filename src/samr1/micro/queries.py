@@ -1,16 +1,20 @@
 """Questions about a scene, in each data set's manner, and the thought that answers them.
 
-RefCOCO may say where ("left circle"), RefCOCO+ may not, RefCOCOg is a longer phrase, and ReasonSeg
-needs a step of thought ("the thing that would roll off a table"). Every question has one answer.
+RefCOCO may say where ("left circle"), RefCOCO+ may not, RefCOCOg is a longer phrase, by relation
+alone wherever there is one ("the star left of the cross"), and ReasonSeg needs a step of thought
+("the thing that would roll off a table", "the part that keeps the rain off the house"). Every
+question has one answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from samr1.micro.riddles import COLOR_RIDDLES, PART_RIDDLES, SHAPE_RIDDLES
 from samr1.micro.scenes import Scene, Thing
 
 
@@ -25,67 +29,15 @@ class Question:
     is_sentence: bool = False
 
 
-# What the world says of a shape or a colour: (query ending, the step of thought).
-SHAPE_RIDDLES: dict[str, list[tuple[str, str]]] = {
-    "circle": [
-        ("would roll off a table", "round things roll"),
-        ("is shaped like a full moon", "the full moon is round"),
-        ("could serve as a wheel", "wheels are round"),
-    ],
-    "square": [
-        ("looks like a window pane", "window panes are square"),
-        ("could be stacked like a box", "boxes are square"),
-        ("has four corners", "a square has four corners"),
-    ],
-    "triangle": [
-        ("looks like the roof of a house", "roofs are triangles"),
-        ("has the shape of a slice of pizza", "pizza slices are triangles"),
-        ("has three corners", "a triangle has three corners"),
-    ],
-    "star": [
-        ("twinkles in the night sky", "stars twinkle"),
-        ("tops a christmas tree", "a star tops the tree"),
-        ("has five points", "a star has five points"),
-    ],
-    "cross": [
-        ("looks like a plus sign", "a plus sign is a cross"),
-        ("marks the sign of a pharmacy", "pharmacies show a cross"),
-        ("stands for adding numbers", "adding is written as a cross"),
-    ],
-}
-COLOR_RIDDLES: dict[str, list[tuple[str, str]]] = {
-    "red": [
-        ("has the colour of a ripe tomato", "tomatoes are red"),
-        ("is painted like a fire engine", "fire engines are red"),
-    ],
-    "green": [
-        ("has the colour of grass", "grass is green"),
-        ("looks like a leaf in spring", "leaves are green"),
-    ],
-    "blue": [
-        ("has the colour of a clear sky", "the sky is blue"),
-        ("is coloured like the deep sea", "the sea is blue"),
-    ],
-    "yellow": [
-        ("has the colour of a lemon", "lemons are yellow"),
-        ("is as bright as a banana", "bananas are yellow"),
-    ],
-    "purple": [
-        ("has the colour of a plum", "plums are purple"),
-        ("looks like lavender", "lavender is purple"),
-    ],
-    "white": [
-        ("has the colour of snow", "snow is white"),
-        ("is as pale as milk", "milk is white"),
-    ],
-}
-
-
 def region(thing: Thing, scene: Scene) -> str:
     """The third of the image, along each axis, in which the thing's centre lies."""
     column = ("left", "middle", "right")[min(2, int(3 * thing.center[0] / scene.width))]
     row = ("upper", "middle", "lower")[min(2, int(3 * thing.center[1] / scene.height))]
     return "center" if row == column == "middle" else f"{row} {column}"
+
+
+# So many things are singled out by their look that few questions would else be by relation alone.
+_LOOK_SHARE = 0.35
 
 
 def _only(scene: Scene, target: int, test: Callable[[Thing], bool]) -> bool:
@@ -112,7 +64,7 @@ def _same(scene: Scene, target: int, *, shape: bool, color: bool) -> list[int]:
     return [
         i
         for i, other in enumerate(scene.things)
-        if (not shape or other.shape == thing.shape) and (not color or other.color == thing.color)
+        if (not shape or other.is_like(thing.shape)) and (not color or other.color == thing.color)
     ]
 
 
@@ -154,7 +106,62 @@ def ask_refcoco_plus(rng: np.random.Generator, scene: Scene, target: int) -> Que
 
 
 def ask_refcocog(rng: np.random.Generator, scene: Scene, target: int) -> Question | None:
-    """A longer phrase: the thing and its place or its neighbour."""
+    """A longer phrase: by relation alone where that can be, and else, now and then, by look."""
+    related = list(by_relation(scene, target))
+    if related and rng.random() < 0.9:
+        return _pick(rng, related)
+    return _ask_by_look(rng, scene, target) if rng.random() < _LOOK_SHARE else None
+
+
+def by_relation(scene: Scene, target: int) -> Iterator[Question]:
+    """Phrases whose words fit several things, of which one alone stands so to a neighbour."""
+    thing = scene.things[target]
+    for words, shape, color in (
+        (thing.shape, True, False),
+        (f"{thing.color} one", False, True),
+        ("thing", False, False),
+    ):
+        alike = set(_same(scene, target, shape=shape, color=color)) - {target}
+        for i, neighbour in enumerate(scene.things):
+            rivals = [scene.things[j] for j in alike - {i}]
+            if i == target or not rivals or (thing.whole and neighbour.whole):
+                continue  # the parts of a whole are no neighbours
+            place = f"the {{}} is in the {region(neighbour, scene)}"
+            for relation in _relations(thing, neighbour, rivals, scene):
+                for name in _names(scene, i):
+                    yield Question(
+                        f"the {words} {relation} the {name}",
+                        target,
+                        f"{place.format(name)} , so look for the {words} {relation} it",
+                        f"it is {relation} the {name}",
+                    )
+
+
+def _relations(thing: Thing, other: Thing, rivals: list[Thing], scene: Scene) -> list[str]:
+    """How a thing stands to `other` as none of its rivals might be said to."""
+    dx, dy = _offset(thing, other, scene)
+    wide, narrow = max(abs(dx), abs(dy)), min(abs(dx), abs(dy))
+    offsets = [_offset(rival, other, scene) for rival in rivals]
+    found = []
+    side = _side(thing, other, scene)
+    axis, sign = {"left of": (0, -1), "right of": (0, 1), "above": (1, -1), "below": (1, 1)}[side]
+    if wide > max(0.12, 1.2 * narrow) and all(sign * offset[axis] < 0.04 for offset in offsets):
+        found.append(side)
+    if math.hypot(dx, dy) < 0.65 * min(math.hypot(*offset) for offset in offsets):
+        found.append("next to")
+    return found
+
+
+def _names(scene: Scene, index: int) -> list[str]:
+    """The shortest names that single a thing out: its shape, its colour."""
+    thing = scene.things[index]
+    by_shape = _same(scene, index, shape=True, color=False) == [index]
+    by_color = _same(scene, index, shape=False, color=True) == [index]
+    return [thing.shape] * by_shape + [f"{thing.color} one"] * by_color
+
+
+def _ask_by_look(rng: np.random.Generator, scene: Scene, target: int) -> Question | None:
+    """The thing by colour and shape, with its place or its neighbour."""
     thing = scene.things[target]
     words = f"{thing.color} {thing.shape}"
     options = []
@@ -180,19 +187,27 @@ def ask_refcocog(rng: np.random.Generator, scene: Scene, target: int) -> Questio
     return _pick(rng, options)
 
 
-def _side(thing: Thing, other: Thing, scene: Scene) -> str:
+def _offset(thing: Thing, other: Thing, scene: Scene) -> tuple[float, float]:
+    """From `other` to `thing`, as shares of the image's sides."""
     dx = (thing.center[0] - other.center[0]) / scene.width
     dy = (thing.center[1] - other.center[1]) / scene.height
+    return dx, dy
+
+
+def _side(thing: Thing, other: Thing, scene: Scene) -> str:
+    dx, dy = _offset(thing, other, scene)
     if abs(dx) > abs(dy):
         return "left of" if dx < 0 else "right of"
     return "above" if dy < 0 else "below"
 
 
 def ask_reasonseg(rng: np.random.Generator, scene: Scene, target: int) -> Question | None:
-    """A riddle about what the thing is like; half of them are whole sentences."""
+    """A riddle about what the thing is like or is for; half of them are whole sentences."""
     thing = scene.things[target]
     riddles: list[tuple[str, str, str]] = []
-    if _only(scene, target, lambda other: other.shape == thing.shape):
+    if thing.whole is not None:
+        return _ask_for_part(rng, thing, target)
+    if _only(scene, target, lambda other: other.is_like(thing.shape)):
         riddles += [(*riddle, thing.shape) for riddle in SHAPE_RIDDLES[thing.shape]]
     if _only(scene, target, lambda other: other.color == thing.color):
         riddles += [(*riddle, f"{thing.color} one") for riddle in COLOR_RIDDLES[thing.color]]
@@ -204,8 +219,27 @@ def ask_reasonseg(rng: np.random.Generator, scene: Scene, target: int) -> Questi
         text = f"Which of the things in this picture {ending}?"
     else:
         text = f"the {('thing', 'one')[int(rng.integers(2))]} that {ending}"
+    return _solve(text, target, fact, words, sentence)
+
+
+def _ask_for_part(rng: np.random.Generator, part: Thing, target: int) -> Question:
+    """A part of the scene's only whole, by what it is for or by its name."""
+    riddles = PART_RIDDLES[part.shape]
+    chosen = int(rng.integers(len(riddles) + 1))
+    sentence = bool(rng.integers(2))
+    if chosen == len(riddles):
+        name, fact = f"the {part.shape} of the {part.whole}", f"the {part.whole} has a {part.shape}"
+        text = f"Where is {name} in this picture?" if sentence else name
+    else:
+        ending, fact = riddles[chosen]
+        asked = f"Which part in this picture {ending}?"
+        text = asked if sentence else f"the part that {ending}"
+    return _solve(text, target, fact, part.shape, sentence)
+
+
+def _solve(text: str, target: int, fact: str, words: str, is_sentence: bool) -> Question:
     clue = f"{fact} , so look for the {words}"  # from here on as in RefCOCO
-    return Question(text, target, clue, "nothing else here is like that", is_sentence=sentence)
+    return Question(text, target, clue, "nothing else here is like that", is_sentence)
 
 
 Ask = Callable[[np.random.Generator, Scene, int], Question | None]
@@ -217,10 +251,13 @@ ASK: dict[str, Ask] = {
 }
 
 
-def think(scene: Scene, question: Question) -> str:
-    """The thought that answers: what is asked, where it is and why it fits; at least 8 words."""
-    thing = scene.things[question.target]
-    return (
-        f"{question.clue} . the {thing.color} {thing.shape} in the {region(thing, scene)} fits "
-        f"because {question.why} ."
-    )
+def find(scene: Scene, found: int) -> str:
+    """What is found, and where: the words that a thought comes to."""
+    thing = scene.things[found]
+    return f"the {thing.color} {thing.shape} in the {region(thing, scene)} fits"
+
+
+def think(scene: Scene, question: Question, found: int | None = None) -> str:
+    """The thought that comes to the thing `found` (None: the right one), at least 8 words long."""
+    index = question.target if found is None else found
+    return f"{question.clue} . {find(scene, index)} because {question.why} ."

@@ -12,7 +12,9 @@ import numpy as np
 from pycocotools import mask as coco
 
 from samr1.micro.scenes import SHAPES, Scene, Thing
+from samr1.micro.wholes import PARTS
 
+CATEGORIES = (*SHAPES, *PARTS)
 # Of every 20 annotations one is compressed RLE and one plain RLE; the others are polygons.
 _RLE_EVERY = 20
 
@@ -83,7 +85,7 @@ class ReferSet:
 
     def write_instances(self, path: Path) -> None:
         """Write the images and all their annotations."""
-        categories = [{"id": i + 1, "name": shape} for i, shape in enumerate(SHAPES)]
+        categories = [{"id": i + 1, "name": name} for i, name in enumerate(CATEGORIES)]
         instances = {
             "images": list(self.images.values()),
             "annotations": self.annotations,
@@ -103,7 +105,7 @@ def _annotation(number: int, image_id: int, scene: Scene, thing: Thing) -> dict[
     return {
         "id": number,
         "image_id": image_id,
-        "category_id": SHAPES.index(thing.shape) + 1,
+        "category_id": CATEGORIES.index(thing.shape) + 1,
         "segmentation": segmentation,
         "bbox": [round(float(value), 2) for value in coco.toBbox(rle)],
         "area": float(coco.area(rle)),

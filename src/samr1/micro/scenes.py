@@ -1,4 +1,4 @@
-"""Scenes of the micro world: a few flat shapes on a shaded ground, drawn from a seed.
+"""Scenes of the micro world: flat shapes, and now and then a thing made of parts, on shaded ground.
 
 The ground is shaded along x and y, because the vision tower has no absolute position embedding and
 a tiny one hardly learns where things are unless the image itself shows it.
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from samr1.micro.wholes import RESEMBLES, WHOLES, part_outline
+
 COLORS: dict[str, tuple[int, int, int]] = {
     "red": (214, 40, 40),
     "green": (48, 168, 62),
@@ -23,24 +25,33 @@ COLORS: dict[str, tuple[int, int, int]] = {
     "white": (244, 244, 240),
 }
 SHAPES = ("circle", "square", "triangle", "star", "cross")
+_WHOLE_SHARE = 0.4  # of the scenes have a thing made of parts
 _SUPERSAMPLE = 3  # shapes are drawn this much larger and averaged down, for smooth edges
 
 
 @dataclass(frozen=True)
 class Thing:
-    """One object: its polygon is in pixels of the original image, clockwise."""
+    """One object or a part of one: its polygon is in pixels of the original image, clockwise.
+
+    `center` lies on it, with about a third of `radius` around; `whole` is what it is a part of.
+    """
 
     shape: str
     color: str
     radius: float
     center: tuple[float, float]
     polygon: tuple[tuple[float, float], ...]
+    whole: str | None = None
 
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Extent of the polygon, xyxy, pixels of the original image."""
         xs, ys = zip(*self.polygon, strict=True)
         return min(xs), min(ys), max(xs), max(ys)
+
+    def is_like(self, shape: str) -> bool:
+        """Whether it would pass for that shape: a roof does for a triangle."""
+        return shape in (self.shape, RESEMBLES.get(self.shape))
 
 
 @dataclass(frozen=True)
@@ -84,18 +95,22 @@ def _outline(shape: str, radius: float) -> list[tuple[float, float]]:
     return [(r * math.cos(a), r * math.sin(a)) for r, a in polar]
 
 
+Disc = tuple[float, tuple[float, float]]  # radius and centre of what a thing keeps clear
+
+
 def _place(
-    rng: np.random.Generator, width: int, height: int, placed: list[Thing]
-) -> tuple[float, tuple[float, float]] | None:
-    """A radius and a centre clear of the edges and of the things already there, if one is found."""
+    rng: np.random.Generator, size: tuple[int, int], radii: tuple[float, float], placed: list[Disc]
+) -> Disc | None:
+    """A radius (share of the shorter side, from `radii`) and a centre clear of edges and `placed`.
+
+    None where none is found.
+    """
     for _ in range(60):
-        radius = float(rng.uniform(0.11, 0.2)) * min(width, height)
+        radius = float(rng.uniform(*radii)) * min(size)
         margin = radius * 1.2 + 1
-        x = float(rng.uniform(margin, width - margin))
-        y = float(rng.uniform(margin, height - margin))
-        if all(
-            math.dist((x, y), other.center) > 1.25 * (radius + other.radius) for other in placed
-        ):
+        x = float(rng.uniform(margin, size[0] - margin))
+        y = float(rng.uniform(margin, size[1] - margin))
+        if all(math.dist((x, y), center) > 1.25 * (radius + other) for other, center in placed):
             return radius, (x, y)
     return None
 
@@ -103,7 +118,8 @@ def _place(
 def draw_scene(rng: np.random.Generator) -> Scene:
     """A scene of one to five things; some share a colour or a shape with another, or both.
 
-    At least one thing is unlike all others in colour and shape, so that something can be asked.
+    One of them may be made of parts, which are then things themselves. At least one thing is unlike
+    all others in colour and shape, so that something can be asked.
     """
     while True:
         scene = _draw_any_scene(rng)
@@ -113,23 +129,63 @@ def draw_scene(rng: np.random.Generator) -> Scene:
 
 
 def _draw_any_scene(rng: np.random.Generator) -> Scene:
-    width, height = (int(rng.integers(96, 177)) for _ in range(2))
+    size = int(rng.integers(96, 177)), int(rng.integers(96, 177))
     things: list[Thing] = []
-    for index in range(int(rng.integers(2, 6))):
-        spot = _place(rng, width, height, things)
+    placed: list[Disc] = []
+    if rng.random() < _WHOLE_SHARE:
+        spot = _place(rng, size, (0.22, 0.28), placed)
+        if spot is not None:
+            placed.append(spot)
+            things += _draw_whole(rng, spot)
+    for _ in range(int(rng.integers(2, 6)) - len(placed)):
+        spot = _place(rng, size, (0.11, 0.2), placed)
         if spot is None:
             break
-        radius, (x, y) = spot
-        shape = SHAPES[int(rng.integers(len(SHAPES)))]
-        color = list(COLORS)[int(rng.integers(len(COLORS)))]
-        if index > 0:  # distractors: like another thing in one respect or, rarely, in both
-            like = things[int(rng.integers(index))]
-            chance = rng.random()
-            shape = like.shape if chance < 0.30 else shape
-            color = like.color if 0.22 < chance < 0.55 else color
-        polygon = tuple((round(x + dx, 2), round(y + dy, 2)) for dx, dy in _outline(shape, radius))
-        things.append(Thing(shape, color, radius, (x, y), polygon))
-    return Scene(width, height, tuple(things), int(rng.integers(2**31)))
+        placed.append(spot)
+        things.append(_draw_thing(rng, spot, things))
+    return Scene(*size, tuple(things), int(rng.integers(2**31)))
+
+
+def _draw_whole(rng: np.random.Generator, spot: Disc) -> list[Thing]:
+    """The parts of a house or a cart, each in a colour of its own."""
+    radius, center = spot
+    whole = list(WHOLES)[int(rng.integers(len(WHOLES)))]
+    shift = float(rng.uniform(-1, 1))
+    colors = rng.permutation(list(COLORS))
+    parts = []
+    for part, color in zip(WHOLES[whole], colors, strict=False):
+        outline = part_outline(part, shift)
+        parts.append(
+            Thing(
+                part,
+                str(color),
+                radius * outline.radius,
+                _about(center, radius, [outline.center])[0],
+                _about(center, radius, outline.corners),
+                whole,
+            )
+        )
+    return parts
+
+
+def _draw_thing(rng: np.random.Generator, spot: Disc, others: list[Thing]) -> Thing:
+    """A plain thing, often like one of `others` in one respect or, rarely, in both."""
+    radius, center = spot
+    shape = SHAPES[int(rng.integers(len(SHAPES)))]
+    color = list(COLORS)[int(rng.integers(len(COLORS)))]
+    if others:
+        like = others[int(rng.integers(len(others)))]
+        chance = rng.random()
+        shape = RESEMBLES.get(like.shape, like.shape) if chance < 0.45 else shape
+        color = like.color if 0.37 < chance < 0.65 else color
+    return Thing(shape, color, radius, center, _about(center, 1.0, _outline(shape, radius)))
+
+
+def _about(
+    center: tuple[float, float], scale: float, corners: list[tuple[float, float]]
+) -> tuple[tuple[float, float], ...]:
+    x, y = center
+    return tuple((round(x + scale * dx, 2), round(y + scale * dy, 2)) for dx, dy in corners)
 
 
 def _draw_ground(scene: Scene) -> Image.Image:

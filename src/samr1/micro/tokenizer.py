@@ -28,7 +28,7 @@ SPECIAL_TOKENS = (
     IMAGE_TOKEN,
     "<|video_pad|>",
 )
-_BPE_MERGED_SIZE = 640
+_BPE_MERGED_SIZE = 720
 
 # The dialects that the tiny policy is taught; any other it reads too, in many tokens.
 TAUGHT: tuple[DialectName, ...] = (

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from transformers import Qwen2_5_VLConfig
-
 from samr1.config.schema import LoraConfig, TrainConfig, TrainStage
 from samr1.planning.parameters import (
     ParameterCounts,
@@ -24,6 +22,7 @@ from samr1.planning.parameters import (
     vision_of,
 )
 from samr1.planning.segmenter_size import SegmenterSize, find_segmenter_size
+from samr1.policy.families import QwenConfig
 
 # Tokens of the prompt beside the image's: the longest dialect's template takes 160, a question 20.
 PROMPT_TEXT_TOKENS = 200
@@ -65,7 +64,7 @@ class Job:
     """One of the `processes` of a training: its settings, and the sizes of what it works on."""
 
     stage: TrainStage
-    policy: Qwen2_5_VLConfig
+    policy: QwenConfig
     parts: ParameterCounts
     trainable: int  # numbers that are trained: weights, or adapters
     segmenter: SegmenterSize
@@ -141,7 +140,7 @@ class Job:
 
 # Runs share their policies, and a model takes a second to be counted.
 @cache
-def _find_policy(path: str, evaluated: bool) -> tuple[Qwen2_5_VLConfig, ParameterCounts]:
+def _find_policy(path: str, evaluated: bool) -> tuple[QwenConfig, ParameterCounts]:
     found = find_policy_config(path)
     config = read_as_trainable(found) if evaluated else check_trainable(found, path)
     return config, count_parts(config)

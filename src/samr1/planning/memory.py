@@ -10,8 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from transformers import Qwen3VLConfig
+
 from samr1.planning.job import Estimate, Job, times, total
-from samr1.planning.parameters import count_image_tokens, key_value_width
+from samr1.planning.parameters import (
+    attention_width,
+    count_image_tokens,
+    count_mergers,
+    is_gated,
+    key_value_width,
+)
 from samr1.rollout.logprobs import LOGITS_AT_ONCE
 from samr1.rollout.rows import count_places
 from samr1.rollout.runners import Captured, Eager
@@ -229,14 +237,24 @@ def _layer_bytes(job: Job) -> int:
     values and the attention's output; four times the MLP's width.
     """
     text = job.text
-    copied = text.hidden_size if job.cuda else 0  # FlexAttention's output, made contiguous
-    kept = 6 * text.hidden_size + 2 * key_value_width(job.policy) + copied
-    return int(8 * text.hidden_size + job.number_bytes * (kept + 4 * text.intermediate_size))
+    copied = attention_width(job.policy) if job.cuda else 0  # FlexAttention's output, contiguous
+    kept = 4 * text.hidden_size + 2 * key_value_width(job.policy) + copied
+    kept += 2 * attention_width(job.policy) + 4 * text.intermediate_size
+    return int(8 * text.hidden_size + job.number_bytes * kept) + _query_norm_bytes(job)
+
+
+def _query_norm_bytes(job: Job) -> int:
+    """What the norms of queries and keys, which a Qwen3-VL has, keep of them: as the others."""
+    if not isinstance(job.policy, Qwen3VLConfig):
+        return 0
+    width = attention_width(job.policy) + key_value_width(job.policy)
+    return int((4 + 2 * job.number_bytes) * width)
 
 
 def _block_bytes(job: Job) -> int:
     """What a block of the vision tower keeps for a patch's backward pass; as a layer's."""
-    kept = 11 * job.vision.hidden_size + 4 * job.vision.intermediate_size
+    products = 4 if is_gated(job.policy) else 2
+    kept = 11 * job.vision.hidden_size + products * job.vision.intermediate_size
     return int(8 * job.vision.hidden_size + job.number_bytes * kept)
 
 
@@ -249,7 +267,7 @@ def _groups_bytes(job: Job, tokens: int) -> int:
     rows, answers = tokens / job.row, tokens / job.row * job.train.group_size
     length = job.train.max_response_tokens - 1  # packed, without the last
     seen = job.prompt_tokens + length
-    outputs = (rows * job.prompt_tokens + 2 * answers * length) * job.text.hidden_size
+    outputs = (rows * job.prompt_tokens + 2 * answers * length) * attention_width(job.policy)
     copies = 2 * answers * seen * key_value_width(job.policy)
     return int(job.number_bytes * (outputs + copies + answers * length * seen))
 
@@ -271,6 +289,7 @@ def kept_activations(job: Job, tokens: int, images: int) -> list[Estimate]:
     if job.stage.policy.train_vision:
         patches = images * job.patches
         merged = images * count_image_tokens(job.policy, job.stage.policy.image_size)
+        merged *= count_mergers(job.policy)
         wide = vision.hidden_size * vision.spatial_merge_size**2
         pixels = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
         block = vision.hidden_size * number if again else _block_bytes(job)

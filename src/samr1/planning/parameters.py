@@ -1,9 +1,11 @@
 """The sizes of a policy from its configuration alone: no weights, no hub, no GPU.
 
-`known/` holds what decides the sizes of the public Qwen2.5-VL checkpoints: the values of their
+`known/` holds what decides the sizes of the public checkpoints. Of Qwen2.5-VL: the values of their
 config.json for 3B and 7B; for 32B those that give its published 33,452,718,336 weights; for 72B
-those of Table 1 of the technical report (arXiv 2502.13923), with the 7B's padded vocabulary; and
-for Qwen2-VL-7B those that give its published 8,291,375,616.
+those of Table 1 of the technical report (arXiv 2502.13923), with the 7B's padded vocabulary. For
+Qwen2-VL-7B those that give its published 8,291,375,616. Of Qwen3-VL: the values of their
+config.json for 4B and 8B, and those that give the published 2,127,532,032 weights of 2B and
+33,357,390,064 of 32B.
 """
 
 from __future__ import annotations
@@ -14,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
-from transformers import Qwen2_5_VLConfig
+from transformers import Qwen2_5_VLConfig, Qwen2VLConfig
 
 from samr1.config.schema import LoraConfig
 from samr1.core.errors import UserError
 from samr1.policy.adapter import adapted_layers
-from samr1.policy.meta import CONFIGS, QwenConfig, build_on_meta, read_policy_config
+from samr1.policy.families import FAMILIES, QwenConfig, family_of, head_size
+from samr1.policy.meta import build_on_meta, read_policy_config
 
 KNOWN = Path(__file__).parent / "known"
 # Public checkpoints that were trained from one of these: their sizes are its own.
@@ -54,7 +57,7 @@ def find_policy_config(path: str) -> QwenConfig:
     file = KNOWN / f"{_TRAINED_FROM.get(name, name)}.json"
     if file.is_file() and not Path(path).is_dir():
         values = json.loads(file.read_text(encoding="utf-8"))
-        return CONFIGS[values["model_type"]].from_dict(values)
+        return FAMILIES[values["model_type"]].config.from_dict(values)
     try:
         return read_policy_config(path)
     except UserError as error:
@@ -66,19 +69,20 @@ def find_policy_config(path: str) -> QwenConfig:
         ) from error
 
 
-def check_trainable(config: QwenConfig, path: str) -> Qwen2_5_VLConfig:
-    """`config`, of the policy at `path`; raises UserError unless it is a Qwen2.5-VL's."""
-    if not isinstance(config, Qwen2_5_VLConfig):
-        raise UserError(f"{path}: is a {config.model_type}; only a qwen2_5_vl can be trained.")
+def check_trainable(config: QwenConfig, path: str) -> QwenConfig:
+    """`config`, of the policy at `path`; raises UserError unless its family is trained here."""
+    if not family_of(config).trained:
+        trained = " or ".join(name for name, one in FAMILIES.items() if one.trained)
+        raise UserError(f"{path}: is a {config.model_type}; only a {trained} can be trained.")
     return config
 
 
-def read_as_trainable(config: QwenConfig) -> Qwen2_5_VLConfig:
+def read_as_trainable(config: QwenConfig) -> QwenConfig:
     """`config`, or for a Qwen2-VL the Qwen2.5-VL that takes about as long to answer.
 
     That has its language model, and the vision tower of all Qwen2.5-VL, of about its size.
     """
-    if isinstance(config, Qwen2_5_VLConfig):
+    if not isinstance(config, Qwen2VLConfig):
         return config
     text = text_of(config).to_dict() | {"model_type": "qwen2_5_vl_text"}
     vision = vision_of(find_policy_config("qwen2.5-vl-7b-instruct")).to_dict()
@@ -118,7 +122,7 @@ def _count(part: nn.Module) -> int:
     return sum(weight.numel() for weight in part.parameters())
 
 
-def count_adapter(config: Qwen2_5_VLConfig, lora: LoraConfig, vision: bool) -> int:
+def count_adapter(config: QwenConfig, lora: LoraConfig, vision: bool) -> int:
     """The numbers of the adapters of `lora`, those of the vision tower where `vision`.
 
     A layer of [in, out] gets in·r + r·out.
@@ -128,17 +132,33 @@ def count_adapter(config: Qwen2_5_VLConfig, lora: LoraConfig, vision: bool) -> i
     return lora.rank * sum(layer.in_features + layer.out_features for layer in layers)
 
 
-def key_value_width(config: Qwen2_5_VLConfig) -> int:
+def attention_width(config: QwenConfig) -> int:
+    """The numbers of one token's queries in one layer of the language model."""
+    text = text_of(config)
+    return int(text.num_attention_heads * head_size(text))
+
+
+def key_value_width(config: QwenConfig) -> int:
     """The numbers of one token's keys (or values) in one layer of the language model."""
     text = text_of(config)
-    return int(text.num_key_value_heads * (text.hidden_size // text.num_attention_heads))
+    return int(text.num_key_value_heads * head_size(text))
 
 
-def count_patches(config: Qwen2_5_VLConfig, image_size: int) -> int:
+def count_mergers(config: QwenConfig) -> int:
+    """The mergers behind the vision tower and, in a Qwen3-VL, within it."""
+    return 1 + len(getattr(vision_of(config), "deepstack_visual_indexes", ()))
+
+
+def is_gated(config: QwenConfig) -> bool:
+    """Whether a block of the vision tower multiplies two products, as a Qwen2.5-VL's does."""
+    return isinstance(config, Qwen2_5_VLConfig)
+
+
+def count_patches(config: QwenConfig, image_size: int) -> int:
     """The patches of one square image before merging."""
     return int((image_size // vision_of(config).patch_size) ** 2)
 
 
-def count_image_tokens(config: Qwen2_5_VLConfig, image_size: int) -> int:
+def count_image_tokens(config: QwenConfig, image_size: int) -> int:
     """The tokens of one square image in the prompt."""
     return count_patches(config, image_size) // int(vision_of(config).spatial_merge_size ** 2)

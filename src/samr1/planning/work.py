@@ -7,18 +7,24 @@ here: normalisations, activations, the softmax, and the sampling itself.
 
 from __future__ import annotations
 
-from transformers import Qwen2_5_VLConfig
+from samr1.planning.parameters import (
+    attention_width,
+    count_mergers,
+    is_gated,
+    key_value_width,
+    text_of,
+    vision_of,
+)
+from samr1.policy.families import QwenConfig
 
-from samr1.planning.parameters import key_value_width, text_of, vision_of
 
-
-def forward(config: Qwen2_5_VLConfig, prompt: int, patches: int, group: int, length: int) -> float:
+def forward(config: QwenConfig, prompt: int, patches: int, group: int, length: int) -> float:
     """Operations over a prompt of tokens, `patches` before merging, and G responses of T."""
     return vision_forward(config, patches) + text_forward(config, prompt, group, length)
 
 
 def decoding_bytes(
-    config: Qwen2_5_VLConfig,
+    config: QwenConfig,
     prompt: int,
     group: int,
     length: int,
@@ -36,39 +42,43 @@ def decoding_bytes(
     return float(number_bytes * ((length - 1) * weights + questions * cached * kept))
 
 
-def text_weights(config: Qwen2_5_VLConfig) -> int:
+def text_weights(config: QwenConfig) -> int:
     """Weights of the language model's layers that every token is multiplied with."""
     text = text_of(config)
-    attention = 2 * text.hidden_size * (text.hidden_size + key_value_width(config))
+    attention = 2 * text.hidden_size * (attention_width(config) + key_value_width(config))
     mlp = 3 * text.hidden_size * text.intermediate_size
     return int(text.num_hidden_layers * (attention + mlp))
 
 
-def text_forward(config: Qwen2_5_VLConfig, prompt: int, group: int, length: int) -> float:
+def text_forward(config: QwenConfig, prompt: int, group: int, length: int) -> float:
     """Operations of the language model and its head over a prompt and its group."""
     text = text_of(config)
     tokens = prompt + group * (length - 1)  # nothing is read from a response's last token
     seen = prompt * (prompt + 1) / 2  # pairs of a query and a key that it sees
     seen += group * sum(prompt + time for time in range(1, length))
     head = text.vocab_size * text.hidden_size * group * length
-    attention = 2 * seen * text.hidden_size * text.num_hidden_layers
+    attention = 2 * seen * attention_width(config) * text.num_hidden_layers
     return 2.0 * (text_weights(config) * tokens + head + attention)
 
 
-def vision_weights(config: Qwen2_5_VLConfig) -> tuple[int, int]:
-    """Weights of the vision tower that a patch is multiplied with, and of its merger."""
+def vision_weights(config: QwenConfig) -> tuple[int, int]:
+    """Weights of the vision tower that a patch is multiplied with, and of its mergers."""
     vision = vision_of(config)
     hidden, wide = vision.hidden_size, vision.hidden_size * vision.spatial_merge_size**2
     pixels = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
-    blocks = vision.depth * (4 * hidden**2 + 3 * hidden * vision.intermediate_size)
-    return int(pixels * hidden + blocks), int(wide * (wide + vision.out_hidden_size))
+    products = 3 if is_gated(config) else 2
+    blocks = vision.depth * (4 * hidden**2 + products * hidden * vision.intermediate_size)
+    merger = wide * (wide + vision.out_hidden_size)
+    return int(pixels * hidden + blocks), int(count_mergers(config) * merger)
 
 
-def vision_forward(config: Qwen2_5_VLConfig, patches: int) -> float:
+def vision_forward(config: QwenConfig, patches: int) -> float:
     """Operations of the vision tower over one square image."""
     vision, (tower, merger) = vision_of(config), vision_weights(config)
-    window = min((vision.window_size // vision.patch_size) ** 2, patches)
-    whole = len(vision.fullatt_block_indexes)
-    seen = patches * (whole * patches + (vision.depth - whole) * window)
+    seen = vision.depth * patches**2
+    if size := getattr(vision, "window_size", 0):  # elsewhere each block sees the whole image
+        window = min((size // vision.patch_size) ** 2, patches)
+        whole = len(vision.fullatt_block_indexes)
+        seen = patches * (whole * patches + (vision.depth - whole) * window)
     merged = patches / vision.spatial_merge_size**2
     return 2.0 * (tower * patches + merger * merged + 2 * seen * vision.hidden_size)

@@ -18,18 +18,16 @@ from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
-from transformers import Qwen2_5_VLForConditionalGeneration
 
 from samr1.config.schema import LoraConfig, VisionLayer
-from samr1.core.errors import say
+from samr1.core.errors import UserError, say
+from samr1.policy.families import QwenModel
 
 _BASE, _OWN = ".base_layer.", ".lora_"  # in the names of an adapted layer's weights
 _MOST = 0.9  # of the adapters' change: what merging must keep to go without saying
 
 
-def add_adapter(
-    model: Qwen2_5_VLForConditionalGeneration, config: LoraConfig, vision: bool, seed: int
-) -> None:
+def add_adapter(model: QwenModel, config: LoraConfig, vision: bool, seed: int) -> None:
     """Put adapters into `model` and let them alone have gradients.
 
     Into the language model's layers that `config` names and, with `vision`, into those of the
@@ -49,23 +47,33 @@ def add_adapter(
         peft.inject_adapter_in_model(adapters, model)
 
 
-def adapted_layers(
-    model: Qwen2_5_VLForConditionalGeneration, config: LoraConfig, vision: bool
-) -> list[str]:
-    """The names in `model` of the linear layers that `config` names."""
+def adapted_layers(model: QwenModel, config: LoraConfig, vision: bool) -> list[str]:
+    """The names in `model` of the linear layers that `config` names.
+
+    Raises UserError where its family has none of a name, or the vision tower none of any.
+    """
     parts = {"model.language_model.layers": set(config.targets) - set(get_args(VisionLayer))}
     if vision:
         parts["model.visual.blocks"] = set(config.targets)
-    return [
+    found = [
         f"{part}.{name}"
         for part, wanted in parts.items()
         for name, layer in model.get_submodule(part).named_modules()
         if isinstance(layer, nn.Linear) and name.rpartition(".")[2] in wanted
     ]
+    kind, there = model.config.model_type, {name.rpartition(".")[2] for name in found}
+    if idle := sorted(set().union(*parts.values()) - there):
+        raise UserError(f"train.lora.targets: a {kind} has no layer {idle[0]}; leave it out.")
+    if vision and not any(name.startswith("model.visual.") for name in found):
+        raise UserError(
+            f"train.lora.targets: no layer of a {kind}'s vision tower has one of these names; add "
+            "one, or set policy.train_vision: false."
+        )
+    return found
 
 
 @contextmanager
-def adapter_off(model: Qwen2_5_VLForConditionalGeneration) -> Iterator[None]:
+def adapter_off(model: QwenModel) -> Iterator[None]:
     """While it is open, `model` is what it was before it got adapters, where it has some."""
     layers = _layers(model)
     for _, layer in layers:
@@ -78,7 +86,7 @@ def adapter_off(model: Qwen2_5_VLForConditionalGeneration) -> Iterator[None]:
 
 
 @torch.no_grad()
-def merged_weights(model: Qwen2_5_VLForConditionalGeneration) -> dict[str, Tensor]:
+def merged_weights(model: QwenModel) -> dict[str, Tensor]:
     """The state dict of `model` as an ordinary one, each adapter's product added to its weight.
 
     The sum is taken in float32 and rounded once, to the weight's dtype; what was adapted is on the

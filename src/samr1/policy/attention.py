@@ -55,22 +55,30 @@ class PackedGroups:
     place: Tensor
 
 
+Mask = Tensor | BlockMask | PackedGroups | PackedRows | None
+
+
 def attend(
     module: nn.Module,
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    attention_mask: Tensor | BlockMask | PackedGroups | PackedRows | None,
+    attention_mask: Mask,
     scaling: float,
     dropout: float = 0.0,
     packed: PackedAttention = "two_calls",
+    packed_rows: Mask = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """Attention of query [B, H, L, D] to key and value [B, K, S, D], K a divisor of H.
 
-    `packed` is the form that packed rows take. Returns [B, L, H, D], and None for the weights.
+    `packed` is the form that packed rows take. A model's `attention_mask` goes through the library,
+    which knows no mask of packed rows; so these may come by a keyword that it hands on. Returns
+    [B, L, H, D], and None for the weights.
     Raises ValueError for a dropout over packed rows, which FlexAttention does not know.
     """
+    if packed_rows is not None:
+        attention_mask = packed_rows
     if isinstance(attention_mask, PackedRows):
         form = attention_mask.blocks if packed == "flex" else attention_mask.groups
         attention_mask = form()

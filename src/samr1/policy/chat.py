@@ -23,31 +23,34 @@ IMAGE_TOKEN = "<|image_pad|>"
 _SECONDS = 60  # that may pass while a busy machine gives it its few
 
 
-def chat_frame(tokenizer: PreTrainedTokenizerBase, where: str) -> tuple[str, str, str]:
+def chat_frame(
+    tokenizer: PreTrainedTokenizerBase, where: str, *, system: bool = True
+) -> tuple[str, str, str]:
     """What stands before the system prompt, between it and the user's text, and after that.
 
-    The image is in the user's turn, before the text. Raises UserError, beginning with `where`,
-    where there is no chat template, or it cannot be run or leaves something out.
+    The image is in the user's turn, before the text. Without a `system` prompt all that stands
+    before the user's text is between. Raises UserError, beginning with `where`, where there is no
+    chat template, or it cannot be run or leaves something out.
     """
     template, special = tokenizer.chat_template, tokenizer.special_tokens_map
     if not isinstance(template, str) or not template:
         raise UserError(f"{where}: its tokenizer has no chat template; get all its files.")
-    answer = _render(json.dumps({"template": template, "special": special}))
+    answer = _render(json.dumps({"template": template, "special": special, "system": system}))
     if "text" not in answer:
         raise UserError(
-            f"{where}: its chat template cannot be used ({answer['error']}); use a Qwen2.5-VL's."
+            f"{where}: its chat template cannot be used ({answer['error']}); use a Qwen-VL's."
         )
-    before, *rest = answer["text"].split(rendering.SYSTEM)
+    before, *rest = answer["text"].split(rendering.SYSTEM) if system else ("", answer["text"])
     middle, *after = rest[0].split(rendering.QUESTION) if len(rest) == 1 else [""]
     if len(after) != 1 or rendering.QUESTION in before:
         raise UserError(
             f"{where}: its chat template does not write the system prompt and then the question, "
-            "each once; use a Qwen2.5-VL's."
+            "each once; use a Qwen-VL's."
         )
     if (images := answer["text"].count(IMAGE_TOKEN)) != 1:
         raise UserError(
             f"{where}: its chat template writes {images} image tokens for one image; use a "
-            "Qwen2.5-VL's."
+            "Qwen-VL's."
         )
     return before, middle, after[0]
 

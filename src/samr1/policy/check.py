@@ -11,6 +11,8 @@ from samr1.config.names import DialectName
 from samr1.config.schema import PolicyConfig
 from samr1.core.checks import Step
 from samr1.core.weights import safetensors_files, safetensors_shapes
+from samr1.policy.dialects import get_dialect
+from samr1.policy.families import QwenConfig, family_of
 from samr1.policy.files import model_folder
 from samr1.policy.meta import build_on_meta, check_weights, read_policy_config
 from samr1.policy.model import encode_image, encode_prompt
@@ -35,12 +37,24 @@ def check_policy(config: PolicyConfig, dialect: DialectName) -> Iterator[Step]:
     yield from _look(folders[0], config, dialect)
 
 
+def _frames(config: QwenConfig, dialect: DialectName) -> str:
+    """What the base was taught to count coordinates in, and what the dialect asks for.
+
+    They may differ: a training teaches the other, and a base asked for it is far off.
+    """
+    taught, asked = (
+        "in pixels" if (side := get_dialect(name).relative) is None else f"on 0 to {side}"
+        for name in (family_of(config).dialect, dialect)
+    )
+    return f"its family gives coordinates {taught}, and {dialect} asks for them {asked}"
+
+
 def _look(folder: Path, config: PolicyConfig, dialect: DialectName) -> Iterator[Step]:
     def architecture() -> str:
         model = build_on_meta(read_policy_config(folder), f"{folder}")
         count = sum(weight.numel() for weight in model.parameters())
         visual = sum(weight.numel() for weight in model.model.visual.parameters())
-        return f"{count:,} parameters, {visual:,} of them visual"
+        return f"{count:,} parameters, {visual:,} of them visual; {_frames(model.config, dialect)}"
 
     def weights() -> str:
         model = build_on_meta(read_policy_config(folder), f"{folder}")

@@ -11,12 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import (
-    Qwen2_5_VLConfig,
-    Qwen2_5_VLForConditionalGeneration,
-    Qwen2VLConfig,
-    Qwen2VLForConditionalGeneration,
-)
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
 
@@ -25,30 +19,16 @@ from samr1.core.errors import UserError, refusing
 from samr1.core.hub import HubName, fetch_file, require
 from samr1.core.reading import load_object
 from samr1.core.weights import Shape, Shapes, find_mismatch, tensor_shapes
+from samr1.policy.families import FAMILIES, QwenConfig, QwenModel, family_of
 from samr1.policy.files import SETTINGS
 from samr1.policy.schema import PolicyKeys
-
-# The older family has the same language model and interface, and another vision tower: it is
-# evaluated and not trained.
-QwenConfig = Qwen2_5_VLConfig | Qwen2VLConfig
-QwenModel = Qwen2_5_VLForConditionalGeneration | Qwen2VLForConditionalGeneration
-CONFIGS: dict[str, type[QwenConfig]] = {
-    "qwen2_5_vl": Qwen2_5_VLConfig,
-    "qwen2_vl": Qwen2VLConfig,
-}
-
-
-def policy_class(config: QwenConfig) -> type[QwenModel]:
-    """The class of the model that `config` is of."""
-    if isinstance(config, Qwen2VLConfig):
-        return Qwen2VLForConditionalGeneration
-    return Qwen2_5_VLForConditionalGeneration
+from samr1.policy.vision import place_patches
 
 
 def read_policy_config(path: str | Path) -> QwenConfig:
     """The configuration of the policy at `path`: a folder, or a hub name with its revision.
 
-    Raises UserError where there is none, or it is of another family than Qwen2.5-VL and Qwen2-VL.
+    Raises UserError where there is none, or it is of a family that is not known here.
     """
     place = require(path)
     file = fetch_file(place, "config.json") if isinstance(place, HubName) else place / "config.json"
@@ -56,13 +36,13 @@ def read_policy_config(path: str | Path) -> QwenConfig:
         raise UserError(f"{path}: holds no config.json; name a folder that a policy was saved in.")
     values = load_object(file, SETTINGS)
     kind = values.get("model_type")
-    if not isinstance(kind, str) or kind not in CONFIGS:
+    if not isinstance(kind, str) or kind not in FAMILIES:
         raise UserError(
-            f"{path}: is a model of type {kind!r}; name one of type {' or '.join(CONFIGS)}."
+            f"{path}: is a model of type {kind!r}; name one of type {' or '.join(FAMILIES)}."
         )
     known = parse_config(values, PolicyKeys, str(file)).model_dump(exclude_unset=True)
     with refusing(f"{file}: is refused", "get the original again"):
-        return CONFIGS[kind].from_dict(known)
+        return FAMILIES[kind].config.from_dict(known)
 
 
 def build_on_meta(config: QwenConfig, where: str = "config.json") -> QwenModel:
@@ -71,7 +51,7 @@ def build_on_meta(config: QwenConfig, where: str = "config.json") -> QwenModel:
     own._attn_implementation = "sdpa"  # a policy in use has names there that are no library's
     refused = refusing(f"{where}: no model can be built of it", "get the original again")
     with refused, torch.device("meta"):
-        return policy_class(config)(own)
+        return family_of(config).model(own)
 
 
 def check_weights(model: QwenModel, found: Mapping[str, Shape], where: str) -> None:
@@ -84,7 +64,10 @@ def check_weights(model: QwenModel, found: Mapping[str, Shape], where: str) -> N
         raise UserError(f"{where}: the weights do not fit config.json: {mismatch}; get it again.")
     shallow: Any = copy.deepcopy(model.config)
     shallow.text_config.num_hidden_layers = shallow.vision_config.depth = 1
-    shallow.text_config.layer_types = ["full_attention"]
+    if hasattr(shallow.text_config, "layer_types"):
+        shallow.text_config.layer_types = ["full_attention"]
+    if getattr(shallow.vision_config, "deepstack_visual_indexes", None):
+        shallow.vision_config.deepstack_visual_indexes = [0]
     with refusing(f"{where}: no model of its config.json can be run", "get the original again"):
         _run(build_on_meta(shallow))
 
@@ -96,11 +79,10 @@ def _run(model: QwenModel) -> None:
     pixels = torch.empty(
         side**2, 3 * vision.temporal_patch_size * vision.patch_size**2, device="meta"
     )
-    positions = torch.zeros(side**2, 2, dtype=torch.int64, device="meta")
-    seen = model.model.visual(
-        pixels, grid_thw=torch.tensor([[1, side, side]]), position_ids=positions
-    )
-    states = seen.pooler_output[None]  # [1, 4, H]: as wide as the language model's own
+    grid, tower = torch.tensor([[1, side, side]]), model.model.visual
+    seen = tower(pixels, grid_thw=grid, **place_patches(tower, grid))
+    # [1, 4, H], each as wide as the language model's own; the others are added to it.
+    states = sum(getattr(seen, "deepstack_features", ()), seen.pooler_output)[None]
     places = torch.zeros(3, 1, 4, dtype=torch.int64, device="meta")
     answer = model.model.language_model(inputs_embeds=states, position_ids=places, use_cache=False)
     model.lm_head(answer.last_hidden_state)

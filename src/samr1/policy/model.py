@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import LongTensor, Tensor
-from transformers import PreTrainedTokenizerBase, Qwen2_5_VLForConditionalGeneration
+from transformers import PreTrainedTokenizerBase
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from samr1.config.names import DialectName, PackedAttention
@@ -24,21 +24,22 @@ from samr1.policy.adapter import merged_weights
 from samr1.policy.attention import attention_name
 from samr1.policy.chat import chat_frame
 from samr1.policy.dialects import get_dialect
+from samr1.policy.families import QwenModel, family_of
 from samr1.policy.files import model_folder, weights_alone
 from samr1.policy.head import Float32Head
-from samr1.policy.meta import build_on_meta, check_weights, policy_class, read_policy_config
+from samr1.policy.meta import build_on_meta, check_weights, read_policy_config
 from samr1.policy.processors import STOP_TOKEN, VISION_TOKENS, known_tokens, load_processors
 from samr1.policy.vision import prepare_tower
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A Qwen2.5-VL model with its tokenizer and image processor.
+    """A model of one of the families, with its tokenizer and image processor.
 
     `blocked_token_ids` are those that it may never say; `stop_token_id` ends its turn.
     """
 
-    model: Qwen2_5_VLForConditionalGeneration
+    model: QwenModel
     tokenizer: PreTrainedTokenizerBase
     image_processor: Qwen2VLImageProcessorPil
     image_token_id: int
@@ -71,9 +72,9 @@ def load_policy(
     device: torch.device | str = "cpu",
     attention: PackedAttention = "flex",
 ) -> Policy:
-    """Load a Qwen2.5-VL of any size from a folder or a hub name, in evaluation mode.
+    """Load a Qwen-VL of any size from a folder or a hub name, in evaluation mode.
 
-    A Qwen2-VL, which Visual-RFT trained, loads as well: it has the same interface.
+    It may be of any family that `samr1.policy.families` describes.
 
     The weights are safetensors, mapped from the disk: where the checkpoint has `dtype` already the
     host's memory holds no copy of them, however many processes load it, and else one, in `dtype`.
@@ -92,7 +93,7 @@ def load_policy(
         weights_alone(folder, weights) as stage,
         refusing(f"{path}: cannot be loaded as a policy", "get the checkpoint again"),
     ):
-        both: Any = policy_class(config).from_pretrained(
+        both: Any = family_of(config).model.from_pretrained(
             stage,
             config=config,
             dtype=getattr(torch, dtype),
@@ -116,7 +117,7 @@ def load_policy(
 
 
 def assemble_policy(
-    model: Qwen2_5_VLForConditionalGeneration,
+    model: QwenModel,
     tokenizer: PreTrainedTokenizerBase,
     image_processor: Qwen2VLImageProcessorPil,
     attention: PackedAttention = "flex",
@@ -186,9 +187,9 @@ def encode_prompt(
     tokenizer: PreTrainedTokenizerBase, query: str, dialect: DialectName
 ) -> list[int]:
     """The token ids of the whole chat before the response; the image is one token yet."""
-    before, middle, after = chat_frame(tokenizer, "the policy")
     form = get_dialect(dialect)
-    text = f"{before}{form.system}{middle}{form.ask(query)}{after}"
+    before, middle, after = chat_frame(tokenizer, "the policy", system=form.system is not None)
+    text = f"{before}{form.system or ''}{middle}{form.ask(query)}{after}"
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids
 

@@ -15,8 +15,9 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from samr1.core.errors import UserError, refusing
 from samr1.policy.chat import IMAGE_TOKEN, chat_frame
+from samr1.policy.families import QwenConfig
 from samr1.policy.files import model_folder, processors_alone
-from samr1.policy.meta import QwenConfig, read_policy_config
+from samr1.policy.meta import read_policy_config
 from samr1.policy.schema import ImageKeys, TokenizerKeys
 from samr1.policy.tokenizer import TokenizerKind, load_tokenizer
 

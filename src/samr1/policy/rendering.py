@@ -1,8 +1,9 @@
 """Run one chat template, as a program of its own; `samr1.policy.chat` starts it.
 
-On stdin {"template": …, "special": {…}} as JSON; on stdout {"text": …} or {"error": …}. Whatever
-the template does, it gets a few seconds of a processor and a bounded memory. The dialect of Jinja
-is that of `transformers`, without the date: a prompt must be the same tomorrow.
+On stdin {"template": …, "special": {…}, "system": whether there is one} as JSON; on stdout
+{"text": …} or {"error": …}. Whatever the template does, it gets a few seconds of a processor and a
+bounded memory. The dialect of Jinja is that of `transformers`, without the date: a prompt must be
+the same tomorrow.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def main() -> None:
         resource.setrlimit(kind, (most, most))
     request = json.loads(sys.stdin.read())
     try:
-        text = render(request["template"], request["special"])
+        text = render(request["template"], request["special"], request["system"])
         answer = {"text": text} if len(text) <= _LONGEST else {"error": "its text has no end"}
     # A template can raise anything; each is its own fault, and a word for a person.
     except Exception as error:
@@ -34,8 +35,11 @@ def main() -> None:
     print(json.dumps(answer))
 
 
-def render(template: str, special: dict[str, str]) -> str:
-    """The chat before the answer: a system prompt, and a user's turn of an image and a question."""
+def render(template: str, special: dict[str, str], system: bool) -> str:
+    """The chat before the answer: a system prompt, and a user's turn of an image and a question.
+
+    Without `system` it begins with the user's turn.
+    """
     from jinja2 import TemplateError
     from jinja2.ext import Extension, loopcontrols
     from jinja2.nodes import Node
@@ -63,7 +67,7 @@ def render(template: str, special: dict[str, str]) -> str:
     environment.globals["raise_exception"] = raise_exception
     text: str = environment.from_string(template).render(
         messages=[
-            {"role": "system", "content": SYSTEM},
+            *([{"role": "system", "content": SYSTEM}] if system else []),
             {
                 "role": "user",
                 "content": [{"type": "image"}, {"type": "text", "text": QUESTION}],

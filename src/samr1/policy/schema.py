@@ -27,13 +27,14 @@ def _no_quantization(value: object) -> None:
 
 Count = Annotated[int, Field(ge=1, le=2**20)]  # widths, heads, tokens
 Depth = Annotated[int, Field(ge=1, le=1024)]  # layers
+Layer = Annotated[int, Field(ge=0, lt=1024)]
 Small = Annotated[int, Field(ge=1, le=64)]  # patches, pixels
 Token = Annotated[int, Field(ge=0, le=2**20)]
 Real = Annotated[Any, AfterValidator(_number)]  # an integer stays one, in what is saved as well
 Share = Annotated[Real, Field(ge=0, lt=1)]
 Mean = Annotated[Real, Field(ge=-10, le=10)]
 Deviation = Annotated[Real, Field(ge=0.001, le=1000)]
-Activation = Literal["silu", "gelu", "quick_gelu", "relu"]
+Activation = Literal["silu", "gelu", "quick_gelu", "relu", "gelu_pytorch_tanh"]
 NOT_GIVEN: Any = None  # the library's own default holds
 
 
@@ -50,6 +51,7 @@ class RopeKeys(Keys):
     rope_type: Literal["default", "mrope"] = NOT_GIVEN
     rope_theta: Annotated[Real, Field(gt=1)] = NOT_GIVEN
     mrope_section: Annotated[list[Count], Field(min_length=3, max_length=3)] = NOT_GIVEN
+    mrope_interleaved: bool = NOT_GIVEN
 
 
 class VisionRopeKeys(Keys):
@@ -58,7 +60,7 @@ class VisionRopeKeys(Keys):
 
 
 class _SharedKeys(Keys):
-    model_type: Annotated[str, Field(pattern="^qwen2(_5)?_vl(_text|_vision)?$")] = NOT_GIVEN
+    model_type: Annotated[str, Field(pattern="^qwen(2|2_5|3)_vl(_text|_vision)?$")] = NOT_GIVEN
     architectures: Annotated[list[str], Field(max_length=8)] | None = NOT_GIVEN
     dtype: Literal["float32", "float16", "bfloat16"] | None = NOT_GIVEN
     torch_dtype: Literal["float32", "float16", "bfloat16"] | None = NOT_GIVEN
@@ -77,6 +79,8 @@ class TextKeys(_SharedKeys):
     num_hidden_layers: Depth = NOT_GIVEN
     num_attention_heads: Count = NOT_GIVEN
     num_key_value_heads: Count | None = NOT_GIVEN
+    head_dim: Count = NOT_GIVEN
+    attention_bias: bool = NOT_GIVEN
     max_position_embeddings: Annotated[int, Field(ge=1, le=2**24)] = NOT_GIVEN
     rms_norm_eps: Annotated[Real, Field(gt=0, lt=1)] = NOT_GIVEN
     attention_dropout: Share | None = NOT_GIVEN
@@ -116,6 +120,8 @@ class VisionKeys(_SharedKeys):
     window_size: Annotated[int, Field(ge=1, le=1024)] = NOT_GIVEN
     fullatt_block_indexes: Annotated[list[int], Field(max_length=256)] = NOT_GIVEN
     rope_parameters: VisionRopeKeys | None = NOT_GIVEN
+    num_position_embeddings: Count = NOT_GIVEN
+    deepstack_visual_indexes: Annotated[list[Layer], Field(max_length=64)] = NOT_GIVEN
 
 
 class PolicyKeys(TextKeys):

@@ -12,6 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
+from transformers.vision_utils import (
+    get_vision_interpolation_indices_and_weights,
+    get_vision_position_ids,
+)
 
 # A tower hands over all windows with their bounds only to an attention whose name has `flash` in
 # it; to any other it hands one window after another.
@@ -68,6 +72,28 @@ class PatchProduct(nn.Module):
     def forward(self, patches: Tensor) -> Tensor:
         """[N, C, T, h, w] to [N, D]."""
         return linear(patches.flatten(1), self.weight.flatten(1), self.bias)
+
+
+def place_patches(tower: PreTrainedModel, grids: Tensor) -> dict[str, Tensor]:
+    """Where the patches of images of `grids` [N, 3] stand, as the tower is told: on its device.
+
+    `grids` are on the CPU, where each tower reads them: from a GPU, every layer would wait. Their
+    rows and columns and, for a tower with a table of learned positions, which of these are mixed.
+    """
+    model: Any = tower
+    merge = model.spatial_merge_size
+    places = {"position_ids": get_vision_position_ids(grids, merge)}
+    if hasattr(model, "pos_embed"):
+        places["interp_indices"], places["interp_weights"] = (
+            get_vision_interpolation_indices_and_weights(
+                grids,
+                model.num_grid_per_side,
+                model.interpolation_mode,
+                model.interpolation_align_corners,
+                merge,
+            )
+        )
+    return {name: place.to(tower.device) for name, place in places.items()}
 
 
 def prepare_tower(tower: PreTrainedModel) -> None:

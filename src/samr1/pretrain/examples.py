@@ -1,8 +1,6 @@
 """Examples of the cold start: pre-training scenes, their dense labels, and well-formed responses.
 
 The scenes come from the seeds of the pre-training split, which no benchmark or training set uses.
-Boxes can be drawn loosely, as hurried annotators draw them: each side up to a share of the box's
-own extent too wide. That is the gap which a mask reward closes.
 """
 
 from __future__ import annotations
@@ -10,12 +8,14 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from PIL import Image
 
 from samr1.config.names import POINT_VALUES, DialectName
+from samr1.config.pretrain import Habits
 from samr1.micro.policy_config import IMAGE_SIZE, MERGE, PATCH
-from samr1.micro.queries import ASK, Question, think
+from samr1.micro.queries import ASK, Question
 from samr1.micro.scenes import (
     COLORS,
     SHAPES,
@@ -26,11 +26,13 @@ from samr1.micro.scenes import (
     generator,
     render,
 )
+from samr1.micro.wholes import PARTS
 from samr1.policy.dialects import get_dialect
 from samr1.policy.objects import Box, Point
+from samr1.pretrain.habits import choose, loosen, think_as
 
 # How often each data set's manner of asking and each dialect is practised.
-MANNERS = {"refcocog": 0.35, "refcoco": 0.2, "refcoco+": 0.1, "reasonseg": 0.35}
+MANNERS = {"refcocog": 0.5, "refcoco": 0.12, "refcoco+": 0.08, "reasonseg": 0.3}
 DIALECT_SHARES: dict[DialectName, float] = {
     "sam_r1": 0.5,
     "sam_r1_points": 0.15,
@@ -39,6 +41,7 @@ DIALECT_SHARES: dict[DialectName, float] = {
     "vlm_r1": 0.075,
     "qwen": 0.075,
 }
+DRAWN = (*SHAPES, *PARTS)  # what a token can cover
 CELL = PATCH * MERGE  # pixels a side that one visual token covers
 GRID = IMAGE_SIZE // CELL
 
@@ -53,12 +56,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Example:
-    """A question in a dialect and one good response to it; `box` xyxy in the policy's frame."""
+    """A question in a dialect and one response to it.
+
+    `found` is the thing that it is of, and `box` that thing's, xyxy in the policy's frame.
+    """
 
     prompt: str
     response: str
     dialect: DialectName
     question: Question
+    found: int
     box: Box
 
 
@@ -79,35 +86,22 @@ def to_frame(scene: Scene, box: Box) -> Box:
 def dense_labels(scene: Scene) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What each visual token covers: colour and shape ids [36] (0 none), box [36, 4] in 0–1.
 
-    A token belongs to the thing whose box covers most of its cell.
+    A token belongs to the thing that covers most of its cell.
     """
     color, shape = np.zeros(GRID * GRID, np.int64), np.zeros(GRID * GRID, np.int64)
     boxes = np.zeros((GRID * GRID, 4), np.float32)
-    best = np.full(GRID * GRID, 0.15)  # a cell hardly touched is ground
-    edges = np.arange(GRID) * CELL
+    best = np.full(GRID * GRID, 0.1)  # a cell hardly touched is ground
+    scale = np.array([IMAGE_SIZE / scene.width, IMAGE_SIZE / scene.height])
     for thing in scene.things:
-        x1, y1, x2, y2 = to_frame(scene, thing.box)
-        wide = np.clip(np.minimum(edges + CELL, x2) - np.maximum(edges, x1), 0, None)
-        high = np.clip(np.minimum(edges + CELL, y2) - np.maximum(edges, y1), 0, None)
-        cover = (high[:, None] * wide[None, :]).ravel() / CELL**2
+        mask = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+        cv2.fillPoly(mask, [np.round(np.array(thing.polygon) * scale).astype(np.int32)], 1)
+        cover = mask.reshape(GRID, CELL, GRID, CELL).mean((1, 3)).ravel()
         mine = cover > best
         best[mine] = cover[mine]
         color[mine] = 1 + list(COLORS).index(thing.color)
-        shape[mine] = 1 + SHAPES.index(thing.shape)
-        boxes[mine] = np.array([x1, y1, x2, y2], np.float32) / IMAGE_SIZE
+        shape[mine] = 1 + DRAWN.index(thing.shape)
+        boxes[mine] = np.array(to_frame(scene, thing.box), np.float32) / IMAGE_SIZE
     return color, shape, boxes
-
-
-def _loosen(rng: np.random.Generator, box: Box, looseness: float) -> Box:
-    x1, y1, x2, y2 = box
-    out = rng.uniform(0.0, looseness, 4) if looseness else np.zeros(4)
-    width, height = x2 - x1, y2 - y1
-    return (
-        max(0.0, x1 - out[0] * width),
-        max(0.0, y1 - out[1] * height),
-        min(float(IMAGE_SIZE), x2 + out[2] * width),
-        min(float(IMAGE_SIZE), y2 + out[3] * height),
-    )
 
 
 def _point(rng: np.random.Generator, scene: Scene, thing: Thing, value: int) -> Point:
@@ -132,9 +126,9 @@ def _points(
 
 
 def make_example(
-    rng: np.random.Generator, scene: Scene, looseness: float, dialect: DialectName | None = None
+    rng: np.random.Generator, scene: Scene, habits: Habits, dialect: DialectName | None = None
 ) -> Example:
-    """A question about `scene` and a response, boxes loosened by `looseness`."""
+    """A question about `scene` and a response by somebody of such `habits`."""
     if dialect is None:
         shares = list(DIALECT_SHARES.values())
         dialect = list(DIALECT_SHARES)[int(rng.choice(len(shares), p=shares))]
@@ -142,13 +136,14 @@ def make_example(
     while question is None:
         manner = list(MANNERS)[int(rng.choice(len(MANNERS), p=list(MANNERS.values())))]
         question = ASK[manner](rng, scene, int(rng.integers(len(scene.things))))
-    thing = scene.things[question.target]
+    found = choose(rng, scene, question.target, habits)
+    thing = scene.things[found]
     tight = to_frame(scene, thing.box)
     form = get_dialect(dialect)
     response = form.respond(
-        think(scene, question),
-        _loosen(rng, tight, looseness),
-        _points(rng, scene, question.target, dialect),
+        think_as(rng, scene, question, found, habits),
+        loosen(rng, tight, habits.looseness),
+        _points(rng, scene, found, dialect),
         f"{thing.color} {thing.shape}",
     )
-    return Example(form.ask(question.text), response, dialect, question, tight)
+    return Example(form.ask(question.text), response, dialect, question, found, tight)

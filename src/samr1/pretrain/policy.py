@@ -1,8 +1,8 @@
-"""The tiny policy's cold start: see first, then speak.
+"""The tiny policy's cold start.
 
-Text loss alone hardly teaches a tiny vision tower where things are. So the tower is first taught
-to say what each visual token covers (colour, shape, box), and goes on being asked while the
-language model learns to answer. Coordinates are learned with targets spread over about a pixel.
+Text loss alone hardly teaches a tiny vision tower where things are. So the tower also has to say
+what each visual token covers (colour, shape, box) while the language model learns to answer.
+Coordinates are learned with targets spread over about a pixel.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from transformers import PreTrainedTokenizerBase, Qwen2_5_VLForConditionalGenera
 from samr1.config.pretrain import PolicyRecipe, Stage
 from samr1.core.files import atomic_file
 from samr1.micro.policy_config import IMAGE_SIZE, PATCH
-from samr1.micro.scenes import COLORS, SHAPES, generator
+from samr1.micro.scenes import COLORS, generator
 from samr1.pretrain.batches import COORDINATES, SMEAR, Batch, Encoder, collate
-from samr1.pretrain.examples import GRID, Picture, draw_picture, make_example
+from samr1.pretrain.examples import DRAWN, GRID, Picture, draw_picture, make_example
 
 _SIDE = IMAGE_SIZE // PATCH
 Record = Callable[[dict[str, float | str]], None]
@@ -36,7 +36,7 @@ class DenseHead(nn.Module):
     def __init__(self, hidden: int) -> None:
         super().__init__()
         self.color = nn.Linear(hidden, 1 + len(COLORS))
-        self.shape = nn.Linear(hidden, 1 + len(SHAPES))
+        self.shape = nn.Linear(hidden, 1 + len(DRAWN))
         self.box = nn.Linear(hidden, 4)
 
     def forward(self, tokens: Tensor, batch: Batch) -> tuple[Tensor, dict[str, float]]:
@@ -155,8 +155,7 @@ def _run_stage(
 ) -> None:
     """Warm-up over 50 steps, then a cosine down to 2 % of the learning rate."""
     rng = generator("pretrain", "examples", stage.name, seed)
-    modules: list[nn.Module] = [model if stage.text else model.model.visual, head]
-    parameters = [p for module in modules for p in module.parameters()]
+    parameters = [*model.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(
         parameters, lr=stage.learning_rate, weight_decay=0.01, betas=(0.9, 0.98)
     )
@@ -184,16 +183,15 @@ def _step(
 ) -> dict[str, float]:
     chosen = [pool[int(i)] for i in rng.choice(len(pool), stage.pictures, replace=False)]
     examples = [
-        [make_example(rng, picture.scene, stage.looseness) for _ in range(stage.questions)]
+        [make_example(rng, picture.scene, stage) for _ in range(stage.questions)]
         for picture in chosen
     ]
     batch = collate(encoder, chosen, examples)
     tokens = see(model, batch.patches)
-    loss, row = head(tokens, batch)
-    if stage.text:
-        spoken = text_loss(model, batch, tokens, encoder.numbers)
-        row["text"] = float(spoken.detach())
-        loss = spoken + 0.3 * loss
+    seen, row = head(tokens, batch)
+    spoken = text_loss(model, batch, tokens, encoder.numbers)
+    row["text"] = float(spoken.detach())
+    loss = spoken + 0.3 * seen
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -140,7 +140,7 @@ def decode_step(draw: Draw, window: Window, state: State) -> None:
     hidden = model.model.language_model(
         inputs_embeds=model.get_input_embeddings()(state.last()).unsqueeze(1),
         position_ids=position.unsqueeze(1).expand(3, -1, -1),
-        attention_mask={"full_attention": window.advance(state.done)},
+        attention_mask=window.advance(state.done),
         past_key_values=window,
         use_cache=True,
     ).last_hidden_state.squeeze(1)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
-from transformers import Qwen2_5_VLForConditionalGeneration
 
+from samr1.policy.families import QwenModel
 from samr1.policy.model import EncodedPrompt
 from samr1.rollout.distribution import next_token_logprobs
 from samr1.rollout.inputs import embed_tokens, encode_images
@@ -38,7 +38,7 @@ class ResponseLogprobs:
 
 
 def response_logprobs(
-    model: Qwen2_5_VLForConditionalGeneration,
+    model: QwenModel,
     questions: Sequence[EncodedPrompt],
     groups: Sequence[Responses],
     *,
@@ -78,7 +78,7 @@ def response_logprobs(
 
 
 def response_logprobs_in_passes(
-    model: Qwen2_5_VLForConditionalGeneration,
+    model: QwenModel,
     questions: Sequence[EncodedPrompt],
     groups: Sequence[Responses],
     *,
@@ -106,14 +106,14 @@ def response_logprobs_in_passes(
 
 
 def _hidden_at_responses(
-    model: Qwen2_5_VLForConditionalGeneration, packed: Packed, image_features: Sequence[Tensor]
+    model: QwenModel, packed: Packed, image_features: Sequence[Tensor]
 ) -> Tensor:
     """The last hidden states [N, H] that predict the response tokens."""
     device = model.device
     output = model.model.language_model(
-        inputs_embeds=embed_tokens(model, packed.input_ids.to(device), image_features),
+        **embed_tokens(model, packed.input_ids.to(device), image_features),
         position_ids=packed.position_ids.to(device),
-        attention_mask={"full_attention": attention_mask(packed.owner.to(device))},
+        packed_rows=attention_mask(packed.owner.to(device)),
         use_cache=False,
     )
     row, place = packed.source.to(device)

@@ -159,9 +159,8 @@ class Rows:
             positions[:, row, : lengths[row]] = question.position_ids
         lengths = lengths.to(model.device)
         hidden = model.model.language_model(
-            inputs_embeds=embed_tokens(model, input_ids.to(model.device), image_features),
+            **embed_tokens(model, input_ids.to(model.device), image_features),
             position_ids=positions.to(model.device),
-            attention_mask={"full_attention": None},
             past_key_values=self.slots.prompts(rows, sources, lengths),
             use_cache=True,
         ).last_hidden_state

@@ -14,8 +14,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import Qwen2_5_VLTextConfig
 from transformers.cache_utils import Cache
+
+from samr1.policy.families import head_size
 
 
 class Slots:
@@ -27,9 +28,9 @@ class Slots:
     writes behind its last token, again and again.
     """
 
-    def __init__(self, config: Qwen2_5_VLTextConfig, rows: int, places: int, like: Tensor) -> None:
-        """Empty rows on the device and in the format of `like`, of `places` places each."""
-        size = config.hidden_size // config.num_attention_heads
+    def __init__(self, config: Any, rows: int, places: int, like: Tensor) -> None:
+        """Empty rows for a language model of `config`, where `like` is and in its format."""
+        size = head_size(config)
         heads = config.num_key_value_heads or config.num_attention_heads
         shape = (rows, places, heads, size)
         layers = range(config.num_hidden_layers)

@@ -48,8 +48,8 @@ class Batch:
 
     `questions` and `truths` are those of `samples`, in their order; `originals` are the images that
     the segmenter reads, uint8 [h, w, 3], by image_id. `drawn` are the indices of the step's samples
-    over all processes. Where `counts` is false there was none for this process; it works on
-    another's, to keep the others company, and nothing of it is counted.
+    over all processes. With `is_padding` there was none for this process; it works on another's, to
+    keep the others company, and nothing of it is counted.
     """
 
     samples: list[Sample]
@@ -57,7 +57,7 @@ class Batch:
     originals: dict[str, npt.NDArray[np.uint8]]
     truths: list[Truth]
     drawn: list[int]
-    counts: bool
+    is_padding: bool
 
     @property
     def in_step(self) -> int:
@@ -148,7 +148,7 @@ def prepare_batch(
         },
         truths=[_truth(sample) for sample in samples],
         drawn=[sample.index for sample in drawn],
-        counts=bool(mine),
+        is_padding=not mine,
     )
 
 

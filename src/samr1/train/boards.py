@@ -54,9 +54,10 @@ def open_boards(
     `config` is what a tracker shows as the run's settings. Raises UserError where a tracker is not
     installed or does not take the run: at the start, before the first step.
     """
-    openers = {"wandb": _Wandb, "mlflow": _Mlflow}
-    files = [] if tensorboard is None else [_TensorBoard(tensorboard)]
-    return Boards([*files, *(openers[name](run, config) for name in trackers)])
+    boards: list[Board] = [] if tensorboard is None else [_TensorBoard(tensorboard)]
+    for name in trackers:
+        boards.append(_Wandb(run, config) if name == "wandb" else _Mlflow(run, config))
+    return Boards(boards)
 
 
 def _import_tracker(name: Tracker) -> Any:

@@ -277,8 +277,8 @@ def _step(
         with clock.phase("rollout"), any_order():
             rollout = roll_out(models.policy, engine, batch.samples, batch.questions, step, stage)
         with clock.phase("reward"):
-            judged = score_groups(models.segmenter, batch, rollout.texts, stage, window)
-        return Sampled(batch, rollout, judged, count_tokens(rollout))
+            scored = score_groups(models.segmenter, batch, rollout.texts, stage, window)
+        return Sampled(batch, rollout, scored, count_tokens(rollout))
 
     def sample_others(drawn: list[Sample]) -> Sampled:
         with clock.phase("encode"):
@@ -293,11 +293,11 @@ def _step(
         rounds = found.max_num_gen_batches - 1
         sampled = sample_again(sampled, engine, fresh, sample_others, rounds)
     rollout = sampled.rollout
-    advantages = advantages_of(sampled.judged, stage)
+    advantages = advantages_of(sampled.scored, stage)
     with clock.phase("reference"):
         reference = score_reference(models.reference, engine, rollout, stage)
     with clock.phase("update"):
-        updates = plan_updates(engine, rollout, batch.in_step, batch.counts, stage)
+        updates = plan_updates(engine, rollout, batch.in_step, batch.is_padding, stage)
         records, norms = update(engine, rollout, reference, advantages, updates, rate, step, stage)
     responses = engine.gather(response_records(sampled))
     row = step_metrics(step, responses, engine.gather(records), norms, rate)

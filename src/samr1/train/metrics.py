@@ -67,7 +67,7 @@ TRAINING_TIMINGS = pa.schema(
 class ResponseRecord:
     """One response of a step, as its metrics need it."""
 
-    judged: ScoredResponse
+    scored: ScoredResponse
     tokens: int
     truncated: bool
     spread: bool  # whether the rewards of its group differ
@@ -112,22 +112,22 @@ def step_metrics(
 
     return {
         "step": step,
-        "reward_total": mean(lambda r: r.judged.parts.total),
-        "reward_segmentation": mean(lambda r: r.judged.parts.segmentation),
-        "reward_reasoning_format": mean(lambda r: r.judged.parts.reasoning_format),
-        "reward_segmentation_format": mean(lambda r: r.judged.parts.segmentation_format),
-        "reward_points": mean(lambda r: r.judged.parts.points),
-        "iou": mean(lambda r: r.judged.iou),
-        "right_point": mean(lambda r: r.judged.right_point),
-        "share_parsed": mean(lambda r: r.judged.answer.box is not None),
+        "reward_total": mean(lambda r: r.scored.parts.total),
+        "reward_segmentation": mean(lambda r: r.scored.parts.segmentation),
+        "reward_reasoning_format": mean(lambda r: r.scored.parts.reasoning_format),
+        "reward_segmentation_format": mean(lambda r: r.scored.parts.segmentation_format),
+        "reward_points": mean(lambda r: r.scored.parts.points),
+        "iou": mean(lambda r: r.scored.iou),
+        "right_point": mean(lambda r: r.scored.right_point),
+        "share_parsed": mean(lambda r: r.scored.answer.box is not None),
         "frac_reward_zero_std": mean(lambda r: not r.spread),
         "share_truncated": mean(lambda r: r.truncated),
         "response_length": mean(lambda r: r.tokens),
-        "think_length": mean(lambda r: len((r.judged.answer.think or "").split())),
-        "positive_points_inside": mean(lambda r: count_points(r.judged, 1, True)),
-        "positive_points_outside": mean(lambda r: count_points(r.judged, 1, False)),
-        "negative_points_inside": mean(lambda r: count_points(r.judged, 0, True)),
-        "negative_points_outside": mean(lambda r: count_points(r.judged, 0, False)),
+        "think_length": mean(lambda r: len((r.scored.answer.think or "").split())),
+        "positive_points_inside": mean(lambda r: count_points(r.scored, 1, True)),
+        "positive_points_outside": mean(lambda r: count_points(r.scored, 1, False)),
+        "negative_points_inside": mean(lambda r: count_points(r.scored, 0, True)),
+        "negative_points_outside": mean(lambda r: count_points(r.scored, 0, False)),
         "loss": by_share(lambda u: u.loss),
         "kl": by_share(lambda u: u.kl),
         "clip_fraction_low": by_tokens(lambda u: u.clip_fraction_low),
@@ -158,13 +158,13 @@ def step_timing(
     }
 
 
-def count_points(judged: ScoredResponse, value: int, inside: bool) -> int:
+def count_points(scored: ScoredResponse, value: int, inside: bool) -> int:
     """How many of the answer's points have `value` and lie inside (or outside) its own box."""
-    box = judged.answer.box
+    box = scored.answer.box
     if box is None:
         return 0
     return sum(
         point[2] == value
         and (box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]) == inside
-        for point in judged.answer.points
+        for point in scored.answer.points
     )

@@ -27,7 +27,7 @@ class Sampled:
 
     batch: Batch
     rollout: Rollout
-    judged: list[list[ScoredResponse]]
+    scored: list[list[ScoredResponse]]
     tokens: int
 
 
@@ -40,11 +40,11 @@ def response_records(sampled: Sampled) -> list[ResponseRecord]:
     """One record a response of this process; none where it only keeps the others company."""
     return [
         ResponseRecord(response, len(tokens), truncated, not _agrees(responses))
-        for group, responses in zip(sampled.rollout.groups, sampled.judged, strict=True)
+        for group, responses in zip(sampled.rollout.groups, sampled.scored, strict=True)
         for response, tokens, truncated in zip(
             responses, group.responses, group.truncated, strict=True
         )
-        if sampled.batch.counts
+        if not sampled.batch.is_padding
     ]
 
 
@@ -52,7 +52,7 @@ def gather_ious(sampled: Sampled, engine: Engine) -> list[float]:
     """The IoUs of the step's responses, in the order of its questions on however many processes."""
     own = [
         (engine.rank + engine.processes * row, [response.iou for response in group])
-        for row, group in enumerate(sampled.judged if sampled.batch.counts else [])
+        for row, group in enumerate([] if sampled.batch.is_padding else sampled.scored)
     ]
     return [iou for _, group in sorted(engine.gather(own)) for iou in group]
 
@@ -80,8 +80,8 @@ def sample_again(
     epoch and gives up at its bound; here a step's questions never depend on those before it.
     """
     for _ in range(rounds):
-        agreeing = [row for row, group in enumerate(sampled.judged) if _agrees(group)]
-        rows = agreeing if sampled.batch.counts else []
+        agreeing = [row for row, group in enumerate(sampled.scored) if _agrees(group)]
+        rows = [] if sampled.batch.is_padding else agreeing
         own = [engine.rank + engine.processes * row for row in rows]
         places = sorted(engine.gather(own))
         fresh = dict(zip(places, islice(others, len(places)), strict=False))
@@ -122,6 +122,6 @@ def _put(sampled: Sampled, rows: Sequence[int], more: Sampled) -> Sampled:
             texts=merged(rollout.texts, more.rollout.texts),
             image_features=features and merged(features, more.rollout.image_features or []),
         ),
-        judged=merged(sampled.judged, more.judged),
+        scored=merged(sampled.scored, more.scored),
         tokens=sampled.tokens + more.tokens,
     )

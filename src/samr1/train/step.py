@@ -82,9 +82,9 @@ def roll_out(
     return Rollout(questions, groups, texts, None if stage.policy.train_vision else features)
 
 
-def advantages_of(judged: Sequence[Sequence[ScoredResponse]], stage: TrainStage) -> Tensor:
+def advantages_of(scored: Sequence[Sequence[ScoredResponse]], stage: TrainStage) -> Tensor:
     """The advantages [Q, G] float32 of the groups' total rewards (equation 1)."""
-    rewards = [[response.parts.total for response in group] for group in judged]
+    rewards = [[response.parts.total for response in group] for group in scored]
     return take_advantages(torch.tensor(rewards, dtype=torch.float32), stage.train.advantage)
 
 
@@ -120,17 +120,17 @@ Update = list[_Pass]
 
 
 def plan_updates(
-    engine: Engine, rollout: Rollout, questions_in_step: int, counts: bool, stage: TrainStage
+    engine: Engine, rollout: Rollout, questions_in_step: int, is_padding: bool, stage: TrainStage
 ) -> list[Update]:
     """The updates of one epoch over the rollout, each as its passes on this process.
 
     The step's questions are cut, in the order in which they were drawn, into updates of
     `train.questions_per_update`; null is one of all. A process has each `processes`-th question.
     An update has as many passes on every process (collectives need all to take part): one that has
-    none of its questions, or none of the step's (`counts` false), keeps company with weight 0.
+    none of its questions, or none of the step's (`is_padding`), keeps company with weight 0.
     """
     size = stage.train.questions_per_update or questions_in_step
-    places = range(engine.rank, questions_in_step, engine.processes) if counts else ()
+    places = () if is_padding else range(engine.rank, questions_in_step, engine.processes)
     updates = []
     for start in range(0, questions_in_step, size):
         here = range(start, min(start + size, questions_in_step))

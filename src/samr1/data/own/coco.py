@@ -53,9 +53,11 @@ def read(source: Source) -> Iterator[Question]:
     for name, split in find_files(source.stage, _REMEDY):
         path = source.root / name
         content = JsonLists(path, _MOST_BYTES, _REMEDY, _MOST_ENTRIES)
-        lists = find_entries(content, path, "images", "annotations", "categories")
+        images, annotations, categories = find_entries(
+            content, path, "images", "annotations", "categories"
+        )
         folder = source.stage.images or str(PurePosixPath(name).parent)
-        file = _File(path, content, *lists, folder, split)
+        file = _File(path, content, images, annotations, categories, folder, split)
         if source.stage.questions == "captions":
             yield from _ask_captions(source, file)
         else:

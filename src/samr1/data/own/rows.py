@@ -5,73 +5,106 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from samr1.core.errors import UserError, refusing
-from samr1.core.reading import MOST_TABLE_BYTES, decode_text, read_bytes, read_columns
+from samr1.core.reading import MOST_TABLE_BYTES, decode_text, open_parquet, read_bytes, read_columns
 from samr1.data.bad_samples import BadSamples
 
 Row = dict[str, Any]
+Placed = Iterator[tuple[str, Row]]  # each row behind its place
 
 _REMEDY = "correct `root` or `file` of the data set"
 _SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _MOST_CHARACTERS = 50_000_000  # of a cell: the polygons of the largest object have thousands
+_MOST_VALUES = 2_000_000  # of a line: parsed, each takes up to a hundred bytes
+_ROWS_AT_ONCE = 32
 
 
-def read_rows(path: Path, bad: BadSamples) -> tuple[list[str], Iterator[tuple[str, Row]]]:
+def read_rows(path: Path, wanted: Sequence[str], bad: BadSamples) -> tuple[list[str], Placed]:
     """The columns of a table, and its rows with their places; blank lines are none.
 
-    A row of CSV is counted as spreadsheets do, the header being row 1; of JSON lines by its line,
-    of Parquet from 1 on. A row that is none goes to `bad`. Raises UserError where the file cannot
-    be read.
+    Of Parquet only the columns `wanted` are read. A row of CSV is counted as spreadsheets do, the
+    header being row 1; of JSON lines by its line, of Parquet from 1 on. A row that is none goes to
+    `bad`. Raises UserError where the file cannot be read, here or at a row.
     """
     if path.suffix.lower() not in _SUFFIXES:
         raise UserError(f"{path}: a table is {', '.join(_SUFFIXES)}; save it as one of these.")
     if path.suffix.lower() == ".parquet":
-        table = read_columns(path, remedy=_REMEDY)
-        with refusing(f"{path}: its rows cannot be read", "write it again"):
-            rows = table.to_pylist()
-        return table.column_names, ((f"row {n}", row) for n, row in enumerate(rows, start=1))
+        columns = open_parquet(path, _REMEDY).schema_arrow.names
+        return columns, _list_rows(path, read_columns(path, wanted, _REMEDY))
     data = read_bytes(path, MOST_TABLE_BYTES, _REMEDY)
     with refusing(f"{path}: no text in UTF-8", "save it so"):
         text = decode_text(data)
     if path.suffix.lower() == ".jsonl":
-        lines = list(_read_lines(path, text, bad))
-        return list(dict.fromkeys(key for _, row in lines for key in row)), iter(lines)
+        # Twice through: which columns there are is known at the end, and all rows are too much.
+        first = BadSamples(bad.on_bad_sample)
+        keys = {key: None for _, row in _read_lines(path, text, first) for key in row}
+        if not keys:
+            first.report(0, str(path))
+        return list(keys), _read_lines(path, text, bad)
     return _read_csv(path, text, bad)
 
 
-def _read_lines(path: Path, text: str, bad: BadSamples) -> Iterator[tuple[str, Row]]:
-    for number, line in enumerate(text.split("\n"), start=1):  # a text may hold other ends of lines
+def _list_rows(path: Path, table: pa.Table) -> Placed:
+    number = 0
+    for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
+        with refusing(f"{path}: its rows cannot be read", "write it again"):
+            rows = batch.to_pylist()
+        for row in rows:
+            number += 1
+            yield f"row {number}", row
+
+
+def _check_values(line: str) -> str:
+    if max(map(line.count, ",;\t")) > _MOST_VALUES:
+        raise ValueError(f"a line of more than {_MOST_VALUES:,} values")
+    return line
+
+
+def _read_lines(path: Path, text: str, bad: BadSamples) -> Placed:
+    for number, line in enumerate(io.StringIO(text, newline="\n"), start=1):
         if not line.strip():
             continue
         with bad.catching(f"{path}, line {number}"):
             with refusing("not a line of JSON", "write one object a line"):
-                row = json.loads(line)
+                row = json.loads(_check_values(line))
             if not isinstance(row, dict):
                 raise UserError("not a JSON object; write one object a line.")
             yield f"line {number}", row
 
 
-def _read_csv(
-    path: Path, text: str, bad: BadSamples
-) -> tuple[list[str], Iterator[tuple[str, Row]]]:
+def _read_csv(path: Path, text: str, bad: BadSamples) -> tuple[list[str], Placed]:
     header = text.lstrip("\n").split("\n", 1)[0]
     # Spreadsheets put semicolons where the country's numbers have commas.
     delimiter = max(",;\t", key=header.count)
-    remedy = "save it again, with quotes around texts"
-    with refusing(f"{path}: not a readable CSV file", remedy), _wide_cells():
-        records = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    numbered = [(n, row) for n, row in enumerate(records, start=1) if any(map(str.strip, row))]
-    if not numbered:
+    lines = map(_check_values, io.StringIO(text, newline=""))
+    records = _list_records(path, csv.reader(lines, delimiter=delimiter, strict=True))
+    _, first = next(records, (0, []))
+    if not first:
         raise UserError(f"{path}: is empty; write a header and a row a question.")
-    columns = [name.strip() for name in numbered[0][1]]
+    columns = [name.strip() for name in first]
     if twice := next((name for name in columns if name and columns.count(name) > 1), None):
         raise UserError(f"{path}: has the column {twice!r} twice; keep one of them.")
-    return columns, _fit_rows(path, columns, numbered[1:], bad)
+    return columns, _fit_rows(path, columns, records, bad)
+
+
+def _list_records(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+    """The records of a CSV file but for blank ones, with their numbers."""
+    for number in count(1):
+        remedy = "save it again, with quotes around texts"
+        with refusing(f"{path}: not a readable CSV file", remedy), _wide_cells():
+            record = next(reader, None)
+        if record is None:
+            return
+        if any(map(str.strip, record)):
+            yield number, record
 
 
 @contextmanager
@@ -85,9 +118,9 @@ def _wide_cells() -> Iterator[None]:
 
 
 def _fit_rows(
-    path: Path, columns: list[str], numbered: list[tuple[int, list[str]]], bad: BadSamples
-) -> Iterator[tuple[str, Row]]:
-    for number, cells in numbered:
+    path: Path, columns: list[str], records: Iterator[tuple[int, list[str]]], bad: BadSamples
+) -> Placed:
+    for number, cells in records:
         with bad.catching(f"{path}, row {number}"):
             if len(cells) != len(columns):
                 raise UserError(

@@ -27,6 +27,7 @@ from samr1.data.samples import check_query
 _NAMES = {"image": ("image", "file_name"), "question": ("question", "text")}
 _TARGETS = {"mask": ("mask", "segmentation"), "box": ("box",)}
 _OTHERS = ("id", "split", "ignore")
+_KNOWN = (*_NAMES["image"], *_NAMES["question"], *_TARGETS["mask"], *_TARGETS["box"], *_OTHERS)
 _MOST_MASK_BYTES = 300_000_000
 _LONGEST_ID = 200
 
@@ -36,7 +37,7 @@ def read(source: Source) -> Iterator[Question]:
     seen: dict[str, str] = {}
     for file, split in find_files(source.stage, "correct `root` or `file` of the data set"):
         path = source.root / file
-        columns, rows = read_rows(path, source.bad)
+        columns, rows = read_rows(path, _KNOWN, source.bad)
         names = _find_columns(source, str(path), columns)
         for place, row in rows:
             where = f"{path}, {place}"

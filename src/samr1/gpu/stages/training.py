@@ -135,7 +135,7 @@ class _Training:
         with clock.phase("reference"):
             reference = score_reference(self.reference, engine, rollout, stage)
         with clock.phase("update"):
-            updates = plan_updates(engine, rollout, batch.in_step, batch.counts, stage)
+            updates = plan_updates(engine, rollout, batch.in_step, batch.is_padding, stage)
             rate = stage.train.learning_rate
             records, _ = update(engine, rollout, reference, advantages, updates, rate, step, stage)
         return _Step(

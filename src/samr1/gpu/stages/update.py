@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from transformers import Qwen2_5_VLConfig
 
 from samr1.core.device import make_deterministic
 from samr1.gpu.findings import NO_CUDA, Findings, at_least, at_most, found, not_measured
@@ -19,6 +18,7 @@ from samr1.gpu.setting import Setting, train_stage
 from samr1.gpu.timing import matrix_rate, median_seconds, release, seconds_of
 from samr1.planning.parameters import count_parts, count_patches, text_of
 from samr1.planning.work import forward
+from samr1.policy.families import QwenConfig
 from samr1.policy.model import Policy
 from samr1.rollout.logprobs import response_logprobs_in_passes
 from samr1.rollout.packing import packed_length
@@ -57,7 +57,7 @@ def make_rollout(setting: Setting, policy: Policy) -> Rollout:
     return Rollout(questions, [Group(group, logprobs, cut) for group in tokens], [], None)
 
 
-def _operations(setting: Setting, config: Qwen2_5_VLConfig, rollout: Rollout) -> float:
+def _operations(setting: Setting, config: QwenConfig, rollout: Rollout) -> float:
     """Of one forward pass of `config` over the rollout."""
     prompt = len(rollout.questions[0].input_ids)
     patches = count_patches(config, setting.image_size)
@@ -120,7 +120,7 @@ def _update(setting: Setting, rollout: Rollout) -> Findings:
     reference = score_reference(initial, engine, rollout, stage)
     questions = len(rollout.questions)
     advantages = torch.linspace(-1, 1, setting.group_size).repeat(questions, 1)
-    (passes,) = plan_updates(engine, rollout, questions, True, stage)
+    (passes,) = plan_updates(engine, rollout, questions, False, stage)
     once_each = stage.train.model_copy(update={"updates_per_rollout": 1})
     stage = stage.model_copy(update={"train": once_each})
 

@@ -1,9 +1,10 @@
 """Dialects: what the policy is asked, and the form and the frame of its answers, one file each.
 
 `sam_r1` uses the keys that Qwen2.5-VL was trained on; `sam_r1_points` is its several-points form
-with values 0 and 1. The others are those of public checkpoints, so that these run unchanged: their
-templates are word for word those of the public code, and each file says how far their answers are
-read as that code reads them.
+with values 0 and 1, and `sam_r1_1000` is `sam_r1` in the frame that Qwen3-VL was trained on. The
+others are those of public checkpoints, so that these run unchanged: their templates are word for
+word those of the public code, and each file says how far their answers are read as that code reads
+them.
 
 The policy sees a square image in every dialect. So do Seg-Zero's and VisionReasoner's; the others'
 own code keeps the image's proportions (`config/baselines.md`).
@@ -38,8 +39,8 @@ class Dialect:
     shape: Shape
     """The keys that an object has in the strict form, and what each must hold."""
 
-    system: str = SYSTEM_PROMPT
-    """What stands before the user's turn."""
+    system: str | None = SYSTEM_PROMPT
+    """What stands before the user's turn; None leaves that to the policy's chat template."""
     strip: str | None = None
     """The question is lower-cased and these characters taken off its ends; None keeps it."""
     relative: int | None = None

@@ -2,9 +2,10 @@
 
 No data set says it, so a sample is of a kind only
 - by its ground truth alone (`boundaries`: the outline is far from convex),
-- because the drawn world says what else stands in the picture (`several`, `distractors`), or
+- because the drawn world says so (`part`) or what else stands in the picture (`several`,
+  `distractors`), or
 - because a person says so, in `config/kinds.yaml`.
-A kind that nothing speaks of stays empty: the drawn world has no parts of a whole.
+A kind that nothing speaks of stays empty.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ KINDS: dict[Kind, tuple[str, str]] = {
         "One among several subjects",
         "Another thing has the shape of the one asked about; known of the drawn world.",
     ),
-    "part": ("Part of a whole", "The drawn world has no parts."),
+    "part": (
+        "Part of a whole",
+        "What is asked about is a part, as the wheel of a cart; known of the drawn world.",
+    ),
     "distractors": (
         "Distractors",
         "A thing of another shape has the colour of the one asked about; known of the drawn world.",
@@ -104,7 +108,7 @@ def kinds_in_scene(scene: Scene, box: Sequence[float]) -> set[Kind]:
         return set()  # an image without ground truth asks about nothing
     target = scene.things[int(np.argmax(overlaps))]
     others = [thing for thing in scene.things if thing is not target]
-    kinds: set[Kind] = set()
+    kinds: set[Kind] = set() if target.whole is None else {"part"}
     if any(thing.shape == target.shape for thing in others):
         kinds.add("several")
     if any(thing.color == target.color and thing.shape != target.shape for thing in others):

@@ -50,25 +50,25 @@ class Process:
 
 
 def sample_of(index: int) -> Sample:
-    return Sample(index, f"s{index}", f"i{index % 4}", "", 9, 9, "a ball", {})
+    return Sample(index, f"s{index}", f"i{index % 4}", "", 9, 9, "a ball", None, {})
 
 
-def sampled_of(drawn: list[int], counts: bool, step: list[int]) -> Sampled:
+def sampled_of(drawn: list[int], is_padding: bool, step: list[int]) -> Sampled:
     """The questions `drawn`, each with two responses whose IoU tells which question it is."""
     samples = [sample_of(index) for index in drawn]
-    judged = [
+    scored = [
         [
-            ScoredResponse(Answer(None, (), "", None, "ok"), index / POOL, parts)
+            ScoredResponse(Answer(None, (), "", None, "ok"), index / POOL, False, parts)
             for parts in (RewardParts(0, 1, 1, 0), RewardParts(0 if index % 3 else 4, 1, 1, 0))
         ]
         for index in drawn
     ]
     named: list[Any] = [f"question {index}" for index in drawn]
     originals: Any = {one.image_id: one.image_id for one in samples}
-    batch = Batch(samples, named, originals, named, step, counts)
+    batch = Batch(samples, named, originals, named, step, is_padding)
     groups = [Group([[index]], [], [False]) for index in drawn]
     texts = [[str(index)] for index in drawn]
-    return Sampled(batch, Rollout(named, groups, texts, named), judged, len(drawn))
+    return Sampled(batch, Rollout(named, groups, texts, named), scored, len(drawn))
 
 
 def run(process: Any, asked: list[list[int]]) -> tuple[Sampled, list[float]]:
@@ -79,9 +79,9 @@ def run(process: Any, asked: list[list[int]]) -> tuple[Sampled, list[float]]:
 
     def sample(drawn: list[Sample]) -> Sampled:
         asked.append([one.index for one in drawn])
-        return sampled_of(asked[-1], bool(drawn), step)
+        return sampled_of(asked[-1], not drawn, step)
 
-    first = sampled_of(mine or step[:1], bool(mine), step)
+    first = sampled_of(mine or step[:1], not mine, step)
     found = sample_again(first, process, others, sample, ROUNDS)
     return found, gather_ious(found, process)
 
@@ -132,12 +132,12 @@ def test_a_step_never_draws_a_question_twice_and_draws_the_same_again() -> None:
 
 def test_where_no_others_are_left_what_agrees_stays() -> None:
     process = Together(1).of(0)
-    first = sampled_of([1, 3, 2], True, [1, 3, 2])
+    first = sampled_of([1, 3, 2], False, [1, 3, 2])
     found = sample_again(
         first,
         process,
         map(sample_of, [9]),
-        lambda drawn: sampled_of([one.index for one in drawn], True, []),
+        lambda drawn: sampled_of([one.index for one in drawn], False, []),
         5,
     )
     assert [one.index for one in found.batch.samples] == [9, 3, 2]

@@ -1,0 +1,44 @@
+"""Measure the tiny models before any reward, on held-out scenes, and write the page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from samr1.core.errors import run_command
+from samr1.core.files import atomic_file
+from samr1.micro.tokenizer import TAUGHT
+from samr1.policy.model import load_policy
+from samr1.policy.prompt_settings import MICRO, resolve
+from samr1.pretrain.check import MANNERS, measure, parseable, segmenter_iou
+from samr1.pretrain.check_page import check_page
+from samr1.segmenter import Segmenter
+
+
+def main() -> None:
+    """Parse, load, measure, write."""
+    parser = argparse.ArgumentParser(prog="python -m samr1.cli.check_base", description=__doc__)
+    parser.add_argument("--policy", default=MICRO, help="policy folder (default: the shipped one)")
+    parser.add_argument("--segmenter", default=MICRO, help="segmenter (default: the shipped one)")
+    parser.add_argument("--questions", type=int, default=192, help="a manner of asking (192)")
+    parser.add_argument("--output", type=Path, required=True, help="Markdown page to write")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    policy = load_policy(resolve(arguments.policy, "policy"))
+    segmenter = Segmenter.load(resolve(arguments.segmenter, "segmenter"))
+    size = arguments.questions
+    rows = {
+        name: measure(policy, segmenter, name, size)
+        for name in tqdm(MANNERS, desc="manners of asking")
+    }
+    shares = {name: parseable(policy, name, size) for name in tqdm(TAUGHT, desc="dialects")}
+    page = check_page(rows, shares, segmenter_iou(segmenter, size))
+    with atomic_file(arguments.output) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run_command(main)

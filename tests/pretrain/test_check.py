@@ -1,0 +1,54 @@
+"""The measuring of a base: what it counts, and its page."""
+
+from __future__ import annotations
+
+import pytest
+
+from samr1.policy.model import load_policy
+from samr1.policy.prompt_settings import MICRO, resolve
+from samr1.pretrain.check import (
+    MANNERS,
+    Row,
+    draw_questions,
+    measure,
+    segmenter_iou,
+)
+from samr1.pretrain.check_page import check_page
+from samr1.segmenter import Segmenter
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    return Segmenter.load(resolve(MICRO, "segmenter"))
+
+
+@pytest.fixture(scope="module")
+def row(segmenter: Segmenter) -> Row:
+    policy = load_policy(resolve(MICRO, "policy"))
+    return measure(policy, segmenter, "ReasonSeg-like, parts", 4)
+
+
+def test_shares_of_a_few_questions_fit_together(row: Row) -> None:
+    assert row.questions == 4
+    assert 0 <= row.right_sampled <= row.right_once <= 1
+    assert row.mixed <= row.right_once
+    assert sum(row.tiers) == pytest.approx(1)
+    assert 20 < row.lengths[0] <= row.lengths[1] <= row.lengths[2] <= 96
+
+
+def test_each_manner_asks_its_own_questions() -> None:
+    for name, ask in MANNERS.items():
+        asked = draw_questions(ask, name, 6)
+        assert len({one.question.text for one in asked}) > 2
+        for one in asked:
+            target = one.scene.things[one.question.target]
+            assert (target.whole is not None) or "parts" not in name
+    assert draw_questions(ask, name, 6) == asked
+
+
+def test_the_page_says_what_was_measured(row: Row, segmenter: Segmenter) -> None:
+    whole, parts = segmenter_iou(segmenter, 12)
+    page = check_page({"parts": row}, {"qwen": 0.975}, (whole, parts))
+    assert f"| parts | 4 | {100 * row.right_greedy:.1f} |" in page
+    assert "| 97.5 |" in page
+    assert f"mean IoU {100 * whole:.1f}, of parts alone {100 * parts:.1f}" in page
