@@ -97,9 +97,7 @@ def publish_table(
     table, name = stage.table, stage.name
     rows = arrange_rows(stage, measurements)
     measured = measure_rows(table, rows, measurements)
-    right, right_records = list[str](), list[Record]()
-    if table.right:
-        right, right_records = list_right(table, stage.labels, rows, measurements)
+    right, right_records = list_right(table, stage.labels, rows, measurements)
     page = "\n".join(
         [
             *([micro_note(stage.scale), ""] if not stage.comparable else []),

@@ -50,7 +50,12 @@ def right_columns(benchmarks: Sequence[str], labels: Mapping[str, str], has: Has
 def list_right(
     table: Table, labels: Mapping[str, str], rows: Sequence[TableRow], measurements: Measurements
 ) -> tuple[list[str], list[Record]]:
-    """Blocks of Markdown about the runs of `rows`, and the same as rows of TABLE."""
+    """Blocks of Markdown about the runs of `rows`, and the same as rows of TABLE.
+
+    Nothing where `table` does not show it, or none of it was measured.
+    """
+    if not table.right:
+        return [], []
     runs = {row.run: row.name for row in rows if row.run}
     columns = right_columns(
         table.benchmarks, labels, lambda *what: any(measurements.has(run, *what) for run in runs)

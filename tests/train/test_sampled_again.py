@@ -50,7 +50,7 @@ class Process:
 
 
 def sample_of(index: int) -> Sample:
-    return Sample(index, f"s{index}", f"i{index % 4}", "", 9, 9, "a ball", {})
+    return Sample(index, f"s{index}", f"i{index % 4}", "", 9, 9, "a ball", None, {})
 
 
 def sampled_of(drawn: list[int], is_padding: bool, step: list[int]) -> Sampled:
