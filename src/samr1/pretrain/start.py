@@ -16,8 +16,8 @@ def start_from(
 
     The two differ in their vocabularies alone.
     """
-    rows = model.get_input_embeddings().weight.detach().clone()
-    known = older.model.get_input_embeddings().weight.detach()
+    rows = model.get_input_embeddings().get_parameter("weight").detach().clone()
+    known = older.model.get_input_embeddings().get_parameter("weight").detach()
     weights = {
         name: rows if tensor.data_ptr() == known.data_ptr() else tensor
         for name, tensor in older.model.state_dict().items()
