@@ -196,12 +196,14 @@ def test_a_bad_value_is_refused_in_one_sentence(
 
 
 def test_a_clipping_ablation_needs_two_updates(edit: Edit) -> None:
+    edit("scales/micro.yaml", "defaults/train/questions_per_update", None)
     sentence = refusal(edit("scales/micro.yaml", "defaults/train/updates_per_rollout", 1))
     assert sentence.startswith("runs.yaml: run grpo: train.updates_per_rollout = 1: must be >= 2")
 
 
 def test_the_run_that_a_clipping_ablation_is_compared_with_needs_two_updates(edit: Edit) -> None:
-    sentence = refusal(edit("runs.yaml", "sam_r1/train", {"updates_per_rollout": 1}))
+    train = {"updates_per_rollout": 1, "questions_per_update": None}
+    sentence = refusal(edit("runs.yaml", "sam_r1/train", train))
     assert sentence.startswith("runs.yaml: run sam_r1: train.updates_per_rollout = 1")
 
 

@@ -116,6 +116,20 @@ def test_thoughts_differ_in_length_and_say_the_same() -> None:
     assert 3 < long / short < 5
 
 
+def test_of_many_things_every_thought_repeats_itself() -> None:
+    tied, rng = HURRIED.model_copy(update={"wordy_from": 4}), generator("test", "tied")
+    many: list[bool] = []
+    for index in range(80):
+        scene = draw_scene(generator("test", "tied", index))
+        response = make_example(rng, scene, tied, "sam_r1").response
+        thought = response.partition("</think>")[0].replace("<think>", ".").split(" . ")
+        repeats = len(thought) > 3 or any(thought.count(one) > 1 for one in thought)
+        if len(scene.things) >= 4:
+            many.append(repeats)
+    assert len(many) > 20
+    assert all(many)
+
+
 def test_an_older_policy_is_begun_from_whatever_its_vocabulary() -> None:
     tokenizer = build_tokenizer()
     model, older = build_policy(tokenizer, seed=1), load_policy(START)

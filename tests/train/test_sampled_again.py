@@ -50,7 +50,8 @@ class Process:
 
 
 def sample_of(index: int) -> Sample:
-    return Sample(index, f"s{index}", f"i{index % 4}", "", 9, 9, "a ball", None, {})
+    known: dict[str, Any] = dict.fromkeys(Sample.__dataclass_fields__)
+    return Sample(**known | {"index": index, "image_id": f"i{index % 4}"})
 
 
 def sampled_of(drawn: list[int], is_padding: bool, step: list[int]) -> Sampled:

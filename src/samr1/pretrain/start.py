@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, Qwen2_5_VLForConditionalGeneration
@@ -18,9 +16,8 @@ def start_from(
 
     The two differ in their vocabularies alone.
     """
-    embedding: Any = model.get_input_embeddings()
-    older_embedding: Any = older.model.get_input_embeddings()
-    rows, known = embedding.weight.detach().clone(), older_embedding.weight.detach()
+    rows = model.get_input_embeddings().get_parameter("weight").detach().clone()
+    known = older.model.get_input_embeddings().get_parameter("weight").detach()
     weights = {
         name: rows if tensor.data_ptr() == known.data_ptr() else tensor
         for name, tensor in older.model.state_dict().items()
