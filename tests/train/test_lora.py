@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,7 @@ def test_features_are_shared_only_where_the_tower_has_no_adapter(
     questions = make_rollout(policy).questions
     engine = Engine(policy, stage)
     stir(policy)
-    samples = [Sample(index, "", "", "", 56, 56, "", {}) for index in range(len(questions))]
+    samples = [Sample(index, "", "", "", 56, 56, "", None, {}) for index in range(len(questions))]
     rollout = roll_out(policy, engine, samples, questions, 0, stage)
     assert (rollout.image_features is None) == vision
     reference = score_reference(policy, engine, rollout, stage)
@@ -235,7 +236,11 @@ def test_features_are_shared_only_where_the_tower_has_no_adapter(
 
 def prefer_the_first() -> None:
     """Rewards of a random policy are all the same; these are not."""
-    loop.advantages_of = lambda scored: torch.linspace(1, -1, 3).repeat(len(scored), 1)  # type: ignore[assignment]
+
+    def advantages_of(scored: Sequence[object], stage: TrainStage) -> Tensor:
+        return torch.linspace(1, -1, 3).repeat(len(scored), 1)
+
+    loop.advantages_of = advantages_of
 
 
 def test_a_training_is_reproducible_and_goes_on_after_a_kill(world: Path, tmp_path: Path) -> None:
