@@ -22,9 +22,10 @@ from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.policy.dialects import SYSTEM_PROMPT
 from samr1.policy.model import load_policy, save_policy
-from samr1.policy.prompt_settings import MICRO_SETTINGS, read_settings, resolve
+from samr1.policy.prompt_settings import BASE_SETTINGS, read_settings, resolve
 from samr1.train.metrics import TRAINING_METRICS
 
+BASE = "src/samr1/micro/weights/policy"
 QWEN = "Qwen/Qwen2.5-VL-7B-Instruct"
 REVISION = "cc594898137f460bfe9f0759e9844b3ce807cfb5"
 
@@ -75,7 +76,7 @@ def test_the_front_matter_is_the_hubs() -> None:
     assert "image-segmentation" in hub.tags
     small = ModelCard(beside(stage_of(f"Qwen/Qwen2.5-VL-3B-Instruct@{REVISION}"))["README.md"]).data
     assert (small.license, small.to_dict()["license_name"]) == ("other", "qwen-research")
-    local = ModelCard(beside(stage_of(resolve("micro", "policy")))["README.md"])
+    local = ModelCard(beside(stage_of(BASE))["README.md"])
     assert (local.data.base_model, local.data.license, local.data.datasets) == (
         None,
         "apache-2.0",
@@ -84,16 +85,16 @@ def test_the_front_matter_is_the_hubs() -> None:
     assert "Apache-2.0, as samr1 itself" in local.text
     unknown = ModelCard(beside(stage_of("/models/base"))["README.md"])
     assert unknown.data.license == "unknown" and "none is known" in unknown.text
-    assert "from the tiny policy that samr1 ships (`micro`)" in local.text
+    assert "from the tiny base that samr1 ships" in local.text
 
 
 def test_a_saved_policy_is_loaded_as_its_card_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By `transformers` alone and by samr1: both give the same response."""
-    files = beside(stage_of(resolve("micro", "policy")))
-    save_policy(load_policy(resolve("micro", "policy")), tmp_path / "policy", files)
-    assert read_settings(tmp_path / "policy") == MICRO_SETTINGS
+    files = beside(stage_of(BASE))
+    save_policy(load_policy(BASE), tmp_path / "policy", files)
+    assert read_settings(tmp_path / "policy") == BASE_SETTINGS
     shutil.copy(
         PAGE / "example.jpg", tmp_path / "policy" / "picture.png"
     )  # the suffix says nothing
@@ -110,14 +111,14 @@ def test_a_saved_policy_is_loaded_as_its_card_says(
 
 def test_prompt_settings_that_are_none_are_refused(tmp_path: Path) -> None:
     assert read_settings(tmp_path) is None
-    assert read_settings("micro") == read_settings(resolve("micro", "policy")) == MICRO_SETTINGS
+    assert read_settings("micro") == read_settings(BASE) == BASE_SETTINGS
     settings = tmp_path / "samr1.json"
     for content, message in (
         ("{", r"samr1\.json: not a JSON file"),
         ("[" * 60_000, "has more than 4,096 values"),
         ("[]", "must be a JSON object"),
         ('{"dialect": "klingon"}', "dialect"),
-        (MICRO_SETTINGS.model_dump_json().replace("84", "840000"), "image_size = 840000"),
+        (BASE_SETTINGS.model_dump_json().replace("84", "840000"), "image_size = 840000"),
         (" " * 70_000, "has more than 65,536 bytes"),
     ):
         settings.write_text(content)

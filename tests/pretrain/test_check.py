@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from samr1.policy.model import load_policy
@@ -16,6 +18,8 @@ from samr1.pretrain.check import (
 from samr1.pretrain.check_page import check_page
 from samr1.segmenter import Segmenter
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(scope="module")
 def segmenter() -> Segmenter:
@@ -24,7 +28,7 @@ def segmenter() -> Segmenter:
 
 @pytest.fixture(scope="module")
 def row(segmenter: Segmenter) -> Row:
-    policy = load_policy(resolve(MICRO, "policy"))
+    policy = load_policy(ROOT / "src/samr1/micro/weights/policy")
     return measure(policy, segmenter, "ReasonSeg-like, parts", 4)
 
 

@@ -21,7 +21,7 @@ from samr1.app.serving import PAGE
 from samr1.core.errors import UserError
 from samr1.detector.detector import Detector
 from samr1.policy.model import load_policy, save_policy
-from samr1.policy.prompt_settings import MICRO_SETTINGS, read_settings, resolve, write_settings
+from samr1.policy.prompt_settings import BASE_SETTINGS, read_settings, resolve, write_settings
 from samr1.segmenter import Segmenter
 
 ARGUMENTS = ("ok.jpg", "the blue triangle", "-o", "out", "--image-size", "84", "--dialect", "qwen")
@@ -31,7 +31,7 @@ MORE = ("preprocessor_config.json", "chat_template.jinja")
 
 def write_policy(folder: Path) -> None:
     save_policy(tiny_policy(), folder / "policy")
-    (folder / "policy" / "samr1.json").write_text(write_settings(MICRO_SETTINGS))
+    (folder / "policy" / "samr1.json").write_text(write_settings(BASE_SETTINGS))
 
 
 def read_policy(folder: Path, _: Any) -> Any:

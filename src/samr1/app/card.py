@@ -108,7 +108,7 @@ def _base(stage: TrainStage, datasets: list[str]) -> dict[str, str]:
             name = known.get("license_name", known["license"])
             licence = f"That of its base ({name}); the data have terms of their own."
     elif is_shipped(stage.policy.path, "policy"):
-        base = "the tiny policy that samr1 ships (`micro`), which knows drawn scenes alone"
+        base = "the tiny base that samr1 ships, which knows drawn scenes alone"
         facts["license"] = "apache-2.0"
         licence = "Apache-2.0, as samr1 itself, its tiny policy and its drawn world."
     front_matter = ModelCardData(

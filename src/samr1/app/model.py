@@ -196,7 +196,7 @@ def load_samr1(
 
     Args:
         policy: the folder of a policy, `owner/name@commit` on the model hub, or `micro`, the tiny
-            one that is shipped.
+            one that `sam_r1` trained and that is shipped.
         segmenter: a folder, one of Meta's .pt files, a hub name or `micro`; None takes the one
             that the policy was trained with.
         dialect, image_size: how the policy is asked, where it is not as its `samr1.json` says. A

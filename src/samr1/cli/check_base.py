@@ -17,17 +17,19 @@ from samr1.pretrain.check import MANNERS, measure, parseable, segmenter_iou
 from samr1.pretrain.check_page import check_page
 from samr1.segmenter import Segmenter
 
+BASE = "src/samr1/micro/weights/policy"
+
 
 def main() -> None:
     """Parse, load, measure, write."""
     parser = argparse.ArgumentParser(prog="python -m samr1.cli.check_base", description=__doc__)
-    parser.add_argument("--policy", default=MICRO, help="policy folder (default: the shipped one)")
+    parser.add_argument("--policy", default=BASE, help="policy folder (default: the shipped base)")
     parser.add_argument("--segmenter", default=MICRO, help="segmenter (default: the shipped one)")
     parser.add_argument("--questions", type=int, default=192, help="a manner of asking (192)")
     parser.add_argument("--output", type=Path, required=True, help="Markdown page to write")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    policy = load_policy(resolve(arguments.policy, "policy"))
+    policy = load_policy(arguments.policy)
     segmenter = Segmenter.load(resolve(arguments.segmenter, "segmenter"))
     size = arguments.questions
     rows = {

@@ -19,7 +19,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         default="micro",
         metavar="MODEL",
         help="folder of a policy, or owner/name@commit on the model hub (default: micro, "
-        "the tiny one that is shipped, which knows drawn scenes alone)",
+        "the tiny one that sam_r1 trained, which is shipped and knows drawn scenes alone)",
     )
     parser.add_argument(
         "--segmenter",

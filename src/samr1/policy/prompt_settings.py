@@ -24,7 +24,7 @@ FILE = "samr1.json"
 _MAX_BYTES = 65_536
 
 MICRO = "micro"
-"""The name of the tiny models that are shipped: a policy and a segmenter."""
+"""The name of the tiny models that are shipped: the policy that `sam_r1` trained, a segmenter."""
 
 
 class PromptSettings(Frozen):
@@ -41,7 +41,8 @@ class PromptSettings(Frozen):
     """Which one its reward came from: a path, a hub name with its commit, or `micro`."""
 
 
-MICRO_SETTINGS = PromptSettings(
+# The base that it was trained from, which is shipped too, for runs.
+BASE_SETTINGS = PromptSettings(
     dialect="sam_r1", image_size=84, dtype="float32", max_response_tokens=96, segmenter=MICRO
 )
 
@@ -60,11 +61,12 @@ Model = Literal["policy", "segmenter"]
 
 def resolve(path: str | Path, model: Model) -> str:
     """A path or hub name as it is; for `micro` the folder of the tiny `model` that is shipped."""
-    return str(_shipped(model)) if str(path) == MICRO else str(path)
+    folder = "sam_r1" if model == "policy" else model
+    return str(_weights() / folder) if str(path) == MICRO else str(path)
 
 
-def _shipped(model: Model) -> Path:
-    return Path(str(resources.files("samr1") / "micro/weights" / model))
+def _weights() -> Path:
+    return Path(str(resources.files("samr1") / "micro/weights"))
 
 
 def settings_of(stage: TrainStage) -> PromptSettings:
@@ -92,7 +94,7 @@ def read_settings(policy: str | Path) -> PromptSettings | None:
     path = resolve(policy, "policy")
     place = require(path)
     if is_shipped(path, "policy"):
-        return MICRO_SETTINGS
+        return BASE_SETTINGS
     file = fetch_file_if_there(place, FILE) if isinstance(place, HubName) else place / FILE
     if file is None or not os.path.isfile(file):
         return None
@@ -100,5 +102,5 @@ def read_settings(policy: str | Path) -> PromptSettings | None:
 
 
 def is_shipped(path: str, model: Model) -> bool:
-    """Whether `path` is the folder of the tiny `model` that is shipped."""
-    return Path(path).resolve() == _shipped(model).resolve()
+    """Whether `path` is the folder of the tiny base policy or segmenter that runs begin with."""
+    return Path(path).resolve() == (_weights() / model).resolve()
