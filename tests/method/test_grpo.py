@@ -87,6 +87,17 @@ def test_questions_are_averaged_not_their_tokens() -> None:
     assert float(terms.objective) == 2.0
 
 
+@pytest.mark.parametrize(("token_level", "normaliser"), [(True, "group"), (False, "response")])
+def test_the_papers_two_have_a_switch(token_level: bool, normaliser: Normaliser) -> None:
+    zeros, advantages = torch.zeros(1, 2, 4), torch.tensor([[1.0, 3.0]])
+    mask = torch.tensor([[[1, 1, 1, 1], [1, 0, 0, 0]]])
+    bounds = {"clip_low": 0.2, "clip_high": 0.3, "kl_coef": 0.0}
+    rows = zeros, zeros, zeros, advantages, mask
+    switched = policy_objective(*rows, **bounds, token_level=token_level)
+    assert switched == policy_objective(*rows, **bounds, normaliser=normaliser)
+    assert float(switched.objective) == pytest.approx(1.4 if token_level else 2.0)
+
+
 @pytest.mark.parametrize("normaliser", get_args(Normaliser))
 def test_split_calls_add_up_to_the_whole(normaliser: Normaliser) -> None:
     tensors = draw(1, (5, 3, 4))

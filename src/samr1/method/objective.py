@@ -51,12 +51,13 @@ def policy_objective(
     clip_low: float,
     clip_high: float,
     kl_coef: float,
-    normaliser: Normaliser,
+    token_level: bool = True,
+    normaliser: Normaliser | None = None,
     ratio: RatioLevel = "token",
     clip: Clip = "ppo",
     longest: int = 0,
 ) -> ObjectiveTerms:
-    """The objective of equation 4 (normaliser "group") or equation 2 ("response"), to maximise.
+    """The objective of equation 4 (`token_level`) or equation 2, to maximise.
 
     Args:
         new, old, ref: [Q, G, T] log-probabilities (float32 or float64) of the response tokens under
@@ -66,7 +67,8 @@ def policy_objective(
             What stands elsewhere is never read, not even NaN, and gets gradient 0.
         clip_low, clip_high: ε_low, ε_high.
         kl_coef: β. `kl` is reported for 0 too.
-        normaliser: of a question's tokens (`normalise`).
+        token_level: one normaliser for a group's tokens (eq. 4), or one for each response (eq. 2).
+        normaliser: of a question's tokens (`normalise`); None takes the paper's by `token_level`.
         ratio, clip: `method/clipping.py`; the paper's are the defaults.
         longest: tokens of the longest response that may be; for the normaliser "constant" alone.
 
@@ -77,6 +79,7 @@ def policy_objective(
         ValueError: the shapes disagree, or "constant" has no `longest`.
     """
     _check_shapes(new, old, ref, advantages, mask)
+    normaliser = normaliser or ("group" if token_level else "response")
     mask = mask.bool()
     # Before any arithmetic, so that a NaN in the padding reaches neither value nor gradient.
     new = torch.where(mask, new, 0.0)
