@@ -46,7 +46,7 @@ def make_sample(root: Path) -> Sample:
     image.save(root / "image.png")
     mask = np.zeros((HEIGHT, WIDTH), bool)
     mask[100:300, 200:400] = True
-    return Sample(0, "s", "i", "image.png", WIDTH, HEIGHT, QUERY, dict(encode_mask(mask)))
+    return Sample(0, "s", "i", "image.png", WIDTH, HEIGHT, QUERY, None, dict(encode_mask(mask)))
 
 
 def make_texts(count: int, side: int) -> list[str]:

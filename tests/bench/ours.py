@@ -41,6 +41,7 @@ def make_stage(setting: Setting, folder: Path, updates: int = 1) -> TrainStage:
             "steps": None,
             "group_size": setting.group_size,
             "questions_per_step": 1,
+            "questions_per_update": None,
             "updates_per_rollout": updates,
             "learning_rate": 1e-6,
             "schedule": "constant",
@@ -81,7 +82,7 @@ class OurStep:
     def __call__(self) -> dict[str, float]:
         """Take a step on the next image; the seconds of each of `PHASES`, and their `total`."""
         image = noise_image(self.steps, self.setting.image_size)
-        sample = Sample(self.steps, "", "", "", *image.size, QUERY, {})
+        sample = Sample(self.steps, "", "", "", *image.size, QUERY, None, {})
         seconds: dict[str, float] = {}
         begin = time.perf_counter()
         with _phase(seconds, "encode"):

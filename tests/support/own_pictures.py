@@ -8,30 +8,40 @@ from __future__ import annotations
 
 import argparse
 import csv
+from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from samr1.micro.queries import ASK
+from samr1.micro.queries import ASK, Question
 from samr1.micro.scenes import Scene, draw_scene, encode_jpeg, generator, render
 
 
-def write_photos(root: Path, count: int) -> None:
-    """Write `count` pictures into the new folder `root`, each with a question about a thing."""
+def write_photos(root: Path, pictures: int) -> None:
+    """Write `pictures` of them into the new folder `root`, each with a question about a thing."""
     for name in ("images", "masks"):
         (root / name).mkdir(parents=True)
     rows = []
-    for number in range(count):
-        rng = generator("own pictures", number)
-        scene, name = draw_scene(rng), f"photo_{number:04d}"
+    for number, (scene, asked) in enumerate(islice(ask_scenes(), pictures)):
+        name = f"photo_{number:04d}"
         (root / "images" / f"{name}.jpg").write_bytes(encode_jpeg(render(scene)))
-        targets = range(len(scene.things))
-        asked = next(filter(None, (ASK["refcocog"](rng, scene, target) for target in targets)))
         draw_mask(scene, asked.target).save(root / "masks" / f"{name}.png")
         rows.append((f"images/{name}.jpg", asked.text, f"masks/{name}.png"))
     with (root / "questions.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("image", "question", "mask"), *rows])
+
+
+def ask_scenes() -> Iterator[tuple[Scene, Question]]:
+    """Scenes, each with a question about one of its things; one without is left out."""
+    for number in count():
+        rng = generator("own pictures", number)
+        scene = draw_scene(rng)
+        questions = (ASK["refcocog"](rng, scene, target) for target in range(len(scene.things)))
+        asked = next(filter(None, questions), None)
+        if asked is not None:
+            yield scene, asked
 
 
 def draw_mask(scene: Scene, target: int) -> Image.Image:
