@@ -60,7 +60,8 @@ def gather_ious(sampled: Sampled, engine: Engine) -> list[float]:
 def draw_others(samples: int, drawn: Sequence[int], step: int, seed: int) -> Iterator[int]:
     """The indices of all samples that a step has not `drawn`, in an order of (seed, step) alone."""
     order = np.random.default_rng([seed, step, 1]).permutation(samples).tolist()
-    return (index for index in order if index not in set(drawn))
+    taken = set(drawn)
+    return (index for index in order if index not in taken)
 
 
 def sample_again(
