@@ -19,15 +19,17 @@ def check_frame(path: Path, told: Size | None) -> Size:
     `told` is the size that the annotation says, None where it says none. Raises UserError where the
     image is broken, the annotation is of another size, or it may be of the turned photo.
     """
-    if find_turn(path) == 1:
-        return check_image(path, *(told or (None, None)))
-    check_turn(path, check_image(path), told)
+    turn = find_turn(path)
+    if turn != 1:
+        check_turn(path, turn, check_image(path), told)
     return check_image(path, *(told or (None, None)))
 
 
-def check_turn(path: Path, size: Size, told: Size | None) -> None:
-    """Raise UserError where the photo at `path`, of `size`, may be annotated as it is turned."""
-    turn = find_turn(path)
+def check_turn(path: Path, turn: int, size: Size, told: Size | None) -> None:
+    """Raise UserError where the photo at `path`, of `size`, may be annotated as it is turned.
+
+    `turn` is that of `find_turn`.
+    """
     if turn == 1:
         return
     remedy = "save it turned, without that tag."

@@ -14,7 +14,7 @@ from samr1.core.errors import UserError
 from samr1.core.reading import is_text
 from samr1.data.bad_samples import BadSamples
 from samr1.data.frames import check_turn
-from samr1.data.images import load_rgb
+from samr1.data.images import find_turn, load_rgb
 from samr1.data.masks import Mask, Rle, encode_mask, mask_box
 
 Size = tuple[int, int]  # width, height
@@ -54,7 +54,7 @@ class Source:
     bad: BadSamples
     left_out: Counter[str] = field(default_factory=Counter)  # why -> how often; nothing is wrong
     digests: dict[str, str] = field(default_factory=dict)  # image -> of its size and pixels
-    _looked_at: dict[str, Size | UserError] = field(default_factory=dict)
+    _looked_at: dict[str, tuple[Size, int] | UserError] = field(default_factory=dict)  # with turn
 
     @property
     def root(self) -> Path:
@@ -69,7 +69,8 @@ class Source:
         if image not in self._looked_at:
             try:
                 pixels = load_rgb(path)
-                self._looked_at[image] = pixels.shape[1], pixels.shape[0]
+                size = pixels.shape[1], pixels.shape[0]
+                self._looked_at[image] = size, find_turn(path)
                 self.digests[image] = hashlib.sha256(
                     f"{pixels.shape}".encode() + pixels.tobytes()
                 ).hexdigest()
@@ -78,13 +79,14 @@ class Source:
         found = self._looked_at[image]
         if isinstance(found, UserError):
             raise found
-        check_turn(path, found, told)
-        if told is not None and told != found:
+        size, turn = found
+        check_turn(path, turn, size, told)
+        if told is not None and told != size:
             raise UserError(
-                f"{path}: the image is {found[0]}×{found[1]} pixels and its annotation says "
+                f"{path}: the image is {size[0]}×{size[1]} pixels and its annotation says "
                 f"{told[0]}×{told[1]}; one of them belongs to another image."
             )
-        return found
+        return size
 
 
 def below(folder: str, name: object, what: str) -> str:
