@@ -37,6 +37,23 @@ def plain_logprobs(
     return table.gather(1, torch.tensor(response)[:, None])[:, 0]
 
 
+def generate_greedily(policy: Policy, question: EncodedPrompt, max_new_tokens: int) -> list[int]:
+    """The response that `transformers` alone generates, its stop token included."""
+    ids = question.input_ids[None]
+    output = policy.model.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        mm_token_type_ids=(ids == policy.image_token_id).int(),
+        pixel_values=question.pixel_values,
+        image_grid_thw=question.grid_thw,
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        eos_token_id=policy.stop_token_id,
+        suppress_tokens=list(policy.blocked_token_ids),
+    )
+    return list(output[0, ids.shape[1] :].tolist())
+
+
 def objective_by_loops(
     new: torch.Tensor,
     old: torch.Tensor,
