@@ -25,23 +25,9 @@ from spoiling import (
     sparse,
     text,
 )
-from tiny import tiny_policy
 
 from samr1.core.errors import UserError
-from samr1.policy.model import load_policy, save_policy
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("policy") / "whole"
-    save_policy(tiny_policy(), folder)
-    return folder
-
-
-@pytest.fixture
-def policy(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "policy"))
-
+from samr1.policy.model import load_policy
 
 LOOP = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
 DOUBLE = (

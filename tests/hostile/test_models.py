@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from pathlib import Path
 
 import pytest
@@ -28,24 +27,10 @@ from spoiling import (
     text,
     weight,
 )
-from tiny import tiny_policy
 from torch import Tensor
 
 from samr1.core.errors import UserError
 from samr1.policy.model import load_policy, save_policy
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("policy") / "whole"
-    save_policy(tiny_policy(), folder)
-    return folder
-
-
-@pytest.fixture
-def policy(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "policy"))
-
 
 REFUSED: list[tuple[Spoil, str]] = [
     # config.json: no JSON, of another kind, and values of which there is no model.
