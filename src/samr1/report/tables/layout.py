@@ -145,6 +145,14 @@ def list_records(table: Table, rows: Sequence[TableRow], measured: pd.Series) ->
     return records
 
 
+def measured_record(
+    name: str, run: str, benchmark: str, metric: str | None, protocol: str, figure: Estimate
+) -> Record:
+    """A figure of `run`, whose row is `name`, that was measured and is not published: of TABLE."""
+    place = {"row": name, "run": run, "benchmark": benchmark, "metric": metric}
+    return {**place, "protocol": protocol, **measured_fields(figure)}
+
+
 def measured_fields(figure: Estimate) -> Record:
     """A measured figure as fields of TABLE."""
     return {

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from samr1.config.published import Column, Table
 from samr1.evaluation.score import RIGHT
-from samr1.report.tables.layout import Record, TableRow, measured_fields
+from samr1.report.tables.layout import Record, TableRow, measured_record
 from samr1.report.tables.markdown import aligned_table, measured_cell
 from samr1.report.tables.measured import Measurements
 
@@ -70,14 +70,9 @@ def list_right(
         cells = [measured_cell(found.get(column.label)) for column in columns]
         lines += [[name, *cells]] if found else []
         records += [
-            {
-                "row": name,
-                "run": run,
-                "benchmark": column.benchmark,
-                "metric": column.metric,
-                "protocol": PROTOCOL,
-                **measured_fields(found[column.label]),
-            }
+            measured_record(
+                name, run, column.benchmark, column.metric, PROTOCOL, found[column.label]
+            )
             for column in columns
             if column.label in found
         ]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from samr1.config.names import BASE, METHOD
 from samr1.config.published import Table
-from samr1.report.tables.layout import Record, measured_fields
+from samr1.report.tables.layout import Record, measured_record
 from samr1.report.tables.markdown import aligned_table, measured_cell
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.page import Addition
@@ -43,14 +43,7 @@ def list_sentences(table: Table, labels: Mapping[str, str], measurements: Measur
             lines.append([column.label, asked, *cells, str(found[BASE].n)])
             if asked == "every":  # the others are the table's own
                 records += [
-                    {
-                        "row": labels[benchmark],
-                        "run": run,
-                        "benchmark": benchmark,
-                        "metric": column.metric,
-                        "protocol": protocol,
-                        **measured_fields(one),
-                    }
+                    measured_record(labels[benchmark], run, benchmark, column.metric, protocol, one)
                     for run, one in found.items()
                 ]
     header = ["Figure", "sentences", f"`{BASE}`", f"`{METHOD}`", "n"]
