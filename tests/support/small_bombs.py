@@ -6,6 +6,7 @@ It writes a line of JSON for each: its name, what was said of it, and how many M
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import struct
@@ -80,6 +81,15 @@ def sparse_picture(root: Path) -> None:
 
 def png_that_claims(root: Path) -> None:
     load_picture(claim_size(png(), HUGE), "a.png")
+
+
+def picture_of_tags(root: Path) -> None:
+    """Pillow warns of each of them."""
+    tags = b"".join(struct.pack("<HHII", 1_000 + n, 4, 2**30, 0) for n in range(5_000))
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 5_000) + tags + bytes(4)
+    content = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(content, "JPEG", exif=exif)
+    load_picture(content.getvalue()[:-20], "a.jpg")
 
 
 def webp_that_claims(root: Path) -> None:
@@ -224,6 +234,7 @@ BOMBS = [
     picture_in_a_pipe,
     sparse_picture,
     png_that_claims,
+    picture_of_tags,
     webp_that_claims,
     mask_that_claims,
     zigzag_shape,

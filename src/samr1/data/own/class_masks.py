@@ -13,13 +13,12 @@ import numpy.typing as npt
 
 from samr1.core.errors import UserError
 from samr1.core.reading import read_bytes
-from samr1.data.images import load_indices, picture_size
+from samr1.data.images import MAX_BYTES, load_indices, picture_size
 from samr1.data.own.folders import find_splits, list_files
 from samr1.data.own.questions import Question, Source, Truth, mask_truth
 from samr1.data.samples import check_query
 
 _IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif")
-_MOST_BYTES = 300_000_000
 
 
 def read(source: Source) -> Iterator[Question]:
@@ -35,7 +34,7 @@ def read(source: Source) -> Iterator[Question]:
         with source.bad.catching(place):
             image = _find_image(images, file)
             size = source.size(image, picture_size(folder / file))
-            indices = load_indices(read_bytes(folder / file, _MOST_BYTES), "its picture", *size)
+            indices = load_indices(read_bytes(folder / file, MAX_BYTES), "its picture", *size)
             split = PurePosixPath(file).parts[0] if splits else None
             for index, query, truth in _ask(source, indices):
                 name = f"{_stem(file)}/{index}"

@@ -18,7 +18,7 @@ import numpy as np
 
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.reading import is_text, read_bytes
-from samr1.data.images import load_mask, picture_size
+from samr1.data.images import MAX_BYTES, load_mask, picture_size
 from samr1.data.masks import Mask, are_coordinates, segmentation_to_mask
 from samr1.data.own.questions import Question, Size, Source, Truth, below, find_files, mask_truth
 from samr1.data.own.rows import Row, read_rows
@@ -28,7 +28,6 @@ _NAMES = {"image": ("image", "file_name"), "question": ("question", "text")}
 _TARGETS = {"mask": ("mask", "segmentation"), "box": ("box",)}
 _OTHERS = ("id", "split", "ignore")
 _KNOWN = (*_NAMES["image"], *_NAMES["question"], *_TARGETS["mask"], *_TARGETS["box"], *_OTHERS)
-_MOST_MASK_BYTES = 300_000_000
 _LONGEST_ID = 200
 
 
@@ -151,7 +150,7 @@ def _read_ignore(source: Source, folder: str, cells: Row, size: Size) -> Mask:
 
 def _load_mask(source: Source, folder: str, name: object, size: Size) -> Mask:
     path = source.root / below(folder, name, "mask")
-    data = read_bytes(path, _MOST_MASK_BYTES, "put the mask there or correct the row")
+    data = read_bytes(path, MAX_BYTES, "put the mask there or correct the row")
     return load_mask(data, str(path), *size)
 
 
