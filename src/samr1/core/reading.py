@@ -7,7 +7,8 @@ import json
 import math
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -77,6 +78,45 @@ def decode_text(data: bytes) -> str:
         return data.decode("cp1252")
 
 
+def find_encoding(path: Path) -> str:
+    """The encoding of the text in a file of any size; raises ValueError as `decode_text` does."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    marked = (name for mark, name in _ENCODINGS.items() if start.startswith(mark))
+    encoding = next(marked, "utf-8")
+    try:
+        _check_decodes(path, encoding)
+    except UnicodeDecodeError:
+        if encoding != "utf-8":
+            raise
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            if _UTF8_CHARACTER.search(content):
+                raise
+        encoding = "cp1252"
+        _check_decodes(path, encoding)
+    return encoding
+
+
+def _check_decodes(path: Path, encoding: str) -> None:
+    with path.open(encoding=encoding, newline="") as file:
+        while file.read(1 << 20):
+            pass
+
+
+def find_twice(names: Iterable[str]) -> str | None:
+    """The first of `names` that stood there before, or None.
+
+    >>> find_twice(["a", "b", "b"])
+    'b'
+    """
+    seen = set[str]()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
 def is_text(value: object) -> TypeGuard[str]:
     """Whether `value` is a text that every file can hold: valid Unicode without a zero byte."""
     if not isinstance(value, str) or "\0" in value:
@@ -131,7 +171,7 @@ def open_parquet(path: Path, remedy: str = "make it again") -> pq.ParquetFile:
     with refusing(f"{path}: {BROKEN_PARQUET}", remedy):
         file = pq.ParquetFile(path)
         names = file.schema_arrow.names
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    if twice := find_twice(names):
         raise UserError(f"{path}: has the column {twice!r} twice; {remedy}.")
     return file
 
