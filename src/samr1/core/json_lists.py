@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from samr1.core.errors import refusing
-from samr1.core.reading import check_file, decode_text
+from samr1.core.reading import check_file, decode_text, unique_keys
 
 _MOST_BLANKS = 1 << 20
 _SPACE = re.compile(rb"[ \t\n\r]{0,%d}" % _MOST_BLANKS)
@@ -24,7 +24,7 @@ _MOST_WIDE = 1 << 26  # bytes of a file in UTF-16 or UTF-32, which is brought to
 _SIZES = (1 << 12, 1 << 16, 1 << 20, 1 << 24)  # bytes of an entry, tried one after the other
 _MOST_ENTRIES = 400_000  # of a public set's file; RefCOCO's have 230,000
 _MOST_BRACKETS = 500_000  # in so many bytes: a list takes a hundred where it is parsed
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(object_pairs_hook=unique_keys)
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # those of UTF-32 begin or end with them
 Place = tuple[int, int]  # the first byte and one past the last
 

@@ -7,7 +7,7 @@ import json
 import math
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -128,6 +128,19 @@ def is_text(value: object) -> TypeGuard[str]:
     return True
 
 
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; raises ValueError where a key stands twice, of which the last would count."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError(f"the key {str(find_twice(key for key, _ in pairs))[:80]!r} stands twice")
+    return values
+
+
+def parse_json(text: str, **kinds: Callable[[str], Any]) -> Any:
+    """The value of a JSON text; raises ValueError or RecursionError where it is none."""
+    return json.loads(text, object_pairs_hook=unique_keys, **kinds)
+
+
 def load_json(path: Path, most: int, remedy: str = "fetch it again") -> Any:
     """The value in a JSON file of at most `most` bytes, in any encoding of `decode_text`.
 
@@ -135,7 +148,7 @@ def load_json(path: Path, most: int, remedy: str = "fetch it again") -> Any:
     """
     data = _read_values(path, most, remedy)
     with refusing(f"{path}: not a JSON file", remedy):
-        return json.loads(decode_text(data))
+        return parse_json(decode_text(data))
 
 
 def load_object(path: Path, most: int, remedy: str = "get it again") -> dict[str, Any]:
@@ -145,7 +158,7 @@ def load_object(path: Path, most: int, remedy: str = "get it again") -> dict[str
     """
     data = _read_values(path, most, remedy)
     with refusing(f"{path}: not a JSON file", remedy):
-        values = json.loads(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
+        values = parse_json(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
     if not isinstance(values, dict):
         raise UserError(f"{path}: must be a JSON object; {remedy}.")
     return values

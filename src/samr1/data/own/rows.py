@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -19,6 +18,7 @@ from samr1.core.reading import (
     find_encoding,
     find_twice,
     open_parquet,
+    parse_json,
     read_columns,
 )
 from samr1.data.bad_samples import BadSamples
@@ -111,7 +111,7 @@ def _read_json_lines(path: Path, encoding: str, bad: BadSamples) -> Placed:
             continue
         with bad.catching(f"{path}, line {number}"):
             with refusing("not a line of JSON", "write one object a line"):
-                row = json.loads(_check_values(line))
+                row = parse_json(_check_values(line))
             if not isinstance(row, dict):
                 raise UserError("not a JSON object; write one object a line.")
             yield f"line {number}", row
