@@ -25,6 +25,7 @@ from PIL import Image
 
 from samr1.config.own_data import OwnDataStage, load_own_data
 from samr1.data.own.reading import read_own
+from samr1.report.dataset.page import write_page
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "own"
 Write = Callable[[Path], object]
@@ -61,6 +62,7 @@ COCO: list[tuple[Write, str]] = [
         coco(annotations=set_first(image_id=77)),
         "image 77, category 1: its image 77 is not in the f",
     ),
+    (coco(annotations=set_first(iscrowd="0")), "annotation 1: its iscrowd is neither 0 nor 1"),
     (
         coco(annotations=set_first(category_id=9)),
         "category 9: the file has no such category; corre",
@@ -165,6 +167,16 @@ def spoil(name: str, image: Image.Image | bytes) -> Write:
             image.save(root / name)
 
     return write
+
+
+def test_names_that_no_text_can_hold_are_told_on_the_page(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    write_labelme(root, "a", [CAT])
+    write_labelme(root, "b", [CAT], 1)
+    labelme_text("", "", os.fsdecode(b"caf\xe9"))(root)
+    settings = stage(root, "labelme")
+    write_page(settings, read_own(settings, "skip"), tmp_path / "page")
+    assert r"caf\udce9.json" in (tmp_path / "page/index.html").read_text(encoding="utf-8")
 
 
 def test_two_files_of_one_name_are_named(tmp_path: Path) -> None:

@@ -242,6 +242,30 @@ def one_text_by_number(root: Path) -> None:
     read_table(root / "a.parquet", pa.schema([("text", pa.string())]))
 
 
+def one_large_text(root: Path) -> None:
+    if not os.fork():  # what it takes to write it is another's
+        table = pa.table({"text": ["a" * 310_000_000]})
+        pq.write_table(table, root / "a.parquet", compression="zstd")
+        os._exit(0)
+    os.wait()
+    read_table(root / "a.parquet")
+
+
+def numbers_in_lists(root: Path) -> None:
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 500, pa.int32()), ["a" * 1_000_000])
+    table = pa.table({"text": pa.ListArray.from_arrays([0, 500], texts)})
+    pq.write_table(table, root / "a.parquet", compression="zstd")
+    read_table(root / "a.parquet")
+
+
+def rows_of_nothing(root: Path) -> None:
+    group = pa.table({"text": pa.nulls(1_000_000)})
+    with pq.ParquetWriter(root / "a.parquet", group.schema) as writer:
+        for _ in range(3):
+            writer.write_table(group)
+    read_table(root / "a.parquet")
+
+
 def write_samples(root: Path) -> pa.Table:
     write_refer(root, [ref(1)])
     return refer.read(root, "refcocog", "umd", "test")
@@ -297,6 +321,9 @@ BOMBS = [
     yaml_of_aliases,
     one_text_in_every_row,
     one_text_by_number,
+    one_large_text,
+    numbers_in_lists,
+    rows_of_nothing,
     samples_that_claim,
     resized_to_much,
     mirror_that_claims,

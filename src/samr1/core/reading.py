@@ -19,6 +19,7 @@ from samr1.core.errors import UserError, refusing
 
 # Of one table in memory: half a million questions with their masks.
 MOST_TABLE_BYTES = 300_000_000
+_MOST_ROWS = 2_000_000  # of a Parquet file: those that hold nothing take no bytes in it
 BROKEN_PARQUET = "not a readable Parquet file"
 _ROWS_AT_ONCE = 32  # a few bytes of a dictionary can stand for megabytes in every row
 
@@ -186,6 +187,8 @@ def open_parquet(path: Path, remedy: str = "make it again") -> pq.ParquetFile:
         names = file.schema_arrow.names
     if twice := find_twice(names):
         raise UserError(f"{path}: has the column {twice!r} twice; {remedy}.")
+    if file.metadata.num_rows > _MOST_ROWS:
+        raise UserError(f"{path}: has more than {_MOST_ROWS:,} rows; divide it into several.")
     return file
 
 
@@ -200,6 +203,7 @@ def read_columns(
     schema = file.schema_arrow
     if columns is not None:
         schema = pa.schema([field for field in schema if field.name in columns])
+    _check_pages(file, schema, path)
     batches, size = [], 0
     with refusing(f"{path}: {BROKEN_PARQUET}", remedy):
         for batch in file.iter_batches(_ROWS_AT_ONCE, columns=schema.names):
@@ -207,10 +211,41 @@ def read_columns(
             batches.append(_written_out(batch))
             size += batches[-1].nbytes
             if size > MOST_TABLE_BYTES:
-                raise UserError(
-                    f"{path}: holds more than {MOST_TABLE_BYTES:,} bytes; divide it into several."
-                )
+                raise _too_large(path)
         return pa.Table.from_batches(batches).combine_chunks() if batches else schema.empty_table()
+
+
+def _check_pages(file: pq.ParquetFile, schema: pa.Schema, path: Path) -> None:
+    """Raise UserError where the columns of `schema` would fill the memory with their first row."""
+    for field in schema:
+        if any(map(_holds_numbers, _inner_types(field.type))):
+            raise UserError(
+                f"{path}: the column {field.name!r} holds numbers of values in lists or "
+                "structures; write the values themselves."
+            )
+    groups = (file.metadata.row_group(group) for group in range(file.metadata.num_row_groups))
+    columns = (group.column(column) for group in groups for column in range(group.num_columns))
+    wanted = set(schema.names)
+    size = sum(
+        column.total_uncompressed_size
+        for column in columns
+        if column.path_in_schema.partition(".")[0] in wanted
+    )
+    if size > MOST_TABLE_BYTES:
+        raise _too_large(path)
+
+
+def _too_large(path: Path) -> UserError:
+    return UserError(f"{path}: holds more than {MOST_TABLE_BYTES:,} bytes; divide it into several.")
+
+
+def _inner_types(kind: pa.DataType) -> list[pa.DataType]:
+    return [kind.field(place).type for place in range(kind.num_fields)]
+
+
+def _holds_numbers(kind: pa.DataType) -> bool:
+    """Whether there are numbers of values anywhere in a type, as a dictionary has them."""
+    return pa.types.is_dictionary(kind) or any(map(_holds_numbers, _inner_types(kind)))
 
 
 def _written_out(batch: pa.RecordBatch) -> pa.RecordBatch:

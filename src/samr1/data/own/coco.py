@@ -106,6 +106,8 @@ def _group(source: Source, file: _File) -> dict[tuple[int, int], list[int]]:
         with source.bad.catching(f"{file.path}, annotation {number}"):
             if type(image_id) is not int or type(category_id) is not int:
                 raise UserError("its image_id or category_id is no whole number; correct it.")
+            if annotation.get("iscrowd") not in (None, 0, 1):
+                raise UserError("its iscrowd is neither 0 nor 1; correct it.")
             groups.setdefault((image_id, category_id), []).append(number)
     return groups
 

@@ -34,7 +34,7 @@ def write_page(stage: OwnDataStage, reading: Reading, output: Path) -> None:
         title = f"The data set {stage.name}"
         body = "\n".join(_sections(stage, reading, rows, chosen, title))
         page = _read_template().substitute(title=escape(title), body=body)
-        (folder / "index.html").write_text(page, encoding="utf-8")
+        (folder / "index.html").write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def _read_template() -> Template:
