@@ -185,6 +185,14 @@ def test_pictures_are_not_gathered_without_bound(tmp_path: Path) -> None:
     assert held == [2, 2, 1]  # of 53 MB each
 
 
+def test_a_score_that_is_no_number_is_named(model: Samr1, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights may be finite, and what is computed with them too large."""
+    row = {"text": "", "sam_score": float("nan"), "mask": encode_mask(np.ones((84, 84), bool))}
+    monkeypatch.setattr(app_model, "answer_rows", lambda rows, *_: iter([{0: row}]))
+    told = "the segmenter's score of its mask is no number; use another segmenter"
+    refused(told, lambda: model.segment(np.zeros((84, 84, 3), np.uint8), ["x"]))
+
+
 BOXES = [[10, 10, 30, 30], [40, 40, 60, 60], [5, 60, 20, 80]]
 POINTS = [{"point_2d": [20 + n % 3, 20], "value": 1} for n in range(20)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,12 +12,14 @@ import pytest
 from commands import call
 from hostile_data import refused
 from interrupting import stage_of
+from matplotlib.figure import Figure
 from predict_world import stage
 
 from samr1.cli import check_gpu, collect_study
 from samr1.core.files import MARK, atomic_folder
 from samr1.evaluation.kept import Kept
 from samr1.evaluation.shards import Shard
+from samr1.report.figures.style import write_figure
 from samr1.train.boards import open_boards
 from samr1.train.checkpoint import Checkpoints, Progress
 
@@ -112,3 +115,16 @@ def test_a_marked_folder_is_replaced_and_another_never(tmp_path: Path) -> None:
     with atomic_folder(tmp_path / "notes") as folder:
         (folder / "new").touch()
     assert sorted(one.name for one in (tmp_path / "notes").iterdir()) == [MARK, "new"]
+
+
+def test_a_question_is_no_formula(tmp_path: Path) -> None:
+    """Matplotlib would set what stands between dollar signs, or fail at it."""
+
+    def draw(words: str) -> Figure:
+        figure = Figure(figsize=(1, 1))
+        figure.text(0.1, 0.5, words)
+        return figure
+
+    for words in (r"$\foo$ or $5$, a_b^c", "5 or 6"):
+        write_figure([tmp_path / f"{len(words)}.png"], None, partial(draw, words))
+    assert len(list(tmp_path.iterdir())) == 2

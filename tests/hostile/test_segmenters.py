@@ -192,6 +192,17 @@ def test_weights_that_are_no_finite_numbers_are_refused(
         Segmenter.load(folder)
 
 
+def test_numbers_that_are_no_weights_are_finite_too(whole: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(whole, tmp_path / "segmenter"))
+    weights = load_file(folder / "model.safetensors")
+    weights["sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"][0, 0] = math.nan
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(
+        UserError, match=r"gaussian_matrix that are infinite or none; get it again\.$"
+    ):
+        Segmenter.load(folder)
+
+
 def pack(file: Path) -> None:
     """Write a file of Meta's form whose weights are packed, and far larger than they are."""
     content = io.BytesIO()

@@ -12,6 +12,7 @@ questions are asked of it.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -151,6 +152,9 @@ class _Squares:
 
 
 def _segmented(question: str, row: dict[str, Any], answer: Answer) -> Segmented:
+    score = row["sam_score"]
+    if score is not None and not math.isfinite(score):
+        raise UserError("the segmenter's score of its mask is no number; use another segmenter.")
     first = () if answer.box is None else ((answer.box, answer.points),)
     return Segmented(
         question=question,
@@ -162,7 +166,7 @@ def _segmented(question: str, row: dict[str, Any], answer: Answer) -> Segmented:
         left_out=answer.left_out,
         label=answer.label,
         mask=row["mask"] and decode_mask(row["mask"]),
-        sam_score=row["sam_score"],
+        sam_score=score,
         text=row["text"],
     )
 

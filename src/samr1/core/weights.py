@@ -106,10 +106,10 @@ def _check_header(file: Path) -> None:
 
 
 def check_finite(model: nn.Module, where: str) -> None:
-    """Raise UserError where a weight of `model` is infinite or not a number."""
-    for name, weight in model.named_parameters():
+    """Raise UserError where a number that was loaded into `model` is infinite or none."""
+    for name, weight in model.state_dict().items():  # what is no parameter but a buffer, too
         # One pass that copies nothing: the least and the greatest of them are NaN where one is.
-        if weight.numel() and not all(bool(end.isfinite()) for end in weight.detach().aminmax()):
+        if weight.numel() and not all(bool(end.isfinite()) for end in weight.aminmax()):
             raise UserError(
                 f"{where}: holds numbers in {name} that are infinite or none; get it again."
             )

@@ -55,6 +55,7 @@ _SETTINGS = {
     "ytick.labelcolor": INK,
     "lines.linewidth": 1.4,
     "lines.markersize": 3.5,
+    "text.parse_math": False,  # a question's dollar signs are its own
     "pdf.fonttype": 42,  # fonts a reader can search
 }
 # Without dates and the library's version in the file, the same picture is the same bytes.
