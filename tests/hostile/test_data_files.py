@@ -92,6 +92,10 @@ PARQUET: list[tuple[Callable[[Path], object], str]] = [
     (flip_bytes, "not a readable Parquet file"),
     (lambda root: (root / "samples.parquet").write_bytes(b"PAR1" * 3), "not a readable Parquet"),
     (lambda root: (root / "samples.parquet").mkdir(), "is no regular file"),
+    (
+        lambda root: (root / "samples.parquet").write_bytes(b"PAR1" * 9 + b"\0\0\0\x20PAR1"),
+        "a footer of 536,870,912 bytes",
+    ),
 ]
 
 

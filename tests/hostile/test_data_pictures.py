@@ -19,6 +19,7 @@ from mirror_world import square
 from PIL import Image
 
 from samr1.config.errors import read_mapping
+from samr1.core import schemas
 from samr1.core.errors import UserError, run_command
 from samr1.core.files import read_table
 from samr1.data import masks
@@ -108,6 +109,36 @@ def test_an_answer_is_read_as_what_it_is_or_refused(
     else:
         (found,) = import_predictions(path, samples, "mask").to_pylist()
         assert masks.decode_mask(found["mask"]).sum() == expected
+
+
+RLE = masks.encode_mask(square())
+PREDICTIONS: list[tuple[dict[str, Any], Any, str | None]] = [
+    ({"mask": pa.array([RLE], schemas.RLE), "points": [[None]]}, "lisa", None),
+    ({"mask": pa.array([{"size": None, "counts": b"x"}], schemas.RLE)}, "lisa", "lacks its size"),
+    ({"box": [[True, False, True, True]]}, "rec", "boxes are true and false"),
+    ({"box": [[1.0, 2.0, float("inf"), 4.0]]}, "rec", "is not four finite numbers"),
+    ({"box": [[0.1, 0.2, 0.5, 0.6]]}, "rec", None),
+]
+
+
+@pytest.mark.parametrize(("columns", "protocol", "told"), PREDICTIONS)
+def test_predictions_are_scored_as_what_they_are_or_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    columns: dict[str, Any],
+    protocol: Any,
+    told: str | None,
+) -> None:
+    samples = write_samples(tmp_path)
+    predictions = pa.table({"sample_id": samples["sample_id"], **columns})
+    if "points" in columns:
+        points = predictions["points"].cast(pa.list_(schemas.POINT))
+        predictions = predictions.set_column(2, "points", points)
+    if told is not None:
+        refused(told, lambda: score(samples, predictions, protocol))
+        return
+    score(samples, predictions, protocol)
+    assert ("all lie between 0 and 1" in capsys.readouterr().err) == ("box" in columns)
 
 
 def test_samples_that_stand_twice_are_not_scored(tmp_path: Path) -> None:

@@ -9,17 +9,19 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from commands import call
+from commands import call, exit_code
 from hostile_data import refused
 from interrupting import stage_of
 from matplotlib.figure import Figure
 from predict_world import stage
 
-from samr1.cli import check_gpu, collect_study
+from samr1.cli import check_gpu, collect_study, score_benchmark
 from samr1.core.files import MARK, atomic_folder
 from samr1.evaluation.kept import Kept
 from samr1.evaluation.shards import Shard
 from samr1.report.figures.style import write_figure
+from samr1.report.tables.collect import collect_tables
+from samr1.report.tables.html import render_table
 from samr1.train.boards import open_boards
 from samr1.train.checkpoint import Checkpoints, Progress
 
@@ -115,6 +117,21 @@ def test_a_marked_folder_is_replaced_and_another_never(tmp_path: Path) -> None:
     with atomic_folder(tmp_path / "notes") as folder:
         (folder / "new").touch()
     assert sorted(one.name for one in (tmp_path / "notes").iterdir()) == [MARK, "new"]
+
+
+def test_a_page_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_bytes(b"\xff\xfe# a")
+    refused("no text in UTF-8", lambda: render_table(tmp_path / "a.md", tmp_path / "a.html"))
+    refused("no text in UTF-8", lambda: collect_tables([tmp_path / "a.md"], tmp_path / "b.md"))
+
+
+@pytest.mark.parametrize("words", [("--seed", "9" * 12), ("--run", "\udcff"), ("--seed", "x\x1b")])
+def test_a_name_or_seed_that_no_table_can_hold_is_wrong_usage(
+    words: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {name: "none" for name in ("samples", "predictions", "output")}
+    assert exit_code(score_benchmark.main, *words, protocol="lisa", **files) == 2
+    assert all(line.isprintable() for line in capsys.readouterr().err.splitlines())
 
 
 def test_a_question_is_no_formula(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from samr1.cli.score_options import add_score_config, load_score_stage
+from samr1.cli.score_options import add_score_config, load_score_stage, parse_name, parse_seed
 from samr1.core.errors import prefix_errors, run_command
 from samr1.core.files import read_table, write_table
 from samr1.core.schemas import OBJECTS
@@ -39,9 +39,10 @@ def main() -> None:
         choices=PROTOCOLS,
         help="how to score; may be given several times, all into one file",
     )
-    parser.add_argument("--benchmark", default="", help="name of the benchmark (default: none)")
-    parser.add_argument("--run", default="imported", help="name of the run (default: imported)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the run (default: 0)")
+    for name, default in (("benchmark", ""), ("run", "imported")):
+        told = f"name of the {name} (default: {default or 'none'})"
+        parser.add_argument(f"--{name}", type=parse_name, default=default, help=told)
+    parser.add_argument("--seed", type=parse_seed, default=0, help="seed of the run (default: 0)")
     add_score_config(parser)
     parser.add_argument("--output", type=Path, required=True, help="table (Parquet) to write")
     parser.add_argument(

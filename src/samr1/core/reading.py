@@ -19,6 +19,8 @@ from samr1.core.errors import UserError, refusing
 
 # Of one table in memory: half a million questions with their masks.
 MOST_TABLE_BYTES = 300_000_000
+_MOST_PAGE = 20_000_000  # bytes
+_MOST_FOOTER = 1 << 26  # bytes
 _MOST_ROWS = 2_000_000  # of a Parquet file: those that hold nothing take no bytes in it
 BROKEN_PARQUET = "not a readable Parquet file"
 _ROWS_AT_ONCE = 32  # a few bytes of a dictionary can stand for megabytes in every row
@@ -142,6 +144,12 @@ def parse_json(text: str, **kinds: Callable[[str], Any]) -> Any:
     return json.loads(text, object_pairs_hook=unique_keys, **kinds)
 
 
+def read_utf8(path: Path, remedy: str = "make it again") -> str:
+    """The text of a page in UTF-8, as reports hold them; raises UserError where it is none."""
+    with refusing(f"{path}: no text in UTF-8", remedy):
+        return read_bytes(path, _MOST_PAGE, remedy).decode("utf-8")
+
+
 def load_json(path: Path, most: int, remedy: str = "fetch it again") -> Any:
     """The value in a JSON file of at most `most` bytes, in any encoding of `decode_text`.
 
@@ -183,6 +191,7 @@ def open_parquet(path: Path, remedy: str = "make it again") -> pq.ParquetFile:
     """Open a Parquet file. Raises UserError where it is none, or has two columns of one name."""
     check_file(path, 1 << 50, remedy)
     with refusing(f"{path}: {BROKEN_PARQUET}", remedy):
+        _check_footer(path)
         file = pq.ParquetFile(path)
         names = file.schema_arrow.names
     if twice := find_twice(names):
@@ -213,6 +222,14 @@ def read_columns(
             if size > MOST_TABLE_BYTES:
                 raise _too_large(path)
         return pa.Table.from_batches(batches).combine_chunks() if batches else schema.empty_table()
+
+
+def _check_footer(path: Path) -> None:
+    """Raise ValueError where a file says that its last part, which is read whole, is very large."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - 8, 0))
+        if (size := int.from_bytes(file.read(4), "little")) > _MOST_FOOTER:
+            raise ValueError(f"a footer of {size:,} bytes")
 
 
 def _check_pages(file: pq.ParquetFile, schema: pa.Schema, path: Path) -> None:

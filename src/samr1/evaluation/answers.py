@@ -39,6 +39,8 @@ def answers_in_order(samples: pa.Table, predictions: pa.Table, column: str) -> l
 
 
 def _cast(predictions: pa.Table, name: str) -> pa.ChunkedArray:
+    if name == "box" and "bool" in str(predictions[name].type):
+        raise UserError("the predictions' boxes are true and false; give them in pixels.")
     try:
         return predictions[name].cast(schemas.PREDICTIONS.field(name).type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:

@@ -177,8 +177,6 @@ def _read_parquet(path: Path, samples: pa.Table, rows: list[Row]) -> Iterator[An
     columns = [name for name in ("mask", "box") if name in table.column_names]
     if "sample_id" not in table.column_names or not columns:
         raise UserError(f"{path}: needs the column sample_id, and mask or box.")
-    if "box" in columns and "bool" in str(table.schema.field("box").type):
-        raise UserError(f"{path}: its boxes are true and false; give them in pixels.")
     with prefix_errors(str(path)):
         masks, boxes = (
             answers_in_order(samples, table, name) if name in columns else [None] * len(rows)

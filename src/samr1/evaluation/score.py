@@ -32,6 +32,7 @@ import numpy as np
 import pyarrow as pa
 
 from samr1.core import schemas
+from samr1.core.errors import say
 from samr1.data.masks import Mask, box_iou, mask_overlap
 from samr1.evaluation.answers import answers_in_order, read_box, read_mask
 from samr1.evaluation.bootstrap import Floats, Ratio, bootstrap
@@ -198,7 +199,8 @@ def _measure_masks(
     for sample, answer, points in zip(rows, answers, shown, strict=True):
         truth, predicted = _masks(sample, answer, protocol)
         around = objects.of(sample["image_id"], sample["height"], sample["width"])
-        numbers = [(p["x"], p["y"], p["value"]) for p in points or () if None not in p.values()]
+        whole = (p for p in points or () if p is not None and None not in p.values())
+        numbers = [(p["x"], p["y"], p["value"]) for p in whole]
         measured = (
             *mask_overlap(truth, predicted),
             is_right_object(truth, predicted, around),
@@ -230,6 +232,10 @@ def _mask(place: tuple[str, int, int], whose: str, rle: Any) -> Mask:
 def _box_ious(samples: pa.Table, answers: list[Any]) -> Floats:
     """Box IoU [N]; 0 where there is no answer."""
     values = []
+    if (told := [value for answer in answers for value in answer or ()]) and all(
+        value is not None and 0 <= value <= 1 for value in told
+    ):
+        say("note: the predicted boxes all lie between 0 and 1; they are read as pixels.")
     for sample, answer in zip(_rows(samples, "box"), answers, strict=True):
         truth = read_box(sample["sample_id"], "ground-truth", sample["box"])
         predicted = None if answer is None else read_box(sample["sample_id"], "predicted", answer)

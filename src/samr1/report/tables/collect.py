@@ -7,6 +7,7 @@ from pathlib import Path
 
 from samr1.core.errors import UserError
 from samr1.core.files import atomic_file
+from samr1.core.reading import read_utf8
 from samr1.report.tables.markdown import link_to
 
 
@@ -40,9 +41,7 @@ def collect_tables(pages: Sequence[Path], output: Path) -> None:
 
 def read_page(page: Path) -> tuple[str, str]:
     """A page's note ("" where it has none) and the rest; raises UserError where it is missing."""
-    if not page.is_file():
-        raise UserError(f"{page}: no such file; make the table first.")
-    first, _, rest = page.read_text(encoding="utf-8").partition("\n")
+    first, _, rest = read_utf8(page, "make the table first").partition("\n")
     if first.startswith(">"):
         return first, rest.strip()
     return "", f"{first}\n{rest}".strip()
