@@ -8,9 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from samr1.core.errors import UserError
-from samr1.data.images import check_image, find_turn
-
-Size = tuple[int, int]  # width, height
+from samr1.data.images import Size, check_image, find_turn, picture_size
 
 
 def check_frame(path: Path, told: Size | None) -> Size:
@@ -19,10 +17,8 @@ def check_frame(path: Path, told: Size | None) -> Size:
     `told` is the size that the annotation says, None where it says none. Raises UserError where the
     image is broken, the annotation is of another size, or it may be of the turned photo.
     """
-    turn = find_turn(path)
-    if turn != 1:
-        check_turn(path, turn, check_image(path), told)
-    return check_image(path, *(told or (None, None)))
+    check_turn(path, find_turn(path), picture_size(path), told)
+    return check_image(path, told)
 
 
 def check_turn(path: Path, turn: int, size: Size, told: Size | None) -> None:

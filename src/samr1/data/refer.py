@@ -219,5 +219,5 @@ class _Instances:
             raise UserError(f"image {image_id} of {self.path} has no file name.")
         if type(width) is not int or type(height) is not int:
             raise UserError(f"image {image_id} of {self.path} has no width and height.")
-        check_image(self.root / "train2014" / name, width, height)
+        check_image(self.root / "train2014" / name, (width, height))
         return f"train2014/{name}", width, height

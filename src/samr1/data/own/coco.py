@@ -17,8 +17,9 @@ import numpy as np
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.json_lists import JsonLists
 from samr1.data.coco_file import Places, find_entries
+from samr1.data.images import Size
 from samr1.data.masks import Mask, segmentation_to_mask
-from samr1.data.own.questions import Question, Size, Source, Truth, below, find_files, mask_truth
+from samr1.data.own.questions import Question, Source, Truth, below, find_files, mask_truth
 from samr1.data.samples import check_query
 
 _REMEDY = "correct `root` or `file` of the data set"

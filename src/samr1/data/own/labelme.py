@@ -15,8 +15,9 @@ from typing import Any
 
 from samr1.core.errors import UserError
 from samr1.core.reading import load_json
+from samr1.data.images import Size
 from samr1.data.own.folders import find_splits, list_files
-from samr1.data.own.questions import Question, Size, Source, Truth, below, mask_truth
+from samr1.data.own.questions import Question, Source, Truth, below, mask_truth
 from samr1.data.samples import check_query
 from samr1.data.shapes import Shape, rasterise_shapes
 

@@ -14,10 +14,8 @@ from samr1.core.errors import UserError
 from samr1.core.reading import is_text
 from samr1.data.bad_samples import BadSamples
 from samr1.data.frames import check_turn
-from samr1.data.images import find_turn, load_rgb
+from samr1.data.images import Size, find_turn, load_rgb
 from samr1.data.masks import Mask, Rle, encode_mask, mask_box
-
-Size = tuple[int, int]  # width, height
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ import numpy as np
 
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.reading import is_text, read_bytes
-from samr1.data.images import load_mask, picture_size
+from samr1.data.images import Size, load_mask, picture_size
 from samr1.data.masks import Mask, are_coordinates, segmentation_to_mask
-from samr1.data.own.questions import Question, Size, Source, Truth, below, find_files, mask_truth
+from samr1.data.own.questions import Question, Source, Truth, below, find_files, mask_truth
 from samr1.data.own.rows import Row, read_rows
 from samr1.data.samples import check_query
 
