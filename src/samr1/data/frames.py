@@ -11,6 +11,18 @@ from samr1.core.errors import UserError
 from samr1.data.images import Size, check_image, find_turn, picture_size
 
 
+def told_size(width: object, height: object, called: str, remedy: str) -> Size | None:
+    """The size that an annotation says, None where it says none.
+
+    Raises UserError where the two, which it calls `called`, are no whole numbers.
+    """
+    if width is None and height is None:
+        return None
+    if type(width) is not int or type(height) is not int:
+        raise UserError(f"{called} is no whole number; {remedy}.")
+    return width, height
+
+
 def check_frame(path: Path, told: Size | None) -> Size:
     """The size of the image at `path`, of whose raw raster its annotation counts pixels too.
 

@@ -17,6 +17,7 @@ import numpy as np
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.json_lists import JsonLists
 from samr1.data.coco_file import Places, find_entries
+from samr1.data.frames import told_size
 from samr1.data.images import Size
 from samr1.data.masks import Mask, segmentation_to_mask
 from samr1.data.own.questions import Question, Source, Truth, below, find_files, mask_truth
@@ -126,12 +127,9 @@ def _find_image(source: Source, file: _File, image_id: object) -> tuple[str, Siz
         raise UserError(f"its image {image_id!r} is not in the file; correct it or add the image.")
     entry = file.content.read(at)
     image = below(file.folder, entry.get("file_name"), "image's file_name")
-    width, height = entry.get("width"), entry.get("height")
-    if width is None and height is None:
-        return image, source.size(image)
-    if type(width) is not int or type(height) is not int:
-        raise UserError("its image's width or height is no whole number; correct it.")
-    return image, source.size(image, (width, height))
+    told = entry.get("width"), entry.get("height")
+    called = "its image's width or height"
+    return image, source.size(image, told_size(*told, called, "correct it"))
 
 
 def _unite(instances: list[Annotation], crowds: list[Annotation], size: Size) -> Truth:

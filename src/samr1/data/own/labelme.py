@@ -15,6 +15,7 @@ from typing import Any
 
 from samr1.core.errors import UserError
 from samr1.core.reading import load_json
+from samr1.data.frames import told_size
 from samr1.data.images import Size
 from samr1.data.own.folders import find_splits, list_files
 from samr1.data.own.questions import Question, Source, Truth, below, mask_truth
@@ -67,7 +68,9 @@ def _open_files(source: Source) -> Iterator[_File]:
             content = load_json(source.root / file, _MOST_BYTES, "save it again")
             shapes = _check_shapes(content)
             image = below(str(path.parent), content.get("imagePath"), "imagePath")
-            size = source.size(image, _told_size(content))
+            told = content.get("imageWidth"), content.get("imageHeight")
+            called = "its imageWidth or imageHeight"
+            size = source.size(image, told_size(*told, called, "save it again"))
             stem, split = str(path.with_suffix("")), path.parts[0] if splits else None
             yield _File(place, stem, split, image, size, shapes, content.get("text"))
 
@@ -79,15 +82,6 @@ def _check_shapes(content: Any) -> list[Shape]:
     if not all(isinstance(shape.get("label"), str) for shape in shapes):
         raise UserError("a shape has no label; give it one.")
     return shapes
-
-
-def _told_size(content: dict[str, Any]) -> Size | None:
-    width, height = content.get("imageWidth"), content.get("imageHeight")
-    if width is None and height is None:
-        return None
-    if type(width) is not int or type(height) is not int:
-        raise UserError("its imageWidth or imageHeight is no whole number; save it again.")
-    return width, height
 
 
 def _ask_texts(source: Source, file: _File) -> Iterator[Question]:
