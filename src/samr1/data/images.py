@@ -32,6 +32,7 @@ _REMEDY = "put the image there or correct the data root"
 
 # The data sets hold JPEG and PNG; some formats that PIL knows run other programs to be read.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 
 _UNREADABLE = "fetch it again, or save it as JPEG or PNG where it is of another kind, as HEIC"
 
