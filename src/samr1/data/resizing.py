@@ -105,9 +105,6 @@ class ImageStore:
             self._places.update((image_id, (group, row)) for row, image_id in enumerate(ids))
         self._pictures = lru_cache(CACHED_GROUPS)(partial(_read_column, path, file, "resized"))
 
-    def __len__(self) -> int:
-        return len(self._places)
-
     def __contains__(self, image_id: str) -> bool:
         return image_id in self._places
 
