@@ -20,10 +20,10 @@ from samr1.data.coco_file import Places, find_entries
 from samr1.data.frames import told_size
 from samr1.data.images import Size
 from samr1.data.masks import Mask, segmentation_to_mask
-from samr1.data.own.questions import Question, Source, Truth, below, find_files, mask_truth
+from samr1.data.own.folders import REMEDY, find_files
+from samr1.data.own.questions import Question, Source, Truth, below, mask_truth
 from samr1.data.samples import check_query
 
-_REMEDY = "correct `root` or `file` of the data set"
 _MOST_BYTES = 1_000_000_000  # COCO's own training set has half of it
 _MOST_ENTRIES = 2_000_000  # it has 980,000
 
@@ -52,9 +52,9 @@ class _File:
 
 def read(source: Source) -> Iterator[Question]:
     """The questions of the COCO file; raises UserError where it is none."""
-    for name, split in find_files(source.stage, _REMEDY):
+    for name, split in find_files(source.stage):
         path = source.root / name
-        content = JsonLists(path, _MOST_BYTES, _REMEDY, _MOST_ENTRIES)
+        content = JsonLists(path, _MOST_BYTES, REMEDY, _MOST_ENTRIES)
         images, annotations, categories = find_entries(
             content, path, "images", "annotations", "categories"
         )

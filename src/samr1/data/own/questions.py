@@ -111,20 +111,3 @@ def mask_truth(mask: Mask, ignore: Mask | None = None) -> Truth:
         raise UserError("its mask is empty, and a question has to ask for something; leave it out.")
     left_out = None if ignore is None or not ignore.any() else encode_mask(ignore)
     return Truth(mask_box(mask), encode_mask(mask), left_out)
-
-
-def find_files(stage: OwnDataStage, remedy: str) -> list[tuple[str, str | None]]:
-    """Where `stage.file` lies below the root, with the split that its folder is, or None.
-
-    It is in the root, or in a folder a split. Raises UserError where it is in neither.
-    """
-    root, name = Path(stage.root), str(stage.file)
-    if not root.is_dir():
-        raise UserError(f"{root}: no such folder; correct `root` of the data set {stage.name}.")
-    if (root / name).exists():
-        return [(name, None)]
-    splits = [stage.train_split, stage.test_split]
-    found = [f"{split}/{name}" for split in splits if (root / split / name).exists()]
-    if not found:
-        raise UserError(f"{root / name}: no such file; {remedy}.")
-    return [(path, path.split("/")[0]) for path in found]

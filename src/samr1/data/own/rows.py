@@ -16,11 +16,11 @@ import pyarrow as pa
 from samr1.core.errors import UserError, refusing
 from samr1.core.reading import MOST_TABLE_BYTES, decode_text, open_parquet, read_bytes, read_columns
 from samr1.data.bad_samples import BadSamples
+from samr1.data.own.folders import REMEDY
 
 Row = dict[str, Any]
 Placed = Iterator[tuple[str, Row]]  # each row behind its place
 
-_REMEDY = "correct `root` or `file` of the data set"
 _SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _MOST_CHARACTERS = 50_000_000  # of a cell: the polygons of the largest object have thousands
 _MOST_VALUES = 2_000_000  # of a line: parsed, each takes up to a hundred bytes
@@ -37,9 +37,9 @@ def read_rows(path: Path, wanted: Sequence[str], bad: BadSamples) -> tuple[list[
     if path.suffix.lower() not in _SUFFIXES:
         raise UserError(f"{path}: a table is {', '.join(_SUFFIXES)}; save it as one of these.")
     if path.suffix.lower() == ".parquet":
-        columns = open_parquet(path, _REMEDY).schema_arrow.names
-        return columns, _list_rows(path, read_columns(path, wanted, _REMEDY))
-    data = read_bytes(path, MOST_TABLE_BYTES, _REMEDY)
+        columns = open_parquet(path, REMEDY).schema_arrow.names
+        return columns, _list_rows(path, read_columns(path, wanted, REMEDY))
+    data = read_bytes(path, MOST_TABLE_BYTES, REMEDY)
     with refusing(f"{path}: no text in UTF-8", "save it so"):
         text = decode_text(data)
     if path.suffix.lower() == ".jsonl":

@@ -18,7 +18,8 @@ from samr1.core.errors import UserError, prefix_errors
 from samr1.core.reading import is_text, read_bytes
 from samr1.data.images import MAX_BYTES, Size, load_mask, picture_size
 from samr1.data.masks import Mask, are_coordinates, segmentation_to_mask
-from samr1.data.own.questions import Question, Source, Truth, below, find_files, mask_truth
+from samr1.data.own.folders import find_files
+from samr1.data.own.questions import Question, Source, Truth, below, mask_truth
 from samr1.data.own.rows import Row, read_rows
 from samr1.data.samples import check_query
 
@@ -32,7 +33,7 @@ _LONGEST_ID = 200
 def read(source: Source) -> Iterator[Question]:
     """The questions of the table; raises UserError where it cannot be read or lacks a column."""
     seen: dict[str, str] = {}
-    for file, split in find_files(source.stage, "correct `root` or `file` of the data set"):
+    for file, split in find_files(source.stage):
         path = source.root / file
         columns, rows = read_rows(path, _KNOWN, source.bad)
         names = _find_columns(source, str(path), columns)
