@@ -5,21 +5,24 @@ Labelling tools show a photo as its EXIF data turn it, and write that size.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from samr1.core.errors import UserError
 from samr1.data.images import Size, check_image, find_turn, picture_size
 
 
-def told_size(width: object, height: object, called: str, remedy: str) -> Size | None:
-    """The size that an annotation says, None where it says none.
+def told_size(entry: dict[str, Any], keys: Sequence[str], whose: str, remedy: str) -> Size | None:
+    """The size that `entry` says under `keys`, width and height; None where it says none.
 
-    Raises UserError where the two, which it calls `called`, are no whole numbers.
+    Raises UserError where they are no whole numbers, of `whose`.
     """
+    width, height = (entry.get(key) for key in keys)
     if width is None and height is None:
         return None
     if type(width) is not int or type(height) is not int:
-        raise UserError(f"{called} is no whole number; {remedy}.")
+        raise UserError(f"{whose} {' or '.join(keys)} is no whole number; {remedy}.")
     return width, height
 
 

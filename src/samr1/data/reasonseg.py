@@ -26,7 +26,7 @@ from samr1.data.counts import check_published
 from samr1.data.frames import check_frame, told_size
 from samr1.data.images import Size
 from samr1.data.samples import check_query
-from samr1.data.shapes import Shape, first_shape_box, rasterise_shapes
+from samr1.data.shapes import SIZE_KEYS, Shape, first_shape_box, rasterise_shapes
 
 Dataset = Literal["reasonseg", "lisa_grounding"]
 
@@ -118,6 +118,5 @@ def _read_annotation(path: Path) -> tuple[str, list[Shape], Size | None]:
             raise UserError("`shapes` is not a list of shapes; fetch it again.")
         if not isinstance(texts, list) or not texts:
             raise UserError("`text` is not a list of texts; fetch it again.")
-        told = annotation.get("imageWidth"), annotation.get("imageHeight")
-        size = told_size(*told, "its imageWidth or imageHeight", "fetch it again")
+        size = told_size(annotation, SIZE_KEYS, "its", "fetch it again")
         return check_query(texts[0], "text[0]"), shapes, size

@@ -19,6 +19,7 @@ from samr1.core.errors import UserError
 from samr1.data.images import load_mask
 from samr1.data.masks import Mask, are_coordinates, check_outline
 
+SIZE_KEYS = "imageWidth", "imageHeight"  # of labelme's files, as ReasonSeg's are
 Shape = Mapping[str, Any]
 Points = npt.NDArray[np.float64]  # [n, 2]
 Canvas = npt.NDArray[np.uint8]  # [h, w]

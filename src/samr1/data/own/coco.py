@@ -127,9 +127,8 @@ def _find_image(source: Source, file: _File, image_id: object) -> tuple[str, Siz
         raise UserError(f"its image {image_id!r} is not in the file; correct it or add the image.")
     entry = file.content.read(at)
     image = below(file.folder, entry.get("file_name"), "image's file_name")
-    told = entry.get("width"), entry.get("height")
-    called = "its image's width or height"
-    return image, source.size(image, told_size(*told, called, "correct it"))
+    told = told_size(entry, ("width", "height"), "its image's", "correct it")
+    return image, source.size(image, told)
 
 
 def _unite(instances: list[Annotation], crowds: list[Annotation], size: Size) -> Truth:

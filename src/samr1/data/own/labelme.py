@@ -20,7 +20,7 @@ from samr1.data.images import Size
 from samr1.data.own.folders import find_splits, list_files
 from samr1.data.own.questions import Question, Source, Truth, below, mask_truth
 from samr1.data.samples import check_query
-from samr1.data.shapes import Shape, rasterise_shapes
+from samr1.data.shapes import SIZE_KEYS, Shape, rasterise_shapes
 
 _MOST_BYTES = 400_000_000  # labelme writes the image into it
 
@@ -68,9 +68,7 @@ def _open_files(source: Source) -> Iterator[_File]:
             content = load_json(source.root / file, _MOST_BYTES, "save it again")
             shapes = _check_shapes(content)
             image = below(str(path.parent), content.get("imagePath"), "imagePath")
-            told = content.get("imageWidth"), content.get("imageHeight")
-            called = "its imageWidth or imageHeight"
-            size = source.size(image, told_size(*told, called, "save it again"))
+            size = source.size(image, told_size(content, SIZE_KEYS, "its", "save it again"))
             stem, split = str(path.with_suffix("")), path.parts[0] if splits else None
             yield _File(place, stem, split, image, size, shapes, content.get("text"))
 
