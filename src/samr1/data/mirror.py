@@ -14,7 +14,6 @@ have no `ignore`. What LISA-Grounding is about, the first shape, is not in a mir
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -26,6 +25,7 @@ import pyarrow.compute as pc
 
 from samr1.core import schemas
 from samr1.core.errors import UserError, refusing
+from samr1.core.reading import parse_json
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
@@ -201,7 +201,7 @@ def _decode(cell: pa.Scalar, height: int, width: int) -> masks.Mask:
         return load_mask(value, "its mask", width, height)
     if isinstance(value, (str, bytes)):
         with refusing("its mask is not JSON", "write it as run lengths"):
-            value = json.loads(value)
+            value = parse_json(value if isinstance(value, str) else value.decode())
     if not isinstance(value, dict):
         raise UserError("its mask is neither lists of pixels nor a run-length encoding.")
     return masks.rle_to_mask(value, height, width)

@@ -22,7 +22,8 @@ from samr1.data.own.questions import Question, Source, Truth, below, mask_truth
 from samr1.data.samples import check_query
 from samr1.data.shapes import SIZE_KEYS, Shape, rasterise_shapes
 
-_MOST_BYTES = 400_000_000  # labelme writes the image into it
+_MOST_BYTES = 40_000_000  # labelme writes the image into it; as text it takes ten times as much
+_REMEDY = "save it again, without the image in it where it is large (labelme --nodata)"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def _open_files(source: Source) -> Iterator[_File]:
         path = PurePosixPath(file)
         place = str(source.root / file)
         with source.bad.catching(place):
-            content = load_json(source.root / file, _MOST_BYTES, "save it again")
+            content = load_json(source.root / file, _MOST_BYTES, _REMEDY)
             shapes = _check_shapes(content)
             image = below(str(path.parent), content.get("imagePath"), "imagePath")
             size = source.size(image, told_size(content, SIZE_KEYS, "its", "save it again"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 from collections import Counter
@@ -14,7 +13,7 @@ from samr1.core.errors import UserError
 from samr1.core.reading import is_text
 from samr1.data.bad_samples import BadSamples
 from samr1.data.frames import check_turn
-from samr1.data.images import Size, find_turn, load_rgb
+from samr1.data.images import Size, digest_pixels, find_turn
 from samr1.data.masks import Mask, Rle, encode_mask, mask_box
 
 
@@ -66,12 +65,8 @@ class Source:
         path = self.root / image
         if image not in self._looked_at:
             try:
-                pixels = load_rgb(path)
-                size = pixels.shape[1], pixels.shape[0]
+                size, self.digests[image] = digest_pixels(path)
                 self._looked_at[image] = size, find_turn(path)
-                self.digests[image] = hashlib.sha256(
-                    f"{pixels.shape}".encode() + pixels.tobytes()
-                ).hexdigest()
             except UserError as error:
                 self._looked_at[image] = error
         found = self._looked_at[image]

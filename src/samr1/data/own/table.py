@@ -9,13 +9,12 @@ that are neither. Of several objects in one question the union is the target.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from samr1.core.errors import UserError, prefix_errors
-from samr1.core.reading import is_text, read_bytes
+from samr1.core.reading import is_text, parse_json, read_bytes
 from samr1.data.images import MAX_BYTES, Size, load_mask, picture_size
 from samr1.data.masks import Mask, are_coordinates, segmentation_to_mask
 from samr1.data.own.folders import find_files
@@ -32,7 +31,6 @@ _LONGEST_ID = 200
 
 def read(source: Source) -> Iterator[Question]:
     """The questions of the table; raises UserError where it cannot be read or lacks a column."""
-    seen: dict[str, str] = {}
     for file, split in find_files(source.stage):
         path = source.root / file
         columns, rows = read_rows(path, _KNOWN, source.bad)
@@ -42,11 +40,7 @@ def read(source: Source) -> Iterator[Question]:
             with source.bad.catching(where):
                 cells = {key: _cell(row, name) for key, name in names.items()}
                 number = place.split()[-1] if split is None else f"{split}/{place.split()[-1]}"
-                question = _read_row(source, where, file, number, split, cells)
-                if other := seen.get(question.id):
-                    raise UserError(f"its id, {question.id!r}, is that of {other} too; change it.")
-                seen[question.id] = where
-                yield question
+                yield _read_row(source, where, file, number, split, cells)
 
 
 def _find_columns(source: Source, path: str, columns: list[str]) -> dict[str, str]:
@@ -154,7 +148,7 @@ def _parse(value: Any, what: str) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return parse_json(value)
     except (ValueError, RecursionError) as error:
         raise UserError(f"its {what} is no JSON ({error}); write it as COCO does.") from error
 
