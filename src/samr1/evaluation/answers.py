@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
+from samr1.core.reading import find_twice
 from samr1.data.masks import Mask, decode_mask
 
 
@@ -49,8 +50,7 @@ def _cast(predictions: pa.Table, name: str) -> pa.ChunkedArray:
 
 def _check_ids(expected: list[str], given: list[str | None]) -> None:
     known, seen = set(expected), dict[str | None, int]()
-    if len(known) < len(expected):
-        twice = next(one for one in expected if expected.count(one) > 1)
+    if twice := find_twice(expected):
         raise UserError(f"the samples have {twice!r} twice; keep one of its rows.")
     for row, sample_id in enumerate(given, start=1):
         if sample_id not in known:

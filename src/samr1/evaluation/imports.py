@@ -23,7 +23,7 @@ from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.json_lists import JsonLists, Place
 from samr1.core.reading import check_file, read_bytes, read_columns
-from samr1.data.images import load_mask
+from samr1.data.images import MAX_BYTES, load_mask
 from samr1.data.masks import (
     Mask,
     are_coordinates,
@@ -33,7 +33,7 @@ from samr1.data.masks import (
 )
 from samr1.evaluation.answers import answers_in_order, read_box, read_mask
 
-_MOST_BYTES = 160_000_000  # of a JSON file, or of one PNG
+_MOST_BYTES = 160_000_000  # of a JSON file
 
 _FORMS = "give a folder of PNG masks, a .json of one list as COCO's results are, or a .parquet"
 
@@ -130,7 +130,7 @@ def _read_folder(path: Path, rows: list[Row]) -> Iterator[Answer]:
 
 
 def _read_png(file: Path, row: Row) -> Mask:
-    data = read_bytes(file, _MOST_BYTES, "write the mask again")
+    data = read_bytes(file, MAX_BYTES, "write the mask again")
     return load_mask(data, str(file), row["width"], row["height"])
 
 
