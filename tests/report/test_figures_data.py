@@ -15,12 +15,13 @@ from samr1.core.files import write_table
 from samr1.method.rewards import tiered_iou_reward
 from samr1.method.rewards.segmentation import TIERS
 from samr1.report.figures.ablations import measure_runs
-from samr1.report.figures.curves import mean_curve, read_runs, seed_curve
+from samr1.report.figures.curves import mean_curve, seed_curve
 from samr1.report.figures.histograms import EDGES, count_bins, mean_shares
 from samr1.report.figures.lengths import answer_lengths, length_edges
 from samr1.report.figures.points import locate_points, share_places
 from samr1.report.predictions import read_answers, read_pairs
 from samr1.report.tables.measured import Measurements
+from samr1.report.trainings import read_trainings
 
 
 def test_runs_keep_the_order_of_their_files_and_their_own_seeds(tmp_path: Path) -> None:
@@ -28,16 +29,16 @@ def test_runs_keep_the_order_of_their_files_and_their_own_seeds(tmp_path: Path) 
         write_training(tmp_path, run, seed, iou=[0.0])
         for run, seed in (("sam_r1", 0), ("grpo", 0), ("grpo", 2))  # grpo lacks its seed 1
     ]
-    runs = read_runs(files)
-    seeds = {run: [one.seed for one in trainings] for run, trainings in runs.items()}
+    runs = read_trainings(files)
+    seeds = {run: [one.path.stem for one in trainings] for run, trainings in runs.items()}
     assert list(seeds.items()) == [("sam_r1", ["seed_0"]), ("grpo", ["seed_0", "seed_2"])]
 
 
 def test_the_mean_curve_is_of_the_seeds_that_measured_something(tmp_path: Path) -> None:
     seeds: list[list[float | None]] = [[1.0, float("nan"), None], [3.0, 5.0, None, 7.0]]
     files = [write_training(tmp_path, "run", i, kl=values) for i, values in enumerate(seeds)]
-    steps, mean = mean_curve([seed_curve(one, "kl") for one in read_runs(files)["run"]])
-    np.testing.assert_array_equal(steps, [0, 1, 2, 3])
+    mean = mean_curve([seed_curve(one, "kl") for one in read_trainings(files)["run"]])
+    np.testing.assert_array_equal(mean.index, [0, 1, 2, 3])
     np.testing.assert_array_equal(mean, [2.0, 5.0, np.nan, 7.0])
 
 
@@ -45,10 +46,10 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "samples.parquet"
     write_table(path, samples([sample()]))
     with pytest.raises(UserError, match="give the metrics that train_policy wrote"):
-        read_runs([path])
+        read_trainings([path])
     file = write_training(tmp_path, "run", 0, kl=[1.0])
     with pytest.raises(UserError, match=r"seed_0.parquet: lacks the column 'no_such'"):
-        seed_curve(read_runs([file])["run"][0], "no_such")
+        seed_curve(read_trainings([file])["run"][0], "no_such")
 
 
 def test_points_are_placed_on_the_answers_own_box() -> None:

@@ -16,10 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from samr1.core.errors import prefix_errors
-from samr1.report.figures.curves import Runs, plot_runs, read_runs
+from samr1.report.figures.curves import plot_runs
 from samr1.report.figures.points import locate_points, share_places
 from samr1.report.figures.style import FAINT, GROUND, INK, LINES, WIDTH, add_legend
 from samr1.report.predictions import Answers
+from samr1.report.trainings import Runs, read_trainings
 
 _REACH = (-0.75, 1.75)  # what a map shows, in the box's own width and height
 _REWARDS = ("(b) Reward for both values", "(c) Both, inside the box")
@@ -34,7 +35,7 @@ def draw_figure_4(training: Sequence[Path], answers: Answers) -> Figure:
     the answers of two runs of `answers`, whose rewards are for points anywhere and inside. Raises
     UserError where a file is not of training metrics, or an answer is broken.
     """
-    runs = read_runs(training)
+    runs = read_trainings(training)
     points = []
     for run, tables in answers.runs.items():
         with prefix_errors(f"run {run!r} on {answers.title}"):

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from samr1.evaluation.bootstrap import Floats
-from samr1.report.figures.curves import PANELS, Runs, mean_curve, read_runs, seed_curve
+from samr1.report.figures.curves import PANELS, mean_curve, seed_curve
 from samr1.report.figures.histograms import draw_shares
 from samr1.report.figures.style import FAINT, LINES, WIDTH
 from samr1.report.predictions import Answers
+from samr1.report.trainings import Runs, read_trainings
 
 _COLUMNS = ("response_length", "think_length")  # of the training metrics
 _MOST_BINS = 40
@@ -46,7 +47,7 @@ def draw_lengths(training: Sequence[Path], benchmarks: Sequence[Answers]) -> Fig
 
     Raises UserError where a file is not of training metrics.
     """
-    runs = read_runs(training)
+    runs = read_trainings(training)
     lengths = [
         {run: [answer_lengths(table) for table in tables] for run, tables in one.runs.items()}
         for one in benchmarks
@@ -80,10 +81,10 @@ def _draw_steps(axis: Axes, runs: Runs, column: str) -> None:
     for place, (run, trainings) in enumerate(runs.items()):
         curve = mean_curve([seed_curve(training, column) for training in trainings])
         if place == 0:
-            axis.plot(*curve, color=LINES[0], label=run, zorder=3)
+            axis.plot(curve, color=LINES[0], label=run, zorder=3)
         else:
             name = "each other run" if place == 1 else None
-            axis.plot(*curve, color=FAINT, linewidth=0.7, label=name)
+            axis.plot(curve, color=FAINT, linewidth=0.7, label=name)
     axis.set_ylim(bottom=0)
     axis.set_xlabel("Step")
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))

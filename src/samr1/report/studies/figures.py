@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 from samr1.config.merge import Experiment
 from samr1.config.names import BASE
 from samr1.report.figures.ablations import draw_ablations
-from samr1.report.figures.curves import PANELS, Runs, plot_runs, read_runs
+from samr1.report.figures.curves import PANELS, plot_runs
 from samr1.report.figures.style import WIDTH, add_legend, write_figure
 from samr1.report.studies.curves import CURVES
 from samr1.report.studies.studies import only_there
 from samr1.report.studies.study_data import StudyData
 from samr1.report.tables.measured import Measurements
+from samr1.report.trainings import Runs, read_trainings
 
 
 def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
@@ -39,7 +40,7 @@ def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     ]
     if long:
         outputs = [output / "long.pdf", output / "long.png"]
-        write_figure(outputs, micro_world, lambda: _draw_long(read_runs(long)))
+        write_figure(outputs, micro_world, lambda: _draw_long(read_trainings(long)))
 
 
 def _draw_long(runs: Runs) -> Figure:
