@@ -22,7 +22,7 @@ def measure_runs(table: Table, column: Column, measurements: Measurements) -> di
     Under the table's first protocol. Raises UserError where a run has no such figure.
     """
     names = {BASE: "Base, no training"} | table.labels
-    key = (column.benchmark, table.protocols[0], column.metric or "")
+    key = (column.benchmark, table.protocols[0], column.metric)
     return {name: measurements.get(run, *key) for run, name in names.items()}
 
 

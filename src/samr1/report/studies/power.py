@@ -46,7 +46,7 @@ def list_power(
             f"`{run}` − `{baseline}`",
             *(_cell(run, baseline, metric, benchmarks, found, power) for metric in metrics),
         ]
-        for run, baseline in dict.fromkeys(pairs)
+        for run, baseline in pairs
     ]
     shown = [row for row in rows if any(cell != EMPTY for cell in row[1:])]
     lines = [

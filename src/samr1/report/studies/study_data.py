@@ -11,7 +11,7 @@ its training's metrics; then all that the studies' tables say can be made of the
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from samr1.config.names import BASE
 from samr1.config.schema import ScoreStage
 from samr1.core.errors import UserError
 from samr1.core.files import atomic_file, read_table
-from samr1.core.schemas import OVERLAPS
+from samr1.core.schemas import COMPARISONS, OVERLAPS
 from samr1.evaluation.compare import compare
 
 Seeds = Mapping[str, Sequence[int]]  # by run
@@ -66,28 +66,33 @@ class StudyData:
         """The training metrics of a run at a seed."""
         return self.folder / self.files(run, seed)[-1]
 
-    def compare(self, pairs: Sequence[tuple[str, str]], stage: ScoreStage) -> Iterator[pa.Table]:
+    def compare(self, pairs: Sequence[tuple[str, str]], stage: ScoreStage) -> pa.Table:
         """The gain of each pair's first run over its second, over the seeds that both have.
 
-        The base has no seeds, and is paired with each of the other's.
+        The base has no seeds, and is paired with each of the other's. Rows of COMPARISONS.
         """
-        for run, baseline in tqdm(dict.fromkeys(pairs), desc="compare", unit="pair", disable=None):
+        tables = [COMPARISONS.empty_table()]
+        for run, baseline in tqdm(pairs, desc="compare", unit="pair", disable=None):
             theirs = {
                 seed: self.base_seed if baseline == BASE else seed for seed in self.seeds(run)
             }
             shared = {s: t for s, t in theirs.items() if t in self.seeds(baseline)}
             for benchmark in self.benchmarks if shared else ():
-                yield compare(
-                    {
-                        seed: (
-                            self._overlaps(run, seed, benchmark),
-                            self._overlaps(baseline, other, benchmark),
-                        )
-                        for seed, other in shared.items()
-                    },
-                    resamples=stage.bootstrap_resamples,
-                    bootstrap_seed=stage.bootstrap_seed,
+                overlaps = {
+                    seed: (
+                        self._overlaps(run, seed, benchmark),
+                        self._overlaps(baseline, other, benchmark),
+                    )
+                    for seed, other in shared.items()
+                }
+                tables.append(
+                    compare(
+                        overlaps,
+                        resamples=stage.bootstrap_resamples,
+                        bootstrap_seed=stage.bootstrap_seed,
+                    )
                 )
+        return pa.concat_tables(tables)
 
     def _overlaps(self, run: str, seed: int, benchmark: str) -> pa.Table:
         return read_table(self.folder / f"overlaps/{run}/seed_{seed}/{benchmark}.parquet", OVERLAPS)

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from samr1.config.published import Table
 from samr1.core.errors import UserError
-from samr1.report.tables.layout import Record
+from samr1.report.tables.layout import Addition, Record
 from samr1.report.tables.markdown import aligned_table
-from samr1.report.tables.page import Addition
 from samr1.report.trainings import CLIPPED, Training, read_trainings
 
 

@@ -7,7 +7,7 @@ none of the marks of a table is noise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,8 @@ from samr1.config.published import Column, Table
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.core.schemas import COMPARISONS
-from samr1.report.tables.layout import Record
+from samr1.report.tables.layout import Addition, Record
 from samr1.report.tables.markdown import EMPTY, aligned_table, interval, percent
-from samr1.report.tables.page import Addition
 from samr1.report.tables.right import right_columns
 
 LEVEL = 0.05
@@ -72,38 +71,39 @@ def table_differences(
 ) -> Addition:
     """Each run of `table` against its baseline; raises UserError where a row's is not compared."""
     pairs, rows = table_pairs(table), [row.run for row in table.rows]
-    columns = [column for column in table.columns.values() if column.metric]
     for _, run, baseline in pairs:
-        for one in columns:
+        for one in table.columns.values():
             found = comparisons.find(run, baseline, one.benchmark, one.metric)
-            if run in rows and found is None:
+            if run in rows and one.metric and found is None:
                 raise UserError(
                     f"no comparison of run {run!r} with {baseline!r} in {one.metric} on "
                     f"{one.benchmark!r} among the comparisons; compare the two and give that."
                 )
-    differences = list_differences(columns, pairs, comparisons)
-    return differences + list_right_differences(table, labels, pairs, comparisons)
+    return list_table_differences(table, labels, pairs, comparisons)
 
 
-def list_right_differences(
-    table: Table,
-    labels: Mapping[str, str],
-    pairs: Sequence[Pair],
-    comparisons: Comparisons,
+def list_table_differences(
+    table: Table, labels: Mapping[str, str], pairs: Sequence[Pair], comparisons: Comparisons
 ) -> Addition:
-    """The same of *what* and *how* apart, where `table` shows them; marked among themselves."""
+    """A row for each of `pairs` in the columns of `table`.
+
+    Where it tells *what* and *how* apart, the same of these, marked among themselves.
+    """
 
     def has(benchmark: str, metric: str) -> bool:
         found = [comparisons.find(run, other, benchmark, metric) for _, run, other in pairs]
         return any(one is not None for one in found)
 
-    columns = right_columns(table.benchmarks, labels, has) if table.right else []
+    columns = [column for column in table.columns.values() if column.metric]
+    right = right_columns(table.benchmarks, labels, has) if table.right else []
     lead = "The same of *what* and *how* apart, corrected among themselves where they are marked:"
-    return list_differences(columns, pairs, comparisons, lead)
+    return list_differences(columns, pairs, comparisons) + list_differences(
+        right, pairs, comparisons, lead
+    )
 
 
 def list_differences(
-    columns: Iterable[Column],
+    columns: Sequence[Column],
     pairs: Sequence[Pair],
     comparisons: Comparisons,
     lead: str | None = None,
@@ -115,7 +115,6 @@ def list_differences(
     A difference of one seed is of two trained policies and not of their settings, so it is never
     marked: a mark is read as a finding.
     """
-    columns = list(columns)
     found = {
         (run, baseline, place): row
         for _, run, baseline in pairs

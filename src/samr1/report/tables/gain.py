@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from samr1.config.names import BASE, METHOD
 from samr1.core.errors import UserError
 from samr1.report.tables.differences import Comparisons
-from samr1.report.tables.layout import Record
+from samr1.report.tables.layout import Addition, Record
 from samr1.report.tables.markdown import EMPTY, aligned_table, interval, percent
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.page import Addition
 from samr1.report.tables.right import LABELS, find_right
 
 _PROTOCOL = "seg_zero"

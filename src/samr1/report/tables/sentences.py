@@ -9,10 +9,9 @@ from collections.abc import Mapping
 
 from samr1.config.names import BASE, METHOD
 from samr1.config.published import Table
-from samr1.report.tables.layout import Record, measured_record
+from samr1.report.tables.layout import Addition, Record, measured_record
 from samr1.report.tables.markdown import aligned_table, measured_cell
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.page import Addition
 
 _TEXT = (
     "Both ways of asking, for they are printed under one name. **First**: one sentence a ref, its "
@@ -36,7 +35,7 @@ def list_sentences(table: Table, labels: Mapping[str, str], measurements: Measur
             ("every", every, "lisa"),
         ):
             found = {
-                run: measurements.get(run, benchmark, protocol, column.metric or "")
+                run: measurements.get(run, benchmark, protocol, column.metric)
                 for run in (BASE, METHOD)
             }
             cells = [measured_cell(one) for one in found.values()]
