@@ -11,9 +11,10 @@ import pandas as pd
 import pyarrow as pa
 
 from samr1.core.errors import UserError
-from samr1.data.masks import Mask, decode_mask
+from samr1.data.masks import decode_mask
 from samr1.evaluation.answers import answers_in_order, read_box
 from samr1.evaluation.bootstrap import Floats
+from samr1.evaluation.right import lies_on
 
 
 def locate_points(samples: pa.Table, predictions: Sequence[pa.Table], value: int) -> pd.DataFrame:
@@ -41,7 +42,7 @@ def locate_points(samples: pa.Table, predictions: Sequence[pa.Table], value: int
                 if point["value"] == value:
                     x, y = _read_point(sample_id, point)
                     place = (x - x1) / (x2 - x1), (y - y1) / (y2 - y1)
-                    rows.append((*place, x1 <= x <= x2 and y1 <= y <= y2, _is_on(truth, x, y)))
+                    rows.append((*place, x1 <= x <= x2 and y1 <= y <= y2, lies_on(x, y, truth)))
     return pd.DataFrame(rows, columns=["x", "y", "in_box", "on_object"])
 
 
@@ -62,11 +63,3 @@ def _read_point(sample_id: str, point: Mapping[str, Any]) -> tuple[float, float]
             f"sample {sample_id!r}: the point {point} is not two finite numbers; leave it out."
         )
     return x, y
-
-
-def _is_on(mask: Mask, x: float, y: float) -> bool:
-    """Whether the pixel under (x, y) is set; nothing is beyond the image, whose last edge is in."""
-    height, width = mask.shape
-    if not (0 <= x <= width and 0 <= y <= height):
-        return False
-    return bool(mask[min(int(y), height - 1), min(int(x), width - 1)])
