@@ -14,10 +14,11 @@ from samr1.config.baselines import DetectorConfig
 from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.data.images import load_original
-from samr1.data.masks import encode_mask
 from samr1.detector import Detection, Detector
 from samr1.detector.detector import write_caption
-from samr1.segmenter import Prompt, Segmenter
+from samr1.evaluation.predict import segment
+from samr1.policy.answer import Answer
+from samr1.segmenter import Segmenter
 
 Row = dict[str, Any]
 
@@ -78,22 +79,13 @@ def _detect_batch(
     found = detector.detect(
         [images[row["image_id"]] for row in batch], [row["query"] for row in batch], threshold
     )
-    members: dict[str, list[tuple[Row, Detection]]] = {}
-    answers: list[Row] = []
-    for row, detection in zip(batch, found, strict=True):
-        if detection is None:
-            answers.append(_prediction(row, None, None, None))
-        else:
-            members.setdefault(row["image_id"], []).append((row, detection))
-    embedded = segmenter.embed_each(images[image_id] for image_id in members)
-    for asked, embedding in zip(members.values(), embedded, strict=True):
-        prompts = [Prompt(detection.box) for _, detection in asked]
-        masks, scores = segmenter.predict(embedding, prompts)
-        for (row, detection), mask, score in zip(
-            asked, masks.cpu().numpy(), scores.tolist(), strict=True
-        ):
-            answers.append(_prediction(row, detection, dict(encode_mask(mask)), score))
-    return answers
+    answers = {
+        i: Answer(detection.box, (), None, None, "ok")
+        for i, detection in enumerate(found)
+        if detection is not None
+    }
+    masks = segment(batch, answers, lambda row: images[row["image_id"]], segmenter)
+    return [_prediction(row, found[i], *masks.get(i, (None, None))) for i, row in enumerate(batch)]
 
 
 def _prediction(
