@@ -159,17 +159,16 @@ def _sample_ious(intersection: Floats, union: Floats, protocol: Protocol) -> Flo
 
 def _measure_boxes(samples: pa.Table, predictions: pa.Table) -> Iterator[dict[str, Any]]:
     """Box IoUs, 0 where there is no answer. "Nothing there" could be read, though it has no box."""
-    answers = answers_in_order(samples, predictions, "box")
-    said = _given(samples, predictions, "status")
-    for sample, answer, status in zip(_rows(samples, "box"), answers, said, strict=True):
-        name, iou = sample["sample_id"], 0.0
+    answers = answers_in_order(samples, predictions, ["box"], ["status"])
+    for sample, answer in zip(_rows(samples, "box"), answers, strict=True):
+        name, box, iou = sample["sample_id"], answer["box"], 0.0
         truth = read_box(name, "ground-truth", sample["box"])
-        if answer is not None:
-            iou = box_iou(truth, read_box(name, "predicted", answer))
+        if box is not None:
+            iou = box_iou(truth, read_box(name, "predicted", box))
         yield {
             "sample_id": name,
             "image_id": sample["image_id"],
-            "answered": answer is not None or status == "nothing_there",
+            "answered": box is not None or answer["status"] == "nothing_there",
             "box_iou": iou,
         }
 
@@ -178,40 +177,32 @@ def _measure_masks(
     samples: pa.Table, predictions: pa.Table, protocol: Protocol, objects: ImageObjects
 ) -> Iterator[dict[str, Any]]:
     """Intersection and union in pixels, and what is right, under a mask protocol."""
-    answers = answers_in_order(samples, predictions, "mask")
-    shown = _given(samples, predictions, "points")
-    rows = _rows(samples, "mask", "ignore")
-    for sample, answer, points in zip(rows, answers, shown, strict=True):
-        truth, predicted = _masks(sample, answer, protocol)
+    answers = answers_in_order(samples, predictions, ["mask"], ["points"])
+    for sample, answer in zip(_rows(samples, "mask", "ignore"), answers, strict=True):
+        truth, predicted = _masks(sample, answer["mask"], protocol)
         around = objects.of(sample["image_id"], sample["height"], sample["width"])
-        numbers = [(p["x"], p["y"], p["value"]) for p in points or () if None not in p.values()]
+        shown = answer["points"] or ()
+        points = [(p["x"], p["y"], p["value"]) for p in shown if None not in p.values()]
         intersection, union = mask_overlap(truth, predicted)
         yield {
             "sample_id": sample["sample_id"],
             "image_id": sample["image_id"],
-            "answered": answer is not None,
+            "answered": answer["mask"] is not None,
             "intersection": intersection,
             "union": union,
             "right_object": is_right_object(truth, predicted, around),
-            "right_point": is_right_point(truth, predicted, numbers),
+            "right_point": is_right_point(truth, predicted, points),
         }
 
 
-def _given(samples: pa.Table, predictions: pa.Table, column: str) -> list[Any]:
-    """The entries of a column that other methods' predictions need not have."""
-    if column not in predictions.column_names:
-        return [None] * len(samples)
-    return answers_in_order(samples, predictions, column)
-
-
-def _masks(sample: dict[str, Any], answer: Any, protocol: Protocol) -> tuple[Mask, Mask]:
-    """The target and the answer as a mask protocol compares them."""
+def _masks(sample: dict[str, Any], given: Any, protocol: Protocol) -> tuple[Mask, Mask]:
+    """The target and the `given` mask as a mask protocol compares them."""
 
     def read(whose: str, rle: Any) -> Mask:
         return read_mask(sample["sample_id"], whose, rle, sample["height"], sample["width"])
 
     truth = read("ground-truth", sample["mask"])
-    predicted = np.zeros_like(truth) if answer is None else read("predicted", answer)
+    predicted = np.zeros_like(truth) if given is None else read("predicted", given)
     if sample["ignore"] is None:
         return truth, predicted
     ignored = read("ignore", sample["ignore"])

@@ -27,18 +27,18 @@ def locate_points(samples: pa.Table, predictions: Sequence[pa.Table], value: int
     points. Raises UserError unless every sample is answered once by each table, with finite
     numbers.
     """
-    rows = []
+    asked, rows = samples.select(["sample_id", "mask"]).to_pylist(), []
     for table in predictions:
-        given = (answers_in_order(samples, table, name) for name in ("box", "points"))
-        wanted = samples["sample_id"].to_pylist(), samples["mask"].to_pylist()
-        for sample_id, mask, box, points in zip(*wanted, *given, strict=True):
-            if box is None:
+        given = answers_in_order(samples, table, ["box", "points"])
+        for sample, answer in zip(asked, given, strict=True):
+            sample_id = sample["sample_id"]
+            if answer["box"] is None:
                 continue
-            x1, y1, x2, y2 = read_box(sample_id, "predicted", box)
+            x1, y1, x2, y2 = read_box(sample_id, "predicted", answer["box"])
             if x1 >= x2 or y1 >= y2:
                 continue  # nothing lies on a box without area, which the parser takes for none
-            truth = decode_mask(mask)
-            for point in points or []:
+            truth = decode_mask(sample["mask"])
+            for point in answer["points"] or []:
                 if point["value"] == value:
                     x, y = _read_point(sample_id, point)
                     place = (x - x1) / (x2 - x1), (y - y1) / (y2 - y1)
