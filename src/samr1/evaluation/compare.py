@@ -31,10 +31,10 @@ def compare(pairs: Pairs, *, resamples: int, bootstrap_seed: int) -> pa.Table:
                 )
     rows = []
     for protocol in ours["protocol"].unique().to_pylist():
-        kept = {seed: (_of(a, protocol), _of(b, protocol)) for seed, (a, b) in pairs.items()}
-        first, second = ([figures(pair[side]) for pair in kept.values()] for side in (0, 1))
+        first = [figures(_of(one, protocol)) for one, _ in pairs.values()]
+        second = [figures(_of(two, protocol)) for _, two in pairs.values()]
         metrics = [name for name in first[0] if all(name in one for one in (*first, *second))]
-        images = next(iter(kept.values()))[0]["image_id"].to_pylist()
+        images = _of(ours, protocol)["image_id"].to_pylist()
         gains = paired_bootstrap(
             [[ratios[name] for name in metrics] for ratios in first],
             [[ratios[name] for name in metrics] for ratios in second],

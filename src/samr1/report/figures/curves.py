@@ -34,7 +34,6 @@ PANELS = {
     "think_length": "Thought, words",
 }
 _POINTS = "reward_points"
-_COLUMNS = 4
 
 
 def seed_curve(training: Training, column: str) -> pd.Series:
@@ -110,11 +109,18 @@ def draw_curves(files: Sequence[Path]) -> Figure:
     """
     runs = read_trainings(files)
     panels = [column for column in PANELS if column != _POINTS or _has_points(runs)]
-    figure, axes = make_panels(len(panels), _COLUMNS, 1.5, 0.4)
+    return draw_panels(runs, panels, 4, 1.5, 0.4)
+
+
+def draw_panels(
+    runs: Runs, panels: Sequence[str], columns: int, height: float, around: float
+) -> Figure:
+    """Draw the training metrics `panels` over steps: the panels as those of `make_panels`."""
+    figure, axes = make_panels(len(panels), columns, height, around)
     for axis, column in zip(axes, panels, strict=True):
         plot_runs(axis, runs, column)
         axis.set_title(PANELS[column])
-    for axis in axes[-_COLUMNS:]:
+    for axis in axes[-columns:]:
         axis.set_xlabel("Step")
     add_legend(figure, axes[0])
     return figure

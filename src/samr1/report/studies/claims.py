@@ -96,19 +96,18 @@ def judge_more_data(claim: MoreData, columns: Sequence[Column], found: Compariso
 def judge_collapse(claim: Collapse, curves: pa.Table) -> Verdict:
     """Whether the long trainings without the KL term collapse and those with it do not."""
     collapsed: dict[str, list[bool]] = {}
+    steps = curves.to_pandas()
     for run in (claim.without_kl, claim.with_kl):
-        rewards: dict[int, list[float]] = {}
-        for row in curves.to_pylist():
-            if row["run"] == run:
-                rewards.setdefault(row["seed"], []).append(row["reward_total"])
+        seeds = steps[steps["run"] == run].groupby("seed")["reward_total"]
+        rewards = [values.tolist() for _, values in seeds]
         if len(rewards) < SEEDS:
             why = f"`{run}` has {len(rewards)} of the {SEEDS} seeds that it takes"
             return Verdict(claim.claim, UNKNOWN, why)
-        shortest = min(map(len, rewards.values()))
+        shortest = min(map(len, rewards))
         if shortest < COLLAPSE_STEPS:
             why = f"`{run}` has {shortest} steps; the paper's collapse came after {COLLAPSE_STEPS}"
             return Verdict(claim.claim, UNKNOWN, why)
-        collapsed[run] = [has_collapsed(values) for values in rewards.values()]
+        collapsed[run] = [has_collapsed(values) for values in rewards]
     without, with_kl = (sum(them) > len(them) / 2 for them in collapsed.values())
     verdict = {(True, False): SHOWS, (False, True): OPPOSITE}.get((without, with_kl), NOT)
     why = "; ".join(

@@ -30,7 +30,15 @@ _PROTOCOLS = {
     "be found scores 1)",
     "rec": "`rec` (boxes; an answer that cannot be parsed scores 0)",
 }
-_CHECKPOINTS = {"last": "the weights after its last step, so that none is picked by its score"}
+_CHECKPOINT = (
+    "One checkpoint of each training for all tables (`checkpoint: last` of the scale): the weights "
+    "after its last step, so that none is picked by its score."
+)
+_PROCESSORS = (
+    " The same bytes come from one model of processor alone: on another the last digits differ, a "
+    "sampled token can flip, and a cell of one seed can move by 2–3 points (seen: 67.3 on one, "
+    "70.0 on another)."
+)
 
 
 def micro_note(scale: str) -> str:
@@ -38,23 +46,6 @@ def micro_note(scale: str) -> str:
     return (
         f"> **Micro world** (scale `{scale}`): measured figures are of the micro world and not "
         "comparable with published ones."
-    )
-
-
-def checkpoint_note(checkpoint: str) -> str:
-    """What a page says of the checkpoint that its figures are of."""
-    return (
-        f"One checkpoint of each training for all tables (`checkpoint: {checkpoint}` of the "
-        f"scale): {_CHECKPOINTS[checkpoint]}."
-    )
-
-
-def processor_note() -> str:
-    """How far the drawn world's figures can be made again."""
-    return (
-        "The same bytes come from one model of processor alone: on another the last digits differ, "
-        "a sampled token can flip, and a cell of one seed can move by 2–3 points (seen: 67.3 on "
-        "one, 70.0 on another)."
     )
 
 
@@ -87,7 +78,7 @@ def publish_table(
             "",
             *_blocks(stage, rows, link_to(parquet, markdown)),
             *(f"{block.rstrip()}\n" for block in below.blocks),
-            checkpoint_note(stage.checkpoint) + f" {processor_note()}" * (not stage.comparable),
+            _CHECKPOINT + ("" if stage.comparable else _PROCESSORS),
         ]
     )
     empty = dict.fromkeys(TABLE.names) | {"table": name}
