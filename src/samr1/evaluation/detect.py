@@ -13,10 +13,9 @@ from tqdm import tqdm
 from samr1.config.baselines import DetectorConfig
 from samr1.core import schemas
 from samr1.core.errors import UserError
-from samr1.data.images import load_original
 from samr1.detector import Detection, Detector
 from samr1.detector.detector import write_caption
-from samr1.evaluation.predict import segment
+from samr1.evaluation.predict import read_original, segment
 from samr1.policy.answer import Answer
 from samr1.segmenter import Segmenter
 
@@ -70,12 +69,8 @@ def _place(row: Row) -> tuple[int, int, str]:
 def _detect_batch(
     batch: Sequence[Row], root: Path, detector: Detector, segmenter: Segmenter, threshold: float
 ) -> list[Row]:
-    images = {
-        row["image_id"]: load_original(
-            root / row["image_path"], row["width"], row["height"], row["sample_id"]
-        )
-        for row in {row["image_id"]: row for row in batch}.values()
-    }
+    shown = {row["image_id"]: row for row in batch}
+    images = {image_id: read_original(root, row) for image_id, row in shown.items()}
     found = detector.detect(
         [images[row["image_id"]] for row in batch], [row["query"] for row in batch], threshold
     )

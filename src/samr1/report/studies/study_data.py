@@ -39,32 +39,34 @@ class StudyData:
 
     def files(self, run: str, seed: int) -> list[Path]:
         """The files of a run at a seed, relative to the folder."""
-        whose = Path(run, f"seed_{seed}")
         files = [
-            Path(kind, whose, f"{benchmark}.parquet")
+            Path(f"{kind}/{run}/seed_{seed}/{benchmark}.parquet")
             for kind in ("metrics", "overlaps")
             for benchmark in self.benchmarks
         ]
-        return files if run == BASE else [*files, Path("training", f"{whose}.parquet")]
+        return files if run == BASE else [*files, Path(f"training/{run}/seed_{seed}.parquet")]
 
     def seeds(self, run: str) -> tuple[int, ...]:
         """The seeds of `run` that are there."""
         wanted = (self.base_seed,) if run == BASE else self.asked.get(run, ())
-        return tuple(seed for seed in wanted if self._is_whole(run, seed))
+        return tuple(
+            seed
+            for seed in wanted
+            if all((self.folder / file).is_file() for file in self.files(run, seed))
+        )
 
     def metrics(self, runs: Sequence[str]) -> list[Path]:
         """The metrics of `runs` at all their seeds."""
         return [
-            self.folder / file
+            self.folder / f"metrics/{run}/seed_{seed}/{benchmark}.parquet"
             for run in dict.fromkeys(runs)
             for seed in self.seeds(run)
-            for file in self.files(run, seed)
-            if file.parts[0] == "metrics"
+            for benchmark in self.benchmarks
         ]
 
     def training(self, run: str, seed: int) -> Path:
         """The training metrics of a run at a seed."""
-        return self.folder / self.files(run, seed)[-1]
+        return self.folder / f"training/{run}/seed_{seed}.parquet"
 
     def compare(self, pairs: Sequence[tuple[str, str]], stage: ScoreStage) -> pa.Table:
         """The gain of each pair's first run over its second, over the seeds that both have.
@@ -96,9 +98,6 @@ class StudyData:
 
     def _overlaps(self, run: str, seed: int, benchmark: str) -> pa.Table:
         return read_table(self.folder / f"overlaps/{run}/seed_{seed}/{benchmark}.parquet", OVERLAPS)
-
-    def _is_whole(self, run: str, seed: int) -> bool:
-        return all((self.folder / file).is_file() for file in self.files(run, seed))
 
 
 def pack_study(results: Path, data: StudyData) -> None:

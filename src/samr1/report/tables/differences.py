@@ -38,8 +38,7 @@ class Comparisons:
     @classmethod
     def read(cls, files: Sequence[Path]) -> Comparisons:
         """Read files of compare_runs; raises UserError where one is missing or no such table."""
-        paths = dict.fromkeys(files)
-        return cls([row for path in paths for row in read_table(path, COMPARISONS).to_pylist()])
+        return cls([row for path in files for row in read_table(path, COMPARISONS).to_pylist()])
 
     def find(self, run: str, baseline: str, benchmark: str, metric: str | None) -> Row | None:
         """The gain under the main protocol, None where nobody compared."""

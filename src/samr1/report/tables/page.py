@@ -81,11 +81,10 @@ def publish_table(
             _CHECKPOINT + ("" if stage.comparable else _PROCESSORS),
         ]
     )
-    empty = dict.fromkeys(TABLE.names) | {"table": name}
-    records = [empty | record for record in (*list_records(table, rows), *below.records)]
+    records = [*list_records(table, rows), *below.records]
+    data = pa.Table.from_pylist([{"table": name, **record} for record in records], TABLE)
     metadata = {"table": name, "title": table.title, "scale": stage.scale}
-    metadata["checkpoint"] = stage.checkpoint
-    write_table(parquet, pa.Table.from_pylist(records, TABLE), metadata)
+    write_table(parquet, data, metadata | {"checkpoint": stage.checkpoint})
     with atomic_file(markdown) as temporary:
         temporary.write_text(page.rstrip() + "\n", encoding="utf-8")
 
