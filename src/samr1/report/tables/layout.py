@@ -86,7 +86,7 @@ def arrange_rows(stage: TableStage, measurements: Measurements) -> list[TableRow
     for row in table.rows:
         run = row.run if comparable else None
         beside = next((name for name, one in scored.items() if row.method in one.method), None)
-        if run is None and beside is not None and comparable:
+        if comparable and run is None and beside is not None:
             name = label_baseline(row.method, scored.pop(beside))
             rows.append(TableRow(name, beside, row.figures, row.source, partial=True))
         else:
@@ -135,14 +135,14 @@ def list_records(table: Table, rows: Sequence[TableRow]) -> list[Record]:
             cells += [(benchmark, UNPARSEABLE, None) for benchmark in table.benchmarks]
             for benchmark, metric, printed in cells:
                 figure = row.measured.get((protocol, benchmark, metric))
-                record: Record = {"row": row.name, "run": row.run}
-                record |= {"benchmark": benchmark, "metric": metric}
+                found: Record = {}
                 if printed is not None:
-                    record |= {"published": printed / 100, "published_source": row.source}
+                    found |= {"published": printed / 100, "published_source": row.source}
                 if figure is not None:
-                    record |= {"protocol": protocol, **measured_fields(figure)}
-                if printed is not None or figure is not None:
-                    records.append(record)
+                    found |= {"protocol": protocol, **measured_fields(figure)}
+                place = {"row": row.name, "run": row.run, "benchmark": benchmark, "metric": metric}
+                if found:
+                    records.append(place | found)
     return records
 
 
