@@ -12,6 +12,7 @@ from samr1.report.figures.style import write_figure
 from samr1.report.studies.curves import CURVES
 from samr1.report.studies.studies import only_there
 from samr1.report.studies.study_data import StudyData
+from samr1.report.tables.markdown import name_table
 from samr1.report.tables.measured import Measurements
 from samr1.report.trainings import read_trainings
 
@@ -22,7 +23,7 @@ def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     Of the long trainings only where one is there. Raises UserError where the base has no figures.
     """
     tables = {
-        name.replace("_", " ").capitalize(): only_there(table, data)
+        name_table(name): only_there(table, data)
         for name, table in experiment.published.ablations.items()
     }
     shown = [run for table in tables.values() for run in table.labels]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from samr1.core.errors import UserError
 from samr1.core.files import atomic_file
-from samr1.report.tables.markdown import link_to
+from samr1.report.tables.markdown import link_to, read_markdown
 
 
 def collect_tables(pages: Sequence[Path], output: Path) -> None:
@@ -40,9 +40,7 @@ def collect_tables(pages: Sequence[Path], output: Path) -> None:
 
 def read_page(page: Path) -> tuple[str, str]:
     """A page's note ("" where it has none) and the rest; raises UserError where it is missing."""
-    if not page.is_file():
-        raise UserError(f"{page}: no such file; make the table first.")
-    first, _, rest = page.read_text(encoding="utf-8").partition("\n")
+    first, _, rest = read_markdown(page).partition("\n")
     if first.startswith(">"):
         return first, rest.strip()
     return "", f"{first}\n{rest}".strip()

@@ -19,7 +19,14 @@ from samr1.report.tables.layout import (
     arrange_rows,
     list_records,
 )
-from samr1.report.tables.markdown import EMPTY, aligned_table, link_to, measured_cell, percent
+from samr1.report.tables.markdown import (
+    EMPTY,
+    aligned_table,
+    link_to,
+    measured_cell,
+    name_table,
+    percent,
+)
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.right import list_right
 
@@ -74,7 +81,7 @@ def publish_table(
     page = "\n".join(
         [
             *([micro_note(stage.scale), ""] if not stage.comparable else []),
-            f"## {name.replace('_', ' ').capitalize()}. {table.title}",
+            f"## {name_table(name)}. {table.title}",
             "",
             *_blocks(stage, rows, link_to(parquet, markdown)),
             *(f"{block.rstrip()}\n" for block in below.blocks),

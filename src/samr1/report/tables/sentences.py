@@ -12,6 +12,7 @@ from samr1.config.published import Table
 from samr1.report.tables.layout import Addition, Record, measured_record
 from samr1.report.tables.markdown import aligned_table, measured_cell
 from samr1.report.tables.measured import Measurements
+from samr1.report.tables.right import PROTOCOL
 
 _TEXT = (
     "Both ways of asking, for they are printed under one name. **First**: one sentence a ref, its "
@@ -31,7 +32,7 @@ def list_sentences(table: Table, labels: Mapping[str, str], measurements: Measur
     for key, every in table.every_sentence.items():
         column = table.columns[key]
         for asked, benchmark, protocol in (
-            ("first", column.benchmark, "seg_zero"),
+            ("first", column.benchmark, PROTOCOL),
             ("every", every, "lisa"),
         ):
             found = {
