@@ -17,7 +17,7 @@ from samr1.method.rewards.segmentation import TIERS
 from samr1.report.figures.ablations import measure_runs
 from samr1.report.figures.curves import mean_curve, seed_curve
 from samr1.report.figures.histograms import EDGES, count_bins, mean_shares
-from samr1.report.figures.lengths import answer_lengths, length_edges
+from samr1.report.figures.lengths import count_tokens, count_words, length_edges
 from samr1.report.figures.points import locate_points, share_places
 from samr1.report.predictions import read_answers, read_pairs
 from samr1.report.tables.measured import Measurements
@@ -91,9 +91,9 @@ def test_bins_are_the_tiers_of_the_reward() -> None:
 
 
 def test_lengths_of_answers_and_the_bins_that_hold_them() -> None:
-    lengths = answer_lengths(predictions([answer((0, 0, 9, 9)), answer(None)]))
-    assert lengths["response_length"].tolist() == [9, 9]
-    assert lengths["think_length"].tolist() == [3, 0]
+    answers = predictions([answer((0, 0, 9, 9)), answer(None)])
+    assert count_tokens(answers).tolist() == [9, 9]
+    assert count_words(answers).tolist() == [3, 0]
     assert length_edges([np.array([3.0, 5.0]), np.array([4.0])]).tolist() == [2.5, 3.5, 4.5, 5.5]
     wide = length_edges([np.array([0.0, 400.0])])
     assert wide[0] < 0 and wide[-1] > 400 and len(wide) <= 41 and set(np.diff(wide)) == {11}
