@@ -63,21 +63,23 @@ def test_points_are_placed_on_the_answers_own_box() -> None:
         answer((5, 5, 5, 9), [(5, 5, 0)]),  # nothing lies on a box without area
     ]
     tables = [predictions(answers)]
-    positive, negative = (locate_points(asked, tables, value) for value in (1, 0))
-    assert positive.to_numpy().tolist() == [[0, 0, True, True], [0.5, 0.5, True, False]]
-    assert negative.to_numpy().tolist() == [
-        [0.75, 1, True, False],
-        [-0.5, 0.25, False, True],
-        [2, 1, False, False],
+    found = locate_points(asked, tables)
+    assert found.to_numpy().tolist() == [
+        [1, 0, 0, True, True],
+        [1, 0.5, 0.5, True, False],
+        [0, 0.75, 1, True, False],
+        [0, -0.5, 0.25, False, True],
+        [0, 2, 1, False, False],
     ]
+    positive, negative = found[found["value"] == 1], found[found["value"] == 0]
     assert share_places(positive).tolist() == [1 / 2, 1 / 2, 0]
     assert share_places(negative).tolist() == [1 / 3, 1 / 3, 1 / 3]
-    assert len(locate_points(asked, tables * 2, 0)) == 6
-    none = locate_points(asked, [predictions([answer(None)] * 5)], 0)
+    assert len(locate_points(asked, tables * 2)) == 10
+    none = locate_points(asked, [predictions([answer(None)] * 5)])
     assert share_places(none).tolist() == [0, 0, 0]
     nowhere = predictions([answer(box, [(float("nan"), 5, 0)])] * 5)
     with pytest.raises(UserError, match=r"sample 's0': the point .* is not two finite numbers"):
-        locate_points(asked, [nowhere], 0)
+        locate_points(asked, [nowhere])
 
 
 def test_bins_are_the_tiers_of_the_reward() -> None:

@@ -39,7 +39,8 @@ def draw_figure_4(training: Sequence[Path], answers: Answers) -> Figure:
     points = []
     for run, tables in answers.runs.items():
         with prefix_errors(f"run {run!r} on {answers.title}"):
-            points.append([locate_points(answers.samples, tables, value) for value in (1, 0)])
+            found = locate_points(answers.samples, tables)
+            points.append([found[found["value"] == value] for value in (1, 0)])
     figure = Figure(figsize=(WIDTH, 6.0))
     grid = figure.add_gridspec(3, 4, height_ratios=(1.0, 1.15, 0.4))
     _draw_runs([figure.add_subplot(grid[0, :2]), figure.add_subplot(grid[0, 2:])], runs)

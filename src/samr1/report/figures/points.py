@@ -17,12 +17,13 @@ from samr1.evaluation.bootstrap import Floats
 from samr1.evaluation.right import lies_on
 
 
-def locate_points(samples: pa.Table, predictions: Sequence[pa.Table], value: int) -> pd.DataFrame:
-    """The points of `value` (1 positive, 0 negative) in all `predictions`, a table a seed.
+def locate_points(samples: pa.Table, predictions: Sequence[pa.Table]) -> pd.DataFrame:
+    """The points in all `predictions`, a table a seed.
 
-    A row a point: `x` and `y` on the answer's own box, 0 at its left and upper edge, 1 at its right
-    and lower one; whether it is `in_box`, an edge counting as inside, as the training metrics have
-    it; whether it is `on_object`, by the ground-truth mask. Tables are of `schemas.SAMPLES` and
+    A row a point: its `value`, 1 positive and 0 negative; `x` and `y` on the answer's own box, 0 at
+    its left and upper edge, 1 at its right and lower one; whether it is `in_box`, an edge counting
+    as inside, as the training metrics have it; whether it is `on_object`, by the ground-truth mask.
+    Tables are of `schemas.SAMPLES` and
     `schemas.PREDICTIONS`, boxes and points in pixels of the original. Answers without a box have no
     points. Raises UserError unless every sample is answered once by each table, with finite
     numbers.
@@ -39,11 +40,11 @@ def locate_points(samples: pa.Table, predictions: Sequence[pa.Table], value: int
                 continue  # nothing lies on a box without area, which the parser takes for none
             truth = decode_mask(sample["mask"])
             for point in answer["points"] or []:
-                if point["value"] == value:
-                    x, y = _read_point(sample_id, point)
-                    place = (x - x1) / (x2 - x1), (y - y1) / (y2 - y1)
-                    rows.append((*place, x1 <= x <= x2 and y1 <= y <= y2, lies_on(x, y, truth)))
-    return pd.DataFrame(rows, columns=["x", "y", "in_box", "on_object"])
+                x, y = _read_point(sample_id, point)
+                place = (x - x1) / (x2 - x1), (y - y1) / (y2 - y1)
+                inside = x1 <= x <= x2 and y1 <= y <= y2
+                rows.append((point["value"], *place, inside, lies_on(x, y, truth)))
+    return pd.DataFrame(rows, columns=["value", "x", "y", "in_box", "on_object"])
 
 
 def share_places(points: pd.DataFrame) -> Floats:
