@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from samr1.config.published import Column, Table
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
@@ -49,12 +51,11 @@ class Comparisons:
 
 def correct(rows: Sequence[Row]) -> list[float]:
     """Holm's corrected p-values of differences that are looked at together, in their order."""
-    order = sorted(range(len(rows)), key=lambda i: rows[i]["p"])
-    corrected, highest = [1.0] * len(rows), 0.0
-    for rank, i in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - rank) * rows[i]["p"]))
-        corrected[i] = highest
-    return corrected
+    p = np.array([row["p"] for row in rows])
+    order = p.argsort(kind="stable")
+    corrected = np.ones(len(p))
+    corrected[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    return np.minimum(corrected, 1.0).tolist()
 
 
 def table_pairs(table: Table) -> list[Pair]:
