@@ -45,6 +45,7 @@ TABLE = pa.schema(
 UNPARSEABLE = "unparseable"
 
 Record = dict[str, Any]  # one row of TABLE; absent keys are null
+Figures = dict[tuple[str, str, str], Estimate]  # by protocol, benchmark and metric
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,7 @@ class TableRow:
     published: Mapping[str, float] = field(default_factory=dict)
     source: str | None = None
     partial: bool = False  # benchmarks that the run was not scored on are left empty
-    measured: Mapping[tuple[str, str, str], Estimate] = field(default_factory=dict)
-    """By protocol, benchmark and metric."""
+    measured: Figures = field(default_factory=dict)
 
 
 def arrange_rows(stage: TableStage, measurements: Measurements) -> list[TableRow]:
@@ -113,7 +113,7 @@ def label_baseline(name: str, baseline: Baseline) -> str:
 def _measure_row(table: Table, row: TableRow, measurements: Measurements) -> TableRow:
     columns = [(one.benchmark, one.metric) for one in table.columns.values() if one.metric]
     columns += [(benchmark, UNPARSEABLE) for benchmark in table.benchmarks]
-    found = {
+    found: Figures = {
         (protocol, benchmark, metric): measurements.get(row.run, benchmark, protocol, metric)
         for protocol in table.protocols
         for benchmark, metric in columns
