@@ -60,8 +60,8 @@ def write_studies(data: StudyData, experiment: Experiment, output: Path) -> None
     steps = Addition((_about_curves(output), curves_table(curves)))
 
     pages = []
-    for name, table, compared_pairs, below in _list_tables(data, experiment, steps):
-        there = [pair for pair in compared_pairs if data.seeds(pair[1])]
+    for name, table, held, below in _list_tables(data, experiment, steps):
+        there = [pair for pair in held if data.seeds(pair[1])]
         below = list_table_differences(table, experiment.labels, there, comparisons) + below
         pages.append(_publish(name, only_there(table, data), below, data, experiment, output))
 
@@ -87,7 +87,10 @@ def _list_pairs(experiment: Experiment) -> list[tuple[str, str]]:
 def _list_tables(
     data: StudyData, experiment: Experiment, steps: Addition
 ) -> Iterator[tuple[str, Table, list[Pair], Addition]]:
-    """Each table with its name, what it compares, and what it says below; `steps` of the long."""
+    """Each table's name, the table, what it compares, and what it says below its differences.
+
+    `steps` are said of the long trainings.
+    """
     studies = experiment.studies
     for name, table in experiment.published.ablations.items():
         yield name, table, table_pairs(table), _list_clipping(table, data)

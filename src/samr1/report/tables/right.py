@@ -50,7 +50,7 @@ def right_columns(benchmarks: Sequence[str], labels: Mapping[str, str], has: Has
 def list_right(
     table: Table, labels: Mapping[str, str], rows: Sequence[TableRow], measurements: Measurements
 ) -> Addition:
-    """These two of the runs of `rows`; nothing where `table` does not show them, or has none."""
+    """Both of the runs of `rows`; nothing where `table` does not show it, or nobody measured."""
     runs = {row.run: row.name for row in rows if row.run and table.right}
     columns = right_columns(
         table.benchmarks, labels, lambda *what: any(measurements.has(run, *what) for run in runs)
