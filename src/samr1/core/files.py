@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -159,6 +160,12 @@ def _check_free(path: Path, replace: bool) -> None:
             f"{path}: is there and was not made by samr1 (it has no {MARK}), so it is not "
             "replaced; move it away, or give the output another name."
         )
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_table(

@@ -24,6 +24,7 @@ from samr1.core.reading import check_file
 from samr1.data.picture_parts import look_through
 
 Pixels = npt.NDArray[np.uint8]
+Size = tuple[int, int]  # width, height
 
 # A small file can claim any size; this is far beyond every image of the data sets (about 0.3 GB).
 MAX_PIXELS = 90_000_000
@@ -36,6 +37,7 @@ _REMEDY = "put the image there or correct the data root"
 
 # The data sets hold JPEG and PNG; some formats that PIL knows run other programs to be read.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 
 _UNREADABLE = "fetch it again, or save it as JPEG or PNG where it is of another kind, as HEIC"
 
@@ -80,14 +82,14 @@ def _opened(
     path: Path | str,
     data: bytes | None = None,
     *,
-    size: tuple[int, int] | None = None,
+    size: Size | None = None,
     told_by: str = "its annotation says",
     max_pixels: int = MAX_PIXELS,
 ) -> Iterator[Image.Image]:
     """Open `path`, or `data` that is called so, and check what its header says of its size.
 
-    Nothing is decoded yet. Raises UserError where it is no image, or not of `size` (width, height),
-    or has more than `max_pixels`.
+    Nothing is decoded yet. Raises UserError where it is no image, or not of `size`, or has more
+    than `max_pixels`.
     """
     if data is None:
         check_file(Path(path), _MOST_FILE, _REMEDY)
@@ -134,34 +136,26 @@ def _load(image: Image.Image, name: Path | str, only_check: bool = False) -> Non
         if only_check:
             image.draft(None, (1, 1))
         image.load()
-    _check_depth(image, name)
+    if image.mode in _THIRTY_TWO_BITS:
+        raise UserError(f"{name}: 32-bit images (mode {image.mode}) have no RGB; convert it.")
 
 
-def check_image(path: Path, width: int | None = None, height: int | None = None) -> tuple[int, int]:
-    """Check that `path` is a whole image (of `width`×`height` where given); returns its size.
-
-    Raises UserError.
-    """
-    with _opened(path, size=_given(width, height)) as image:
-        size = image.size
+def check_image(path: Path, size: Size | None = None) -> Size:
+    """The size of the image at `path`; raises UserError where it is no whole one, of that size."""
+    with _opened(path, size=size) as image:
+        found = image.size
         _load(image, path, only_check=True)
-        return size
+        return found
 
 
-def check_image_bytes(
-    data: bytes, name: str, width: int | None = None, height: int | None = None
-) -> str:
+def check_image_bytes(data: bytes, name: str, size: Size | None = None) -> str:
     """Check a file's content as `check_image` does its file; returns the suffix for its format.
 
     `name` stands for the path in what is said of it, such as the table and row that hold it.
     """
-    with _opened(name, data, size=_given(width, height)) as image:
+    with _opened(name, data, size=size) as image:
         _load(image, name, only_check=True)
         return _SUFFIXES[image.format or ""]
-
-
-def _given(width: int | None, height: int | None) -> tuple[int, int] | None:
-    return None if width is None or height is None else (width, height)
 
 
 def load_rgb(path: Path) -> Pixels:
@@ -175,7 +169,7 @@ def load_rgb(path: Path) -> Pixels:
         return _pixels(image, path, _to_rgb)
 
 
-def digest_pixels(path: Path) -> tuple[tuple[int, int], str]:
+def digest_pixels(path: Path) -> tuple[Size, str]:
     """Width and height of an image, and the SHA-256 of its shape and pixels as `load_rgb` has them.
 
     Raises UserError as `load_rgb` does.
@@ -246,8 +240,7 @@ def load_mask(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np
     UserError where the file is not of `width`×`height`, is broken, or nobody can tell the object:
     it shows several colours beside black, as soft edges are, or is transparent.
     """
-    told_by = "the one it masks"
-    with _opened(name, data, size=(width, height), told_by=told_by) as image:
+    with _opened(name, data, size=(width, height), told_by="the one it masks") as image:
         _load(image, name)
         if image.has_transparency_data:
             raise UserError(f"{name}: the mask is transparent in parts; write black and white.")
@@ -279,8 +272,8 @@ def load_indices(data: bytes, name: str, width: int, height: int) -> npt.NDArray
         return np.asarray(image).astype(np.int32)
 
 
-def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height of the image at `path` by its header. Raises UserError where it is none."""
+def picture_size(path: Path) -> Size:
+    """The size of the image at `path` by its header. Raises UserError where it is none."""
     with _opened(path) as image:
         return image.size
 
@@ -298,11 +291,6 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # PIL raises nearly anything on a broken table of tags
         return 1
     return told if told in _TURNS else 1
-
-
-def _check_depth(image: Image.Image, name: Path | str) -> None:
-    if image.mode in _THIRTY_TWO_BITS:
-        raise UserError(f"{name}: 32-bit images (mode {image.mode}) have no RGB; convert it.")
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -178,17 +178,13 @@ def _read_parquet(path: Path, samples: pa.Table, rows: list[Row]) -> Iterator[An
     if "sample_id" not in table.column_names or not columns:
         raise UserError(f"{path}: needs the column sample_id, and mask or box.")
     with prefix_errors(str(path)):
-        masks, boxes = (
-            answers_in_order(samples, table, name) if name in columns else [None] * len(rows)
-            for name in ("mask", "box")
-        )
-    return (
-        _read_row(path, row, mask, box) for row, mask, box in zip(rows, masks, boxes, strict=True)
-    )
+        answers = answers_in_order(samples, table, columns, ("mask", "box"))
+    return (_read_row(path, *both) for both in zip(rows, answers, strict=True))
 
 
-def _read_row(path: Path, row: Row, mask: Any, box: Any) -> Answer:
+def _read_row(path: Path, row: Row, answer: Row) -> Answer:
     sample_id, height, width = row["sample_id"], row["height"], row["width"]
+    mask, box = answer["mask"], answer["box"]
     with prefix_errors(str(path)):
         if box is not None:
             left, top, right, bottom = box = read_box(sample_id, "predicted", box)

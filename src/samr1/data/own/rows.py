@@ -22,11 +22,11 @@ from samr1.core.reading import (
     read_columns,
 )
 from samr1.data.bad_samples import BadSamples
+from samr1.data.own.folders import REMEDY
 
 Row = dict[str, Any]
 Placed = Iterator[tuple[str, Row]]  # each row behind its place
 
-_REMEDY = "correct `root` or `file` of the data set"
 _QUOTES = "save it again, with quotes around texts"
 _SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _MOST_CHARACTERS = 10_000_000  # of a line or cell: the polygons of the largest have thousands
@@ -46,10 +46,10 @@ def read_rows(path: Path, wanted: Sequence[str], bad: BadSamples) -> tuple[list[
     if path.suffix.lower() not in _SUFFIXES:
         raise UserError(f"{path}: a table is {', '.join(_SUFFIXES)}; save it as one of these.")
     if path.suffix.lower() == ".parquet":
-        columns = open_parquet(path, _REMEDY).schema_arrow.names
+        columns = open_parquet(path, REMEDY).schema_arrow.names
         _check_columns(path, columns)
-        return columns, _list_rows(path, read_columns(path, wanted, _REMEDY))
-    check_file(path, MOST_TABLE_BYTES, _REMEDY)
+        return columns, _list_rows(path, read_columns(path, wanted, REMEDY))
+    check_file(path, MOST_TABLE_BYTES, REMEDY)
     with refusing(f"{path}: no text in UTF-8", "save it so"):
         encoding = find_encoding(path)
     if path.suffix.lower() == ".jsonl":

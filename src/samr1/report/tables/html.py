@@ -9,7 +9,7 @@ from pathlib import Path
 from markdown import Markdown
 
 from samr1.core.files import atomic_file
-from samr1.core.reading import read_utf8
+from samr1.report.tables.markdown import read_markdown
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -39,7 +39,7 @@ def render_table(page: Path, output: Path) -> None:
     Links to files beside the page become plain names, because a report holds the page alone. Raises
     UserError where the page is missing.
     """
-    text = read_utf8(page, "make the table first")
+    text = read_markdown(page)
     body = re.sub(r'<a href="(?!https?:)[^"]*">(.*?)</a>', r"<code>\1</code>", _convert(text))
     _write(text, body, output)
 
