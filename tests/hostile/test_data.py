@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,13 @@ def test_hidden_files_are_none_and_capital_suffixes_are_suffixes(tmp_path: Path)
     path.with_suffix(".jpg").rename(path.with_suffix(".JPG"))
     path.rename(path.with_suffix(".JSON"))
     assert read_one(tmp_path)["image_path"] == "ReasonSeg/val/a.JPG"
+
+
+def test_a_folder_that_is_none_or_has_two_files_of_one_name_is_named(tmp_path: Path) -> None:
+    refused("no ReasonSeg images here", lambda: reasonseg.read(tmp_path, "a" * 5_000))
+    path = write_annotation(tmp_path)
+    shutil.copy(path, path.with_suffix(".JSON"))
+    refused(r"a\.json: lies beside a\.JSON; keep one", lambda: reasonseg.read(tmp_path, "val"))
 
 
 def turn(path: Path, orientation: int) -> None:

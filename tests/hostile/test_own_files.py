@@ -179,6 +179,12 @@ def test_names_that_no_text_can_hold_are_told_on_the_page(tmp_path: Path) -> Non
     assert r"caf\udce9.json" in (tmp_path / "page/index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("layout", ["table", "coco"])
+def test_a_name_that_is_too_long_is_that_of_no_file(tmp_path: Path, layout: str) -> None:
+    refused("no such file", lambda: read_own(stage(tmp_path, layout, file="a" * 5_000 + ".csv")))
+    refused("no such folder", lambda: read_own(stage(tmp_path / ("a" * 900), layout, file="a.csv")))
+
+
 def test_two_files_of_one_name_are_named(tmp_path: Path) -> None:
     write_labelme(tmp_path, "a", [CAT])
     shutil.copy(tmp_path / "a.json", tmp_path / "a.JSON")

@@ -308,14 +308,16 @@ def test_a_plan_refuses_what_is_no_measurement(
     assert run_plan(monkeypatch, *paper) == 1
     write_measured(file, {})
     assert run_plan(monkeypatch, *paper) == 1
-    for value in (0, "fast", float("inf")):
+    for value in (0, "fast", 1e300):
         write_measured(file, {"card": "Some Card", "values": {"operations": value}})
         assert run_plan(monkeypatch, *paper) == 1
     write_measured(file, {"card": "Some Card", "values": {"gpu": 1.0}})
     assert run_plan(monkeypatch, *paper) == 1
+    write_measured(file, {"card": "\x1b[2J", "values": {"operations": 1e12}})
+    assert run_plan(monkeypatch, *paper) == 1
     said = capsys.readouterr().err.splitlines()
-    assert len(said) == 6
+    assert len(said) == 7 and "rates: card = " in said[6]
     assert "no such file; name the check_gpu.json that" in said[0]
     assert "holds no rate of a card" in said[1]
-    assert "rates: values.operations = 0: must be greater than 0" in said[2]
+    assert "rates: values.operations = 0: must be greater than 0.0" in said[2]
     assert "rates: values.gpu" in said[5] and "'operations', 'decoding'" in said[5]

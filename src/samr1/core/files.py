@@ -138,7 +138,7 @@ def use_folder(path: Path, sign: str) -> Path:
     which only its command writes.
     """
     path = _named(path)
-    if not (path / sign).exists():
+    if not os.path.exists(path / sign):
         _check_free(path, replace=True)
     with writing(path):
         path.mkdir(exist_ok=True)

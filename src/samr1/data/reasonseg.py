@@ -11,6 +11,7 @@ the *first* shape, whatever its label.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,11 +73,18 @@ def read_rows(
 
 
 def _find_files(folder: Path) -> dict[str, dict[str, str]]:
-    """The files of each NAME by their suffix in small letters; hidden ones are left out."""
+    """The files of each NAME by their suffix in small letters; hidden ones are left out.
+
+    Raises UserError where two are one in small letters. There are none where there is no folder.
+    """
     files: dict[str, dict[str, str]] = {}
-    for path in sorted(folder.glob("*")):
-        if path.suffix.lower() in (".json", ".jpg") and not path.name.startswith("."):
-            files.setdefault(path.stem, {})[path.suffix.lower()] = path.name
+    for path in sorted(folder.glob("*")) if os.path.isdir(folder) else ():
+        suffix = path.suffix.lower()
+        if suffix in (".json", ".jpg") and not path.name.startswith("."):
+            of_name = files.setdefault(path.stem, {})
+            if suffix in of_name:
+                raise UserError(f"{path}: lies beside {of_name[suffix]}; keep one of the two.")
+            of_name[suffix] = path.name
     return files
 
 

@@ -91,8 +91,8 @@ MEASURABLE: tuple[Measurable, ...] = get_args(Measurable)
 class Measured(Frozen):
     """What `check_gpu` leaves for the plan."""
 
-    card: str
-    values: dict[Measurable, Annotated[float, Field(gt=0)]]
+    card: Annotated[str, Field(pattern=r"^[ -~]{1,100}$")]
+    values: dict[Measurable, Annotated[float, Field(gt=1e-9, lt=1e18)]]
 
 
 def calculated(gpu: Gpu) -> Rates:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def list_files(folder: Path, suffixes: Collection[str]) -> list[str]:
 
     Hidden files and folders are left out. Raises UserError where there is no such folder.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UserError(f"{folder}: no such folder; correct the paths of the data set.")
     paths = (
         path.relative_to(folder).as_posix()
@@ -28,7 +29,7 @@ def list_files(folder: Path, suffixes: Collection[str]) -> list[str]:
 
 def find_splits(folder: Path, stage: OwnDataStage) -> bool:
     """Whether the first folders below `folder` are splits: those of both parts are there."""
-    return all((folder / split).is_dir() for split in (stage.train_split, stage.test_split))
+    return all(os.path.isdir(folder / split) for split in (stage.train_split, stage.test_split))
 
 
 def find_files(stage: OwnDataStage) -> list[tuple[str, str | None]]:
@@ -37,12 +38,12 @@ def find_files(stage: OwnDataStage) -> list[tuple[str, str | None]]:
     It is in the root, or in a folder a split. Raises UserError where it is in neither.
     """
     root, name = Path(stage.root), str(stage.file)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise UserError(f"{root}: no such folder; correct `root` of the data set {stage.name}.")
-    if (root / name).exists():
+    if os.path.exists(root / name):
         return [(name, None)]
     splits = [stage.train_split, stage.test_split]
-    found = [f"{split}/{name}" for split in splits if (root / split / name).exists()]
+    found = [f"{split}/{name}" for split in splits if os.path.exists(root / split / name)]
     if not found:
         raise UserError(f"{root / name}: no such file; {REMEDY}.")
     return [(path, path.split("/")[0]) for path in found]
