@@ -15,7 +15,7 @@ from interrupting import stage_of
 from matplotlib.figure import Figure
 from predict_world import stage
 
-from samr1.cli import check_gpu, collect_study, score_benchmark
+from samr1.cli import check_gpu, collect_study, plan, score_benchmark
 from samr1.core.files import MARK, atomic_folder
 from samr1.evaluation.kept import Kept
 from samr1.evaluation.shards import Shard
@@ -145,3 +145,14 @@ def test_a_question_is_no_formula(tmp_path: Path) -> None:
     for words in (r"$\foo$ or $5$, a_b^c", "5 or 6"):
         write_figure([tmp_path / f"{len(words)}.png"], None, partial(draw, words))
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("minutes", ["nan", "inf", "-inf", "1e9", "0"])
+def test_a_time_that_is_none_is_wrong_usage(tmp_path: Path, minutes: str) -> None:
+    assert exit_code(check_gpu.main, f"--minutes={minutes}", output=tmp_path / "a") == 2
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("memory", ["nan", "inf", "0"])
+def test_a_memory_that_is_none_is_wrong_usage(memory: str) -> None:
+    assert exit_code(plan.main, f"--gpu-memory={memory}") == 2

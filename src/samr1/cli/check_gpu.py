@@ -34,8 +34,8 @@ def main() -> None:
         help="published widths, or tiny ones, for a CPU too (default: %(default)s)",
     )
     arguments = parser.parse_args()
-    if arguments.minutes <= 0:
-        parser.error("--minutes must be above 0")
+    if not 0 < arguments.minutes <= 1440:  # which no NaN is
+        parser.error("--minutes must be above 0 and at most 1440")
     check_size(arguments.size)
     output = use_folder(arguments.output, "check_gpu.json")
     log = output / "log.txt"

@@ -50,8 +50,8 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     for name in ("gpus", "gpu_memory", "lora_rank"):
-        if (value := getattr(arguments, name)) is not None and value <= 0:
-            parser.error(f"--{name.replace('_', '-')} must be above 0")
+        if (value := getattr(arguments, name)) is not None and not 0 < value <= 1_000_000:
+            parser.error(f"--{name.replace('_', '-')} must be above 0 and at most 1,000,000")
     rates = calculated(GPUS[arguments.gpu])
     if arguments.measured:
         rates = read_measured(arguments.measured, rates)
