@@ -139,9 +139,14 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def parse_json(text: str, **kinds: Callable[[str], Any]) -> Any:
-    """The value of a JSON text; raises ValueError or RecursionError where it is none."""
-    return json.loads(text, object_pairs_hook=unique_keys, **kinds)
+def parse_json(text: str, number: Callable[[str], float] | None = None) -> Any:
+    """The value of a JSON text, its decimals, NaN and infinities by `number`.
+
+    Raises ValueError or RecursionError where it is none.
+    """
+    return json.loads(
+        text, object_pairs_hook=unique_keys, parse_float=number, parse_constant=number
+    )
 
 
 def read_utf8(path: Path, remedy: str = "make it again") -> str:
@@ -167,7 +172,7 @@ def load_object(path: Path, most: int, remedy: str = "get it again") -> dict[str
     """
     data = _read_values(path, most, remedy)
     with refusing(f"{path}: not a JSON file", remedy):
-        values = parse_json(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
+        values = parse_json(data.decode("utf-8"), _finite)
     if not isinstance(values, dict):
         raise UserError(f"{path}: must be a JSON object; {remedy}.")
     return values
