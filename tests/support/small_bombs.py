@@ -161,7 +161,7 @@ def instances_of_lists(root: Path) -> None:
 
 
 def instances_of_numbers(root: Path) -> None:
-    write_instances(root, '{"info": [' + "0," * 40_000_000 + "0]}")
+    write_instances(root, '{"info": [' + "0," * 4_000_000 + "0]}")
 
 
 def instances_of_ids(root: Path) -> None:
@@ -174,7 +174,7 @@ def one_long_annotation(root: Path) -> None:
 
 
 def instances_of_texts(root: Path) -> None:
-    write_instances(root, "{" + "".join(f'"{n}": "{"a" * 100_000}",' for n in range(900)))
+    write_instances(root, "{" + "".join(f'"{n}": "{"a" * 100_000}",' for n in range(300)))
 
 
 def sparse(path: Path, size: int, start: bytes = b"", end: bytes = b"") -> None:
@@ -206,7 +206,7 @@ def table_of_one_line(root: Path) -> None:
 
 def table_of_blank_lines(root: Path) -> None:
     write_table(root)
-    (root / "questions.jsonl").write_bytes(b"\n" * 50_000_000)
+    (root / "questions.jsonl").write_bytes(b"\n" * 2_000_000)
     read_own(stage(root, file="questions.jsonl"))
 
 
@@ -217,7 +217,7 @@ def table_of_columns(root: Path) -> None:
 
 
 def results_of_lists(root: Path) -> None:
-    (root / "a.json").write_text("[" + "[[]]," * 13_000_000 + "[]]")
+    (root / "a.json").write_text("[" + "[[]]," * 4_000_000 + "[]]")
     import_predictions(root / "a.json", write_samples(root), "mask")
 
 
