@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
-from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
+import psutil
 import torch
 
 from samr1.config.lora import AttentionLayer, LoraConfig, MlpLayer
@@ -153,6 +153,4 @@ def does_not_fit(job: Job, memory: Memory, needed: float, room: float, hardware:
 
 def available_memory() -> float:
     """The bytes that this machine can still give out."""
-    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    (line,) = (line for line in lines if line.startswith("MemAvailable:"))
-    return int(line.split()[1]) * 1024.0
+    return float(psutil.virtual_memory().available)

@@ -8,6 +8,7 @@ count at their limit, so it is the most that a step can need.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from transformers import Qwen3VLConfig
@@ -233,22 +234,16 @@ def _in_flight(job: Job) -> int:
 def _layer_bytes(job: Job) -> int:
     """What a layer of the language model keeps for a token's backward pass.
 
-    Of each of two norms the input as float32, the normalised input and the output; queries, keys,
-    values and the attention's output; four times the MLP's width.
+    Of each norm the input as float32, the normalised input and the output; queries, keys, values
+    and the attention's output; four times the MLP's width.
     """
-    text = job.text
-    copied = attention_width(job.policy) if job.cuda else 0  # FlexAttention's output, contiguous
-    kept = 4 * text.hidden_size + 2 * key_value_width(job.policy) + copied
-    kept += 2 * attention_width(job.policy) + 4 * text.intermediate_size
-    return int(8 * text.hidden_size + job.number_bytes * kept) + _query_norm_bytes(job)
-
-
-def _query_norm_bytes(job: Job) -> int:
-    """What the norms of queries and keys, which a Qwen3-VL has, keep of them: as the others."""
-    if not isinstance(job.policy, Qwen3VLConfig):
-        return 0
-    width = attention_width(job.policy) + key_value_width(job.policy)
-    return int((4 + 2 * job.number_bytes) * width)
+    queries, keys = attention_width(job.policy), key_value_width(job.policy)
+    normed = 2 * job.text.hidden_size
+    if isinstance(job.policy, Qwen3VLConfig):
+        normed += queries + keys
+    outputs = 2 if job.cuda else 1  # FlexAttention's is made contiguous
+    kept = (1 + outputs) * queries + 2 * keys + 4 * job.text.intermediate_size
+    return int(normed * (4 + 2 * job.number_bytes) + job.number_bytes * kept)
 
 
 def _block_bytes(job: Job) -> int:
@@ -313,7 +308,7 @@ def _backward(job: Job) -> list[Estimate]:
     if job.train.gradient_checkpointing:
         block = _block_bytes(job) if job.stage.policy.train_vision else 0
         again = (tokens, _layer_bytes(job)), (job.pass_images * job.patches, block)
-        items.append(times("a layer computed again", *max(again, key=lambda one: one[0] * one[1])))
+        items.append(times("a layer computed again", *max(again, key=math.prod)))
         if not job.cuda:
             items.append(times("its responses apart from prompts", _groups_bytes(job, tokens)))
     if not job.adapter:
