@@ -6,7 +6,6 @@ Exit code 1 where it does not fit, with one sentence that says what to change.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from samr1.config.datasets import load_datasets
@@ -68,7 +67,7 @@ def _count_own(experiment: Experiment, choice: WorkflowConfig) -> Experiment:
         if run.data is not None and run.train.samples is None and file.is_file():
             train = run.train.model_copy(update={"samples": len(load_samples(file))})
             runs[name] = run.model_copy(update={"train": train})
-    return replace(experiment, runs=runs)
+    return experiment.model_copy(update={"runs": runs})
 
 
 def _list_jobs(experiment: Experiment, run: str | None) -> JobList:

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$")]  # it becomes a file's name
+Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 
 
 def check_word(value: str) -> str:

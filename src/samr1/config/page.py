@@ -13,7 +13,7 @@ from samr1.config.baselines import Baseline
 from samr1.config.data import Benchmark
 from samr1.config.datasets import Dataset
 from samr1.config.errors import read_mapping
-from samr1.config.merge import ScaleConfig, WorkflowConfig, read_scale
+from samr1.config.merge import ScaleSettings, WorkflowConfig, read_scale
 from samr1.config.own_data import OwnData
 from samr1.config.pretrain import PretrainConfig
 from samr1.config.published import Published
@@ -63,10 +63,10 @@ def config_page(folder: Path) -> str:
         _table(WorkflowConfig, {"value": choice}),
         "## The scale\n",
         _SCALE,
-        _table(ScaleConfig, scales, leave_out=("defaults",)),
+        _table(ScaleSettings, scales),
         "## A run\n",
         _RUNS,
-        _table(RunConfig, runs, leave_out=_OF_THE_PROGRAM),
+        _table(RunConfig, runs),
         "## A benchmark: a name in `benchmarks.yaml`\n",
         _table(Benchmark, {}),
         "## The tables, figures and claims: `published.yaml`\n",
@@ -85,16 +85,14 @@ def config_page(folder: Path) -> str:
     return "\n".join(parts)
 
 
-def _table(
-    cls: type[BaseModel], files: Mapping[str, Mapping[str, Any]], leave_out: tuple[str, ...] = ()
-) -> str:
+def _table(cls: type[BaseModel], files: Mapping[str, Mapping[str, Any]]) -> str:
     schema = cls.model_json_schema()
     lines = [
         _row(["key", "allowed", *files, "what it is"]),
         _row(["---"] * (len(files) + 3)),
     ]
     for key, field in _keys(schema, schema.get("$defs", {})):
-        if key.split(".")[0] in leave_out:
+        if cls is RunConfig and key in _OF_THE_PROGRAM:
             continue
         values = [_value(values, key, field) for values in files.values()]
         meaning = " ".join(field.get("description", "").split())
