@@ -11,7 +11,7 @@ from pathlib import Path
 from samr1.config.datasets import load_datasets
 from samr1.config.errors import read_mapping
 from samr1.config.jobs import JobList, Training, list_evaluations, list_trainings
-from samr1.config.merge import Experiment, WorkflowConfig, load_experiment
+from samr1.config.merge import Experiment, WorkflowConfig, find_run, load_experiment
 from samr1.config.schema import parse_config
 from samr1.core.errors import UserError, run_command
 from samr1.data.samples import load_samples
@@ -75,11 +75,7 @@ def _list_jobs(experiment: Experiment, run: str | None) -> JobList:
     trainings, evaluations = list_trainings(experiment), list_evaluations(experiment)
     if run is None:
         return JobList(trainings, evaluations)
-    if run not in experiment.runs:
-        raise UserError(
-            f"--run {run}: no such run at scale {experiment.scale}; there are "
-            f"{', '.join(experiment.runs)}."
-        )
+    find_run(experiment, run)
     own = [one for one in trainings if one.run == run]
     return JobList(
         own or [Training(run, experiment.seeds[0])],

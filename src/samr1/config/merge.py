@@ -210,6 +210,16 @@ def _load_runs(file: Path, settings: ScaleConfig) -> dict[str, RunConfig]:
     return runs
 
 
+def find_run(experiment: Experiment, name: str) -> RunConfig:
+    """The run that `--run` names; raises UserError where the scale has none of that name."""
+    if name not in experiment.runs:
+        raise UserError(
+            f"--run {name}: no such run at scale {experiment.scale}; there are "
+            f"{', '.join(experiment.runs)}."
+        )
+    return experiment.runs[name]
+
+
 def read_scale(path: Path, above: tuple[str, ...] = ()) -> tuple[Mapping, tuple[str, ...]]:
     """The scale file on top of the one that it extends, and the names of all of them.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -168,16 +169,17 @@ def _value(values: Mapping[str, Any], key: str, field: Mapping[str, Any]) -> str
     """The value at `key` as the file has it; the default where it leaves it out."""
     found: Any = values
     for part in key.split("."):
-        if not isinstance(found, Mapping) or part not in found:
-            default = field.get("default", "")
-            return "" if default == "" or isinstance(found, Mapping) is False else _show(default)
+        if not isinstance(found, Mapping):
+            return ""
+        if part not in found:
+            return _show(field["default"]) if "default" in field else ""
         found = found[part]
-    return _show(found) if not isinstance(found, Mapping) else "(below)"
+    return "(below)" if isinstance(found, Mapping) else _show(found)
 
 
 def _show(value: Any) -> str:
     if value is None or isinstance(value, bool):
-        return f"`{str(value).lower()}`" if value is not None else "`null`"
+        return f"`{json.dumps(value)}`"
     if isinstance(value, list):
         return "`[…]`" if any(isinstance(v, Mapping) for v in value) else f"`{value}`"
     # A commit's first digits are enough to know it by.

@@ -146,6 +146,12 @@ def _check_free(path: Path, replace: bool) -> None:
         )
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write `text` in UTF-8, whole or not at all."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def write_table(
     path: Path,
     table: pa.Table,

@@ -98,11 +98,12 @@ def load_json(path: Path, most: int, remedy: str = "fetch it again") -> Any:
         return json.loads(decode_text(data))
 
 
-def load_object(path: Path, most: int, remedy: str = "get it again") -> dict[str, Any]:
+def load_object(path: Path, most: int) -> dict[str, Any]:
     """The JSON object in a UTF-8 file of at most `most` bytes, all of its numbers finite.
 
     Raises UserError as `load_json` does, and where it is none.
     """
+    remedy = "get it again"
     data = _read_values(path, most, remedy)
     with refusing(f"{path}: not a JSON file", remedy):
         values = json.loads(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
