@@ -56,7 +56,7 @@ def main() -> None:
         rates = read_measured(arguments.measured, rates)
     choice = _choose(arguments.config)
     experiment = _count_own(load_experiment(Path(choice.config_dir), choice.scale), choice)
-    print(_plan(experiment, _list_jobs(experiment, arguments.run), choice, rates, arguments))
+    _plan(experiment, _list_jobs(experiment, arguments.run), choice, rates, arguments)
 
 
 def _count_own(experiment: Experiment, choice: WorkflowConfig) -> Experiment:
@@ -89,14 +89,13 @@ def _plan(
     choice: WorkflowConfig,
     rates: Rates,
     arguments: argparse.Namespace,
-) -> str:
-    """All pages; raises UserError with the first thing that does not fit, the pages printed."""
+) -> None:
+    """Print all pages; raises UserError with the first thing that does not fit."""
     processes = arguments.gpus or experiment.processes
     cuda = bool(arguments.gpus or experiment.gpus)
-    gpu = GPUS[arguments.gpu]
-    room = 1e9 * (arguments.gpu_memory or gpu.gigabytes)
-    if not cuda:
-        room = available_memory() / processes
+    room = available_memory() / processes
+    if cuda:
+        room = 1e9 * (arguments.gpu_memory or GPUS[arguments.gpu].gigabytes)
     jobs: dict[str, Job] = {}
     for run in dict.fromkeys(one.run for one in planned.trainings):
         stage, rank = experiment.runs[run].train_stage(), arguments.lora_rank
@@ -110,16 +109,13 @@ def _plan(
         step = plan_step(job, rates)
         hours = plan_hours(experiment, planned, jobs, rates, processes)
         pages.append(time_page(step, hours, rates, processes))
-    text = "\n\n\n".join(pages)
+    print("\n\n\n".join(pages), flush=True)
     if memory.needed > room:
-        print(text, flush=True)
         raise UserError(does_not_fit(job, memory, memory.needed, room, hardware=True))
     hypothetical = arguments.gpus or arguments.gpu_memory or arguments.run
     full = [place for place in places if place.needed > place.free]
     if full and not hypothetical:
-        print(text, flush=True)
         raise UserError(_full(full[0], choice))
-    return text
 
 
 def _full(place: Place, choice: WorkflowConfig) -> str:
