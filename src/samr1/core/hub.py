@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator
 
-from samr1.core.errors import UserError, refusing
+from samr1.core.errors import UserError
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _REVISION = re.compile(r"[0-9a-f]{40}")
@@ -143,9 +144,14 @@ def fetch_dataset_files(place: HubName, pattern: str, folder: Path) -> None:
         )
 
 
-def _reaching(place: HubName) -> AbstractContextManager[None]:
-    """What says that the hub does not give a file; its library raises many kinds of errors."""
-    return refusing(
-        f"{place}: cannot be had from the model hub",
-        "correct the name or revision, or download it where there is a network and name its folder",
-    )
+@contextmanager
+def _reaching(place: HubName) -> Iterator[None]:
+    """Say what to do where the hub gives no file; its library raises many kinds of errors."""
+    try:
+        yield
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(
+            f"{place}: cannot be had from the model hub ({reason}); correct the name or revision, "
+            "or download it where there is a network and name its folder."
+        ) from error
