@@ -16,9 +16,10 @@ from training_world import make_stage
 from samr1.config.lora import Layer, LoraConfig
 from samr1.config.schema import TrainStage
 from samr1.core.errors import UserError
+from samr1.planning.activations import kept_activations
 from samr1.planning.fit import change_stage
 from samr1.planning.job import Job, total
-from samr1.planning.memory import kept_activations, plan_memory
+from samr1.planning.memory import plan_memory
 from samr1.planning.parameters import (
     SegmenterSize,
     count_adapter,
