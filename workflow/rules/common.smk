@@ -163,15 +163,16 @@ def get_cores(wildcards):
 
 def get_stage(wildcards):
     """The text of one stage's config file: its own slice of the configuration and no more."""
-    stage, _, name = wildcards.stage.partition("/")
-    name, _, seed = name.partition("/seed_")
+    stage, name, seed, *_ = [*Path(wildcards.stage).parts, "", ""]
     run = RUNS.get(name, RUNS[BASE])
     slices = {
         "world": lambda: EXPERIMENT.data.world,
         "detect": lambda: detect_stage(name, BASELINES[name], run),
         "own_data": lambda: OWN[name].stage(name),
         "table": lambda: EXPERIMENT.table_stage(name),
-        "train": lambda: run.model_copy(update={"seed": int(seed)}).train_stage(),
+        "train": lambda: run.model_copy(
+            update={"seed": int(seed.removeprefix("seed_"))}
+        ).train_stage(),
         "predict": run.predict_stage,
         "score": run.score_stage,
     }

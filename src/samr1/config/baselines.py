@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from samr1.config.base import Frozen, Name, Positive, refusal
+from samr1.config.base import Frozen, Name, Positive, Text, refusal
 from samr1.config.errors import show
 from samr1.config.schema import RunConfig, SegmenterConfig, load_named
 from samr1.core.errors import UserError
@@ -21,9 +21,6 @@ from samr1.core.hub import ModelPath
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
-
-
-Text = Annotated[str, Field(min_length=1, pattern=r"^[^\n|]+$")]  # it becomes a table's cell
 
 
 class DetectorConfig(Frozen):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from samr1.config.base import Frozen, NonNegative, Positive, Word, refusal
+from samr1.config.base import Frozen, NonNegative, Positive, Text, Word, refusal
 from samr1.core.hub import locate_dataset
 
 Mirror = Annotated[str, AfterValidator(locate_dataset)]
@@ -79,7 +79,7 @@ class Benchmark(Frozen):
     """The data set; `lisa_grounding` is ReasonSeg's files, scored by boxes."""
     split: Word
     """Its split."""
-    label: str | None = None
+    label: Text | None = None
     """Its name in tables and figures; null is its name here."""
     split_by: Literal["unc", "google", "umd"] | None = None
     """Who made the split; for the RefCOCO family only."""

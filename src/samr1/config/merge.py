@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
-
-from samr1.config.base import Frozen, NonNegative, Positive, Word
+from samr1.config.base import Frozen, NonNegative, Positive, Seeds, Word
 from samr1.config.baselines import Baseline, check_baselines, load_baselines
 from samr1.config.data import Benchmark, DataConfig
 from samr1.config.errors import read_mapping, show
@@ -31,7 +29,7 @@ class ScaleSettings(Frozen):
     """What a scale file says beside its `defaults`."""
 
     data: DataConfig
-    seeds: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
+    seeds: Seeds
     """Seeds of the trained runs; tables give mean and deviation where there are several."""
     checkpoint: Literal["last"]
     """The weights that every table shows: a training's last step's, none picked by its score."""
@@ -142,6 +140,9 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     }
     settings, family = _load_scale(folder / "scales", scale)
     declared = _load_runs(files["runs"], settings)
+    known = [path.stem for path in sorted((folder / "scales").glob("*.yaml"))]
+    for name, run in declared.items():
+        _refuse_unknown_scales(run.scales or (), known, f"{files['runs']}: run {name}")
     runs = {
         name: run
         for name, run in declared.items()
@@ -248,12 +249,24 @@ def _refuse_unknown_benchmarks(
                 )
 
 
+def _refuse_unknown_scales(scales: Collection[str], known: Collection[str], where: str) -> None:
+    """Raise UserError where what is only there at some scales would be at none."""
+    for scale in scales:
+        if scale not in known:
+            raise UserError(
+                f"{where}: scales = {show(scale)}: there is no such scale; there are "
+                f"{', '.join(known)}."
+            )
+
+
 def _refuse_taken_names(own: Collection[str], benchmarks: Collection[str], own_file: Path) -> None:
     """A table of samples is called after its benchmark or data set, and some others are there."""
-    for name in own:
-        if name in benchmarks or name == "pool" or name.startswith("training_"):
-            whose = "a benchmark" if name in benchmarks else "a table of the workflow's own"
-            raise UserError(f"{own_file}: {name}: is the name of {whose}; choose another.")
+    for name in [*own, *benchmarks]:
+        of_both = name in own and name in benchmarks
+        if of_both or name == "pool" or name.startswith("training_"):
+            whose = "a benchmark" if of_both else "a table of the workflow's own"
+            file = own_file if name in own else own_file.with_name("benchmarks.yaml")
+            raise UserError(f"{file}: {name}: is the name of {whose}; choose another.")
 
 
 def _refuse_unknown_data(

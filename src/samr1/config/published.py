@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from samr1.config.base import Frozen, Name, Names, refusal
+from samr1.config.base import Frozen, Name, Names, Text, refusal
 from samr1.config.baselines import Baseline
 from samr1.config.figures import Figures
 from samr1.core.errors import UserError
@@ -21,7 +21,7 @@ from samr1.core.errors import UserError
 class Column(Frozen):
     """A pair of columns: what the paper printed, and what a run here measured."""
 
-    label: str
+    label: Text
     """The heading of the pair, after "paper" and "measured"."""
     benchmark: Name
     """The benchmark (of benchmarks.yaml) whose figures they are."""
@@ -32,9 +32,9 @@ class Column(Frozen):
 class Row(Frozen):
     """One method of a published table."""
 
-    method: str
+    method: Text
     """The method's name, as printed."""
-    figures: dict[str, float]
+    figures: dict[str, Annotated[float, Field(ge=0, le=100)]]
     """What the paper printed, in percent, by column."""
     source: str
     """Where in the paper it stands."""
@@ -47,7 +47,7 @@ class Row(Frozen):
 class Extra(Frozen):
     """A run that the paper has no row for, below the paper's rows."""
 
-    name: str
+    name: Text
     """The name of its row."""
     run: Name
     """At a scale that lacks it, it has no row; benchmarks that it is not scored on stay empty."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -130,6 +131,21 @@ def atomic_folder(path: Path, replace: bool = True) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def use_folder(path: Path, sign: str) -> Path:
+    """Make the folder `path`, whose files may then be written anew; returns it.
+
+    Raises UserError where another's is there: it is not empty and has neither `MARK` nor `sign`,
+    which only its command writes.
+    """
+    path = _named(path)
+    if not (path / sign).exists():
+        _check_free(path, replace=True)
+    with writing(path):
+        path.mkdir(exist_ok=True)
+        (path / MARK).write_bytes(_MARK_TEXT)
+    return path
+
+
 def _check_free(path: Path, replace: bool) -> None:
     """Raise UserError where a folder may not take the name `path`."""
     there = _prepare(path)
@@ -150,6 +166,12 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` in UTF-8, whole or not at all."""
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_table(
