@@ -7,7 +7,7 @@ import json
 import math
 import re
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -136,7 +136,7 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def parse_json(text: str, **kinds: Callable[[str], Any]) -> Any:
+def parse_json(text: str, **kinds: Any) -> Any:
     """The value of a JSON text; raises ValueError or RecursionError where it is none."""
     return json.loads(text, object_pairs_hook=unique_keys, **kinds)
 
