@@ -7,7 +7,7 @@ import json
 import math
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, TypeGuard
