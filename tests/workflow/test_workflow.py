@@ -112,12 +112,14 @@ def test_code_makes_again_what_is_made_of_it_and_never_trains(
     apart = shutil.ignore_patterns("results", "tests", ".*")
     checkout = Path(shutil.copytree(ROOT, tmp_path / "checkout", ignore=apart))
 
-    def planned_after(change: str) -> dict[str, int]:
-        file = checkout / "src/samr1" / change
-        before = file.stat()
-        file.touch()
+    def planned_after(*changes: str) -> dict[str, int]:
+        files = [checkout / "src/samr1" / change for change in changes]
+        before = [file.stat() for file in files]
+        for file in files:
+            file.touch()
         plan = planned(*options(finished), checkout=checkout)
-        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        for file, was in zip(files, before, strict=True):
+            os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
         return plan
 
     # The tables' intervals, the scores' and the comparisons' are the bootstrap's.
@@ -129,8 +131,7 @@ def test_code_makes_again_what_is_made_of_it_and_never_trains(
     plan = planned_after("report/tables/clipping.py")
     assert plan["make_table"] == TABLES
     assert not {"score_benchmark", "compare_runs"} & set(plan)
-    for elsewhere in ("train/loop.py", "rollout/sample.py", "app/model.py"):
-        assert planned_after(elsewhere) == {}
+    assert planned_after("train/loop.py", "rollout/sample.py", "app/model.py") == {}
 
 
 def test_a_changed_benchmark_is_scored_again_without_training(
