@@ -93,7 +93,7 @@ def test_a_batch_holds_what_its_samples_say(world: Path) -> None:
     images = ImageStore(world / "images.parquet")
     batch = prepare_batch(policy, rows, 1, 2, images, world, stage)
     assert batch.samples == rows[1::2] and not batch.is_padding and batch.in_step == 5
-    assert set(batch.originals) == {"i1", "i0"}
+    assert set(batch.originals) == {"1", "0"}
     for sample, question, truth in zip(batch.samples, batch.questions, batch.truths, strict=True):
         assert batch.originals[sample.image_id].shape == (sample.height, sample.width, 3)
         assert truth.shape == (sample.height, sample.width) and truth.sum() == 30 * 40
