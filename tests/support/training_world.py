@@ -101,6 +101,21 @@ def make_world(folder: Path, family: str = "qwen2_5_vl") -> Path:
     return folder
 
 
+def command_line(world: Path, output: Path, config: Path) -> dict[str, Path]:
+    """The options of `train_policy` in the world, which writes below `output`."""
+    return {
+        "config": config,
+        "samples": world / "samples.parquet",
+        "images": world / "images.parquet",
+        "root": world,
+        "output_policy": output / "policy",
+        "output_metrics": output / "metrics.parquet",
+        "output_timings": output / "timings.parquet",
+        "tensorboard": output / "board",
+        "checkpoints": output / "checkpoints",
+    }
+
+
 def samples_of(world: Path) -> pa.Table:
     return read_table(world / "samples.parquet", schemas.SAMPLES)
 
