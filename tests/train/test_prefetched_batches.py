@@ -29,7 +29,7 @@ def train(world: Path, images: ImageStore | None = None, **settings: Any) -> Tra
 
 
 def in_own_thread(items: Iterable[Any]) -> Iterator[Any]:
-    """The twin of `ahead`."""
+    """The twin of `prefetch`."""
     return (item for item in items)
 
 
@@ -49,7 +49,7 @@ def test_training_is_the_same_with_and_without(
     images = Watched(world / "images.parquet")
     images.readers = set()
     beside = train(world, images)
-    assert images.readers == {"ahead_0"}
+    assert images.readers == {"prefetch_0"}
     with monkeypatch.context() as patch:
         patch.setattr(loop, "prefetch", in_own_thread)
         plain = train(world)
