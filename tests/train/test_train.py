@@ -25,7 +25,7 @@ from samr1.policy.dialects import get_dialect
 from samr1.policy.model import load_policy
 from samr1.segmenter import Prompt, Segmenter, answer_masks
 from samr1.train import loop, reward
-from samr1.train.batches import count_steps, draw_batches, learning_rate
+from samr1.train.batches import draw_batches, learning_rate
 from samr1.train.loop import train_policy
 from samr1.train.metrics import TRAINING_METRICS
 from samr1.train.reward import score_groups
@@ -43,7 +43,7 @@ def test_an_epoch_takes_every_sample_once_and_then_another_order() -> None:
 
 def test_steps_and_learning_rates(tmp_path: Path) -> None:
     epoch = make_stage(tmp_path, steps=None, questions_per_step=16).train
-    assert count_steps(3000, epoch) == 188
+    assert epoch.count_steps(3000) == 188
     linear = make_stage(tmp_path, warmup_steps=2, learning_rate=1.0).train
     rates = [learning_rate(step, 6, linear) for step in range(6)]
     assert rates == [0.5, 1.0, 1.0, 0.75, 0.5, 0.25]
