@@ -14,9 +14,9 @@ tables: $(READY)
 	snakemake --cores all
 	snakemake --report results/report.html
 
-# On two cores, file by file, so that what a file's tests share is made once.
+# On two cores, file by file, so that what a file's tests share is made once; the slowest are named.
 test: $(READY)
-	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25
 
 # The workflow on a real SLURM, on this machine: as root, and apt-get installs it where it is missing.
 test-slurm: $(READY)

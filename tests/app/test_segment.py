@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from commands import exit_code
+from made_up_samples import sample_row, sample_table
 from PIL import Image
 
 from samr1 import __main__
@@ -23,11 +23,10 @@ from samr1.app.answer_files import Source, draw_overlay, name_answer
 from samr1.app.asking import Written, ask_all
 from samr1.app.model import Samr1, load_samr1
 from samr1.app.questions import ImageQuestions, check_question, gather_questions
-from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.core.stopwatch import Stopwatch
 from samr1.data.images import load_picture
-from samr1.data.masks import decode_mask, encode_mask
+from samr1.data.masks import decode_mask
 from samr1.data.resizing import ImageStore, resize_images
 from samr1.evaluation import responses
 from samr1.evaluation.predict import predict
@@ -61,20 +60,11 @@ def test_answers_are_those_of_the_benchmarks_and_each_picture_is_seen_once(
     model: Samr1, asked: list[ImageQuestions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures = [load_picture(one.image.read_bytes(), "picture") for one in asked]
-    rows = [
-        {
-            "sample_id": f"{one.image.name}/{question}",
-            "image_id": one.image.name,
-            "image_path": one.image.name,
-            "height": pixels.shape[0],
-            "width": pixels.shape[1],
-            "query": question,
-            "mask": encode_mask(np.ones(pixels.shape[:2])),
-        }
+    samples = sample_table(
+        sample_row(one.image.name, pixels.shape[1::-1], question)
         for one, pixels in zip(asked, pictures, strict=True)
         for question in one.questions
-    ]
-    samples = pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+    )
     root = asked[0].image.parent
     resize_images(samples, root, 84, tmp_path / "images.parquet")
     store = ImageStore(tmp_path / "images.parquet")

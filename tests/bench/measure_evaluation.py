@@ -7,19 +7,17 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
+from made_up_samples import sample_row, sample_table
 from record import Measurement, Record, alternate, today
 from setting import ROOT, machine, use_threads
 
 from samr1.config.merge import load_experiment
 from samr1.config.schema import PredictStage
-from samr1.core import schemas
 from samr1.core.stopwatch import Stopwatch
-from samr1.data.masks import encode_mask
 from samr1.data.resizing import ImageStore, resize_images
 from samr1.evaluation.predict import predict
-from samr1.micro.scenes import Scene, draw_scene, encode_jpeg, generator, render
+from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 from samr1.policy.model import load_policy
 from samr1.segmenter import Segmenter
 
@@ -69,28 +67,12 @@ def draw_samples(images: int, root: Path, side: int) -> pa.Table:
         while len(scene.things) < QUESTIONS:
             scene = draw_scene(rng)
         (root / f"{number}.jpg").write_bytes(encode_jpeg(render(scene)))
-        rows += [_row(number, scene, target) for target in range(QUESTIONS)]
-    table = pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+        for thing in scene.things[:QUESTIONS]:
+            query = f"the {thing.color} {thing.shape}"
+            rows.append(sample_row(f"{number}.jpg", (scene.width, scene.height), query))
+    table = sample_table(rows)
     resize_images(table, root, side, root / "images.parquet")
     return table
-
-
-def _row(number: int, scene: Scene, target: int) -> dict[str, object]:
-    thing = scene.things[target]
-    return {
-        "sample_id": f"{number}_{target}",
-        "dataset": "refcocog",
-        "split": "test",
-        "image_id": str(number),
-        "image_path": f"{number}.jpg",
-        "width": scene.width,
-        "height": scene.height,
-        "query": f"the {thing.color} {thing.shape}",
-        "sentence_index": 0,
-        "box": list(thing.box),
-        "mask": encode_mask(np.ones((scene.height, scene.width), bool)),  # not read
-        "ignore": None,
-    }
 
 
 def measure(images: int, repeats: int, threads: int) -> Record:

@@ -17,7 +17,6 @@ from samr1.config.schema import (
     dump_stage,
     load_stage,
 )
-from samr1.train.batches import count_steps
 
 
 @pytest.mark.parametrize("scale", ["micro", "smoke", "paper"])
@@ -59,7 +58,7 @@ def test_the_sweep_draws_by_factors_and_passes_once(scale: str, drawn: list[int]
     assert [train.drawn_samples for train in sweep] == drawn
     assert all(train.steps is None for train in sweep)
     per_step = sweep[0].questions_per_step
-    assert [count_steps(train.drawn_samples, train) * per_step for train in sweep] == drawn
+    assert [train.count_steps(train.drawn_samples) * per_step for train in sweep] == drawn
 
 
 def test_counts_are_checked_but_for_the_drawn_worlds() -> None:

@@ -53,7 +53,7 @@ def test_a_helper_thread_works_on_the_gpu_of_its_process(chosen: list[tuple[str,
     use_device("cuda", number=1)
     with closing(prefetch(range(3))) as ready:
         assert list(ready) == [0, 1, 2]
-    assert chosen == [("MainThread", 1), ("ahead_0", 1)]
+    assert chosen == [("MainThread", 1), ("prefetch_0", 1)]
 
 
 def test_a_gpu_that_is_not_there_is_refused_and_a_cpu_is_never(

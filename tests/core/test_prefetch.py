@@ -13,7 +13,7 @@ from samr1.core.prefetch import prefetch
 
 
 def background_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("ahead")]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
 
 def test_the_items_are_those_of_the_iterable() -> None:

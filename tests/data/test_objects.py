@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import call
 from data_world import HEIGHT, WIDTH, annotation, polygon, ref, write_refer
 
 from samr1.cli import index_objects
@@ -32,15 +32,12 @@ def write_set(root: Path) -> Path:
 
 
 def test_every_object_of_an_image_asked_about(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     instances = write_set(tmp_path)
     samples, output = tmp_path / "samples.parquet", tmp_path / "objects.parquet"
     write_table(samples, refer.read(tmp_path, "refcocog", "umd", "test"))
-    options = {"--samples": samples, "--instances": instances, "--output": output}
-    told = [str(part) for option in options.items() for part in option]
-    monkeypatch.setattr(sys, "argv", ["index_objects", *told])
-    index_objects.main()
+    call(index_objects.main, samples=samples, instances=instances, output=output)
     rows = read_table(output, OBJECTS).to_pylist()
     assert [row["image_id"] for row in rows] == ["1", "1"]
     drawn = [decode_mask(row["mask"]) for row in rows]

@@ -12,7 +12,7 @@ import pytest
 import torch
 import yaml
 from commands import call
-from predict_world import random_segmenter, save_pictures
+from predict_world import question_table, random_segmenter, save_pictures
 from safetensors.torch import load_file, save_file
 from tiny_detector import save_detector, tiny_detector
 
@@ -21,7 +21,7 @@ from samr1.config.baselines import DetectorConfig
 from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.data.images import load_rgb
-from samr1.data.masks import decode_mask, encode_mask
+from samr1.data.masks import decode_mask
 from samr1.detector import Detector, best_boxes
 from samr1.evaluation.detect import deal_batches, detect_masks
 from samr1.segmenter import Prompt, Segmenter
@@ -47,20 +47,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def samples() -> pa.Table:
-    rows = [
-        {
-            "sample_id": f"s{i}",
-            "image_id": name,
-            "image_path": f"{name}.png",
-            "width": SIZES[name][0],
-            "height": SIZES[name][1],
-            "query": query,
-            "sentence_index": 0,
-            "mask": encode_mask(np.ones(SIZES[name][::-1])),
-        }
-        for i, (name, query) in enumerate(QUESTIONS)
-    ]
-    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+    return question_table(QUESTIONS, SIZES)
 
 
 def test_boxes_come_from_centre_and_size_exactly() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import call
 from PIL import Image
 
 from samr1.cli import import_predictions as command
@@ -252,18 +252,14 @@ def test_files_that_are_not_what_they_say_are_refused(tmp_path: Path, samples: p
             import_predictions(tmp_path / name, samples, "mask")
 
 
-def test_the_command_writes_predictions_or_nothing(
-    tmp_path: Path, samples: pa.Table, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_writes_predictions_or_nothing(tmp_path: Path, samples: pa.Table) -> None:
     pq.write_table(samples, tmp_path / "samples.parquet")
     folder, output = save_masks(tmp_path / "masks"), tmp_path / "out" / "predictions.parquet"
-    options = {"--samples": tmp_path / "samples.parquet", "--predictions": folder}
-    arguments = [str(part) for pair in options.items() for part in pair]
-    monkeypatch.setattr(sys, "argv", ["import_predictions", *arguments, "--output", str(output)])
+    options = {"samples": tmp_path / "samples.parquet", "predictions": folder, "output": output}
     edit_folder(folder, "missing")
     with pytest.raises(UserError, match="questions have no answer"):
-        command.main()
+        call(command.main, **options)
     assert not output.exists()
     save_masks(folder)
-    command.main()
+    call(command.main, **options)
     assert pq.read_table(output).cast(schemas.PREDICTIONS).num_rows == 3

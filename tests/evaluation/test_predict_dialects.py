@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 import pytest
+from made_up_samples import sample_row, sample_table
 from PIL import Image
 from predict_world import random_segmenter
 
@@ -78,16 +79,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pa.Table, Ima
     root = tmp_path_factory.mktemp("data")
     pixels = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(root / "a.png")
-    sample = {
-        "sample_id": "s",
-        "image_id": "a",
-        "image_path": "a.png",
-        "width": WIDTH,
-        "height": HEIGHT,
-        "query": "cup",
-        "mask": encode_mask(np.ones((HEIGHT, WIDTH))),
-    }
-    samples = pa.Table.from_pylist([sample], schema=schemas.SAMPLES)
+    samples = sample_table([sample_row("a.png", (WIDTH, HEIGHT), "cup")])
     resize_images(samples, root, SIDE, root / "images.parquet")
     return root, samples, ImageStore(root / "images.parquet")
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from commands import call
+from made_up_samples import sample_row, sample_table
 
 from samr1.cli import gather_predictions, predict_masks
 from samr1.config.merge import load_experiment
@@ -18,7 +19,6 @@ from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
 from samr1.core.stopwatch import TIMINGS, Stopwatch
-from samr1.data.masks import encode_mask
 from samr1.data.resizing import resize_images
 from samr1.evaluation import parallel
 from samr1.evaluation.shards import Shard, add_timings, gather, split_by_image
@@ -27,11 +27,8 @@ from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 ROOT = Path(__file__).parents[2]
 
 
-def sample_table(image_ids: list[str], **columns: list[object]) -> pa.Table:
-    table = pa.table({"sample_id": [f"s{i}" for i in range(len(image_ids))], "image_id": image_ids})
-    for name, values in columns.items():
-        table = table.append_column(name, [values])
-    return table
+def samples_on(images: list[str]) -> pa.Table:
+    return sample_table(sample_row(f"{name}.jpg", (1, 1), "x") for name in images)
 
 
 def ids(table: pa.Table) -> list[str]:
@@ -40,7 +37,7 @@ def ids(table: pa.Table) -> list[str]:
 
 def test_images_stay_whole_and_parts_are_of_one_size() -> None:
     images = [f"i{i}" for i in np.random.default_rng(0).integers(0, 40, 100)]
-    samples = sample_table(images)
+    samples = samples_on(images)
     assert split_by_image(samples, 1)[0].equals(samples)
     for count in (2, 3, 7):
         parts = split_by_image(samples, count)
@@ -52,7 +49,7 @@ def test_images_stay_whole_and_parts_are_of_one_size() -> None:
         assert all(ids(part) == sorted(ids(part), key=lambda name: int(name[1:])) for part in parts)
         for number, part in enumerate(parts, 1):
             assert Shard(number, count).rows(samples).equals(part)
-    assert [len(part) for part in split_by_image(sample_table(["a", "a", "b"]), 3)] == [2, 1, 0]
+    assert [len(part) for part in split_by_image(samples_on(["a", "a", "b"]), 3)] == [2, 1, 0]
 
 
 def test_shards_are_written_as_people_say_them() -> None:
@@ -107,23 +104,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         scene = draw_scene(generator("test", "shards", number))
         (folder / f"{number}.jpg").write_bytes(encode_jpeg(render(scene)))
         thing = scene.things[len(rows) % len(scene.things)]
-        rows.append(
-            {
-                "sample_id": f"s{len(rows)}",
-                "dataset": "refcocog",
-                "split": "test",
-                "image_id": str(number),
-                "image_path": f"{number}.jpg",
-                "width": scene.width,
-                "height": scene.height,
-                "query": f"the {thing.color} {thing.shape}",
-                "sentence_index": 0,
-                "box": list(thing.box),
-                "mask": encode_mask(np.ones((scene.height, scene.width), bool)),
-                "ignore": None,
-            }
-        )
-    samples = pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+        query = f"the {thing.color} {thing.shape}"
+        rows.append(sample_row(f"{number}.jpg", (scene.width, scene.height), query))
+    samples = sample_table(rows)
     write_table(folder / "samples.parquet", samples)
     resize_images(samples, folder, run.policy.image_size, folder / "images.parquet")
     return folder

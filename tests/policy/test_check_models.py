@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
+from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,14 @@ from typing import Any
 import huggingface_hub
 import pytest
 import torch
+from commands import exit_code
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 from spoiling import CONFIG, TEMPLATE, WEIGHTS, Spoil, first, lose, put, text, weight
 from tiny import tiny_policy
 from training_world import make_stage
 
+from samr1.cli import check_models
 from samr1.config.lora import LoraConfig
 from samr1.config.merge import load_experiment
 from samr1.config.schema import (
@@ -81,21 +83,21 @@ def policy(tmp_path: Path) -> Path:
     return tmp_path / "policy"
 
 
-def run_command_line(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    """Check the shipped models as a run that is trained from them has it done."""
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Check the shipped models as a run that is trained from them has it done; the exit code."""
+    monkeypatch.chdir(ROOT)
     run = load_experiment(ROOT / "config", "micro").runs["sam_r1"]
-    (folder / "predict.yaml").write_text(dump_stage(run.predict_stage()))
-    (folder / "train.yaml").write_text(dump_stage(run.train_stage()))
-    given = ["--config", folder / "predict.yaml", "--training", folder / "train.yaml"]
-    command = ["-m", "samr1.cli.check_models", *map(str, given), "--output", f"{folder}/page.md"]
-    return subprocess.run(
-        [sys.executable, *command, *more], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    given = {"config": tmp_path / "predict.yaml", "training": tmp_path / "train.yaml"}
+    given["config"].write_text(dump_stage(run.predict_stage()))
+    given["training"].write_text(dump_stage(run.train_stage()))
+    return partial(exit_code, check_models.main, **given, output=tmp_path / "page.md")
 
 
-def test_whole_models_pass_and_the_page_says_what_was_found(tmp_path: Path) -> None:
-    done = run_command_line(tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_whole_models_pass_and_the_page_says_what_was_found(
+    command: Callable[..., int], tmp_path: Path
+) -> None:
+    assert command() == 0
     text = (tmp_path / "page.md").read_text()
     assert text.count("| ok |") == 11 and "FAILED" not in text
     assert "| policy: configuration | ok | 1,568,672 parameters" in text
@@ -103,12 +105,14 @@ def test_whole_models_pass_and_the_page_says_what_was_found(tmp_path: Path) -> N
     assert "4 decoded at most, in float32 on cpu: finite" in text
 
 
-def test_without_the_gpu_that_is_asked_for_all_but_running_is_looked_at(tmp_path: Path) -> None:
-    done = run_command_line(tmp_path, "--device", "cuda")
-    assert done.returncode == 1 and not (tmp_path / "page.md").exists()
-    assert done.stderr.count("| ok |") == 5 + 2
-    assert "| policy: decoding | FAILED | this job is to run on a GPU" in done.stderr
-    assert done.stderr.endswith("or set gpus: 0 in the scale file (--device cpu).\n")
+def test_without_the_gpu_that_is_asked_for_all_but_running_is_looked_at(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("--device", "cuda") == 1 and not (tmp_path / "page.md").exists()
+    said = capsys.readouterr().err
+    assert said.count("| ok |") == 5 + 2
+    assert "| policy: decoding | FAILED | this job is to run on a GPU" in said
+    assert said.endswith("or set gpus: 0 in the scale file (--device cpu).\n")
 
 
 LORA = LoraConfig(rank=2, alpha=4, targets=("q_proj", "down_proj"))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
+from commands import call
 from own_world import HEIGHT, WIDTH, save_mask, save_picture, stage, write_photos, write_rows
 from PIL import Image
 
 from samr1.cli import check_dataset
 from samr1.config.own_data import OwnDataStage
 from samr1.config.schema import dump_stage
-from samr1.core.errors import run_command
 from samr1.data.own.reading import read_own
 from samr1.data.painting import GREEN
 from samr1.report.dataset import facts
@@ -130,14 +128,10 @@ def test_the_same_data_set_gives_the_same_bytes(tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
-def test_the_command_goes_on_where_indexing_would_stop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_goes_on_where_indexing_would_stop(tmp_path: Path) -> None:
     rows = write_photos(tmp_path)
     write_rows(tmp_path / "questions.csv", [{**rows[0], "image": "gone.png"}, *rows[1:]])
     settings: OwnDataStage = stage(tmp_path)
     (tmp_path / "mine.yaml").write_text(dump_stage(settings))
-    arguments = ["--config", str(tmp_path / "mine.yaml"), "--output", str(tmp_path / "page")]
-    monkeypatch.setattr(sys, "argv", ["check_dataset", *arguments])
-    run_command(check_dataset.main)
+    call(check_dataset.main, config=tmp_path / "mine.yaml", output=tmp_path / "page")
     assert "gone.png: no such file" in (tmp_path / "page/index.html").read_text(encoding="utf-8")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from answer_world import answer, predictions, sample, samples, write_image, write_training
+from commands import call
 from made_up_metrics import RUNS, metric_rows, write_metrics, write_stage
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -27,10 +27,7 @@ from samr1.report.trainings import read_trainings
 def draw(figure: str, folder: Path, *arguments: object) -> list[Path]:
     """Run the figures' command; the PDF and the PNG."""
     outputs = [folder / f"{figure}.pdf", folder / f"{figure}.png"]
-    words = ["draw_figure", figure, *arguments, "--micro-world", "smoke", "--output", *outputs]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [str(word) for word in words])
-        draw_figure.main()
+    call(draw_figure.main, figure, *arguments, output=outputs, micro_world="smoke")
     return outputs
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from answer_world import (
     samples,
     write_image,
 )
+from commands import call
 from PIL import Image
 
 from samr1.cli import draw_gallery
@@ -198,9 +198,7 @@ def write_inputs(root: Path, **texts: str) -> list[str]:
 
 
 def draw(arguments: list[str], output: Path) -> str:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["draw_gallery", *arguments, "--output", str(output)])
-        draw_gallery.main()
+    call(draw_gallery.main, *arguments, output=output)
     return output.read_text(encoding="utf-8")
 
 

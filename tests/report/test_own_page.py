@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from commands import call
 from PIL import Image
 
 from samr1.cli import report_own
@@ -61,22 +61,19 @@ def write_page(folder: Path, *protocols: str, seeds: Sequence[int] = (0,)) -> st
     comparisons = folder / "comparisons.parquet"
     write_table(comparisons, pa.concat_tables(compared))
     Image.new("RGB", (4, 4)).save(folder / "curves.png")
-    arguments = {
-        "own": ["photos"],
-        "metrics": metrics,
-        "comparisons": [comparisons],
-        "examples": [folder / "curves.png"],
-        "curves": [folder / "curves.png"],
-        "gallery": [folder / "gallery.html"],
-        "data": [folder / "data/index.html"],
-        "policies": ["policies/mine/seed_0"],
-        "micro-world": ["micro"],
-        "output": [folder / "index.html"],
-    }
-    given = [str(one) for name, values in arguments.items() for one in (f"--{name}", *values)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["report_own", *given])
-        report_own.main()
+    call(
+        report_own.main,
+        own="photos",
+        metrics=metrics,
+        comparisons=comparisons,
+        examples=folder / "curves.png",
+        curves=folder / "curves.png",
+        gallery=folder / "gallery.html",
+        data=folder / "data/index.html",
+        policies="policies/mine/seed_0",
+        micro_world="micro",
+        output=folder / "index.html",
+    )
     return (folder / "index.html").read_text(encoding="utf-8")
 
 

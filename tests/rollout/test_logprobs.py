@@ -6,13 +6,14 @@ import itertools
 
 import pytest
 import torch
+from decoding_world import three_questions
 from plain_twins import objective_by_loops, plain_logits, plain_logprobs
-from tiny import TRAINED, random_image, tiny_policy, use_block_masks
+from tiny import TRAINED, tiny_policy, use_block_masks
 from torch import Tensor
 
 from samr1.config.names import Normaliser
 from samr1.method.objective import policy_objective
-from samr1.policy.model import EncodedPrompt, Policy, encode_question
+from samr1.policy.model import EncodedPrompt, Policy
 from samr1.rollout.distribution import next_token_logprobs
 from samr1.rollout.logprobs import response_logprobs, response_logprobs_in_passes
 from samr1.rollout.packing import pack, split_passes
@@ -25,12 +26,7 @@ def policy(request: pytest.FixtureRequest) -> Policy:
 
 @pytest.fixture(scope="module")
 def questions(policy: Policy) -> list[EncodedPrompt]:
-    """Three prompts of unequal length, two of unequal picture size."""
-    return [
-        encode_question(policy, random_image(0), "a ball", "qwen"),
-        encode_question(policy, random_image(1, 84), "the thing left of the blue ring", "qwen"),
-        encode_question(policy, random_image(2), "x", "qwen"),
-    ]
+    return three_questions(policy)
 
 
 def random_groups(policy: Policy, lengths: list[list[int]]) -> list[list[list[int]]]:

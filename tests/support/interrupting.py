@@ -6,7 +6,6 @@ the writing of a file.
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import sys
@@ -19,12 +18,12 @@ from typing import Any
 
 import torch
 import yaml
+from commands import exit_code
 from processes import find_port, fork, take_place
-from training_world import make_stage
+from training_world import command_line, make_stage
 
 from samr1.cli import train_policy as command
 from samr1.config.schema import TrainStage
-from samr1.core.errors import run_command
 from samr1.train import checkpoint, loop, step
 
 # Where a process can be interrupted: the functions of a step, of a checkpoint, and of the end.
@@ -89,21 +88,6 @@ def train(
     return [int(worker.exitcode) for worker in workers]  # type: ignore[arg-type]
 
 
-def arguments_of(world: Path, output: Path) -> list[str]:
-    files = {
-        "config": output / "config.yaml",
-        "samples": world / "samples.parquet",
-        "images": world / "images.parquet",
-        "root": world,
-        "output-policy": output / "policy",
-        "output-metrics": output / "metrics.parquet",
-        "output-timings": output / "timings.parquet",
-        "tensorboard": output / "board",
-        "checkpoints": output / "checkpoints",
-    }
-    return list(itertools.chain(*((f"--{name}", str(path)) for name, path in files.items())))
-
-
 def _work(
     world: Path,
     output: Path,
@@ -134,8 +118,7 @@ def _work(
     checkpoint.write_tensors = _halting(checkpoint.write_tensors, moment)  # type: ignore[attr-defined]
     if change is not None:
         change()
-    sys.argv = ["train_policy", *arguments_of(world, output)]
-    run_command(command.main)
+    sys.exit(exit_code(command.main, **command_line(world, output, output / "config.yaml")))
 
 
 def _around(

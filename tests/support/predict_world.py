@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+from made_up_samples import sample_row, sample_table
 from PIL import Image
 
 from samr1.config.schema import PredictStage
-from samr1.core import schemas
-from samr1.data.masks import encode_mask
 from samr1.data.resizing import ImageStore, resize_images
 from samr1.evaluation.responses import Response
 from samr1.micro.segmenter_config import IMAGE_SIZE, SEGMENTER_CONFIG
@@ -43,27 +42,10 @@ def save_pictures(folder: Path, sizes: Mapping[str, tuple[int, int]] = SIZES) ->
     return folder
 
 
-def question_table(questions: list[tuple[str, str]]) -> pa.Table:
-    rows = []
-    for i, (name, query) in enumerate(questions):
-        width, height = SIZES[name]
-        rows.append(
-            {
-                "sample_id": f"s{i}",
-                "dataset": "d",
-                "split": "val",
-                "image_id": name,
-                "image_path": f"{name}.png",
-                "width": width,
-                "height": height,
-                "query": query,
-                "sentence_index": 0,
-                "box": [0.0, 0.0, 1.0, 1.0],
-                "mask": encode_mask(np.ones((height, width))),
-                "ignore": None,
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+def question_table(
+    questions: list[tuple[str, str]], sizes: Mapping[str, tuple[int, int]] = SIZES
+) -> pa.Table:
+    return sample_table(sample_row(f"{name}.png", sizes[name], query) for name, query in questions)
 
 
 def store_pictures(samples: pa.Table, root: Path) -> ImageStore:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 import yaml
+from made_up_samples import sample_row, sample_table
 from PIL import Image
 from safetensors.torch import save_file
 from tiny import tiny_policy
@@ -90,26 +91,29 @@ def make_world(folder: Path, family: str = "qwen2_5_vl") -> Path:
         mask = np.zeros((height, width), bool)
         left, top = draw.integers(0, 30, 2)
         mask[top : top + 30, left : left + 40] = True
-        rows.append(
-            {
-                "sample_id": f"s{index}",
-                "dataset": "refcocog",
-                "split": "train",
-                "image_id": f"i{image}",
-                "image_path": f"{image}.png",
-                "width": width,
-                "height": height,
-                "query": "a ball" + " there" * index,
-                "sentence_index": 0,
-                "box": [float(left), float(top), float(left + 40), float(top + 30)],
-                "mask": encode_mask(mask),
-                "ignore": None,
-            }
-        )
-    table = pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
+        box = [float(left), float(top), float(left + 40), float(top + 30)]
+        query = "a ball" + " there" * index
+        row = sample_row(f"{image}.png", (width, height), query, box=box, mask=encode_mask(mask))
+        rows.append(row)
+    table = sample_table(rows)
     write_table(folder / "samples.parquet", table)
     resize_images(table, folder, SIDE, folder / "images.parquet")
     return folder
+
+
+def command_line(world: Path, output: Path, config: Path) -> dict[str, Path]:
+    """The options of `train_policy` in the world, which writes below `output`."""
+    return {
+        "config": config,
+        "samples": world / "samples.parquet",
+        "images": world / "images.parquet",
+        "root": world,
+        "output_policy": output / "policy",
+        "output_metrics": output / "metrics.parquet",
+        "output_timings": output / "timings.parquet",
+        "tensorboard": output / "board",
+        "checkpoints": output / "checkpoints",
+    }
 
 
 def samples_of(world: Path) -> pa.Table:

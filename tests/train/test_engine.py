@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ import torch
 from engine_world import make_rollout
 from plain_twins import plain_logprobs
 from processes import find_port, fork, take_place
-from tiny import tiny_policy
 from torch import Tensor, nn
 from training_world import make_stage
 
@@ -32,7 +32,10 @@ def reference_and_advantages(rollout: Rollout) -> tuple[Tensor, Tensor]:
     return reference, torch.randn(3, 3, generator=draw)
 
 
-def run_update(world: Path, tokens_per_pass: int, **train: Any) -> tuple[Policy, list[float]]:
+Weights = dict[str, Tensor]
+
+
+def run_update(world: Path, tokens_per_pass: int, **train: Any) -> tuple[Weights, list[float]]:
     stage = make_stage(world, tokens_per_pass=tokens_per_pass, learning_rate=1e-2, **train)
     join_processes()
     policy = load_policy(world / "policy")
@@ -44,16 +47,11 @@ def run_update(world: Path, tokens_per_pass: int, **train: Any) -> tuple[Policy,
     reference, advantages = reference_and_advantages(rollout)
     _, norms = update(engine, rollout, reference, advantages, updates, 1e-2, 0, stage)
     with engine.gathered_parameters():
-        return load_state(policy), norms
+        return {name: one.clone() for name, one in policy.model.state_dict().items()}, norms
 
 
-def load_state(policy: Policy) -> Policy:
-    copy = tiny_policy(family=policy.model.config.model_type)
-    copy.model.load_state_dict(policy.model.state_dict())
-    return copy
-
-
-def plain_update(world: Path, size: int = 3, **objective: Any) -> tuple[Policy, list[float]]:
+@cache
+def plain_update(world: Path, size: int = 3, **objective: Any) -> tuple[Weights, list[float]]:
     """The twin: torch's own AdamW, one full forward pass a response, no engine.
 
     Two epochs of updates of `size` questions each; the last may be short. `objective` is what the
@@ -90,7 +88,7 @@ def plain_update(world: Path, size: int = 3, **objective: Any) -> tuple[Policy, 
         (-terms.objective).backward()
         norms.append(float(nn.utils.clip_grad_norm_(policy.model.parameters(), 0.5)))
         optimizer.step()
-    return policy, norms
+    return policy.model.state_dict(), norms
 
 
 @pytest.mark.parametrize(
@@ -213,15 +211,19 @@ def test_two_processes_with_unequal_shares_train_as_one(any_world: Path) -> None
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
     plain, _ = plain_update(any_world)
-    assert distance(load_policy(any_world / "of_two"), plain, any_world) < 2e-3
+    assert distance(weights_of(any_world / "of_two"), plain, any_world) < 2e-3
 
 
-def distance(ours: Policy, theirs: Policy, world: Path) -> float:
+@cache
+def weights_of(policy: Path) -> Weights:
+    return load_policy(policy).model.state_dict()
+
+
+def distance(ours: Weights, theirs: Weights, world: Path) -> float:
     """How far two policies lie apart, as a share of the way from the start to `theirs`."""
-    start = load_policy(world / "policy").model.state_dict()
-    one, other = ours.model.state_dict(), theirs.model.state_dict()
-    moved = torch.cat([(other[name] - start[name]).flatten() for name in start])
-    apart = torch.cat([(one[name] - other[name]).flatten() for name in start])
+    start = weights_of(world / "policy")
+    moved = torch.cat([(theirs[name] - start[name]).flatten() for name in start])
+    apart = torch.cat([(ours[name] - theirs[name]).flatten() for name in start])
     assert float(moved.abs().mean()) > 3e-3
     # AdamW divides by the gradient's own size: one that is all rounding may turn around.
     return float(apart.norm() / moved.norm())

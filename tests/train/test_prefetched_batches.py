@@ -29,7 +29,7 @@ def train(world: Path, images: ImageStore | None = None, **settings: Any) -> Tra
 
 
 def in_own_thread(items: Iterable[Any]) -> Iterator[Any]:
-    """The twin of `ahead`."""
+    """The twin of `prefetch`."""
     return (item for item in items)
 
 
@@ -49,7 +49,7 @@ def test_training_is_the_same_with_and_without(
     images = Watched(world / "images.parquet")
     images.readers = set()
     beside = train(world, images)
-    assert images.readers == {"ahead_0"}
+    assert images.readers == {"prefetch_0"}
     with monkeypatch.context() as patch:
         patch.setattr(loop, "prefetch", in_own_thread)
         plain = train(world)
@@ -93,7 +93,7 @@ def test_a_batch_holds_what_its_samples_say(world: Path) -> None:
     images = ImageStore(world / "images.parquet")
     batch = prepare_batch(policy, rows, 1, 2, images, world, stage)
     assert batch.samples == rows[1::2] and not batch.is_padding and batch.in_step == 5
-    assert set(batch.originals) == {"i1", "i0"}
+    assert set(batch.originals) == {"1", "0"}
     for sample, question, truth in zip(batch.samples, batch.questions, batch.truths, strict=True):
         assert batch.originals[sample.image_id].shape == (sample.height, sample.width, 3)
         assert truth.shape == (sample.height, sample.width) and truth.sum() == 30 * 40

@@ -15,7 +15,7 @@ from samr1.policy.model import load_policy
 @pytest.mark.parametrize("updates", [{}, {"questions_per_step": 4, "questions_per_update": 2}])
 def test_processes_train_as_one(tmp_path: Path, updates: dict[str, int]) -> None:
     make_world(tmp_path)
-    steps = record(5)  # the last has three questions: the fourth of four processes has none
+    steps = record(5)[-2:]  # the last has three questions: the fourth of four processes has none
     plain = train_on(tmp_path, steps, 0, 1, **updates)
     start = load_policy(tmp_path / "policy").model.state_dict()
     assert apart((start, plain[1]), plain)[0] > 5e-4  # they have moved

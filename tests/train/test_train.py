@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 import torch
 import yaml
-from training_world import SIDE, batch_of, make_stage, samples_of
+from commands import call
+from training_world import SIDE, batch_of, command_line, make_stage, samples_of
 
 from samr1.cli import train_policy as command
 from samr1.config.names import DIALECTS, DialectName
@@ -24,7 +25,7 @@ from samr1.policy.dialects import get_dialect
 from samr1.policy.model import load_policy
 from samr1.segmenter import Prompt, Segmenter, answer_masks
 from samr1.train import loop, reward
-from samr1.train.batches import count_steps, draw_batches, learning_rate
+from samr1.train.batches import draw_batches, learning_rate
 from samr1.train.loop import train_policy
 from samr1.train.metrics import TRAINING_METRICS
 from samr1.train.reward import score_groups
@@ -42,7 +43,7 @@ def test_an_epoch_takes_every_sample_once_and_then_another_order() -> None:
 
 def test_steps_and_learning_rates(tmp_path: Path) -> None:
     epoch = make_stage(tmp_path, steps=None, questions_per_step=16).train
-    assert count_steps(3000, epoch) == 188
+    assert epoch.count_steps(3000) == 188
     linear = make_stage(tmp_path, warmup_steps=2, learning_rate=1.0).train
     rates = [learning_rate(step, 6, linear) for step in range(6)]
     assert rates == [0.5, 1.0, 1.0, 0.75, 0.5, 0.25]
@@ -200,32 +201,15 @@ def test_the_update_is_deterministic_and_the_rollout_need_not_be(
     assert asked == {"roll_out": False, "score_groups": True, "update": True}
 
 
-def run_command_line(
-    world: Path, output: Path, monkeypatch: pytest.MonkeyPatch, *more: str
-) -> None:
+def run_command_line(world: Path, output: Path, *more: str) -> None:
     config = output.with_suffix(".yaml")
     config.write_text(yaml.safe_dump(make_stage(world).model_dump(mode="json")))
-    arguments = {
-        "config": config,
-        "samples": world / "samples.parquet",
-        "images": world / "images.parquet",
-        "root": world,
-        "output-policy": output / "policy",
-        "output-metrics": output / "metrics.parquet",
-        "output-timings": output / "timings.parquet",
-        "tensorboard": output / "board",
-        "checkpoints": output / "checkpoints",
-    }
-    flags = itertools.chain(*((f"--{name}", str(value)) for name, value in arguments.items()))
-    monkeypatch.setattr("sys.argv", ["train_policy", *flags, *more])
-    command.main()
+    call(command.main, *more, **command_line(world, output, config))
 
 
-def test_training_twice_gives_the_same_bytes(
-    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_twice_gives_the_same_bytes(world: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        run_command_line(world, tmp_path / name, monkeypatch)
+        run_command_line(world, tmp_path / name)
     names = ["metrics.parquet", *(f"policy/{p.name}" for p in (tmp_path / "a/policy").iterdir())]
     assert {"policy/model.safetensors", "policy/README.md", "policy/samr1.json"} < set(names)
     for name in names:
@@ -246,7 +230,7 @@ def test_a_training_on_a_gpu_that_is_not_there_is_refused(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match=r"is to run on a GPU and CUDA is not available here"):
-        run_command_line(world, tmp_path / "out", monkeypatch, "--device", "cuda")
+        run_command_line(world, tmp_path / "out", "--device", "cuda")
     assert not (tmp_path / "out").exists()
 
 

@@ -16,6 +16,8 @@ import yaml
 from own_pictures import write_photos
 from snakemake_calls import ROOT, edit, list_jobs, planned, snakemake
 
+from samr1.config.merge import merge
+
 # Of the guide: a file's name and what to put there, or a command.
 STEP = re.compile(
     r"^```yaml\n# (?P<file>\S+)\n(?P<text>.*?)^```$"
@@ -28,9 +30,12 @@ STORY, PAPER = GUIDE.split("## With a real model, on one card")
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository, as somebody has who begins."""
+    """A copy of the repository, as somebody has who begins; its trainings take small groups."""
     apart = shutil.ignore_patterns("results", ".*", "__pycache__")
-    return Path(shutil.copytree(ROOT, tmp_path_factory.mktemp("own") / "checkout", ignore=apart))
+    folder = Path(shutil.copytree(ROOT, tmp_path_factory.mktemp("own") / "checkout", ignore=apart))
+    small = {"defaults": {"train": {"group_size": 2}}}
+    edit(folder / "config/scales/micro.yaml", lambda micro: merge(micro, small))
+    return folder
 
 
 def follow(text: str, checkout: Path) -> Iterator[tuple[str, str]]:

@@ -43,7 +43,9 @@ def test_ablations_are_tables_4_and_5_and_the_runs_of_figure_4(tmp_path: Path) -
     runs = {run for table in published.ablations.values() for run in table.labels}
     plan = planned("ablations", *options(tmp_path))
     assert plan["train_policy"] == len(runs | {*points.runs})
-    assert plan["predict_masks"] == len(asked) + 2  # the point rewards' on one benchmark
+    answering = {one.run for one in asked} | {points.any, points.inside}
+    assert plan["predict_masks"] == len(answering)
+    assert plan["gather_predictions"] == len(asked) + 2  # the point rewards' on one benchmark
     assert plan["make_table"] == len(published.ablations) and plan["draw_figure"] == 1
     one = planned("table_4", *options(tmp_path))
     compared = list_comparisons(EXPERIMENT)["sam_r1", "reasonseg_test"]

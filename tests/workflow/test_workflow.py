@@ -112,12 +112,14 @@ def test_code_makes_again_what_is_made_of_it_and_never_trains(
     apart = shutil.ignore_patterns("results", "tests", ".*")
     checkout = Path(shutil.copytree(ROOT, tmp_path / "checkout", ignore=apart))
 
-    def planned_after(change: str) -> dict[str, int]:
-        file = checkout / "src/samr1" / change
-        before = file.stat()
-        file.touch()
+    def planned_after(*changes: str) -> dict[str, int]:
+        files = [checkout / "src/samr1" / change for change in changes]
+        before = [file.stat() for file in files]
+        for file in files:
+            file.touch()
         plan = planned(*options(finished), checkout=checkout)
-        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        for file, was in zip(files, before, strict=True):
+            os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
         return plan
 
     # The tables' intervals, the scores' and the comparisons' are the bootstrap's.
@@ -129,8 +131,7 @@ def test_code_makes_again_what_is_made_of_it_and_never_trains(
     plan = planned_after("report/tables/clipping.py")
     assert plan["make_table"] == TABLES
     assert not {"score_benchmark", "compare_runs"} & set(plan)
-    for elsewhere in ("train/loop.py", "rollout/sample.py", "app/model.py"):
-        assert planned_after(elsewhere) == {}
+    assert planned_after("train/loop.py", "rollout/sample.py", "app/model.py") == {}
 
 
 def test_a_changed_benchmark_is_scored_again_without_training(
@@ -141,7 +142,7 @@ def test_a_changed_benchmark_is_scored_again_without_training(
     )
     plan = planned(*options(finished, settings))
     assert plan["index_refer"] == 1
-    asked = [one for one in list_evaluations(EXPERIMENT) if one.benchmark == "refcocog_test"]
+    asked = {one.run for one in list_evaluations(EXPERIMENT) if one.benchmark == "refcocog_test"}
     assert plan["predict_masks"] == len(asked)
     assert not {"draw_world", "sample_training", "train_policy"} & set(plan)
 
@@ -153,7 +154,7 @@ def test_a_changed_evaluation_predicts_again_without_training(
         tmp_path, "scales/micro.yaml", "defaults", "evaluation", "batch_size", value=8
     )
     plan = planned(*options(finished, settings))
-    assert plan["predict_masks"] == len(list_evaluations(EXPERIMENT))
+    assert plan["predict_masks"] == len({one.run for one in list_evaluations(EXPERIMENT)})
     assert not {"draw_world", "resize_images", "train_policy"} & set(plan)
 
 
@@ -165,7 +166,7 @@ def test_a_changed_run_retrains_itself_alone(finished: Path, tmp_path: Path) -> 
 
 
 def test_two_runs_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
-    metrics = f"{SCALE}/metrics/sam_r1/seed_0/reasonseg_test.parquet"
+    metrics = f"{SCALE}/metrics/negative_points_any/seed_0/refcocog_test.parquet"
     done = snakemake(f"{tmp_path}/{metrics}", "--cores", "2", *options(tmp_path))
     assert done.code == 0, done.text[-5000:]
     for kind in RESULTS:
@@ -184,19 +185,37 @@ def test_studies_add_seeds_sweep_and_long_runs_to_what_is_done(finished: Path) -
     assert plan["collect_study"] == 1 and "make_table" not in plan
 
 
-def test_one_job_answers_all_benchmarks_of_a_run_where_the_scale_says_so(
-    finished: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("together", "shards", "asked", "plan"),
+    [
+        (
+            "run",
+            2,
+            {"reasonseg_test", "lisa_grounding"},
+            {"predict_masks": 2, "gather_predictions": 2},
+        ),
+        ("benchmark", 1, {"reasonseg_test"}, {"predict_masks": 1}),
+    ],
+)
+def test_answers_are_the_same_in_as_many_jobs_as_the_scale_says(
+    finished: Path,
+    tmp_path: Path,
+    together: str,
+    shards: int,
+    asked: set[str],
+    plan: dict[str, int],
 ) -> None:
     results = shutil.copytree(finished, tmp_path / "results")
-    settings = changed_settings(tmp_path, "scales/micro.yaml", "evaluated_together", value="run")
-    edit(settings / "scales/micro.yaml", lambda micro: micro | {"evaluation_shards": 2})
-    asked = ("reasonseg_test", "lisa_grounding")
+    settings = changed_settings(
+        tmp_path, f"scales/{SCALE}.yaml", "evaluated_together", value=together
+    )
+    edit(settings / f"scales/{SCALE}.yaml", lambda scale: scale | {"evaluation_shards": shards})
     names = [f"{SCALE}/predictions/base/seed_0/{name}.parquet" for name in asked]
     targets = [f"{results}/{name}" for name in names]
     for name in names:  # copied files alone would be anew or not by the second they were written in
         (results / name).unlink()
     told = options(results, settings)
-    assert planned(*targets, *told) == {"predict_masks": 2, "gather_predictions": 2}
+    assert planned(*targets, *told) == plan
     done = snakemake(*targets, "--cores", "2", *told)
     assert done.code == 0, done.text[-5000:]
     columns = ["sample_id", "text", "mask"]  # scores differ with the images of a batch
@@ -204,10 +223,12 @@ def test_one_job_answers_all_benchmarks_of_a_run_where_the_scale_says_so(
         ours, theirs = (pq.read_table(folder / name) for folder in (results, finished))
         assert ours.select(columns) == theirs.select(columns)
     assert not list((results / SCALE / "kept_predictions").rglob("*.parquet"))
-    # A benchmark that `all` does not show the run on is answered alone.
-    alone = f"{results}/{SCALE}/predictions/no_kl/seed_0/refcoco_testa.parquet"
-    plan = {"write_config": 1, "predict_masks": 2, "gather_predictions": 1}
-    assert planned(alone, *told) == plan
+
+
+def test_a_benchmark_that_all_does_not_show_a_run_on_is_answered_alone(finished: Path) -> None:
+    alone = f"{finished}/{SCALE}/predictions/no_kl/seed_0/refcoco_testa.parquet"
+    plan = {"write_config": 1, "predict_masks": 1, "gather_predictions": 1}
+    assert planned(alone, *options(finished)) == plan
 
 
 def test_data_that_is_there_is_indexed_without_fetching(finished: Path, tmp_path: Path) -> None:

@@ -105,6 +105,10 @@ class TrainConfig(Frozen):
             return None
         return max(1, round(self.samples * self.samples_factor))
 
+    def count_steps(self, samples: int) -> int:
+        """The steps on `samples`: as configured, or one epoch, its last short batch included."""
+        return self.steps or -(-samples // self.questions_per_step)
+
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> TrainConfig:
         if self.clip_high < self.clip_low:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,6 +68,8 @@ def say(text: str) -> None:
 
 def run_command(main: Callable[[], None]) -> None:
     """Run a command's `main`; a `UserError` becomes one line on stderr and its exit code."""
+    # At the end Python looks for garbage in all that torch and transformers have made: a second.
+    atexit.register(gc.freeze)
     try:
         main()
     except UserError as error:

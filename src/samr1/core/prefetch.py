@@ -22,7 +22,7 @@ def prefetch(items: Iterable[Item]) -> Generator[Item, None, None]:
     under way and ends the thread.
     """
     iterator = iter(items)
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead", initializer=same_device())
+    pool = ThreadPoolExecutor(1, thread_name_prefix="prefetch", initializer=same_device())
     try:
         coming = pool.submit(next, iterator, _END)
         while (item := coming.result()) is not _END:

@@ -6,7 +6,6 @@ A rule names them as inputs, so that an edit there runs it again and one elsewhe
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -32,12 +31,13 @@ def find_sources(module: str, root: Path) -> tuple[Path, ...]:
     return tuple(sorted(found | data))
 
 
-def _locate(module: str, root: Path) -> Iterator[Path]:
+@cache
+def _locate(module: str, root: Path) -> tuple[Path, ...]:
     """The file of a module, and those of the packages around it; none of what is not there."""
     place = root.joinpath(*module.split("."))
-    for package in [place, *place.parents][: module.count(".") + 1]:
-        yield from (file for file in (package / "__init__.py",) if file.is_file())
-    yield from (file for file in (place.with_suffix(".py"),) if file.is_file())
+    packages = [place, *place.parents][: module.count(".") + 1]
+    files = [*(package / "__init__.py" for package in packages), place.with_suffix(".py")]
+    return tuple(file for file in files if file.is_file())
 
 
 @cache

@@ -16,7 +16,6 @@ from samr1.planning.job import Estimate, Job, describe_job, total
 from samr1.planning.rates import Rates
 from samr1.planning.splits import Split, find_split
 from samr1.planning.work import decoding_bytes, forward, text_forward, vision_forward
-from samr1.train.batches import count_steps
 
 # Of a policy's answers, which no check of a GPU can tell.
 RESPONSE_TOKENS = 200  # a thought, a box and a point: 100 to 300
@@ -49,7 +48,7 @@ def _trainings(run: str, seeds: int, job: Job, rates: Rates) -> Estimate:
         words = "not counted: its data is not indexed yet, and it has no train.steps"
         return Estimate(f"train {run}", words, 0.0, rates.whole)
     step = total(plan_step(job, rates))
-    steps = count_steps(train.drawn_samples or 0, train)
+    steps = train.count_steps(train.drawn_samples or 0)
     words = f"{seeds} × {job.processes} GPUs × ({steps} steps × {step:.0f} s + start)"
     seconds = seeds * job.processes * (steps * step + rates["load"])
     return Estimate(f"train {run}", words, seconds / 3600, rates.whole)

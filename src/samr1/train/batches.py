@@ -81,11 +81,6 @@ def read_samples(table: pa.Table) -> list[Sample]:
     return [Sample(index=index, **row) for index, row in enumerate(rows)]
 
 
-def count_steps(samples: int, config: TrainConfig) -> int:
-    """The number of steps: as configured, or one epoch, its last short batch included."""
-    return config.steps or -(-samples // config.questions_per_step)
-
-
 def draw_batches(samples: int, per_step: int, steps: int, seed: int) -> Iterator[list[int]]:
     """The sample indices of each of `steps` steps, up to `per_step` each.
 

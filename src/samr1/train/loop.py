@@ -32,7 +32,6 @@ from samr1.train.agreement import Agreement
 from samr1.train.batches import (
     Batch,
     Sample,
-    count_steps,
     learning_rate,
     read_samples,
 )
@@ -134,7 +133,7 @@ def train_policy(
     rows = read_samples(samples)
     models = load_models(stage, kind)
     engine = models.engine
-    steps = count_steps(len(rows), stage.train)
+    steps = stage.train.count_steps(len(rows))
     with watch_signals() if checkpoints else nullcontext(StopRequest()) as asked:
         keeper = None if checkpoints is None else _keep(checkpoints, models, rows, images, stage)
         done = (keeper and keeper.load()) or Progress(0, [], [])

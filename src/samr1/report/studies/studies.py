@@ -29,7 +29,6 @@ from samr1.report.tables.layout import Addition
 from samr1.report.tables.markdown import aligned_table, link_to
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.page import micro_note, publish_table
-from samr1.train.batches import count_steps
 
 
 def find_study_data(folder: Path, experiment: Experiment) -> StudyData:
@@ -141,7 +140,7 @@ def _list_runs(study: Study, title: str, experiment: Experiment) -> Table:
         train = experiment.runs[run].train
         size, samples = "all samples of its data", train.drawn_samples
         if samples is not None:
-            size = f"{samples:,} samples in {count_steps(samples, train):,} steps"
+            size = f"{samples:,} samples in {train.count_steps(samples):,} steps"
         rows.append(Extra(name=f"`{run}`, {size}", run=run))
     return Table(
         title=title,
