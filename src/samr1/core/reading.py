@@ -77,6 +77,15 @@ def decode_text(data: bytes) -> str:
         return data.decode("cp1252")
 
 
+def find_delimiter(text: str) -> str:
+    """What stands between the cells of a CSV file, by its first line: a comma, semicolon or tab.
+
+    Spreadsheets put semicolons where the country's numbers have commas.
+    """
+    header = text.lstrip("\r\n").split("\n", 1)[0]
+    return max(",;\t", key=header.count)
+
+
 def is_text(value: object) -> TypeGuard[str]:
     """Whether `value` is a text that every file can hold: valid Unicode without a zero byte."""
     if not isinstance(value, str) or "\0" in value:

@@ -14,7 +14,14 @@ from typing import Any
 import pyarrow as pa
 
 from samr1.core.errors import UserError, refusing
-from samr1.core.reading import MOST_TABLE_BYTES, decode_text, open_parquet, read_bytes, read_columns
+from samr1.core.reading import (
+    MOST_TABLE_BYTES,
+    decode_text,
+    find_delimiter,
+    open_parquet,
+    read_bytes,
+    read_columns,
+)
 from samr1.data.bad_samples import BadSamples
 
 Row = dict[str, Any]
@@ -81,11 +88,9 @@ def _read_lines(path: Path, text: str, bad: BadSamples) -> Placed:
 
 
 def _read_csv(path: Path, text: str, bad: BadSamples) -> tuple[list[str], Placed]:
-    header = text.lstrip("\n").split("\n", 1)[0]
-    # Spreadsheets put semicolons where the country's numbers have commas.
-    delimiter = max(",;\t", key=header.count)
     lines = map(_check_values, io.StringIO(text, newline=""))
-    records = _list_records(path, csv.reader(lines, delimiter=delimiter, strict=True))
+    reader = csv.reader(lines, delimiter=find_delimiter(text), strict=True)
+    records = _list_records(path, reader)
     _, first = next(records, (0, []))
     if not first:
         raise UserError(f"{path}: is empty; write a header and a row a question.")
