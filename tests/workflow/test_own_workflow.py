@@ -137,6 +137,7 @@ def test_wrong_data_stops_before_anything_is_trained(settings: Path) -> None:
     assert done.code == 1
     (said,) = {line for line in done.text.splitlines() if line.startswith("error:")}
     assert "questions.csv, row 5" in said and "photo_3.png" in said
+    assert said.endswith("own/photos/data/index.html.")
     assert not (settings.parent / "results/smoke/samples").exists()
 
 

@@ -38,7 +38,7 @@ rule index_own:
         part=get_part,
     shell:
         "python -m samr1.cli.index_own --config {input.config} --part {params.part} "
-        "--output {output} 2> {log}"
+        "--page {input.checked}/index.html --output {output} 2> {log}"
 
 
 rule report_own:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from samr1.core.errors import UserError, prefix_errors
-from samr1.core.reading import is_text, read_bytes
+from samr1.core.reading import check_file, is_text, read_bytes
 from samr1.data.images import load_mask, picture_size
 from samr1.data.masks import Mask, are_coordinates, segmentation_to_mask
 from samr1.data.own.questions import Question, Size, Source, Truth, below, find_files, mask_truth
@@ -128,7 +128,7 @@ def _read_masks(source: Source, image: str, folder: str, cells: Row) -> tuple[Si
         raise UserError(f"it has {told} a segmentation; give it one of them.")
     told_size = None
     if mask is not None:
-        told_size = picture_size(source.root / below(folder, mask, "mask"))
+        told_size = picture_size(_find_mask(source, folder, mask))
     else:
         segmentation = _parse(segmentation, "segmentation")
         told_size = _told_size(segmentation)
@@ -150,9 +150,14 @@ def _read_ignore(source: Source, folder: str, cells: Row, size: Size) -> Mask:
 
 
 def _load_mask(source: Source, folder: str, name: object, size: Size) -> Mask:
+    path = _find_mask(source, folder, name)
+    return load_mask(read_bytes(path, _MOST_MASK_BYTES), str(path), *size)
+
+
+def _find_mask(source: Source, folder: str, name: object) -> Path:
     path = source.root / below(folder, name, "mask")
-    data = read_bytes(path, _MOST_MASK_BYTES, "put the mask there or correct the row")
-    return load_mask(data, str(path), *size)
+    check_file(path, _MOST_MASK_BYTES, "put the mask there, or correct its name, `root` or `masks`")
+    return path
 
 
 def _parse(value: Any, what: str) -> Any:
