@@ -31,21 +31,34 @@ def test_the_splits_of_a_set_add_up_to_its_published_totals() -> None:
 
 
 def test_only_what_differs_is_said() -> None:
-    assert counts.difference("refcoco", "unc", "testA", 1975, 5657) is None
-    assert counts.difference("refcoco", "unc", "testA", 1975) is None
-    assert counts.difference("refcoco", "unc", "testA", 1970, 5657) == (
-        "refcoco (unc) testA has 1,970 refs where 1,975 are published"
-    )
-    assert counts.difference("refcocog", "umd", "test", 5023, 5023) == (
-        "refcocog (umd) test has 5,023 sentences where 9,602 are published"
-    )
-    both = counts.difference("refcoco", "unc", "val", 1, 2)
-    assert both is not None
-    assert "1 refs where 3,811 are published and 2 sentences where 10,834" in both
-    assert counts.difference("lisa_grounding", None, "test", 778) == (
-        "lisa_grounding test has 778 images where 779 are published"
-    )
-    assert counts.difference("refcocog", "umd", "mini", 3, 3) is None
+    for agreeing in (
+        ("refcoco", "unc", "testA", 1975, 5657),
+        ("refcoco", "unc", "testA", 1975),
+        ("refcocog", "umd", "mini", 3, 3),
+    ):
+        counts.check_published(Path("set"), *agreeing)
+    for found, told in (
+        (
+            ("refcoco", "unc", "testA", 1970, 5657),
+            "refcoco (unc) testA has 1,970 refs where 1,975 are published",
+        ),
+        (
+            ("refcocog", "umd", "test", 5023, 5023),
+            "refcocog (umd) test has 5,023 sentences where 9,602 are published",
+        ),
+        (
+            ("refcoco", "unc", "val", 1, 2),
+            "refcoco (unc) val has 1 refs where 3,811 are published and 2 sentences where 10,834 "
+            "are published",
+        ),
+        (
+            ("lisa_grounding", None, "test", 778),
+            "lisa_grounding test has 778 images where 779 are published",
+        ),
+    ):
+        with pytest.raises(UserError) as caught:
+            counts.check_published(Path("set"), *found)
+        assert str(caught.value).startswith(f"set: {told}; fetch")
 
 
 @pytest.fixture

@@ -34,16 +34,16 @@ def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     pixels = images.load_rgb(path)
     assert (pixels.shape, pixels.dtype) == ((30, 40, 3), np.uint8)
     assert np.abs(pixels.astype(int) - expected).max() <= 1
-    assert images.check_image(path, 40, 30) == (40, 30)
+    assert images.check_image(path, (40, 30)) == (40, 30)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".gif", ".bmp", ".tif", ".webp"])
 def test_a_files_content_is_checked_as_the_file_is(suffix: str) -> None:
     content = io.BytesIO()
     Image.new("RGB", (4, 3)).save(content, format=Image.registered_extensions()[suffix])
-    assert images.check_image_bytes(content.getvalue(), "row 1", 4, 3) == suffix
+    assert images.check_image_bytes(content.getvalue(), "row 1", (4, 3)) == suffix
     with pytest.raises(UserError, match=r"^row 1: the image is 4×3 pixels and its annotation says"):
-        images.check_image_bytes(content.getvalue(), "row 1", 3, 4)
+        images.check_image_bytes(content.getvalue(), "row 1", (3, 4))
     with pytest.raises(UserError, match=r"^row 1: not an image that can be read"):
         images.check_image_bytes(b"P6 1 1 255 abc", "row 1")
 
@@ -83,7 +83,7 @@ def test_a_truncated_image_is_found_by_both(tmp_path: Path, name: str) -> None:
 def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
     save_image(tmp_path / "a.jpg", 40, 30)
     with pytest.raises(UserError, match=r"a\.jpg: the image is 40×30 pixels .* says 30×40"):
-        images.check_image(tmp_path / "a.jpg", 30, 40)
+        images.check_image(tmp_path / "a.jpg", (30, 40))
 
 
 def test_missing_foreign_and_32_bit_images_are_refused(tmp_path: Path) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from data_world import HEIGHT, SQUARE, WIDTH, save_image, shape, truncate, write_reasonseg
-from PIL import Image
+from data_world import HEIGHT, SQUARE, WIDTH, shape, truncate, write_reasonseg
 
 from samr1.core import schemas
 from samr1.core.errors import UserError
@@ -58,22 +56,6 @@ def test_lisa_grounding_takes_the_first_shapes_points_whatever_its_label(tmp_pat
     assert masks.mask_box(masks.decode_mask(row["mask"])) == [10, 5, 20, 15]
 
 
-def test_a_cp1252_file_is_read(tmp_path: Path) -> None:
-    path = write_reasonseg(tmp_path)
-    content = {"text": ["the café’s door"], "is_sentence": False, "shapes": []}
-    path.write_bytes(json.dumps(content, ensure_ascii=False).encode("cp1252"))
-    assert reasonseg.read(tmp_path, "val")["query"].to_pylist() == ["the café’s door"]
-
-
-def test_a_palette_image_and_an_exif_rotation_keep_the_raw_size(tmp_path: Path) -> None:
-    image = write_reasonseg(tmp_path, imageWidth=WIDTH, imageHeight=HEIGHT).with_suffix(".jpg")
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    save_image(image, exif=exif)
-    (row,) = reasonseg.read(tmp_path, "val").to_pylist()
-    assert (row["width"], row["height"]) == (WIDTH, HEIGHT)
-
-
 BAD_ANNOTATIONS = [
     ({"text": [""]}, r"bad\.json: text\[0\] has 0 characters"),
     ({"text": [" "]}, r"bad\.json: text\[0\] has 0 characters"),
@@ -102,8 +84,6 @@ def test_a_bad_annotation_stops_or_is_skipped(
         (b"{", "not a JSON file"),
         (b"[]", "not a ReasonSeg annotation"),
         (b'{"text": ["a"]}', "not a ReasonSeg annotation"),
-        (b"\x81\xff", "not a JSON file"),
-        (b"[" * 100_000, "not a JSON file"),
         (None, "no such file"),
     ],
 )

@@ -53,8 +53,8 @@ def test_the_store_gives_each_image_as_pil_resizes_it(tmp_path: Path, samples: p
     output = tmp_path / "images.parquet"
     resize_images(samples, tmp_path, 84, output)
     store = ImageStore(output)
-    assert (len(store), store.image_size) == (COUNT, 84)
-    assert "3" in store
+    assert store.image_size == 84
+    assert "3" in store and str(COUNT) not in store
     for number in np.random.default_rng(0).permutation(COUNT):
         image = store.get(str(number))
         assert (image.mode, image.size) == ("RGB", (84, 84))

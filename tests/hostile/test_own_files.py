@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,6 +121,30 @@ LABELME: list[tuple[Write, str]] = [
 ]
 
 
+TWICE = '"points": [[2, 2], [8, 2], [8, 8]], "points":'
+
+
+def labelme_text(old: str, new: str, name: str = "bad") -> Write:
+    """A file of labelme whose text is changed once, under a name of its own."""
+
+    def write(root: Path) -> None:
+        write_labelme(root, "bad", [CAT], 9)
+        text = (root / "bad.json").read_text().replace(old, new, 1)
+        (root / "bad.json").rename(root / f"{name}.json")
+        (root / f"{name}.json").write_text(text)
+
+    return write
+
+
+LABELME += [
+    (labelme_text('"points":', TWICE), "not a JSON file .*the key 'points' stands twice"),
+    (
+        labelme_text("", "", os.fsdecode(b"bad.json: caf\xe9")),
+        "its name is no valid Unicode; rename",
+    ),
+]
+
+
 @pytest.mark.parametrize(("write", "told"), LABELME)
 def test_a_bad_file_of_labelme_is_named_or_skipped(tmp_path: Path, write: Write, told: str) -> None:
     for number in range(2):
@@ -139,6 +165,13 @@ def spoil(name: str, image: Image.Image | bytes) -> Write:
             image.save(root / name)
 
     return write
+
+
+def test_two_files_of_one_name_are_named(tmp_path: Path) -> None:
+    write_labelme(tmp_path, "a", [CAT])
+    shutil.copy(tmp_path / "a.json", tmp_path / "a.JSON")
+    told = r"its id, 'a/cat', is that of .*a\.JSON too"
+    refused(told, lambda: read_own(stage(tmp_path, "labelme")))
 
 
 MASKS: list[tuple[Write, str]] = [
@@ -195,6 +228,22 @@ SETTINGS: list[tuple[str, str]] = [
     ("photos: {layout: labelme, root: a, test_split: train}", "test_split = .*: must be another"),
     ("refcocog: {layout: labelme, root: a}", "refcocog: the name is taken; give it another"),
     ("My photos: {layout: labelme, root: a}", "My photos: name = "),
+    (f"{'a' * 101}: {{layout: labelme, root: a}}", "name = .*must have at most 100 characters"),
+    ("photos: {layout: labelme, root: a, seed: yes}", "seed = true: must be a number"),
+    ('photos: {layout: labelme, root: a, seed: "010"}', 'seed = "010": must be a number'),
+    ("photos: {layout: labelme, root: a, train_split: ''}", 'train_split = "": must match'),
+    ("photos: {layout: labelme, root: a, train_split: ../b}", "train_split = .*: must match"),
+    *(
+        (f"photos: {{layout: masks, root: a, masks: m, categories: {value}}}", told)
+        for value, told in (
+            ("{}", "categories.*must have at least 1 item"),
+            ("{-1: cat}", "categories.*greater than or equal to 0"),
+            ("{70000: cat}", "categories.*less than 65536"),
+            ("{yes: cat}", "categories.True = true: must be a number"),
+            ('{"01": cat, "1": dog}', r'categories.01 = "01": must be a number'),
+            ("{255: cat}, ignore_index: 255", "ignore_index = 255: must be none of the categ"),
+        )
+    ),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from own_world import (
 from PIL import Image
 
 from samr1.core.errors import UserError
+from samr1.core.reading import decode_text
 from samr1.data.own.reading import read_own
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "own"
@@ -242,3 +244,14 @@ def test_text_that_only_looks_like_a_number_is_an_id(tmp_path: Path) -> None:
     write_table(tmp_path, *({"id": one} for one in ("007", "7", "07", "0")))
     found = read_own(stage(tmp_path)).samples["sample_id"].to_pylist()
     assert found == ["mine/007", "mine/7", "mine/07", "mine/0"]
+
+
+@pytest.mark.parametrize("file", ["questions.csv", "questions.jsonl"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+def test_every_encoding_of_a_table_is_read(tmp_path: Path, file: str, encoding: str) -> None:
+    write_table(tmp_path, {"question": "caf\u00e9 \u2019cup\u2019"}, file=file)
+    text = json.loads(json.dumps((tmp_path / file).read_text()).replace("\\\\u", "\\u"))
+    (tmp_path / file).write_bytes(text.encode(encoding))
+    assert decode_text(text.encode(encoding)) == text
+    first = read_own(stage(tmp_path, file=file)).samples["query"][0].as_py()
+    assert first == "caf\u00e9 \u2019cup\u2019"

@@ -315,7 +315,7 @@ def test_a_plan_refuses_what_is_no_measurement(
     assert run_plan(monkeypatch, *paper) == 1
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 6
-    assert "is no check_gpu.json that can be read" in said[0]
+    assert "no such file; name the check_gpu.json that" in said[0]
     assert "holds no rate of a card" in said[1]
     assert "rates: values.operations = 0: must be greater than 0" in said[2]
     assert "rates: values.gpu" in said[5] and "'operations', 'decoding'" in said[5]

@@ -17,10 +17,11 @@ from samr1.cli import draw_figure
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
 from samr1.report.figures import style
-from samr1.report.figures.curves import draw_curves, plot_runs, read_runs
+from samr1.report.figures.curves import draw_curves, plot_runs
 from samr1.report.figures.examples import draw_examples
 from samr1.report.figures.style import FAINT, GROUND, INK, LINES, line_look, write_figure
 from samr1.report.predictions import Answers
+from samr1.report.trainings import read_trainings
 
 
 def draw(figure: str, folder: Path, *arguments: object) -> list[Path]:
@@ -136,7 +137,7 @@ def test_several_seeds_are_thin_lines_below_their_mean(tmp_path: Path) -> None:
     files = [write_training(tmp_path, "a", seed, kl=[seed, 4.0]) for seed in (0, 2)]
     files.append(write_training(tmp_path, "b", 0, kl=[5.0, float("nan"), 7.0]))
     axis = Figure().add_subplot()
-    plot_runs(axis, read_runs(files), "kl")
+    plot_runs(axis, read_trainings(files), "kl")
     lines = [(np.asarray(line.get_ydata()).tolist(), line.get_linewidth()) for line in axis.lines]
     assert [values for values, _ in lines[:3]] == [[0, 4], [2, 4], [1, 4]]
     assert lines[0][1] == lines[1][1] < lines[2][1]
@@ -148,7 +149,7 @@ def test_a_step_far_above_all_others_does_not_flatten_them(tmp_path: Path) -> No
     usual = [0.1, float("nan")] + 98 * [0.2]
     axes = [Figure().add_subplot() for _ in range(2)]
     for name, axis, kl in zip("ab", axes, (usual, [*usual, 1730.0]), strict=True):
-        plot_runs(axis, read_runs([write_training(tmp_path, name, 0, kl=kl)]), "kl")
+        plot_runs(axis, read_trainings([write_training(tmp_path, name, 0, kl=kl)]), "kl")
     assert [text.get_text() for text in axes[0].texts] == []
     assert [text.get_text() for text in axes[1].texts] == ["cut off: up to 1,730.0"]
     low, high = axes[1].get_ylim()

@@ -15,12 +15,13 @@ from samr1.core.files import write_table
 from samr1.method.rewards import tiered_iou_reward
 from samr1.method.rewards.segmentation import TIERS
 from samr1.report.figures.ablations import measure_runs
-from samr1.report.figures.curves import mean_curve, read_runs, seed_curve
+from samr1.report.figures.curves import mean_curve, seed_curve
 from samr1.report.figures.histograms import EDGES, count_bins, mean_shares
-from samr1.report.figures.lengths import answer_lengths, length_edges
+from samr1.report.figures.lengths import count_tokens, count_words, length_edges
 from samr1.report.figures.points import locate_points, share_places
 from samr1.report.predictions import read_answers, read_pairs
 from samr1.report.tables.measured import Measurements
+from samr1.report.trainings import read_trainings
 
 
 def test_runs_keep_the_order_of_their_files_and_their_own_seeds(tmp_path: Path) -> None:
@@ -28,16 +29,16 @@ def test_runs_keep_the_order_of_their_files_and_their_own_seeds(tmp_path: Path) 
         write_training(tmp_path, run, seed, iou=[0.0])
         for run, seed in (("sam_r1", 0), ("grpo", 0), ("grpo", 2))  # grpo lacks its seed 1
     ]
-    runs = read_runs(files)
-    seeds = {run: [one.seed for one in trainings] for run, trainings in runs.items()}
+    runs = read_trainings(files)
+    seeds = {run: [one.path.stem for one in trainings] for run, trainings in runs.items()}
     assert list(seeds.items()) == [("sam_r1", ["seed_0"]), ("grpo", ["seed_0", "seed_2"])]
 
 
 def test_the_mean_curve_is_of_the_seeds_that_measured_something(tmp_path: Path) -> None:
     seeds: list[list[float | None]] = [[1.0, float("nan"), None], [3.0, 5.0, None, 7.0]]
     files = [write_training(tmp_path, "run", i, kl=values) for i, values in enumerate(seeds)]
-    steps, mean = mean_curve([seed_curve(one, "kl") for one in read_runs(files)["run"]])
-    np.testing.assert_array_equal(steps, [0, 1, 2, 3])
+    mean = mean_curve([seed_curve(one, "kl") for one in read_trainings(files)["run"]])
+    np.testing.assert_array_equal(mean.index, [0, 1, 2, 3])
     np.testing.assert_array_equal(mean, [2.0, 5.0, np.nan, 7.0])
 
 
@@ -45,10 +46,10 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "samples.parquet"
     write_table(path, samples([sample()]))
     with pytest.raises(UserError, match="give the metrics that train_policy wrote"):
-        read_runs([path])
+        read_trainings([path])
     file = write_training(tmp_path, "run", 0, kl=[1.0])
     with pytest.raises(UserError, match=r"seed_0.parquet: lacks the column 'no_such'"):
-        seed_curve(read_runs([file])["run"][0], "no_such")
+        seed_curve(read_trainings([file])["run"][0], "no_such")
 
 
 def test_points_are_placed_on_the_answers_own_box() -> None:
@@ -62,21 +63,23 @@ def test_points_are_placed_on_the_answers_own_box() -> None:
         answer((5, 5, 5, 9), [(5, 5, 0)]),  # nothing lies on a box without area
     ]
     tables = [predictions(answers)]
-    positive, negative = (locate_points(asked, tables, value) for value in (1, 0))
-    assert positive.to_numpy().tolist() == [[0, 0, True, True], [0.5, 0.5, True, False]]
-    assert negative.to_numpy().tolist() == [
-        [0.75, 1, True, False],
-        [-0.5, 0.25, False, True],
-        [2, 1, False, False],
+    found = locate_points(asked, tables)
+    assert found.to_numpy().tolist() == [
+        [1, 0, 0, True, True],
+        [1, 0.5, 0.5, True, False],
+        [0, 0.75, 1, True, False],
+        [0, -0.5, 0.25, False, True],
+        [0, 2, 1, False, False],
     ]
+    positive, negative = found[found["value"] == 1], found[found["value"] == 0]
     assert share_places(positive).tolist() == [1 / 2, 1 / 2, 0]
     assert share_places(negative).tolist() == [1 / 3, 1 / 3, 1 / 3]
-    assert len(locate_points(asked, tables * 2, 0)) == 6
-    none = locate_points(asked, [predictions([answer(None)] * 5)], 0)
+    assert len(locate_points(asked, tables * 2)) == 10
+    none = locate_points(asked, [predictions([answer(None)] * 5)])
     assert share_places(none).tolist() == [0, 0, 0]
     nowhere = predictions([answer(box, [(float("nan"), 5, 0)])] * 5)
     with pytest.raises(UserError, match=r"sample 's0': the point .* is not two finite numbers"):
-        locate_points(asked, [nowhere], 0)
+        locate_points(asked, [nowhere])
 
 
 def test_bins_are_the_tiers_of_the_reward() -> None:
@@ -90,9 +93,9 @@ def test_bins_are_the_tiers_of_the_reward() -> None:
 
 
 def test_lengths_of_answers_and_the_bins_that_hold_them() -> None:
-    lengths = answer_lengths(predictions([answer((0, 0, 9, 9)), answer(None)]))
-    assert lengths["response_length"].tolist() == [9, 9]
-    assert lengths["think_length"].tolist() == [3, 0]
+    answers = predictions([answer((0, 0, 9, 9)), answer(None)])
+    assert count_tokens(answers).tolist() == [9, 9]
+    assert count_words(answers).tolist() == [3, 0]
     assert length_edges([np.array([3.0, 5.0]), np.array([4.0])]).tolist() == [2.5, 3.5, 4.5, 5.5]
     wide = length_edges([np.array([0.0, 400.0])])
     assert wide[0] < 0 and wide[-1] > 400 and len(wide) <= 41 and set(np.diff(wide)) == {11}

@@ -16,6 +16,7 @@ from samr1.core.files import write_table
 from samr1.core.schemas import COMPARISONS, OVERLAPS
 from samr1.evaluation.compare import compare
 from samr1.evaluation.score import score_overlaps
+from samr1.report.own import write_own_page
 from samr1.report.tables.measured import Measurements
 
 AGAIN = {"resamples": 200, "bootstrap_seed": 0}
@@ -125,7 +126,7 @@ def test_data_that_nothing_was_compared_on_is_refused(tmp_path: Path) -> None:
     write_page(tmp_path, "seg_zero")
     empty = tmp_path / "comparisons.parquet"
     write_table(empty, COMPARISONS.empty_table())
-    beside = report_own.Beside(*[tmp_path] * 4, [])
+    others = dict.fromkeys(("examples", "curves", "gallery", "data_page"), tmp_path)
     page = tmp_path / "page.html"
     with pytest.raises(UserError, match="photos: no run was compared on it"):
-        report_own.write_own_page(page, "photos", Measurements([]), [empty], beside)
+        write_own_page(page, "photos", Measurements([]), [empty], policies=[], **others)

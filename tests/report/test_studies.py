@@ -17,9 +17,7 @@ from samr1.cli import collect_study
 from samr1.config.published import Beating, Collapse, Column, MoreData
 from samr1.core.errors import UserError
 from samr1.core.schemas import COMPARISONS
-from samr1.report.studies.curves import CURVE
-from samr1.report.studies.power import seeds_needed
-from samr1.report.tables.claims import (
+from samr1.report.studies.claims import (
     NOT,
     OPPOSITE,
     SHOWS,
@@ -29,6 +27,8 @@ from samr1.report.tables.claims import (
     judge_collapse,
     judge_more_data,
 )
+from samr1.report.studies.curves import CURVE
+from samr1.report.studies.power import seeds_needed
 from samr1.report.tables.differences import Comparisons
 
 NO_KL = Collapse(claim="c", without_kl="no_kl_3x", with_kl="sam_r1_3x")

@@ -6,6 +6,7 @@ It writes a line of JSON for each: its name, what was said of it, and how many M
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import struct
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 from data_world import annotation, ref, save_image, shape, write_reasonseg, write_refer
 from hostile_data import as_png
 from mirror_world import MIRROR, row, write_mirror
+from own_world import stage, write_coco, write_labelme, write_table
 from peak_memory import forget_peak, peak_mb
 from PIL import Image
 
@@ -30,6 +32,7 @@ from samr1.core.files import read_table
 from samr1.data import masks, reasonseg, refer
 from samr1.data.images import check_image, load_picture
 from samr1.data.mirror_images import unpack_images
+from samr1.data.own.reading import read_own
 from samr1.data.resizing import resize_images
 from samr1.data.samples import load_samples
 from samr1.evaluation.imports import import_predictions
@@ -73,13 +76,21 @@ def picture_in_a_pipe(root: Path) -> None:
 
 
 def sparse_picture(root: Path) -> None:
-    with (root / "a.jpg").open("wb") as file:
-        file.truncate(10_000_000_000)
+    sparse(root / "a.jpg", 10_000_000_000)
     check_image(root / "a.jpg")
 
 
 def png_that_claims(root: Path) -> None:
     load_picture(claim_size(png(), HUGE), "a.png")
+
+
+def picture_of_tags(root: Path) -> None:
+    """Pillow warns of each of them."""
+    tags = b"".join(struct.pack("<HHII", 1_000 + n, 4, 2**30, 0) for n in range(5_000))
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 5_000) + tags + bytes(4)
+    content = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(content, "JPEG", exif=exif)
+    load_picture(content.getvalue(), "a.jpg", 10)
 
 
 def webp_that_claims(root: Path) -> None:
@@ -162,6 +173,49 @@ def one_long_annotation(root: Path) -> None:
     write_instances(root, '{"annotations": [{"id": 1, "segmentation": [' + "1.5," * 20_000_000)
 
 
+def instances_of_texts(root: Path) -> None:
+    write_instances(root, "{" + "".join(f'"{n}": "{"a" * 100_000}",' for n in range(900)))
+
+
+def sparse(path: Path, size: int, start: bytes = b"", end: bytes = b"") -> None:
+    """A file of zeros that takes no place on the disk."""
+    with path.open("wb") as file:
+        file.write(start)
+        file.truncate(size - len(end))
+        file.seek(0, os.SEEK_END)
+        file.write(end)
+
+
+def wide_coco(root: Path) -> None:
+    write_coco(root)
+    sparse(root / "instances.json", 900_000_000, b"\xff\xfe[\0")
+    read_own(stage(root, "coco", file="instances.json"))
+
+
+def wide_labelme(root: Path) -> None:
+    write_labelme(root, "a", [])
+    sparse(root / "a.json", 350_000_000, b'"', "\U0001f600".encode())
+    read_own(stage(root, "labelme"))
+
+
+def table_of_one_line(root: Path) -> None:
+    write_table(root)
+    sparse(root / "questions.csv", 150_000_000, b"\xef\xbb\xbf", "\U0001f600".encode())
+    read_own(stage(root))
+
+
+def table_of_blank_lines(root: Path) -> None:
+    write_table(root)
+    (root / "questions.jsonl").write_bytes(b"\n" * 50_000_000)
+    read_own(stage(root, file="questions.jsonl"))
+
+
+def table_of_columns(root: Path) -> None:
+    write_table(root)
+    (root / "questions.csv").write_text(",".join(map(str, range(1_000_000))))
+    read_own(stage(root))
+
+
 def results_of_lists(root: Path) -> None:
     (root / "a.json").write_text("[" + "[[]]," * 13_000_000 + "[]]")
     import_predictions(root / "a.json", write_samples(root), "mask")
@@ -217,6 +271,12 @@ BOMBS = [
     instances_of_numbers,
     instances_of_ids,
     one_long_annotation,
+    instances_of_texts,
+    wide_coco,
+    wide_labelme,
+    table_of_one_line,
+    table_of_blank_lines,
+    table_of_columns,
     results_of_lists,
     refs_of_memos,
     wide_annotation,
@@ -224,6 +284,7 @@ BOMBS = [
     picture_in_a_pipe,
     sparse_picture,
     png_that_claims,
+    picture_of_tags,
     webp_that_claims,
     mask_that_claims,
     zigzag_shape,

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from samr1.core.errors import UserError, prefix_errors, say
 from samr1.core.reading import find_delimiter, is_text, read_bytes
+from samr1.data.images import SUFFIXES
 
 MAX_CHARACTERS = 500  # a question is a sentence; the prompt around it is of fixed length
-SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 _COLUMNS = ("image", "question")
 _MAX_CSV_BYTES = 16_000_000
 _MAX_CSV_ROWS = 50_000
@@ -94,8 +94,9 @@ def _read_csv(path: Path) -> list[tuple[Path, str]]:
     data = read_bytes(path, _MAX_CSV_BYTES, "correct the path, or split the file")
     try:
         text = data.decode("utf-8-sig")
+        delimiter = find_delimiter(text.lstrip("\r\n").split("\n", 1)[0])
         lines = io.StringIO(text, newline="")
-        reader = csv.DictReader(lines, delimiter=find_delimiter(text), strict=True)
+        reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
         rows = list(_rows(reader, path))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read as CSV in UTF-8 ({error}).") from error
@@ -115,12 +116,8 @@ def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[tuple[Path, str]]
     for number, row in enumerate(reader):
         if number == _MAX_CSV_ROWS:
             raise UserError(f"{path}: has more than {_MAX_CSV_ROWS:,} rows; split the file.")
-        yield _read_row(row, path, reader.line_num)
-
-
-def _read_row(row: dict[str, str | None], path: Path, line: int) -> tuple[Path, str]:
-    image, question = row["image"], row["question"]
-    if not image or question is None or None in row:
-        raise UserError(f"{path}, line {line}: must have an image and a question.")
-    with prefix_errors(f"{path}, line {line}"):
-        return path.parent / image, check_question(question)
+        with prefix_errors(f"{path}, line {reader.line_num}"):
+            image, question = row["image"], row["question"]
+            if not image or question is None or None in row:
+                raise UserError("must have an image and a question.")
+            yield path.parent / image, check_question(question)

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from samr1.core.errors import UserError, run_command
-from samr1.core.files import atomic_file
+from samr1.core.files import atomic_file, use_folder
 from samr1.gpu.page import summary, to_page
 from samr1.gpu.plans import compare_rates
 from samr1.gpu.run import Report, run_stages, to_json
@@ -37,8 +37,7 @@ def main() -> None:
     if arguments.minutes <= 0:
         parser.error("--minutes must be above 0")
     check_size(arguments.size)
-    output: Path = arguments.output
-    output.mkdir(parents=True, exist_ok=True)
+    output = use_folder(arguments.output, "check_gpu.json")
     log = output / "log.txt"
     log.unlink(missing_ok=True)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from samr1.config.merge import load_experiment
 from samr1.core.errors import run_command
+from samr1.core.files import use_folder
 from samr1.report.studies.figures import draw_studies
 from samr1.report.studies.studies import find_study_data, write_studies
 from samr1.report.studies.study_data import pack_study
@@ -27,11 +28,12 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     experiment = load_experiment(arguments.config_dir, arguments.scale)
-    data = find_study_data(arguments.output / "data", experiment)
+    output = use_folder(arguments.output, "data/overlaps")
+    data = find_study_data(output / "data", experiment)
     if arguments.results is not None:
         pack_study(arguments.results, data)
-    write_studies(data, experiment, arguments.output)
-    draw_studies(data, experiment, arguments.output)
+    write_studies(data, experiment, output)
+    draw_studies(data, experiment, output)
 
 
 if __name__ == "__main__":

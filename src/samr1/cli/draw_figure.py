@@ -18,6 +18,7 @@ from samr1.report.figures.histograms import draw_histograms
 from samr1.report.figures.lengths import draw_lengths
 from samr1.report.figures.style import write_figure
 from samr1.report.predictions import read_answers, read_pairs
+from samr1.report.tables.markdown import name_table
 from samr1.report.tables.measured import Measurements
 
 # What each figure is drawn of.
@@ -45,7 +46,7 @@ def _draw(given: argparse.Namespace) -> Figure:
     match given.figure:
         case "ablations":
             stages = [load_stage(path, TableStage) for path in given.tables]
-            tables = {one.name.replace("_", " ").capitalize(): one.table for one in stages}
+            tables = {name_table(one.name): one.table for one in stages}
             return draw_ablations(tables, Measurements(given.metrics))
         case "curves":
             return draw_curves(given.training)

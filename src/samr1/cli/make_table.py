@@ -11,9 +11,10 @@ from samr1.core.errors import UserError, run_command
 from samr1.report.tables.clipping import clipping
 from samr1.report.tables.differences import Comparisons, table_differences
 from samr1.report.tables.gain import training_gain
+from samr1.report.tables.layout import Addition
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.overlap import training_overlap
-from samr1.report.tables.page import Addition, Outputs, publish_table
+from samr1.report.tables.page import publish_table
 from samr1.report.tables.sentences import list_sentences
 
 
@@ -23,8 +24,7 @@ def main() -> None:
     stage = load_stage(arguments.config, TableStage)
     measurements = Measurements(arguments.metrics)
     addition = _say_below(stage, measurements, arguments)
-    outputs = Outputs(arguments.output_parquet, arguments.output_md)
-    publish_table(stage, measurements, addition, outputs)
+    publish_table(stage, measurements, addition, arguments.output_parquet, arguments.output_md)
 
 
 def _say_below(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from samr1.core.errors import run_command
-from samr1.report.own import Beside, write_own_page
+from samr1.report.own import write_own_page
 from samr1.report.tables.measured import Measurements
 
 
@@ -29,11 +29,17 @@ def main() -> None:
     )
     add("--output", type=Path, required=True, help="page (HTML) to write")
     given = parser.parse_args()
-    pictures = given.examples, given.curves
-    beside = Beside(given.data, *pictures, given.gallery, given.policies)
-    measurements = Measurements(given.metrics)
     write_own_page(
-        given.output, given.own, measurements, given.comparisons, beside, given.micro_world
+        given.output,
+        given.own,
+        Measurements(given.metrics),
+        given.comparisons,
+        examples=given.examples,
+        curves=given.curves,
+        gallery=given.gallery,
+        data_page=given.data,
+        policies=given.policies,
+        micro_world=given.micro_world,
     )
 
 

@@ -10,7 +10,18 @@ from pydantic_core import PydanticCustomError
 
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$")]  # it becomes a file's name
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$", max_length=100)]  # of a file, too
+Seed = Annotated[int, Field(ge=0, lt=10**9)]  # what the tables' column holds
+Text = Annotated[str, Field(min_length=1, pattern=r"^[^\n|]+$")]  # it becomes a table's cell
+
+
+def _check_once(values: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("must hold each once")
+    return values
+
+
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_check_once)]
 
 
 def check_word(value: str) -> str:

@@ -17,6 +17,7 @@ from samr1.config.base import (
     Name,
     Named,
     Positive,
+    Text,
     refusal,
 )
 from samr1.config.errors import read_mapping, show
@@ -27,9 +28,6 @@ from samr1.core.hub import ModelPath
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
-
-
-Text = Annotated[str, Field(min_length=1, pattern=r"^[^\n|]+$")]  # it becomes a table's cell
 
 
 class DetectorConfig(Frozen):

@@ -10,6 +10,7 @@ from samr1.config.base import (
     Frozen,
     NonNegative,
     Positive,
+    Text,
     Word,
     refusal,
 )
@@ -85,7 +86,7 @@ class Benchmark(Frozen):
     """The data set; `lisa_grounding` is ReasonSeg's files, scored by boxes."""
     split: Word
     """Its split."""
-    label: str | None = None
+    label: Text | None = None
     """Its name in tables and figures; null is its name here."""
     split_by: Literal["unc", "google", "umd"] | None = None
     """Who made the split; for the RefCOCO family only."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +17,7 @@ from samr1.core.reading import read_bytes
 
 _MOST_BYTES = 200_000  # of a file that a person writes
 
+_OF_PYDANTIC = re.compile(r"(dict|tuple|list)\[.*\]|\[key\]")  # a place that no file has
 _LONGEST = 200  # characters of a value in a sentence
 
 
@@ -39,7 +42,7 @@ def explain(error: ValidationError, cls: type[BaseModel]) -> str:
 def _sentence(error: ValidationError, cls: type[BaseModel]) -> str:
     first = error.errors(include_url=False)[0]
     context = first.get("ctx", {})
-    path = [str(part) for part in first["loc"]]
+    path = [str(part) for part in first["loc"] if not _OF_PYDANTIC.fullmatch(str(part))]
     if first["type"] == "refused":
         path.extend(context["path"].split("."))
         return f"{'.'.join(path)} = {show(context['value'])}: {context['allowed']}"
@@ -47,13 +50,34 @@ def _sentence(error: ValidationError, cls: type[BaseModel]) -> str:
         return f"{'.'.join(path)}: unknown key; {_allowed_keys(cls, path)}"
     if first["type"] == "missing":
         return f"{'.'.join(path)}: missing; give it a value"
-    message = (
-        first["msg"]
-        .removeprefix("Value error, ")
-        .replace("Input should", "must")
-        .replace("String should", "must")
-    )
-    return f"{'.'.join(path)} = {show(first['input'])}: {message}"
+    message = re.sub(r"^Value error, |^(Input|String|Dictionary|Tuple) should", _must, first["msg"])
+    place = f"{'.'.join(path)} = " if path else ""
+    return f"{place}{show(first['input'])}: {message}"
+
+
+def find_unlike(given: Any, taken: Any) -> Iterator[tuple[str, Any]]:
+    """Where yes, no or a text such as "010" was taken for a number: its path and what it was."""
+    if isinstance(taken, BaseModel):
+        taken = {name: getattr(taken, name) for name in type(taken).model_fields}
+    if isinstance(given, dict) and isinstance(taken, dict):
+        numbers = {str(key) for key in taken if type(key) is int}
+        for key, value in given.items():
+            if numbers and str(key) not in numbers:
+                yield str(key), key
+            for path, found in find_unlike(value, taken.get(key)):
+                yield f"{key}.{path}".rstrip("."), found
+    elif isinstance(given, (list, tuple)) and isinstance(taken, (list, tuple)):
+        for place, (value, one) in enumerate(zip(given, taken, strict=False)):
+            for path, found in find_unlike(value, one):
+                yield f"{place}.{path}".rstrip("."), found
+    elif type(taken) in (int, float) and isinstance(given, (bool, str)):
+        as_it_is = isinstance(given, str) and (type(taken) is float or given == str(taken))
+        if not as_it_is:
+            yield "", given
+
+
+def _must(found: re.Match[str]) -> str:
+    return "must" if found[1] else ""
 
 
 def show(value: object) -> str:

@@ -10,15 +10,14 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any, Literal
 
 from samr1.config.base import (
     Frozen,
     Named,
     NonNegative,
     Positive,
+    Seeds,
     Word,
 )
 from samr1.config.baselines import Baseline, check_baselines, load_baselines
@@ -38,7 +37,7 @@ class ScaleConfig(Frozen):
     """A scale file, `extends` resolved; `defaults` are every run's before its overrides."""
 
     data: DataConfig
-    seeds: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
+    seeds: Seeds
     """Seeds of the trained runs; tables give mean and deviation where there are several."""
     checkpoint: Literal["last"]
     """The weights that every table shows: a training's last step's, none picked by its score."""
@@ -165,6 +164,9 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         whole = {"train": {"samples": None}} if "data" in overrides else {}
         merged = merge(merge(settings.defaults, whole), overrides) | fixed | {"name": name}
         runs[name] = parse_config(merged, RunConfig, where)
+    known = [path.stem for path in sorted((folder / "scales").glob("*.yaml"))]
+    for name, run in runs.items():
+        _refuse_unknown_scales(run.scales or (), known, f"{runs_file}: run {name}")
     present = {
         name: run
         for name, run in runs.items()
@@ -242,12 +244,24 @@ def _refuse_unknown_benchmarks(
                 )
 
 
+def _refuse_unknown_scales(scales: Collection[str], known: Collection[str], where: str) -> None:
+    """Raise UserError where what is only there at some scales would be at none."""
+    for scale in scales:
+        if scale not in known:
+            raise UserError(
+                f"{where}: scales = {show(scale)}: there is no such scale; there are "
+                f"{', '.join(known)}."
+            )
+
+
 def _refuse_taken_names(own: Collection[str], benchmarks: Collection[str], own_file: Path) -> None:
     """A table of samples is called after its benchmark or data set, and some others are there."""
-    for name in own:
-        if name in benchmarks or name == "pool" or name.startswith("training_"):
-            whose = "a benchmark" if name in benchmarks else "a table of the workflow's own"
-            raise UserError(f"{own_file}: {name}: is the name of {whose}; choose another.")
+    for name in [*own, *benchmarks]:
+        of_both = name in own and name in benchmarks
+        if of_both or name == "pool" or name.startswith("training_"):
+            whose = "a benchmark" if of_both else "a table of the workflow's own"
+            file = own_file if name in own else own_file.with_name("benchmarks.yaml")
+            raise UserError(f"{file}: {name}: is the name of {whose}; choose another.")
 
 
 def _refuse_unknown_data(

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from samr1.config.base import (
     Frozen,
     Name,
-    NonNegative,
+    Seed,
     Word,
     refusal,
 )
@@ -42,6 +42,9 @@ def _stay_below(value: str) -> str:
     return str(path)
 
 
+Split = Annotated[str, Field(pattern=r"^[^/\x00-\x1f]{1,100}$")]
+"""A split's own name, which may be that of a folder."""
+Index = Annotated[int, Field(ge=0, lt=2**16)]
 Below = Annotated[str, AfterValidator(_stay_below)]
 """A path relative to the root of the data set."""
 Template = Annotated[str, AfterValidator(_ask_of_category)]
@@ -68,20 +71,22 @@ class OwnData(Frozen):
     rewarded by the IoU of boxes."""
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share of the images that `seed` puts into `test`, where the data has no split of its own."""
-    seed: NonNegative = 0
+    seed: Seed = 0
     """Of that draw."""
-    train_split: str = "train"
+    train_split: Split = "train"
     """What the data's own split calls the part to train on."""
-    test_split: str = "test"
+    test_split: Split = "test"
     """What it calls the part to test on; samples of any other split are left out and counted."""
     questions: Literal["template", "captions"] = "template"
     """What is asked (coco): `question` of each category, or of an annotation its own `caption`."""
     question: Template = "the {category}"
     """What is asked of a category (coco, masks) or label (labelme, where a file has no `text`)."""
-    categories: dict[int, str] | tuple[str | None, ...] | None = None
+    categories: Annotated[dict[Index, str], Field(min_length=1)] | tuple[str | None, ...] | None = (
+        None
+    )
     """Names of the class indices (masks), `{1: cat, 2: dog}` or a list from 0 on with null for what
     is not asked; an index without a name is background."""
-    ignore_index: NonNegative | None = None
+    ignore_index: Index | None = None
     """The class index of pixels that are neither (masks), such as 255; null is none."""
     instances: Literal["union", "single"] = "union"
     """One question an image and category (coco, labelme): of the union of its instances, or asked
@@ -119,6 +124,12 @@ class OwnData(Frozen):
         ):
             if getattr(self, key) != plain and self.layout not in layouts:
                 raise refusal(key, getattr(self, key), f"must be {plain} with layout {self.layout}")
+        return self
+
+    @model_validator(mode="after")
+    def _ignored_is_no_category(self) -> OwnData:
+        if self.ignore_index in self.category_names:
+            raise refusal("ignore_index", self.ignore_index, "must be none of the categories")
         return self
 
     @model_validator(mode="after")

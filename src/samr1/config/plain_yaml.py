@@ -91,13 +91,15 @@ class _Checker:
             raise PlainYamlError(f"{place}: {shown} is no valid Unicode")
 
     def _check_keys(self, node: yaml.MappingNode) -> None:
-        seen = set()
+        seen = set[Any]()  # as they stand, and what they are: `1` and `0x1` are one
         for key, _ in node.value:
             place = f"line {key.start_mark.line + 1}"
             if not isinstance(key, yaml.ScalarNode):
                 raise PlainYamlError(f"{place}: a key is a list or a mapping; give it a name")
-            if key.value in seen:
+            merges = key.tag.endswith(":merge")
+            told = {key.value} if merges else {key.value, self.loader.construct_object(key)}
+            if told & seen:
                 raise PlainYamlError(
                     f"{place}: the key {key.value[:40]!r} stands twice; keep one of the two"
                 )
-            seen.add(key.value)
+            seen |= told

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from samr1.config.base import Frozen, Name, refusal
+from samr1.config.base import Frozen, Name, Text, refusal
 from samr1.config.baselines import Baseline
 from samr1.config.errors import read_mapping
 from samr1.config.schema import parse_config
@@ -25,7 +25,7 @@ Benchmarks = Annotated[tuple[Name, ...], Field(min_length=1)]
 class Column(Frozen):
     """A pair of columns: what the paper printed, and what a run here measured."""
 
-    label: str
+    label: Text
     """The heading of the pair, after "paper" and "measured"."""
     benchmark: Name
     """The benchmark (of benchmarks.yaml) whose figures they are."""
@@ -36,9 +36,9 @@ class Column(Frozen):
 class Row(Frozen):
     """One method of a published table."""
 
-    method: str
+    method: Text
     """The method's name, as printed."""
-    figures: dict[str, float]
+    figures: dict[str, Annotated[float, Field(ge=0, le=100)]]
     """What the paper printed, in percent, by column."""
     source: str
     """Where in the paper it stands."""
@@ -51,7 +51,7 @@ class Row(Frozen):
 class Extra(Frozen):
     """A run that the paper has no row for, below the paper's rows."""
 
-    name: str
+    name: Text
     """The name of its row."""
     run: Name
     """At a scale that lacks it, it has no row; benchmarks that it is not scored on stay empty."""

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from samr1.config.base import Frozen, Name, NonNegative, Positive, check_word, refusal
-from samr1.config.errors import explain, read_mapping
+from samr1.config.base import Frozen, Name, NonNegative, Positive, Seed, check_word, refusal
+from samr1.config.errors import explain, find_unlike, read_mapping, show
 from samr1.config.lora import LoraConfig, check_targets
 from samr1.config.names import (
     POINT_VALUES,
@@ -222,7 +222,7 @@ class TrainStage(Frozen):
 
     name: Name
     """The run's."""
-    seed: NonNegative
+    seed: Seed
     """Of the sampling and of the order of the questions."""
     dialect: DialectName
     """The prompt's template and the answer's grammar (`src/samr1/policy/dialects/`)."""
@@ -332,9 +332,12 @@ Model = TypeVar("Model", bound=Frozen)
 def parse_config(values: dict[str, Any], cls: type[Model], where: str) -> Model:
     """`values` as a `cls`; raises UserError of one sentence that begins with `where`."""
     try:
-        return cls.model_validate(values)
+        found = cls.model_validate(values)
     except ValidationError as error:
         raise UserError(f"{where}: {explain(error, cls)}") from error
+    for path, value in find_unlike(values, found):
+        raise UserError(f"{where}: {path} = {show(value)}: must be a number; write it as one.")
+    return found
 
 
 def load_stage(path: Path, cls: type[Model]) -> Model:

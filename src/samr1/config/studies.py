@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from samr1.config.base import Frozen, Name, NonNegative, refusal
+from samr1.config.base import Frozen, Name, Seeds, refusal
 from samr1.config.errors import read_mapping
 from samr1.config.schema import RunConfig, parse_config
 from samr1.core.errors import UserError
@@ -17,7 +17,7 @@ from samr1.core.errors import UserError
 class Repeated(Frozen):
     """What is repeated, with which seeds."""
 
-    seeds: dict[str, Annotated[tuple[NonNegative, ...], Field(min_length=1)]]
+    seeds: dict[str, Seeds]
     """By scale; a scale that extends another has its seeds, where it has none of its own."""
 
     def seeds_at(self, family: Sequence[str]) -> tuple[int, ...] | None:

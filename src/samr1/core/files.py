@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -130,6 +131,21 @@ def atomic_folder(path: Path, replace: bool = True) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def use_folder(path: Path, sign: str) -> Path:
+    """Make the folder `path`, whose files may then be written anew; returns it.
+
+    Raises UserError where another's is there: it is not empty and has neither `MARK` nor `sign`,
+    which only its command writes.
+    """
+    path = _named(path)
+    if not (path / sign).exists():
+        _check_free(path, replace=True)
+    with writing(path):
+        path.mkdir(exist_ok=True)
+        (path / MARK).write_bytes(_MARK_TEXT)
+    return path
+
+
 def _check_free(path: Path, replace: bool) -> None:
     """Raise UserError where a folder may not take the name `path`."""
     there = _prepare(path)
@@ -144,6 +160,12 @@ def _check_free(path: Path, replace: bool) -> None:
             f"{path}: is there and was not made by samr1 (it has no {MARK}), so it is not "
             "replaced; move it away, or give the output another name."
         )
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_table(

@@ -7,7 +7,8 @@ import json
 import math
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -77,13 +78,51 @@ def decode_text(data: bytes) -> str:
         return data.decode("cp1252")
 
 
-def find_delimiter(text: str) -> str:
+def find_encoding(path: Path) -> str:
+    """The encoding of the text in a file of any size; raises ValueError as `decode_text` does."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    marked = (name for mark, name in _ENCODINGS.items() if start.startswith(mark))
+    encoding = next(marked, "utf-8")
+    try:
+        _check_decodes(path, encoding)
+    except UnicodeDecodeError:
+        if encoding != "utf-8":
+            raise
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            if _UTF8_CHARACTER.search(content):
+                raise
+        encoding = "cp1252"
+        _check_decodes(path, encoding)
+    return encoding
+
+
+def _check_decodes(path: Path, encoding: str) -> None:
+    with path.open(encoding=encoding, newline="") as file:
+        while file.read(1 << 20):
+            pass
+
+
+def find_delimiter(header: str) -> str:
     """What stands between the cells of a CSV file, by its first line: a comma, semicolon or tab.
 
     Spreadsheets put semicolons where the country's numbers have commas.
     """
-    header = text.lstrip("\r\n").split("\n", 1)[0]
     return max(",;\t", key=header.count)
+
+
+def find_twice(names: Iterable[str]) -> str | None:
+    """The first of `names` that stood there before, or None.
+
+    >>> find_twice(["a", "b", "b"])
+    'b'
+    """
+    seen = set[str]()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def is_text(value: object) -> TypeGuard[str]:
@@ -97,6 +136,19 @@ def is_text(value: object) -> TypeGuard[str]:
     return True
 
 
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; raises ValueError where a key stands twice, of which the last would count."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError(f"the key {str(find_twice(key for key, _ in pairs))[:80]!r} stands twice")
+    return values
+
+
+def parse_json(text: str, **kinds: Callable[[str], Any]) -> Any:
+    """The value of a JSON text; raises ValueError or RecursionError where it is none."""
+    return json.loads(text, object_pairs_hook=unique_keys, **kinds)
+
+
 def load_json(path: Path, most: int, remedy: str = "fetch it again") -> Any:
     """The value in a JSON file of at most `most` bytes, in any encoding of `decode_text`.
 
@@ -104,7 +156,7 @@ def load_json(path: Path, most: int, remedy: str = "fetch it again") -> Any:
     """
     data = _read_values(path, most, remedy)
     with refusing(f"{path}: not a JSON file", remedy):
-        return json.loads(decode_text(data))
+        return parse_json(decode_text(data))
 
 
 def load_object(path: Path, most: int, remedy: str = "get it again") -> dict[str, Any]:
@@ -114,7 +166,7 @@ def load_object(path: Path, most: int, remedy: str = "get it again") -> dict[str
     """
     data = _read_values(path, most, remedy)
     with refusing(f"{path}: not a JSON file", remedy):
-        values = json.loads(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
+        values = parse_json(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
     if not isinstance(values, dict):
         raise UserError(f"{path}: must be a JSON object; {remedy}.")
     return values
@@ -140,7 +192,7 @@ def open_parquet(path: Path, remedy: str = "make it again") -> pq.ParquetFile:
     with refusing(f"{path}: {BROKEN_PARQUET}", remedy):
         file = pq.ParquetFile(path)
         names = file.schema_arrow.names
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    if twice := find_twice(names):
         raise UserError(f"{path}: has the column {twice!r} twice; {remedy}.")
     return file
 

@@ -39,31 +39,6 @@ PUBLISHED: dict[tuple[str, str | None, str], tuple[int, int | None]] = {
 }
 
 
-def difference(
-    dataset: str, split_by: str | None, split: str, refs: int, sentences: int | None = None
-) -> str | None:
-    """What differs from the published counts; None where they agree or none are published.
-
-    `refs` (images, for ReasonSeg) and `sentences` are what the split was found to hold, whether it
-    could be used or not; `sentences` None is not compared.
-
-    >>> difference("reasonseg", None, "val", 198)
-    'reasonseg val has 198 images where 200 are published'
-    """
-    published_refs, published_sentences = PUBLISHED.get((dataset, split_by, split), (refs, None))
-    noun = "images" if split_by is None else "refs"
-    compared = [(refs, published_refs, noun), (sentences, published_sentences, "sentences")]
-    parts = [
-        f"{found:,} {what} where {published:,} are published"
-        for found, published, what in compared
-        if found is not None and published is not None and found != published
-    ]
-    if not parts:
-        return None
-    name = f"{dataset} ({split_by}) {split}" if split_by else f"{dataset} {split}"
-    return f"{name} has {' and '.join(parts)}"
-
-
 def check_published(
     source: Path,
     dataset: str,
@@ -73,15 +48,24 @@ def check_published(
     sentences: int | None = None,
     skipped: int = 0,
 ) -> None:
-    """Raise UserError where what `source` holds is not what is published (see `difference`).
+    """Raise UserError where what `source` holds is not as much as is published, if it is.
 
-    `skipped` entries were too bad to tell what they are, which the sentence then says.
+    `refs` (images, for ReasonSeg) and `sentences` are what the split was found to hold, whether it
+    could be used or not; `sentences` None is not compared. `skipped` entries were too bad to tell
+    what they are, which the sentence then says.
     """
-    differs = difference(dataset, split_by, split, refs, sentences)
-    if differs is None:
-        return
-    bad = f", and {skipped} bad entries were skipped" if skipped else ""
-    raise UserError(
-        f"{source}: {differs}{bad}; fetch the set again, or set check_counts: false "
-        f"(--no-check-counts) for a subset."
-    )
+    published_refs, published_sentences = PUBLISHED.get((dataset, split_by, split), (refs, None))
+    noun = "images" if split_by is None else "refs"
+    compared = [(refs, published_refs, noun), (sentences, published_sentences, "sentences")]
+    parts = [
+        f"{found:,} {what} where {published:,} are published"
+        for found, published, what in compared
+        if found is not None and published is not None and found != published
+    ]
+    if parts:
+        name = f"{dataset} ({split_by}) {split}" if split_by else f"{dataset} {split}"
+        bad = f", and {skipped} bad entries were skipped" if skipped else ""
+        raise UserError(
+            f"{source}: {name} has {' and '.join(parts)}{bad}; fetch the set again, or set "
+            "check_counts: false (--no-check-counts) for a subset."
+        )

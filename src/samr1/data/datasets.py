@@ -20,10 +20,11 @@ def fetch_dataset(dataset: Dataset, root: Path, pause: float = 2.0) -> list[dict
     Raises UserError where a person has to fetch it, a download fails or is not what it should be,
     or what is there already is only a part of the data set.
     """
-    if not find_missing(dataset, root):
+    missing = find_missing(dataset, root)
+    if not missing:
         return []
     if dataset.by_hand is not None:
-        raise UserError(f"{find_missing(dataset, root)[0]}: missing or empty; {dataset.by_hand}")
+        raise UserError(f"{missing[0]}: missing or empty; {dataset.by_hand}")
     # A link that leads nowhere is a person's too.
     wanted = [source for source in dataset.files if not os.path.lexists(root / source.to)]
     for source in wanted:

@@ -6,7 +6,6 @@ later one, asks for the rest alone. Whatever came from elsewhere in between, the
 
 from __future__ import annotations
 
-import hashlib
 import os
 import ssl
 import sys
@@ -21,7 +20,7 @@ from urllib.request import Request, urlopen
 from tqdm import tqdm
 
 from samr1.core.errors import UserError, printable
-from samr1.core.files import writing
+from samr1.core.files import hash_file, writing
 
 _BLOCK = 1 << 20  # bytes
 _TRIES = 8  # in a row that bring nothing new
@@ -42,10 +41,10 @@ def fetch_file(url: str, path: Path, size: int, sha256: str, pause: float = 2.0)
         path.parent.mkdir(parents=True, exist_ok=True)
         resumed = _size(part) > 0
         _persist(url, part, size, pause, bar)
-        if resumed and _hash_file(part) != sha256:  # what was there was of another file
+        if resumed and hash_file(part) != sha256:  # what was there was of another file
             part.unlink()
             _persist(url, part, size, pause, bar)
-        if (found := _hash_file(part)) != sha256:
+        if (found := hash_file(part)) != sha256:
             part.unlink()
             raise UserError(
                 f"{path}: the file of {url} has the SHA-256 {found}, not {sha256}; nothing was "
@@ -58,11 +57,6 @@ def byte_bar(work: str, total: int) -> tqdm:
     """A bar of bytes with the time left; in a log it says something every 20 seconds."""
     seconds = 0.1 if sys.stderr.isatty() else 20
     return tqdm(total=total, desc=work, unit="B", unit_scale=True, mininterval=seconds)
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _size(path: Path) -> int:

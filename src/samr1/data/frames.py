@@ -5,12 +5,25 @@ Labelling tools show a photo as its EXIF data turn it, and write that size.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from samr1.core.errors import UserError
-from samr1.data.images import check_image, find_turn
+from samr1.data.images import Size, check_image, find_turn, picture_size
 
-Size = tuple[int, int]  # width, height
+
+def told_size(entry: dict[str, Any], keys: Sequence[str], whose: str, remedy: str) -> Size | None:
+    """The size that `entry` says under `keys`, width and height; None where it says none.
+
+    Raises UserError where they are no whole numbers, of `whose`.
+    """
+    width, height = (entry.get(key) for key in keys)
+    if width is None and height is None:
+        return None
+    if type(width) is not int or type(height) is not int:
+        raise UserError(f"{whose} {' or '.join(keys)} is no whole number; {remedy}.")
+    return width, height
 
 
 def check_frame(path: Path, told: Size | None) -> Size:
@@ -19,10 +32,8 @@ def check_frame(path: Path, told: Size | None) -> Size:
     `told` is the size that the annotation says, None where it says none. Raises UserError where the
     image is broken, the annotation is of another size, or it may be of the turned photo.
     """
-    turn = find_turn(path)
-    if turn != 1:
-        check_turn(path, turn, check_image(path), told)
-    return check_image(path, *(told or (None, None)))
+    check_turn(path, find_turn(path), picture_size(path), told)
+    return check_image(path, told)
 
 
 def check_turn(path: Path, turn: int, size: Size, told: Size | None) -> None:

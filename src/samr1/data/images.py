@@ -6,10 +6,12 @@ raster; a person's picture is taken as it is seen (`load_picture`).
 
 from __future__ import annotations
 
+import hashlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +21,23 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from samr1.core.errors import UserError, prefix_errors, refusing
 from samr1.core.reading import check_file
+from samr1.data.picture_parts import look_through
 
 Pixels = npt.NDArray[np.uint8]
+Size = tuple[int, int]  # width, height
 
 # A small file can claim any size; this is far beyond every image of the data sets (about 0.3 GB).
 MAX_PIXELS = 90_000_000
-_MAX_OF_FORMAT = {"WEBP": 25_000_000}  # its decoder holds four canvases of 4 bytes a pixel
-MAX_BYTES = 300_000_000  # of a file: so many pixels without compression
+_MOST_HELD = 432_000_000  # bytes, by a decoder: of some formats it takes more than the pixels
+_MOST_FILE = 300_000_000  # bytes: so many pixels without compression
+MAX_BYTES = 120_000_000  # of a file that is in memory while it is decoded
+_BAND = 256  # rows that are brought to another form at once
 
 _REMEDY = "put the image there or correct the data root"
 
 # The data sets hold JPEG and PNG; some formats that PIL knows run other programs to be read.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 
 _UNREADABLE = "fetch it again, or save it as JPEG or PNG where it is of another kind, as HEIC"
 
@@ -59,9 +66,10 @@ _TURNS: dict[object, Image.Transpose] = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# MAX_PIXELS says the same, as an error. Once and not around each opening: the filters are the
-# whole process's, and images are read in several threads.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# What PIL says of a picture that it reads all the same, a line a tag, and of its size, which
+# MAX_PIXELS refuses. Once and not around each opening: the filters are the whole process's, and
+# images are read in several threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def _decoding(name: Path | str) -> AbstractContextManager[None]:
@@ -74,18 +82,19 @@ def _opened(
     path: Path | str,
     data: bytes | None = None,
     *,
-    size: tuple[int, int] | None = None,
+    size: Size | None = None,
     told_by: str = "its annotation says",
     max_pixels: int = MAX_PIXELS,
 ) -> Iterator[Image.Image]:
     """Open `path`, or `data` that is called so, and check what its header says of its size.
 
-    Nothing is decoded yet. Raises UserError where it is no image, or not of `size` (width, height),
-    or has more than `max_pixels`.
+    Nothing is decoded yet. Raises UserError where it is no image, or not of `size`, or has more
+    than `max_pixels`.
     """
     if data is None:
-        check_file(Path(path), MAX_BYTES, _REMEDY)
+        check_file(Path(path), _MOST_FILE, _REMEDY)
     with _decoding(path):
+        held = _look_through(Path(path)) if data is None else look_through(data)
         try:
             image = Image.open(path if data is None else io.BytesIO(data), formats=_FORMATS)
         except Image.DecompressionBombError as error:  # PIL's own bound, at twice MAX_PIXELS
@@ -93,7 +102,7 @@ def _opened(
         except UnidentifiedImageError as error:
             raise UserError(f"{path}: not an image that can be read; {_UNREADABLE}.") from error
     with image:
-        most = min(max_pixels, _MAX_OF_FORMAT.get(image.format or "", max_pixels))
+        most = min(max_pixels, _MOST_HELD // held)
         if image.width * image.height > most:
             raise _too_large(path, most)
         if size is not None and image.size != size:
@@ -102,6 +111,14 @@ def _opened(
                 f"{size[0]}×{size[1]}; one of them belongs to another image."
             )
         yield image
+
+
+def _look_through(path: Path) -> int:
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            return 1  # what is empty is no picture, and cannot be mapped
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            return look_through(content)
 
 
 def _too_large(name: Path | str, most: int) -> UserError:
@@ -119,34 +136,26 @@ def _load(image: Image.Image, name: Path | str, only_check: bool = False) -> Non
         if only_check:
             image.draft(None, (1, 1))
         image.load()
-    _check_depth(image, name)
+    if image.mode in _THIRTY_TWO_BITS:
+        raise UserError(f"{name}: 32-bit images (mode {image.mode}) have no RGB; convert it.")
 
 
-def check_image(path: Path, width: int | None = None, height: int | None = None) -> tuple[int, int]:
-    """Check that `path` is a whole image (of `width`×`height` where given); returns its size.
-
-    Raises UserError.
-    """
-    with _opened(path, size=_given(width, height)) as image:
-        size = image.size
+def check_image(path: Path, size: Size | None = None) -> Size:
+    """The size of the image at `path`; raises UserError where it is no whole one, of that size."""
+    with _opened(path, size=size) as image:
+        found = image.size
         _load(image, path, only_check=True)
-        return size
+        return found
 
 
-def check_image_bytes(
-    data: bytes, name: str, width: int | None = None, height: int | None = None
-) -> str:
+def check_image_bytes(data: bytes, name: str, size: Size | None = None) -> str:
     """Check a file's content as `check_image` does its file; returns the suffix for its format.
 
     `name` stands for the path in what is said of it, such as the table and row that hold it.
     """
-    with _opened(name, data, size=_given(width, height)) as image:
+    with _opened(name, data, size=size) as image:
         _load(image, name, only_check=True)
         return _SUFFIXES[image.format or ""]
-
-
-def _given(width: int | None, height: int | None) -> tuple[int, int] | None:
-    return None if width is None or height is None else (width, height)
 
 
 def load_rgb(path: Path) -> Pixels:
@@ -157,8 +166,41 @@ def load_rgb(path: Path) -> Pixels:
     """
     with _opened(path) as image:
         _load(image, path)
-        with _decoding(path):
-            return np.array(_to_rgb(image))
+        return _pixels(image, path, _to_rgb)
+
+
+def digest_pixels(path: Path) -> tuple[Size, str]:
+    """Width and height of an image, and the SHA-256 of its shape and pixels as `load_rgb` has them.
+
+    Raises UserError as `load_rgb` does.
+    """
+    with _opened(path) as image:
+        _load(image, path)
+        digest = hashlib.sha256(f"{(image.height, image.width, 3)}".encode())
+        for _, band in _bands(image, path, _to_rgb):
+            digest.update(band.tobytes())
+        return image.size, digest.hexdigest()
+
+
+def _pixels(
+    image: Image.Image, name: Path | str, convert: Callable[[Image.Image], Image.Image]
+) -> Pixels:
+    """A decoded image as `convert` has it, which is RGB, uint8 [h, w, 3]."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for rows, band in _bands(image, name, convert):
+        pixels[rows] = band
+    return pixels
+
+
+def _bands(
+    image: Image.Image, name: Path | str, convert: Callable[[Image.Image], Image.Image]
+) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
+    """A decoded image as `convert` has it, [rows, w, c], some rows at a time: its copy is large."""
+    for top in range(0, image.height, _BAND):
+        with _decoding(name):
+            bottom = min(top + _BAND, image.height)
+            part = np.asarray(convert(image.crop((0, top, image.width, bottom))))
+        yield slice(top, bottom), part.reshape(bottom - top, image.width, -1)
 
 
 def open_rgb(data: bytes, name: str, side: int) -> Image.Image:
@@ -186,13 +228,9 @@ def as_seen(image: Image.Image, name: str) -> Pixels:
     """
     _load(image, name)
     with _decoding(name):
-        if image.has_transparency_data:
-            ground = Image.new("RGBA", image.size, "white")
-            seen = Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
-        else:
-            seen = _to_rgb(image)
+        pixels = _pixels(image, name, _on_white if image.has_transparency_data else _to_rgb)
         turn = _TURNS.get(_orientation(image))
-        return np.array(seen if turn is None else seen.transpose(turn))
+        return pixels if turn is None else np.array(Image.fromarray(pixels).transpose(turn))
 
 
 def load_mask(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np.bool_]:
@@ -202,19 +240,21 @@ def load_mask(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np
     UserError where the file is not of `width`×`height`, is broken, or nobody can tell the object:
     it shows several colours beside black, as soft edges are, or is transparent.
     """
-    told_by = "the one it masks"
-    with _opened(name, data, size=(width, height), told_by=told_by) as image:
+    with _opened(name, data, size=(width, height), told_by="the one it masks") as image:
         _load(image, name)
         if image.has_transparency_data:
             raise UserError(f"{name}: the mask is transparent in parts; write black and white.")
-        pixels, colours = _look_at(image, name)
-    if colours > 1:
-        raise UserError(
-            f"{name}: the mask shows several colours beside black, so that nobody can tell the "
-            "object; write white on it and black off it, without soft edges."
-        )
-    shown: npt.NDArray[np.bool_] = pixels.reshape(height, width, -1).max(axis=2) != 0
-    return shown
+        shown, colour = np.zeros((height, width), bool), None
+        for rows, band in _bands(image, name, _to_shown):
+            shown[rows] = band.any(axis=2)
+            seen = band[shown[rows]]
+            colour = seen[0] if colour is None and len(seen) else colour
+            if (seen != colour).any():
+                raise UserError(
+                    f"{name}: the mask shows several colours beside black, so that nobody can tell "
+                    "the object; write white on it and black off it, without soft edges."
+                )
+        return shown
 
 
 def load_indices(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np.int32]:
@@ -232,22 +272,10 @@ def load_indices(data: bytes, name: str, width: int, height: int) -> npt.NDArray
         return np.asarray(image).astype(np.int32)
 
 
-def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height of the image at `path` by its header. Raises UserError where it is none."""
+def picture_size(path: Path) -> Size:
+    """The size of the image at `path` by its header. Raises UserError where it is none."""
     with _opened(path) as image:
         return image.size
-
-
-def _look_at(image: Image.Image, name: str) -> tuple[npt.NDArray[Any], int]:
-    """The pixels of an image, [h, w] or [h, w, 3], and its colours beside black, 2 for several."""
-    with _decoding(name):
-        if image.mode in _SIXTEEN_BITS:
-            pixels = np.asarray(image)
-            return pixels, np.unique(pixels[pixels != 0]).size
-        shown = image if image.mode in ("1", "L") else image.convert("RGB")
-        found = shown.getcolors(2)
-        colours = 2 if found is None else sum(bool(np.any(colour)) for _, colour in found)
-        return np.asarray(shown), colours
 
 
 def find_turn(path: Path) -> int:
@@ -265,9 +293,16 @@ def _orientation(image: Image.Image) -> int:
     return told if told in _TURNS else 1
 
 
-def _check_depth(image: Image.Image, name: Path | str) -> None:
-    if image.mode in _THIRTY_TWO_BITS:
-        raise UserError(f"{name}: 32-bit images (mode {image.mode}) have no RGB; convert it.")
+def _on_white(image: Image.Image) -> Image.Image:
+    ground = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
+
+
+def _to_shown(image: Image.Image) -> Image.Image:
+    """A mask's shades as they are, all else as the colours that it shows."""
+    if image.mode in ("L", *_SIXTEEN_BITS):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any, TypedDict, TypeGuard
 
 import numpy as np
@@ -99,10 +100,7 @@ def segmentation_to_mask(
         raise UserError("it has no segmentation.")
     parts: list[Any] = segmentation if isinstance(segmentation, list) else [segmentation]
     if all(isinstance(part, Mapping) for part in parts):
-        mask = rle_to_mask(parts[0], height, width)
-        for part in parts[1:]:
-            mask |= rle_to_mask(part, height, width)
-        return mask
+        return reduce(np.logical_or, (rle_to_mask(part, height, width) for part in parts))
     if not isinstance(segmentation, list):
         raise UserError("its segmentation is neither polygons nor run lengths.")
     return polygons_to_mask(segmentation, height, width, inside)

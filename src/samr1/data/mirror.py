@@ -14,7 +14,6 @@ have no `ignore`. What LISA-Grounding is about, the first shape, is not in a mir
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -26,6 +25,7 @@ import pyarrow.compute as pc
 
 from samr1.core import schemas
 from samr1.core.errors import UserError, refusing
+from samr1.core.reading import parse_json
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
@@ -67,18 +67,13 @@ def read(
     rows: list[dict[str, Any]] = []
     columns = ("text", "mask", "image_id", "ann_id")
     for where, cells in read_rows(folder, columns, ("image.path",), desc=f"{dataset} {split}"):
-        try:
-            questions = reader.questions(cells)
-            common = reader.describe(cells) if questions else {}
-        except UserError as error:
-            bad.add(UserError(f"{where}: {error}"))
-            continue
-        for question in questions:
-            try:
-                query = read_sentence(question["query"], question["sentence_index"], sentences)
-                rows.append(common | question | {"query": query})
-            except UserError as error:
-                bad.add(UserError(f"{where}: {error}"))
+        asked: list[dict[str, Any]] = []
+        with bad.catching(where):
+            asked = reader.ask(cells)
+        for row in asked:
+            with bad.catching(where):
+                query = read_sentence(row["query"], row["sentence_index"], sentences)
+                rows.append(row | {"query": query})
     if check_counts:
         told = sum(reader.told.values()) if sentences == "all" else None
         found = len(reader.told)
@@ -106,8 +101,8 @@ class _Reader:
         self.told: dict[str, int] = {}  # ann_id -> its sentences so far
         self.asked: set[str] = set()  # of each of these, one that has words
 
-    def questions(self, cells: dict[str, pa.Scalar]) -> list[dict[str, Any]]:
-        """The columns of each sentence of the row that is wanted. Raises UserError if it is bad."""
+    def ask(self, cells: dict[str, pa.Scalar]) -> list[dict[str, Any]]:
+        """A sample of each sentence of the row that is wanted. Raises UserError if it is bad."""
         ann_id, texts = read_id(cells["ann_id"], "ann_id"), _texts(cells["text"])
         before = self.told.get(ann_id, 0)
         self.told[ann_id] = before + len(texts)
@@ -118,8 +113,10 @@ class _Reader:
             asked = asked[first_with_words(texts) :][:1] if ann_id not in self.asked else []
             self.asked |= {ann_id for _, text in asked if text.strip()}
         name = f"{self.name}/{ann_id}"
+        common = self._describe(cells) if asked else {}
         return [
             {
+                **common,
                 "sample_id": name if self.reasonseg else f"{name}/{index}",
                 "query": text,
                 "sentence_index": index,
@@ -127,8 +124,8 @@ class _Reader:
             for index, text in asked
         ]
 
-    def describe(self, cells: dict[str, pa.Scalar]) -> dict[str, Any]:
-        """The columns that all sentences of the row share. Raises UserError where it is bad."""
+    def _describe(self, cells: dict[str, pa.Scalar]) -> dict[str, Any]:
+        """The columns that all sentences of the row share."""
         file_id = read_id(cells["image_id"], "image_id")
         image_path, width, height = self.images.find(file_id)
         mask = _decode(cells["mask"], height, width)
@@ -204,7 +201,7 @@ def _decode(cell: pa.Scalar, height: int, width: int) -> masks.Mask:
         return load_mask(value, "its mask", width, height)
     if isinstance(value, (str, bytes)):
         with refusing("its mask is not JSON", "write it as run lengths"):
-            value = json.loads(value)
+            value = parse_json(value if isinstance(value, str) else value.decode())
     if not isinstance(value, dict):
         raise UserError("its mask is neither lists of pixels nor a run-length encoding.")
     return masks.rle_to_mask(value, height, width)

@@ -65,7 +65,8 @@ def _unpack(
     width, height = (
         cells[name].as_py() if name in cells else None for name in ("img_width", "img_height")
     )
-    suffix = check_image_bytes(data, where, width, height)
+    size = None if width is None or height is None else (width, height)
+    suffix = check_image_bytes(data, where, size)
     (output / f"{image_id}{suffix}").write_bytes(data)
     digests[image_id] = digest
 

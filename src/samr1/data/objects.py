@@ -9,7 +9,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from samr1.core import schemas
-from samr1.core.errors import UserError, prefix_errors
+from samr1.core.errors import UserError
 from samr1.core.json_lists import JsonLists, Place
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples
@@ -37,15 +37,11 @@ def read_objects(instances: Path, samples: pa.Table) -> pa.Table:
     for name, image in tqdm(images.items(), desc="objects", unit="image", disable=None):
         for place in places[name]:
             annotation = file.read(place)
-            try:
-                with prefix_errors(f"annotation {annotation.get('id')}"):
-                    mask = masks.segmentation_to_mask(
-                        annotation.get("segmentation"), image["height"], image["width"]
-                    )
-            except UserError as error:
-                bad.add(error)
-                continue
-            rows.append({"image_id": image["image_id"], "mask": masks.encode_mask(mask)})
+            with bad.catching(f"annotation {annotation.get('id')}"):
+                mask = masks.segmentation_to_mask(
+                    annotation.get("segmentation"), image["height"], image["width"]
+                )
+                rows.append({"image_id": image["image_id"], "mask": masks.encode_mask(mask)})
     bad.report(len(rows), str(instances))
     return pa.Table.from_pylist(rows, schema=schemas.OBJECTS)
 

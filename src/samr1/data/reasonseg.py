@@ -23,9 +23,10 @@ from samr1.core.reading import is_text, load_json
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
-from samr1.data.frames import check_frame
+from samr1.data.frames import check_frame, told_size
+from samr1.data.images import Size
 from samr1.data.samples import check_query
-from samr1.data.shapes import first_shape_box, rasterise_shapes
+from samr1.data.shapes import SIZE_KEYS, Shape, first_shape_box, rasterise_shapes
 
 Dataset = Literal["reasonseg", "lisa_grounding"]
 
@@ -85,9 +86,8 @@ def _read_sample(stem: Path, files: dict[str, str], split: str, dataset: Dataset
         raise UserError(f"{stem}: its name is no valid Unicode; rename it.")
     image_path = folder / files.get(".jpg", f"{name}.jpg")
     annotation_path = folder / files.get(".json", f"{name}.json")
-    annotation = _read_annotation(annotation_path)
-    width, height = check_frame(image_path, _told_size(annotation, image_path))
-    shapes = annotation["shapes"]
+    query, shapes, told = _read_annotation(annotation_path)
+    width, height = check_frame(image_path, told)
     with prefix_errors(str(annotation_path)):
         target, ignore = rasterise_shapes(shapes, height, width)
         box = masks.mask_box(target) if dataset == "reasonseg" else first_shape_box(shapes)
@@ -99,7 +99,7 @@ def _read_sample(stem: Path, files: dict[str, str], split: str, dataset: Dataset
         "image_path": f"ReasonSeg/{split}/{image_path.name}",
         "width": width,
         "height": height,
-        "query": annotation["text"],
+        "query": query,
         "sentence_index": 0,
         "box": box,
         "mask": masks.encode_mask(target),
@@ -107,25 +107,16 @@ def _read_sample(stem: Path, files: dict[str, str], split: str, dataset: Dataset
     }
 
 
-def _read_annotation(path: Path) -> dict[str, Any]:
-    """Parse and check one annotation, its `text` the question; a few of the official are cp1252."""
+def _read_annotation(path: Path) -> tuple[str, list[Shape], Size | None]:
+    """The question, the shapes and, where it says one, the image's size; a few are cp1252."""
     annotation = load_json(path, _MOST_BYTES, "fetch it again")
-    if not isinstance(annotation, dict) or not {"text", "shapes"} <= annotation.keys():
-        raise UserError(f"{path}: not a ReasonSeg annotation; it needs `text` and `shapes`.")
-    texts, shapes = annotation["text"], annotation["shapes"]
-    if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
-        raise UserError(f"{path}: `shapes` is not a list of shapes; fetch it again.")
-    if not isinstance(texts, list) or not texts:
-        raise UserError(f"{path}: `text` is not a list of texts; fetch it again.")
     with prefix_errors(str(path)):
-        annotation["text"] = check_query(texts[0], "text[0]")
-    return annotation
-
-
-def _told_size(annotation: dict[str, Any], image: Path) -> tuple[int, int] | None:
-    told = annotation.get("imageWidth"), annotation.get("imageHeight")
-    if told == (None, None):
-        return None
-    if not all(type(side) is int for side in told):
-        raise UserError(f"{image}: its annotation's imageWidth or imageHeight is no whole number.")
-    return told  # type: ignore[return-value]
+        if not isinstance(annotation, dict) or not {"text", "shapes"} <= annotation.keys():
+            raise UserError("not a ReasonSeg annotation; it needs `text` and `shapes`.")
+        texts, shapes = annotation["text"], annotation["shapes"]
+        if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
+            raise UserError("`shapes` is not a list of shapes; fetch it again.")
+        if not isinstance(texts, list) or not texts:
+            raise UserError("`text` is not a list of texts; fetch it again.")
+        size = told_size(annotation, SIZE_KEYS, "its", "fetch it again")
+        return check_query(texts[0], "text[0]"), shapes, size

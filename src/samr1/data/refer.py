@@ -7,7 +7,7 @@ images. A ref's file name ends in the annotation's id; the image's own name is i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from samr1.data.samples import check_query
 
 DATASETS = ("refcoco", "refcoco+", "refcocog")
 Sentences = Literal["first", "all"]
+Ref = dict[str, Any]
 
 MOST_BYTES = 160_000_000  # of instances.json, a third more than RefCOCO's
 REMEDY = "correct the data root or fetch the data set"
@@ -71,52 +72,34 @@ def read_rows(
 ) -> list[dict[str, Any]]:
     """The rows of `read`; bad refs and sentences go to `bad`."""
     folder = root / dataset
-    refs_path = folder / f"refs({split_by}).p"
-    refs = _read_refs(refs_path)
+    path = folder / f"refs({split_by}).p"
+    refs = load_plain_pickle(path)
+    if not isinstance(refs, list) or not refs:
+        raise UserError(f"{path}: not a REFER file: it does not hold a list of refs.")
     instances = _Instances(root, folder / "instances.json")
-    rows: list[dict[str, Any]] = []
-    seen: set[int] = set()
-    wanted = list(_refs_of_split(refs, refs_path, split, bad))
+    wanted = list(_refs_of_split(refs, path, split, bad))
     if check_counts:
         found = len({ref["ref_id"] for ref in wanted})
         told = sum(len(ref["sentences"]) for ref in wanted)
-        check_published(refs_path, dataset, split_by, split, found, told, bad.count)
-    for ref in tqdm(wanted, desc=f"{dataset} {split}", unit="ref", disable=None):
-        where = f"{refs_path}, ref_id {ref['ref_id']}"
-        try:
-            if ref["ref_id"] in seen:
-                raise UserError("a ref before it has the same ref_id.")
-            seen.add(ref["ref_id"])
-            common = {"dataset": dataset, "split": split, **instances.describe(ref)}
-        except UserError as error:
-            bad.add(UserError(f"{where}: {error}"))
-            continue
+        check_published(path, dataset, split_by, split, found, told, bad.count)
+    rows: list[dict[str, Any]] = []
+    bar = tqdm(wanted, desc=f"{dataset} {split}", unit="ref", disable=None)
+    for where, ref, shared in _describe(bar, instances, path, bad):
+        common = {"dataset": dataset, "split": split, **shared}
         name = f"{dataset}/{split_by}/{split}/{ref['ref_id']}"
         rows.extend(common | one for one in _questions(ref, sentences, name, where, bad))
     return rows
 
 
-def _read_refs(path: Path) -> list[Any]:
-    refs = load_plain_pickle(path)
-    if not isinstance(refs, list) or not refs:
-        raise UserError(f"{path}: not a REFER file: it does not hold a list of refs.")
-    return refs
-
-
-def _refs_of_split(
-    refs: list[Any], path: Path, split: str, bad: BadSamples
-) -> Iterator[dict[str, Any]]:
+def _refs_of_split(refs: list[Any], path: Path, split: str, bad: BadSamples) -> Iterator[Ref]:
     """The well-formed refs of `split`; raises UserError where the file has none of that split."""
     splits = set()
     for row, ref in enumerate(refs):
-        try:
+        with bad.catching(f"{path}, row {row}"):
             _check_ref(ref)
-        except UserError as error:
-            bad.add(UserError(f"{path}, row {row}: {error}"))
-            continue
-        splits.add(ref["split"])
-        if ref["split"] == split:
-            yield ref
+            splits.add(ref["split"])
+            if ref["split"] == split:
+                yield ref
     if not splits:
         bad.report(0, str(path))
     if split not in splits:
@@ -136,19 +119,30 @@ def _check_ref(ref: Any) -> None:
         raise UserError("the ref has no sentence; leave it out.")
 
 
+def _describe(
+    refs: Iterable[Ref], instances: _Instances, path: Path, bad: BadSamples
+) -> Iterator[tuple[str, Ref, dict[str, Any]]]:
+    """The place of each ref, the ref, and the columns that its sentences share."""
+    seen: set[int] = set()
+    for ref in refs:
+        where = f"{path}, ref_id {ref['ref_id']}"
+        with bad.catching(where):
+            if ref["ref_id"] in seen:
+                raise UserError("a ref before it has the same ref_id.")
+            seen.add(ref["ref_id"])
+            yield where, ref, instances.describe(ref)
+
+
 def _questions(
-    ref: dict[str, Any], sentences: Sentences, name: str, where: str, bad: BadSamples
+    ref: Ref, sentences: Sentences, name: str, where: str, bad: BadSamples
 ) -> Iterator[dict[str, Any]]:
     """The columns of the sentences of `ref` that are asked, but for those that are bad."""
     told = [one.get("sent") if isinstance(one, dict) else None for one in ref["sentences"]]
     asked = range(len(told)) if sentences == "all" else [first_with_words(told)]
     for index in asked:
-        try:
+        with bad.catching(where):
             query = read_sentence(told[index], index, sentences)
-        except UserError as error:
-            bad.add(UserError(f"{where}: {error}"))
-            continue
-        yield {"sample_id": f"{name}/{index}", "query": query, "sentence_index": index}
+            yield {"sample_id": f"{name}/{index}", "query": query, "sentence_index": index}
 
 
 def read_sentence(sentence: object, index: int, sentences: Sentences) -> str:
@@ -177,7 +171,7 @@ class _Instances:
         self.images, self.annotations = find_entries(self.file, path, "images", "annotations")
         self.checked: dict[int, tuple[str, int, int] | UserError] = {}
 
-    def describe(self, ref: dict[str, Any]) -> dict[str, Any]:
+    def describe(self, ref: Ref) -> dict[str, Any]:
         """The columns that all sentences of `ref` share. Raises UserError where it is bad."""
         if ref["ann_id"] not in self.annotations:
             raise UserError(f"its annotation {ref['ann_id']} is not in {self.path}.")
@@ -219,5 +213,5 @@ class _Instances:
             raise UserError(f"image {image_id} of {self.path} has no file name.")
         if type(width) is not int or type(height) is not int:
             raise UserError(f"image {image_id} of {self.path} has no width and height.")
-        check_image(self.root / "train2014" / name, width, height)
+        check_image(self.root / "train2014" / name, (width, height))
         return f"train2014/{name}", width, height

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections import OrderedDict
-from collections.abc import Iterator
+from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,9 @@ def resize_images(samples: pa.Table, root: Path, image_size: int, output: Path) 
         atomic_file(output) as temporary,
         pq.ParquetWriter(temporary, schema, compression="none", use_dictionary=False) as writer,
     ):
-        for rows in _groups(_unique_images(samples), root, image_size):
+        images = iter(tqdm(_unique_images(samples), desc="resize", unit="image", disable=None))
+        while some := list(islice(images, ROWS_PER_GROUP)):
+            rows = [_resize(image, root, image_size) for image in some]
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
 
 
@@ -62,19 +64,6 @@ def _unique_images(samples: pa.Table) -> list[dict[str, Any]]:
                 f"two files, {kept['image_path']} and {row['image_path']}; an id is of one image."
             )
     return list(first.values())
-
-
-def _groups(
-    images: list[dict[str, Any]], root: Path, image_size: int
-) -> Iterator[list[dict[str, Any]]]:
-    rows = []
-    for image in tqdm(images, desc="resize", unit="image", disable=None):
-        rows.append(_resize(image, root, image_size))
-        if len(rows) == ROWS_PER_GROUP:
-            yield rows
-            rows = []
-    if rows:
-        yield rows
 
 
 def _resize(image: dict[str, Any], root: Path, image_size: int) -> dict[str, Any]:
@@ -104,20 +93,17 @@ class ImageStore:
     def __init__(self, path: Path) -> None:
         """Open `path`; raises UserError where it is not a file that `resize_images` wrote."""
         self.path = path
-        self._file = open_parquet(path, _REMEDY)
-        told = (self._file.schema_arrow.metadata or {}).get(b"image_size", b"")
-        ours = self._file.schema_arrow.equals(schemas.IMAGES)
+        file = open_parquet(path, _REMEDY)
+        told = (file.schema_arrow.metadata or {}).get(b"image_size", b"")
+        ours = file.schema_arrow.equals(schemas.IMAGES)
         if not ours or not re.fullmatch(rb"\d{1,4}", told):
             raise UserError(f"{path}: not a file of resized images; {_REMEDY}.")
         self.image_size = int(told)  # pixels a side
         self._places: dict[str, tuple[int, int]] = {}  # image_id -> (row group, row in it)
-        for group in range(self._file.num_row_groups):
-            ids = self._read(group, "image_id").to_pylist()
+        for group in range(file.num_row_groups):
+            ids = _read_column(path, file, "image_id", group).to_pylist()
             self._places.update((image_id, (group, row)) for row, image_id in enumerate(ids))
-        self._cache: OrderedDict[int, pa.ChunkedArray] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._places)
+        self._pictures = lru_cache(CACHED_GROUPS)(partial(_read_column, path, file, "resized"))
 
     def __contains__(self, image_id: str) -> bool:
         return image_id in self._places
@@ -127,20 +113,13 @@ class ImageStore:
         if image_id not in self._places:
             raise UserError(f"{self.path}: has no image {image_id}; make it from these samples.")
         group, row = self._places[image_id]
-        data = self._group(group)[row].as_py() or b""
+        data = self._pictures(group)[row].as_py() or b""
         return open_rgb(data, f"{self.path}, image {image_id}", self.image_size)
 
-    def _group(self, group: int) -> pa.ChunkedArray:
-        if group not in self._cache:
-            self._cache[group] = self._read(group, "resized")
-            if len(self._cache) > CACHED_GROUPS:
-                self._cache.popitem(last=False)
-        self._cache.move_to_end(group)
-        return self._cache[group]
 
-    def _read(self, group: int, column: str) -> pa.ChunkedArray:
-        """One column of a row group; raises UserError where the file is broken there."""
-        with refusing(f"{self.path}: {BROKEN_PARQUET}", _REMEDY):
-            table = self._file.read_row_group(group, columns=[column])
-            table.validate(full=True)
-        return table[column]
+def _read_column(path: Path, file: pq.ParquetFile, column: str, group: int) -> pa.ChunkedArray:
+    """One column of a row group; raises UserError where the file is broken there."""
+    with refusing(f"{path}: {BROKEN_PARQUET}", _REMEDY):
+        table = file.read_row_group(group, columns=[column])
+        table.validate(full=True)
+    return table[column]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -19,10 +19,10 @@ from samr1.core.errors import UserError
 from samr1.data.images import load_mask
 from samr1.data.masks import Mask, are_coordinates, check_outline
 
+SIZE_KEYS = "imageWidth", "imageHeight"  # of labelme's files, as ReasonSeg's are
 Shape = Mapping[str, Any]
 Points = npt.NDArray[np.float64]  # [n, 2]
 Canvas = npt.NDArray[np.uint8]  # [h, w]
-Draw = Callable[[Canvas, int], object]  # one shape, with a value
 
 
 def rasterise_shapes(shapes: Sequence[Shape], height: int, width: int) -> tuple[Mask, Mask]:
@@ -39,17 +39,18 @@ def rasterise_shapes(shapes: Sequence[Shape], height: int, width: int) -> tuple[
     kept = [(shape, points) for shape, points in kept if _label(shape) != "flag"]
     if kept and all(((points >= 0) & (points <= 1)).all() for _, points in kept):
         raise UserError("its points all lie between 0 and 1; give them in pixels of the image.")
-    drawn = []
+    areas = []
     for shape, points in kept:
-        draw, alone = _drawing(shape, points), np.zeros((height, width), np.uint8)
-        draw(alone, 1)
-        drawn.append((int(alone.sum()), draw, 255 if "ignore" in _label(shape) else 1))
+        alone = np.zeros((height, width), np.uint8)
+        _draw(shape, points, alone, 1)
+        areas.append(int(alone.sum()))
     canvas = np.zeros((height, width), np.uint8)
-    for index in np.argsort([area for area, _, _ in drawn], kind="stable")[::-1]:
-        _, draw, value = drawn[index]
-        draw(canvas, value)
+    values = [255 if "ignore" in _label(shape) else 1 for shape, _ in kept]
+    for index in np.argsort(areas, kind="stable")[::-1]:
+        shape, points = kept[index]
+        _draw(shape, points, canvas, values[index])
     target = canvas == 1
-    if any(value == 1 for _, _, value in drawn) and not target.any():
+    if 1 in values and not target.any():
         raise UserError(
             f"its shapes leave no pixel of the target in the image's {width}×{height}; correct "
             "their points or the image."
@@ -84,11 +85,11 @@ def _label(shape: Shape) -> str:
     return str(shape["label"]).lower()
 
 
-def _drawing(shape: Shape, points: Points) -> Draw:
-    """How a shape is drawn, by its kind; raises UserError where it has no area or is no shape."""
+def _draw(shape: Shape, points: Points, canvas: Canvas, value: int) -> None:
+    """Draw a shape by its kind; raises UserError where it has no area or is no shape."""
     kind = shape.get("shape_type") or "polygon"
     if kind in ("polygon", "oriented_rectangle"):
-        return _polygon(points)
+        return _draw_polygon(points, canvas, value)
     if kind not in ("rectangle", "circle", "mask"):
         raise UserError(
             f"a shape is a {str(kind)[:40]!r}, which has no area; draw it as a polygon, rectangle, "
@@ -97,24 +98,22 @@ def _drawing(shape: Shape, points: Points) -> Draw:
     if len(points) != 2:
         raise UserError(f"a {kind} has {len(points)} points and not two; draw it again.")
     if kind == "mask":
-        return _mask(shape, points)
-    if kind == "circle":
+        _draw_mask(shape, points, canvas, value)
+    elif kind == "circle":
         centre, radius = _circle(points)
-        middle, rounded = centre.astype(np.int32).tolist(), round(radius)
-        return lambda canvas, value: cv2.circle(canvas, middle, rounded, value, cv2.FILLED)
-    (left, top), (right, bottom) = points
-    return _polygon(np.array([(left, top), (right, top), (right, bottom), (left, bottom)]))
+        middle = centre.astype(np.int32).tolist()
+        cv2.circle(canvas, middle, round(radius), value, cv2.FILLED)
+    else:
+        (left, top), (right, bottom) = points
+        corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+        _draw_polygon(corners, canvas, value)
 
 
-def _polygon(points: Points) -> Draw:
+def _draw_polygon(points: Points, canvas: Canvas, value: int) -> None:
     check_outline(points)
     corners = points.astype(np.int32)[None]  # [1, n, 2]
-
-    def draw(canvas: Canvas, value: int) -> None:
-        cv2.polylines(canvas, corners, True, value, 1)  # type: ignore[call-overload]
-        cv2.fillPoly(canvas, corners, value)  # type: ignore[call-overload]
-
-    return draw
+    cv2.polylines(canvas, corners, True, value, 1)  # type: ignore[call-overload]
+    cv2.fillPoly(canvas, corners, value)  # type: ignore[call-overload]
 
 
 def _circle(points: Points) -> tuple[npt.NDArray[np.float64], float]:
@@ -124,7 +123,7 @@ def _circle(points: Points) -> tuple[npt.NDArray[np.float64], float]:
     return points[0], math.dist(points[0], points[1])
 
 
-def _mask(shape: Shape, points: Points) -> Draw:
+def _draw_mask(shape: Shape, points: Points, canvas: Canvas, value: int) -> None:
     """labelme's mask: a PNG in base64 of the rectangle between its points, both of them in it."""
     left, top, right, bottom = points.astype(np.int64).reshape(-1).tolist()
     try:
@@ -134,10 +133,6 @@ def _mask(shape: Shape, points: Points) -> Draw:
     if right < left or bottom < top:
         raise UserError("a mask's points are not its upper left and lower right; draw it again.")
     drawn = load_mask(data, "a shape's mask", right - left + 1, bottom - top + 1)
-
-    def draw(canvas: Canvas, value: int) -> None:
-        inside = drawn[max(-top, 0) :, max(-left, 0) :]
-        part = canvas[max(top, 0) : bottom + 1, max(left, 0) : right + 1]
-        part[inside[: part.shape[0], : part.shape[1]]] = value
-
-    return draw
+    inside = drawn[max(-top, 0) :, max(-left, 0) :]
+    part = canvas[max(top, 0) : bottom + 1, max(left, 0) : right + 1]
+    part[inside[: part.shape[0], : part.shape[1]]] = value

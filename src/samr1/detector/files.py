@@ -37,6 +37,7 @@ _CLASSES: dict[str, type[PreTrainedConfig]] = {
     "bert": BertConfig,
 }
 _PARTS = {"backbone_config": "swin", "text_config": "bert"}
+_OWN = {"model_type", "out_features", "out_indices"}  # beside the fields of a class
 # Labels, of which a number makes a million, and a name that is looked up in torch.
 _LEFT_OUT = {"id2label", "label2id", "problem_type", "dtype"}
 _MOST, _MOST_LAYERS = 2**20, 64
@@ -109,9 +110,6 @@ def _known(values: object, kind: str, where: str) -> dict[str, Any]:
         if key not in _PARTS and any(abs(number) > most for number in _numbers(value)):
             raise UserError(f"{where}: {key} must be at most {most}; get the original again.")
     return known
-
-
-_OWN = {"model_type", "out_features", "out_indices"}
 
 
 def _numbers(value: object) -> Iterator[float]:

@@ -14,18 +14,21 @@ import pyarrow as pa
 
 from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
+from samr1.core.reading import find_twice
 from samr1.data.masks import Mask, decode_mask
 
 
-def answers_in_order(samples: pa.Table, predictions: pa.Table, column: str) -> list[Any]:
-    """The entries of `column` of `predictions`, in `samples`' order.
+def answers_in_order(
+    samples: pa.Table, predictions: pa.Table, needed: Sequence[str], others: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """The answers in `samples`' order: their columns `needed` and, None where not there, `others`.
 
-    None stands for an answer that could not be read. Raises UserError unless every sample is
-    answered exactly once and nothing else is.
+    None stands for an answer that could not be read. Raises UserError where a column is not there,
+    and unless every sample is answered exactly once and nothing else is.
     """
     if not len(samples):
         raise UserError("there are no samples; index the benchmark again.")
-    for name in ("sample_id", column):
+    for name in ("sample_id", *needed):
         if name not in predictions.column_names:
             raise UserError(
                 f"the predictions lack the column {name!r}, which this protocol scores."
@@ -34,7 +37,9 @@ def answers_in_order(samples: pa.Table, predictions: pa.Table, column: str) -> l
     _check_ids(samples["sample_id"].to_pylist(), ids)
     row = {sample_id: i for i, sample_id in enumerate(ids)}
     rows = pa.array([row[sample_id] for sample_id in samples["sample_id"].to_pylist()])
-    return _cast(predictions, column).take(rows).to_pylist()
+    there = [*needed, *(name for name in others if name in predictions.column_names)]
+    columns = {name: _cast(predictions, name).take(rows) for name in there}
+    return [dict.fromkeys(others) | answer for answer in pa.table(columns).to_pylist()]
 
 
 def _cast(predictions: pa.Table, name: str) -> pa.ChunkedArray:
@@ -49,8 +54,7 @@ def _cast(predictions: pa.Table, name: str) -> pa.ChunkedArray:
 
 def _check_ids(expected: list[str], given: list[str | None]) -> None:
     known, seen = set(expected), dict[str | None, int]()
-    if len(known) < len(expected):
-        twice = next(one for one in expected if expected.count(one) > 1)
+    if twice := find_twice(expected):
         raise UserError(f"the samples have {twice!r} twice; keep one of its rows.")
     for row, sample_id in enumerate(given, start=1):
         if sample_id not in known:

@@ -21,20 +21,14 @@ def compare(pairs: Pairs, *, resamples: int, bootstrap_seed: int) -> pa.Table:
     Each of `pairs` is of one seed, and all are of the same two runs on the same benchmark. Raises
     UserError where their samples or protocols are not the same.
     """
+    _check_rows(pairs)
     ours, theirs = next(iter(pairs.values()))
-    for seed, (one, two) in pairs.items():
-        for table in (one, two):
-            if not _same_rows(table, ours):
-                raise UserError(
-                    f"{_name(ours)} and {_name(table)} (pair of seed {seed}) were not scored on "
-                    "the same samples by the same protocols; score both anew."
-                )
     rows = []
     for protocol in ours["protocol"].unique().to_pylist():
-        kept = {seed: (_of(a, protocol), _of(b, protocol)) for seed, (a, b) in pairs.items()}
-        first, second = ([figures(pair[side]) for pair in kept.values()] for side in (0, 1))
+        first = [figures(_of(one, protocol)) for one, _ in pairs.values()]
+        second = [figures(_of(two, protocol)) for _, two in pairs.values()]
         metrics = [name for name in first[0] if all(name in one for one in (*first, *second))]
-        images = next(iter(kept.values()))[0]["image_id"].to_pylist()
+        images = _of(ours, protocol)["image_id"].to_pylist()
         gains = paired_bootstrap(
             [[ratios[name] for name in metrics] for ratios in first],
             [[ratios[name] for name in metrics] for ratios in second],
@@ -62,9 +56,17 @@ def compare(pairs: Pairs, *, resamples: int, bootstrap_seed: int) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schemas.COMPARISONS)
 
 
-def _same_rows(one: pa.Table, two: pa.Table) -> bool:
+def _check_rows(pairs: Pairs) -> None:
+    """Raise UserError unless all tables are of the same samples and protocols."""
     names = ["benchmark", "protocol", "sample_id"]
-    return bool(one.select(names).equals(two.select(names)))
+    first, _ = next(iter(pairs.values()))
+    for seed, pair in pairs.items():
+        for table in pair:
+            if not table.select(names).equals(first.select(names)):
+                raise UserError(
+                    f"{_name(first)} and {_name(table)} (pair of seed {seed}) were not scored on "
+                    "the same samples by the same protocols; score both anew."
+                )
 
 
 def _of(overlaps: pa.Table, protocol: str) -> pa.Table:

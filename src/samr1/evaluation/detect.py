@@ -13,11 +13,11 @@ from tqdm import tqdm
 from samr1.config.baselines import DetectorConfig
 from samr1.core import schemas
 from samr1.core.errors import UserError
-from samr1.data.images import load_original
-from samr1.data.masks import encode_mask
 from samr1.detector import Detection, Detector
 from samr1.detector.detector import write_caption
-from samr1.segmenter import Prompt, Segmenter
+from samr1.evaluation.predict import read_original, segment
+from samr1.policy.answer import Answer
+from samr1.segmenter import Segmenter
 
 Row = dict[str, Any]
 
@@ -69,31 +69,18 @@ def _place(row: Row) -> tuple[int, int, str]:
 def _detect_batch(
     batch: Sequence[Row], root: Path, detector: Detector, segmenter: Segmenter, threshold: float
 ) -> list[Row]:
-    images = {
-        row["image_id"]: load_original(
-            root / row["image_path"], row["width"], row["height"], row["sample_id"]
-        )
-        for row in {row["image_id"]: row for row in batch}.values()
-    }
+    shown = {row["image_id"]: row for row in batch}
+    images = {image_id: read_original(root, row) for image_id, row in shown.items()}
     found = detector.detect(
         [images[row["image_id"]] for row in batch], [row["query"] for row in batch], threshold
     )
-    members: dict[str, list[tuple[Row, Detection]]] = {}
-    answers: list[Row] = []
-    for row, detection in zip(batch, found, strict=True):
-        if detection is None:
-            answers.append(_prediction(row, None, None, None))
-        else:
-            members.setdefault(row["image_id"], []).append((row, detection))
-    embedded = segmenter.embed_each(images[image_id] for image_id in members)
-    for asked, embedding in zip(members.values(), embedded, strict=True):
-        prompts = [Prompt(detection.box) for _, detection in asked]
-        masks, scores = segmenter.predict(embedding, prompts)
-        for (row, detection), mask, score in zip(
-            asked, masks.cpu().numpy(), scores.tolist(), strict=True
-        ):
-            answers.append(_prediction(row, detection, dict(encode_mask(mask)), score))
-    return answers
+    answers = {
+        i: Answer(detection.box, (), None, None, "ok")
+        for i, detection in enumerate(found)
+        if detection is not None
+    }
+    masks = segment(batch, answers, lambda row: images[row["image_id"]], segmenter)
+    return [_prediction(row, found[i], *masks.get(i, (None, None))) for i, row in enumerate(batch)]
 
 
 def _prediction(

@@ -23,7 +23,7 @@ from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.json_lists import JsonLists, Place
 from samr1.core.reading import check_file, read_bytes, read_columns
-from samr1.data.images import load_mask
+from samr1.data.images import MAX_BYTES, load_mask
 from samr1.data.masks import (
     Mask,
     are_coordinates,
@@ -33,7 +33,7 @@ from samr1.data.masks import (
 )
 from samr1.evaluation.answers import answers_in_order, read_box, read_mask
 
-_MOST_BYTES = 160_000_000  # of a JSON file, or of one PNG
+_MOST_BYTES = 160_000_000  # of a JSON file
 
 _FORMS = "give a folder of PNG masks, a .json of one list as COCO's results are, or a .parquet"
 
@@ -130,7 +130,7 @@ def _read_folder(path: Path, rows: list[Row]) -> Iterator[Answer]:
 
 
 def _read_png(file: Path, row: Row) -> Mask:
-    data = read_bytes(file, _MOST_BYTES, "write the mask again")
+    data = read_bytes(file, MAX_BYTES, "write the mask again")
     return load_mask(data, str(file), row["width"], row["height"])
 
 
@@ -180,17 +180,13 @@ def _read_parquet(path: Path, samples: pa.Table, rows: list[Row]) -> Iterator[An
     if "box" in columns and "bool" in str(table.schema.field("box").type):
         raise UserError(f"{path}: its boxes are true and false; give them in pixels.")
     with prefix_errors(str(path)):
-        masks, boxes = (
-            answers_in_order(samples, table, name) if name in columns else [None] * len(rows)
-            for name in ("mask", "box")
-        )
-    return (
-        _read_row(path, row, mask, box) for row, mask, box in zip(rows, masks, boxes, strict=True)
-    )
+        answers = answers_in_order(samples, table, columns, ("mask", "box"))
+    return (_read_row(path, *both) for both in zip(rows, answers, strict=True))
 
 
-def _read_row(path: Path, row: Row, mask: Any, box: Any) -> Answer:
+def _read_row(path: Path, row: Row, answer: Row) -> Answer:
     sample_id, height, width = row["sample_id"], row["height"], row["width"]
+    mask, box = answer["mask"], answer["box"]
     with prefix_errors(str(path)):
         if box is not None:
             left, top, right, bottom = box = read_box(sample_id, "predicted", box)

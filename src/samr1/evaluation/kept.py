@@ -8,6 +8,7 @@ at anything else begins anew.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from samr1.config.schema import PredictStage
 from samr1.core.files import atomic_file
 from samr1.evaluation.shards import Shard
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
 
 class Kept:
     """Files by name, each whole or not there, until `take` gives them away."""
@@ -23,7 +26,7 @@ class Kept:
     def __init__(
         self, folder: Path, stage: PredictStage, policy: str, shard: Shard, inputs: Sequence[Path]
     ) -> None:
-        """Keep in `folder`, which no other job uses; what was kept of anything else is removed.
+        """Keep in `folder`, which no other job uses; what was kept there of anything else goes.
 
         `inputs` are the files that are read, and the policy's folder is one of them where it is
         here: another size or time is another content.
@@ -34,7 +37,7 @@ class Kept:
             digest.update(repr((str(path), status.st_size, status.st_mtime_ns)).encode())
         self._root, self._folder = folder, folder / digest.hexdigest()
         for other in folder.glob("*"):
-            if other != self._folder:
+            if other != self._folder and _DIGEST.fullmatch(other.name):
                 shutil.rmtree(other)
 
     def place(self, name: str) -> Path:
@@ -42,8 +45,10 @@ class Kept:
         return self._folder / name
 
     def take(self, outputs: dict[Path, Path]) -> None:
-        """Put each of the kept files where it belongs, and remove the folder."""
+        """Put each of the kept files where it belongs, and remove the folder, if that was all."""
         for place, output in outputs.items():
             with atomic_file(output) as temporary:
                 shutil.copyfile(place, temporary)
-        shutil.rmtree(self._root)
+        shutil.rmtree(self._folder)
+        if not any(self._root.iterdir()):
+            self._root.rmdir()

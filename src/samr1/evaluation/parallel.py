@@ -57,17 +57,13 @@ def predict_each(
     answers. With one process it is this one. Raises UserError as `predict` does, and where a
     process was killed; the others are then ended too.
     """
-    parts = {
-        i: [
-            Questions(part, one.images)
-            for part in split_by_image(one.samples, processes)
-            if len(part)
-        ]
-        for i, one in enumerate(asked)
-    }
-    for i in [i for i, own in parts.items() if not own]:  # a shard more than there are images
-        del parts[i]
-        yield i, (schemas.PREDICTIONS.empty_table(), TIMINGS.empty_table())
+    parts: dict[int, list[Questions]] = {}
+    for i, one in enumerate(asked):
+        dealt = [part for part in split_by_image(one.samples, processes) if len(part)]
+        if dealt:
+            parts[i] = [Questions(part, one.images) for part in dealt]
+        else:  # a shard more than there are images
+            yield i, (schemas.PREDICTIONS.empty_table(), TIMINGS.empty_table())
     most = max(map(len, parts.values()), default=0)
     if most <= 1:
         answerer = _Answerer(job, 0)

@@ -64,7 +64,7 @@ def predict(
     progress = tqdm(
         total=len(rows), desc="predict", unit="sample", disable=None if show_progress else True
     )
-    read = partial(_original, root)
+    read = partial(read_original, root)
     with closing(answer_rows(rows, store, read, policy, segmenter, stage, watch)) as batches:
         for batch in batches:
             predicted |= batch
@@ -189,7 +189,8 @@ def _check_images(
             )
 
 
-def _original(root: Path, row: dict[str, Any]) -> npt.NDArray[np.uint8]:
+def read_original(root: Path, row: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
+    """A row's image, RGB [h, w, 3]; raises UserError where it is not the one that it describes."""
     path = root / row["image_path"]
     return load_original(path, row["width"], row["height"], row["sample_id"])
 

@@ -45,11 +45,14 @@ def is_right_point(truth: Mask, predicted: Mask, points: Points) -> bool | None:
     if not truth.any():
         return None
     point = shown_point(points, predicted)
-    if point is None:
-        return False
-    (x, y), (height, width) = point, truth.shape
+    return point is not None and lies_on(*point, truth)
+
+
+def lies_on(x: float, y: float, mask: Mask) -> bool:
+    """Whether the pixel under (x, y) is set; nothing is beyond the image, whose last edge is in."""
+    height, width = mask.shape
     inside = 0 <= x <= width and 0 <= y <= height
-    return bool(inside and truth[min(int(y), height - 1), min(int(x), width - 1)])
+    return bool(inside and mask[min(int(y), height - 1), min(int(x), width - 1)])
 
 
 def best_match(mask: Mask, objects: Sequence[Mask]) -> int | None:

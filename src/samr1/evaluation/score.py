@@ -105,39 +105,12 @@ def measure_overlaps(
     objects: pa.Table | None = None,
 ) -> pa.Table:
     """Each sample's overlap with its answer, as rows of `schemas.OVERLAPS`; raises as `score`."""
-    answers = answers_in_order(samples, predictions, "box" if protocol == "rec" else "mask")
-    columns: dict[str, Any] = {
-        "run": [run] * len(answers),
-        "seed": [seed] * len(answers),
-        "benchmark": [benchmark] * len(answers),
-        "protocol": [protocol] * len(answers),
-        "sample_id": samples["sample_id"],
-        "image_id": samples["image_id"],
-        "answered": _answered(samples, predictions, protocol, answers),
-    }
     if protocol == "rec":
-        columns["box_iou"] = _box_ious(samples, answers)
+        measured = _measure_boxes(samples, predictions)
     else:
-        columns |= _measure_masks(samples, predictions, answers, protocol, ImageObjects(objects))
-    nothing = [None] * len(answers)
-    return pa.table(dict.fromkeys(schemas.OVERLAPS.names, nothing) | columns, schemas.OVERLAPS)
-
-
-def _answered(
-    samples: pa.Table, predictions: pa.Table, protocol: Protocol, answers: list[Any]
-) -> list[bool]:
-    """Which answers could be read; "nothing there" could, though it has no box."""
-    if protocol != "rec":
-        return [answer is not None for answer in answers]
-    pairs = zip(answers, _given(samples, predictions, "status"), strict=True)
-    return [answer is not None or status == "nothing_there" for answer, status in pairs]
-
-
-def _given(samples: pa.Table, predictions: pa.Table, column: str) -> list[Any]:
-    """The entries of a column that other methods' predictions need not have."""
-    if column not in predictions.column_names:
-        return [None] * len(samples)
-    return answers_in_order(samples, predictions, column)
+        measured = _measure_masks(samples, predictions, protocol, ImageObjects(objects))
+    whose = {"run": run, "seed": seed, "benchmark": benchmark, "protocol": protocol}
+    return pa.Table.from_pylist([whose | row for row in measured], schemas.OVERLAPS)
 
 
 def figures(overlaps: pa.Table) -> dict[str, Ratio]:
@@ -184,61 +157,62 @@ def _sample_ious(intersection: Floats, union: Floats, protocol: Protocol) -> Flo
     return Ratio(intersection, union).of_sums(intersection, union)
 
 
+def _measure_boxes(samples: pa.Table, predictions: pa.Table) -> Iterator[dict[str, Any]]:
+    """Box IoUs, 0 where there is no answer. "Nothing there" could be read, though it has no box."""
+    answers = answers_in_order(samples, predictions, ["box"], ["status"])
+    for sample, answer in zip(_rows(samples, "box"), answers, strict=True):
+        name, box, iou = sample["sample_id"], answer["box"], 0.0
+        truth = read_box(name, "ground-truth", sample["box"])
+        if box is not None:
+            iou = box_iou(truth, read_box(name, "predicted", box))
+        yield {
+            "sample_id": name,
+            "image_id": sample["image_id"],
+            "answered": box is not None or answer["status"] == "nothing_there",
+            "box_iou": iou,
+        }
+
+
 def _measure_masks(
-    samples: pa.Table,
-    predictions: pa.Table,
-    answers: list[Any],
-    protocol: Protocol,
-    objects: ImageObjects,
-) -> dict[str, list[Any]]:
-    """Intersection and union in pixels, and what is right, under a mask protocol: the columns."""
-    shown = _given(samples, predictions, "points")
-    columns: dict[str, list[Any]] = {"intersection": [], "union": [], **{one: [] for one in RIGHT}}
-    rows = _rows(samples, "image_id", "mask", "ignore")
-    for sample, answer, points in zip(rows, answers, shown, strict=True):
-        truth, predicted = _masks(sample, answer, protocol)
+    samples: pa.Table, predictions: pa.Table, protocol: Protocol, objects: ImageObjects
+) -> Iterator[dict[str, Any]]:
+    """Intersection and union in pixels, and what is right, under a mask protocol."""
+    answers = answers_in_order(samples, predictions, ["mask"], ["points"])
+    for sample, answer in zip(_rows(samples, "mask", "ignore"), answers, strict=True):
+        truth, predicted = _masks(sample, answer["mask"], protocol)
         around = objects.of(sample["image_id"], sample["height"], sample["width"])
-        numbers = [(p["x"], p["y"], p["value"]) for p in points or () if None not in p.values()]
-        measured = (
-            *mask_overlap(truth, predicted),
-            is_right_object(truth, predicted, around),
-            is_right_point(truth, predicted, numbers),
-        )
-        for column, value in zip(columns.values(), measured, strict=True):
-            column.append(value)
-    return columns
+        shown = answer["points"] or ()
+        points = [(p["x"], p["y"], p["value"]) for p in shown if None not in p.values()]
+        intersection, union = mask_overlap(truth, predicted)
+        yield {
+            "sample_id": sample["sample_id"],
+            "image_id": sample["image_id"],
+            "answered": answer["mask"] is not None,
+            "intersection": intersection,
+            "union": union,
+            "right_object": is_right_object(truth, predicted, around),
+            "right_point": is_right_point(truth, predicted, points),
+        }
 
 
-def _masks(sample: dict[str, Any], answer: Any, protocol: Protocol) -> tuple[Mask, Mask]:
-    """The target and the answer as a mask protocol compares them."""
-    place = sample["sample_id"], sample["height"], sample["width"]
-    truth = _mask(place, "ground-truth", sample["mask"])
-    predicted = np.zeros_like(truth) if answer is None else _mask(place, "predicted", answer)
+def _masks(sample: dict[str, Any], given: Any, protocol: Protocol) -> tuple[Mask, Mask]:
+    """The target and the `given` mask as a mask protocol compares them."""
+
+    def read(whose: str, rle: Any) -> Mask:
+        return read_mask(sample["sample_id"], whose, rle, sample["height"], sample["width"])
+
+    truth = read("ground-truth", sample["mask"])
+    predicted = np.zeros_like(truth) if given is None else read("predicted", given)
     if sample["ignore"] is None:
         return truth, predicted
-    ignored = _mask(place, "ignore", sample["ignore"])
+    ignored = read("ignore", sample["ignore"])
     if protocol == "seg_zero":
         return truth | ignored, predicted
     return truth & ~ignored, predicted & ~ignored
 
 
-def _mask(place: tuple[str, int, int], whose: str, rle: Any) -> Mask:
-    sample_id, height, width = place
-    return read_mask(sample_id, whose, rle, height, width)
-
-
-def _box_ious(samples: pa.Table, answers: list[Any]) -> Floats:
-    """Box IoU [N]; 0 where there is no answer."""
-    values = []
-    for sample, answer in zip(_rows(samples, "box"), answers, strict=True):
-        truth = read_box(sample["sample_id"], "ground-truth", sample["box"])
-        predicted = None if answer is None else read_box(sample["sample_id"], "predicted", answer)
-        values.append(0.0 if predicted is None else box_iou(truth, predicted))
-    return np.array(values, dtype=np.float64)
-
-
 def _rows(samples: pa.Table, *columns: str) -> Iterator[dict[str, Any]]:
     """The samples one by one, with a bounded number of encoded masks in memory."""
-    wanted = samples.select(["sample_id", "height", "width", *columns])
+    wanted = samples.select(["sample_id", "image_id", "height", "width", *columns])
     for batch in wanted.to_batches(max_chunksize=256):
         yield from batch.to_pylist()

@@ -6,7 +6,6 @@ and the plan says of each which it is.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from pydantic import Field
 from samr1.config.base import Frozen
 from samr1.config.schema import parse_config
 from samr1.core.errors import UserError
+from samr1.core.reading import load_json
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ GPUS = {
     "l40s": Gpu("L40S 48 GB", 362e12, 0.864e12, 32e9, 48),
 }
 
+_MOST_BYTES = 4_000_000  # of a check_gpu.json; they have 60,000
 _COMPUTE_SHARE = 0.35  # of the operations: forward and backward, plain torch kernels
 _MEMORY_SHARE = 0.7  # of the bandwidth
 _LINK_SHARE = 0.5  # of the link, and of the host's
@@ -131,13 +132,11 @@ def read_measured(file: Path, rates: Rates) -> Rates:
 
     Raises UserError where it is no such file, or holds no rate of a card.
     """
-    try:
-        kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["rates"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{file}: is no check_gpu.json that can be read ({error!r}); name the one that "
-            "`python -m samr1.cli.check_gpu` wrote."
-        ) from error
+    remedy = "name the check_gpu.json that `python -m samr1.cli.check_gpu` wrote"
+    found = load_json(file, _MOST_BYTES, remedy)
+    if not isinstance(found, dict) or "rates" not in found:
+        raise UserError(f"{file}: has no `rates`; {remedy}.")
+    kept: dict[str, Any] = found["rates"]
     if not kept:
         raise UserError(f"{file}: holds no rate of a card; make it on a GPU, with --size 7b.")
     measured = parse_config(kept, Measured, f"{file}: rates")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from samr1.config.published import Column
@@ -43,29 +42,24 @@ _DIFFERENCES = (
 )
 
 
-@dataclass(frozen=True)
-class Beside:
-    """Where the rest of a data set's results is."""
-
-    data_page: Path
-    examples: Path  # PNG, as are the curves; both go into the page
-    curves: Path
-    gallery: Path
-    policies: Sequence[Path]
-
-
 def write_own_page(
     output: Path,
     own: str,
     measurements: Measurements,
     comparisons: Sequence[Path],
-    beside: Beside,
+    *,
+    examples: Path,
+    curves: Path,
+    gallery: Path,
+    data_page: Path,
+    policies: Sequence[Path],
     micro_world: str | None = None,
 ) -> None:
     """Write the page of the data set `own`, as HTML.
 
-    It shows what `comparisons` hold against one another. What is of the scale `micro_world` says
-    so. Raises UserError where nothing was compared, or a run lacks a figure.
+    It shows what `comparisons` hold against one another, holds the pictures `examples` and `curves`
+    (PNG) and leads to the rest. What is of the scale `micro_world` says so. Raises UserError where
+    nothing was compared, or a run lacks a figure.
     """
     rows = [row for path in comparisons for row in read_table(path, COMPARISONS).to_pylist()]
     rows = [row for row in rows if row["benchmark"] == own]
@@ -76,19 +70,16 @@ def write_own_page(
         *([_NOTE.format(scale=micro_world)] if micro_world else []),
         *_figures(own, rows, measurements),
         "## Questions of the test part",
-        _picture(beside.examples),
+        _picture(examples),
         f"Dotted is the truth, green the answer's mask, orange its box and point. "
-        f"{link_to(beside.gallery, output, 'Every question with its answers')}; "
-        f"{link_to(beside.data_page, output, 'what was read of the data')}.",
+        f"{link_to(gallery, output, 'Every question with its answers')}; "
+        f"{link_to(data_page, output, 'what was read of the data')}.",
         "## Training",
-        _picture(beside.curves),
+        _picture(curves),
         "## The policies",
         "Each is an ordinary folder of `transformers`, with a model card. To ask one about any "
         "picture:",
-        *(
-            f'    samr1 segment picture.jpg "the question" --policy {policy}'
-            for policy in beside.policies
-        ),
+        *(f'    samr1 segment picture.jpg "the question" --policy {policy}' for policy in policies),
     ]
     write_page("\n\n".join(block.strip("\n") for block in blocks), output)
 
@@ -97,22 +88,25 @@ def _figures(own: str, rows: Sequence[Row], measurements: Measurements) -> list[
     """The runs with their figures, and below them each with what it is over its base."""
     pairs = list(dict.fromkeys((row["run"], row["baseline"]) for row in rows))
     measured = {(row["metric"], row["protocol"]) for row in rows}
-    shown = {
-        metric: label for metric, (label, kind) in METRICS.items() if (metric, kind) in measured
-    }
+    shown = [
+        (metric, label, protocol)
+        for metric, (label, protocol) in METRICS.items()
+        if (metric, protocol) in measured
+    ]
     runs = dict.fromkeys([*(base for _, base in pairs), *(run for run, _ in pairs)])
     lines = []
     for run in runs:
-        found = [measurements.get(run, own, METRICS[metric][1], metric) for metric in shown]
-        main = METRICS[next(iter(shown))][1]
-        failed = percent(measurements.get(run, own, main, UNPARSEABLE).value)
+        found = [measurements.get(run, own, protocol, metric) for metric, _, protocol in shown]
+        failed = percent(measurements.get(run, own, shown[0][2], UNPARSEABLE).value)
         count, seeds = f"{found[0].n:,}", str(len(found[0].seeds))
         lines.append([f"`{run}`", *map(measured_cell, found), failed, count, seeds])
-    columns = [Column(label=label, benchmark=own, metric=one) for one, label in shown.items()]
+    columns = [Column(label=label, benchmark=own, metric=metric) for metric, label, _ in shown]
     named = [(f"`{run}`", run, base) for run, base in pairs]
     several = any(len(row["seeds"]) > 1 for row in rows)
     return [
-        aligned_table(["run", *shown.values(), UNPARSEABLE, "questions", "seeds"], lines),
+        aligned_table(
+            ["run", *(label for _, label, _ in shown), UNPARSEABLE, "questions", "seeds"], lines
+        ),
         f"{_HOW} A cell is {seeds_note(several)}.",
         *list_differences(columns, named, Comparisons(rows)).blocks[1:],
         _DIFFERENCES,

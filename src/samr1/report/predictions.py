@@ -75,5 +75,5 @@ def read_pairs(
 def _read(path: Path, samples: pa.Table) -> pa.Table:
     table = read_table(path, schemas.PREDICTIONS)
     with prefix_errors(str(path)):
-        answers_in_order(samples, table, "box")
+        answers_in_order(samples, table, ["box"])
     return table

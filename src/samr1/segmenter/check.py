@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from samr1.config.schema import SegmenterConfig
 from samr1.core.checks import Step
 from samr1.core.errors import UserError
+from samr1.core.files import hash_file
 from samr1.segmenter.files import PUBLISHED, SegmenterFiles, find_sam2
 from samr1.segmenter.segmenter import Prompt, Segmenter
 
@@ -32,8 +32,7 @@ def check_segmenter(config: SegmenterConfig, place: Callable[[], torch.device]) 
 
     def checksum() -> str:
         weights = found[0].weights
-        with weights.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hash_file(weights)
         if weights.suffix != ".pt":
             return f"SHA-256 {digest}, with none published to compare"
         if digest != PUBLISHED[weights.stem]:

@@ -105,9 +105,15 @@ class Segmenter:
         """The embedding of one RGB image, uint8 [h, w, 3], at its original size."""
         return self.embed_batch([image])[0]
 
+    @torch.no_grad()
     def embed_batch(self, images: Sequence[np.ndarray]) -> list[Embedding]:
-        """The embeddings of several RGB images, uint8 [h, w, 3] each, sizes as they come."""
-        *fine, coarse = self._levels(images)
+        """The embeddings of B RGB images, uint8 [h, w, 3] each, sizes as they come."""
+        pixels = torch.stack([self._pixels(image) for image in images])  # [B, 3, s, s]
+        levels = self.model.forward_image(pixels)["backbone_fpn"]  # [B, C, h, w], finest first
+        *fine, coarse = levels[-self.model.num_feature_levels :]
+        if self.model.directly_add_no_mem_embed:
+            # Trained on videos, where a frame without a memory gets this in the memory's place.
+            coarse = coarse + self.model.no_mem_embed.view(1, -1, 1, 1)
         return [
             Embedding(
                 image=coarse[i : i + 1],
@@ -117,17 +123,6 @@ class Segmenter:
             )
             for i, image in enumerate(images)
         ]
-
-    @torch.no_grad()
-    def _levels(self, images: Sequence[np.ndarray]) -> list[Tensor]:
-        """The image encoder's output for B images, [B, C, h, w] a level, the finest first."""
-        pixels = torch.stack([self._pixels(image) for image in images])  # [B, 3, s, s]
-        levels = self.model.forward_image(pixels)["backbone_fpn"]
-        *fine, coarse = levels[-self.model.num_feature_levels :]
-        if self.model.directly_add_no_mem_embed:
-            # Trained on videos, where a frame without a memory gets this in the memory's place.
-            coarse = coarse + self.model.no_mem_embed.view(1, -1, 1, 1)
-        return [*fine, coarse]
 
     def embed_each(self, images: Iterable[np.ndarray]) -> Iterator[Embedding]:
         """The embedding of each image, in order; a few images are taken and embedded at a time."""

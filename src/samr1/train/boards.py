@@ -70,13 +70,16 @@ def _import_tracker(name: Tracker) -> Any:
         ) from error
 
 
+_OURS = ".samr1"  # how the names of our event files end: only these are removed
+
+
 class _TensorBoard:
     def __init__(self, folder: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter  # slow to import, and not always used
 
-        for old in folder.glob("events.out.tfevents.*"):
+        for old in folder.glob(f"events.out.tfevents.*{_OURS}"):
             old.unlink()  # of an earlier attempt, whose steps are added again from its rows
-        self._writer = SummaryWriter(folder)
+        self._writer = SummaryWriter(folder, filename_suffix=_OURS)
 
     def add_step(self, step: int, numbers: Numbers) -> None:
         for name, value in numbers.items():

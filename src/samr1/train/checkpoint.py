@@ -32,7 +32,7 @@ from torch import nn
 from samr1.config.base import Frozen
 from samr1.config.schema import TrainStage
 from samr1.core.errors import UserError, say
-from samr1.core.files import atomic_folder, read_table, remove_parts, write_table
+from samr1.core.files import MARK, atomic_folder, read_table, remove_parts, write_table
 from samr1.core.weights import write_tensors
 from samr1.method.rewards import IouWindow
 from samr1.train.batches import Sample
@@ -196,13 +196,18 @@ class Checkpoints:
             )
 
     def remove(self) -> None:
-        """Remove the whole folder; for when the training's outputs are written."""
+        """Remove them, and the folder if that was all; for when the outputs are written."""
         self._engine.gather([None])
         if self._engine.rank == 0:
-            shutil.rmtree(self.folder)
+            for path in self._newest_first():
+                shutil.rmtree(path)
+            if not any(self.folder.iterdir()):
+                self.folder.rmdir()
 
     def _newest_first(self) -> list[Path]:
-        return sorted(self.folder.glob("step_*"), reverse=True)
+        """Its checkpoints, and nothing else that a person put there."""
+        found = [path for path in self.folder.glob("step_*") if (path / MARK).is_file()]
+        return sorted(found, reverse=True)
 
     def _together(self, work: Callable[[], Result], path: Path) -> list[Result]:
         """What `work()` gives on each process; raises on all of them what it raised on one."""

@@ -11,40 +11,34 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from threading import Lock
 
 import pyarrow as pa
-import torch
 from tqdm import tqdm
 
 from samr1.config.names import Tracker
 from samr1.config.schema import TrainStage
-from samr1.core.device import DeviceKind, any_order, make_deterministic, wait_for
+from samr1.core.device import DeviceKind, any_order, wait_for
 from samr1.core.errors import Stopped, UserError, printable
 from samr1.core.prefetch import prefetch
 from samr1.core.stopwatch import Stopwatch
 from samr1.data.resizing import ImageStore
 from samr1.method.rewards import IouWindow
-from samr1.policy.model import Policy, load_policy, save_policy
-from samr1.segmenter import Segmenter
+from samr1.policy.model import Policy, save_policy
 from samr1.train.agreement import Agreement
 from samr1.train.batches import (
     Batch,
     Sample,
     count_steps,
-    draw_batches,
     learning_rate,
-    prepare_batch,
     read_samples,
 )
 from samr1.train.boards import Boards, open_boards
 from samr1.train.checkpoint import Checkpoints, Progress, digest_inputs
-from samr1.train.engine import Engine, join_processes
+from samr1.train.engine import Engine
 from samr1.train.flat import name_flat
 from samr1.train.metrics import (
     TRAINING_METRICS,
@@ -52,6 +46,8 @@ from samr1.train.metrics import (
     step_metrics,
     step_timing,
 )
+from samr1.train.models import Models, load_models
+from samr1.train.questions import Questions
 from samr1.train.reward import score_groups
 from samr1.train.sampling import (
     Sampled,
@@ -104,23 +100,6 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class _Models:
-    policy: Policy
-    reference: Policy
-    segmenter: Segmenter
-    engine: Engine
-
-
-@dataclass(frozen=True)
-class _Questions:
-    """The batches of this process, all samples, and what makes a batch of (samples, rank, of)."""
-
-    ready: Iterator[Batch]
-    rows: list[Sample]
-    prepare: Callable[[list[Sample], int, int], Batch]
-
-
-@dataclass(frozen=True)
 class _Taken:
     """What a step leaves beside its rows: the last IoUs, and a response to show."""
 
@@ -153,53 +132,24 @@ def train_policy(
             f"{stage.policy.image_size} (policy.image_size); resize them again."
         )
     rows = read_samples(samples)
-    models = _load_models(stage, kind)
+    models = load_models(stage, kind)
     engine = models.engine
     steps = count_steps(len(rows), stage.train)
     with watch_signals() if checkpoints else nullcontext(StopRequest()) as asked:
         keeper = None if checkpoints is None else _keep(checkpoints, models, rows, images, stage)
         done = (keeper and keeper.load()) or Progress(0, [], [])
-        boards = Boards([])
-        if engine.rank == 0:
-            name = f"{stage.name}/seed_{stage.seed}"
-            boards = open_boards(tensorboard, log_to, name, stage.model_dump(mode="json"))
-        for row, timing in zip(done.metrics, done.timings, strict=True):
-            boards.add_step(row, timing)
-        drawn = draw_batches(len(rows), stage.train.questions_per_step, steps, stage.seed)
-        encoding = Lock()
-
-        def prepare(drawn: list[Sample], rank: int, processes: int) -> Batch:
-            # In the background, but for questions that are drawn again: one or the other at a time.
-            with encoding:
-                return prepare_batch(models.policy, drawn, rank, processes, images, root, stage)
-
-        batches = (
-            prepare([rows[index] for index in batch], engine.rank, engine.processes)
-            for batch in islice(drawn, done.step, None)
-        )
-        bar = tqdm(
-            range(done.step, steps),
-            desc=stage.name,
-            unit="step",
-            initial=done.step,
-            total=steps,
-            disable=engine.rank > 0,
-            mininterval=0.1 if sys.stderr.isatty() else 20,
-        )
-        # From here on `images` and the policy's tokenizer encode under the lock alone.
+        boards = _open_boards(tensorboard, log_to, done, engine, stage)
+        questions = Questions(models.policy, rows, images, root, stage)
+        batches = questions.batches(done.step, steps, engine.rank, engine.processes)
+        bar = _progress_bar(done.step, steps, engine, stage)
         with closing(boards), closing(bar), closing(prefetch(batches)) as ready:
-            questions = _Questions(ready, rows, prepare)
             for step in bar:
                 rate = learning_rate(step, steps, stage.train)
-                row, timing, taken = _step(models, questions, step, rate, done.window, stage)
-                bar.set_postfix(
-                    reward=f"{row['reward_total']:.2f}", iou=f"{row['iou']:.3f}", refresh=False
-                )
-                boards.add_step(row, timing)
+                row, timing, taken = _step(models, questions, ready, step, rate, done.window, stage)
                 metrics, timings = [*done.metrics, row], [*done.timings, timing]
                 done = Progress(step + 1, metrics, timings, taken.window)
-                for sentence in name_flat(metrics, taken.response) if engine.rank == 0 else ():
-                    tqdm.write(printable(f"step {step}: {sentence}"), file=sys.stderr)
+                boards.add_step(row, timing)
+                _say_step(bar, metrics, taken.response, engine)
                 if keeper is not None:
                     _keep_step(keeper, done, steps, asked, engine, stage)
     return Trained(
@@ -211,8 +161,48 @@ def train_policy(
     )
 
 
+def _open_boards(
+    tensorboard: Path | None,
+    log_to: Sequence[Tracker],
+    done: Progress,
+    engine: Engine,
+    stage: TrainStage,
+) -> Boards:
+    """The first process's boards, with the steps that are done; the others write none."""
+    if engine.rank > 0:
+        return Boards([])
+    name = f"{stage.name}/seed_{stage.seed}"
+    boards = open_boards(tensorboard, log_to, name, stage.model_dump(mode="json"))
+    for row, timing in zip(done.metrics, done.timings, strict=True):
+        boards.add_step(row, timing)
+    return boards
+
+
+def _progress_bar(first: int, steps: int, engine: Engine, stage: TrainStage) -> tqdm[int]:
+    return tqdm(
+        range(first, steps),
+        desc=stage.name,
+        unit="step",
+        initial=first,
+        total=steps,
+        disable=engine.rank > 0,
+        mininterval=0.1 if sys.stderr.isatty() else 20,
+    )
+
+
+def _say_step(
+    bar: tqdm[int], metrics: Sequence[Mapping[str, float]], response: str, engine: Engine
+) -> None:
+    """Show the last of the rows of `metrics` on the bar, and name a reward that stays flat."""
+    row = metrics[-1]
+    bar.set_postfix(reward=f"{row['reward_total']:.2f}", iou=f"{row['iou']:.3f}", refresh=False)
+    if engine.rank == 0:
+        for sentence in name_flat(metrics, response):
+            tqdm.write(printable(f"step {len(metrics) - 1}: {sentence}"), file=sys.stderr)
+
+
 def _keep(
-    folder: Path, models: _Models, rows: list[Sample], images: ImageStore, stage: TrainStage
+    folder: Path, models: Models, rows: list[Sample], images: ImageStore, stage: TrainStage
 ) -> Checkpoints:
     engine = models.engine
     # The reference is the policy that training starts from; with adapters, which are new as yet.
@@ -245,23 +235,10 @@ def _keep_step(
         )
 
 
-def _load_models(stage: TrainStage, kind: DeviceKind | None) -> _Models:
-    device = join_processes(kind, threads=stage.threads, tf32=stage.segmenter.tf32)
-    torch.manual_seed(stage.seed)
-    make_deterministic()
-    config = stage.policy
-    policy = load_policy(config.path, config.dtype, device, config.attention)
-    reference = policy  # its adapters switched off
-    if stage.train.lora is None:
-        reference = load_policy(config.path, config.dtype, device, config.attention)
-        reference.model.requires_grad_(False)
-    segmenter = Segmenter.load(stage.segmenter.path, stage.segmenter.image_size, device)
-    return _Models(policy, reference, segmenter, Engine(policy, stage))
-
-
 def _step(
-    models: _Models,
-    questions: _Questions,
+    models: Models,
+    questions: Questions,
+    ready: Iterator[Batch],
     step: int,
     rate: float,
     window: IouWindow,
@@ -271,27 +248,8 @@ def _step(
     engine, begin = models.engine, time.perf_counter()
     clock = Stopwatch(wait_for(models.policy.model.device))
     with clock.phase("encode"):  # what is left to wait for
-        batch = next(questions.ready)
-
-    def sample(batch: Batch) -> Sampled:
-        with clock.phase("rollout"), any_order():
-            rollout = roll_out(models.policy, engine, batch.samples, batch.questions, step, stage)
-        with clock.phase("reward"):
-            scored = score_groups(models.segmenter, batch, rollout.texts, stage, window)
-        return Sampled(batch, rollout, scored, count_tokens(rollout))
-
-    def sample_others(drawn: list[Sample]) -> Sampled:
-        with clock.phase("encode"):
-            part = questions.prepare(drawn, 0, 1)
-        return sample(part)
-
-    sampled = sample(batch)
-    if (found := stage.train.filter_groups) is not None:
-        rows = questions.rows
-        others = draw_others(len(rows), batch.drawn, step, stage.seed)
-        fresh = (rows[index] for index in others)
-        rounds = found.max_num_gen_batches - 1
-        sampled = sample_again(sampled, engine, fresh, sample_others, rounds)
+        batch = next(ready)
+    sampled = _sample(models, questions, batch, clock, step, window, stage)
     rollout = sampled.rollout
     advantages = advantages_of(sampled.scored, stage)
     with clock.phase("reference"):
@@ -307,3 +265,37 @@ def _step(
     total = time.perf_counter() - begin
     timing = step_timing(step, clock.seconds, total, sampled.tokens, agreement)
     return row, timing, _Taken(window, rollout.texts[0][0])
+
+
+def _sample(
+    models: Models,
+    questions: Questions,
+    batch: Batch,
+    clock: Stopwatch,
+    step: int,
+    window: IouWindow,
+    stage: TrainStage,
+) -> Sampled:
+    """The batch's groups and their rewards, sampled again as `train.filter_groups` says."""
+
+    def sample(batch: Batch) -> Sampled:
+        with clock.phase("rollout"), any_order():
+            rollout = roll_out(
+                models.policy, models.engine, batch.samples, batch.questions, step, stage
+            )
+        with clock.phase("reward"):
+            scored = score_groups(models.segmenter, batch, rollout.texts, stage, window)
+        return Sampled(batch, rollout, scored, count_tokens(rollout))
+
+    def sample_others(drawn: list[Sample]) -> Sampled:
+        with clock.phase("encode"):
+            part = questions.prepare(drawn)
+        return sample(part)
+
+    sampled = sample(batch)
+    if (found := stage.train.filter_groups) is None:
+        return sampled
+    others = draw_others(len(questions.rows), batch.drawn, step, stage.seed)
+    fresh = (questions.rows[index] for index in others)
+    rounds = found.max_num_gen_batches - 1
+    return sample_again(sampled, models.engine, fresh, sample_others, rounds)

@@ -13,13 +13,10 @@ import numpy.typing as npt
 
 from samr1.core.errors import UserError
 from samr1.core.reading import read_bytes
-from samr1.data.images import load_indices, picture_size
+from samr1.data.images import MAX_BYTES, SUFFIXES, load_indices, picture_size
 from samr1.data.own.folders import find_splits, list_files
 from samr1.data.own.questions import Question, Source, Truth, mask_truth
 from samr1.data.samples import check_query
-
-_IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif")
-_MOST_BYTES = 300_000_000
 
 
 def read(source: Source) -> Iterator[Question]:
@@ -35,7 +32,7 @@ def read(source: Source) -> Iterator[Question]:
         with source.bad.catching(place):
             image = _find_image(images, file)
             size = source.size(image, picture_size(folder / file))
-            indices = load_indices(read_bytes(folder / file, _MOST_BYTES), "its picture", *size)
+            indices = load_indices(read_bytes(folder / file, MAX_BYTES), "its picture", *size)
             split = PurePosixPath(file).parts[0] if splits else None
             for index, query, truth in _ask(source, indices):
                 name = f"{_stem(file)}/{index}"
@@ -55,7 +52,7 @@ def _find_images(source: Source, masks: list[str]) -> dict[str, list[str]]:
     folder = PurePosixPath(stage.images or ".")
     own = {str(PurePosixPath(str(stage.masks)) / mask) for mask in masks}
     images: dict[str, list[str]] = {}
-    for file in list_files(source.root / folder, _IMAGES):
+    for file in list_files(source.root / folder, SUFFIXES):
         path = str(folder / file)
         if path not in own:
             images.setdefault(_stem(file), []).append(path)

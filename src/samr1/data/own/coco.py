@@ -17,13 +17,15 @@ import numpy as np
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.json_lists import JsonLists
 from samr1.data.coco_file import Places, find_entries
+from samr1.data.frames import told_size
+from samr1.data.images import Size
 from samr1.data.masks import Mask, segmentation_to_mask
-from samr1.data.own.questions import Question, Size, Source, Truth, below, find_files, mask_truth
+from samr1.data.own.folders import REMEDY, find_files
+from samr1.data.own.questions import Question, Source, Truth, below, mask_truth
 from samr1.data.samples import check_query
 
-_REMEDY = "correct `root` or `file` of the data set"
 _MOST_BYTES = 1_000_000_000  # COCO's own training set has half of it
-_MOST_ENTRIES = 2_000_000  # it has 980,000
+_MOST_ENTRIES = 1_200_000  # it has 980,000
 
 Annotation = dict[str, Any]
 
@@ -50,9 +52,9 @@ class _File:
 
 def read(source: Source) -> Iterator[Question]:
     """The questions of the COCO file; raises UserError where it is none."""
-    for name, split in find_files(source.stage, _REMEDY):
+    for name, split in find_files(source.stage):
         path = source.root / name
-        content = JsonLists(path, _MOST_BYTES, _REMEDY, _MOST_ENTRIES)
+        content = JsonLists(path, _MOST_BYTES, REMEDY, _MOST_ENTRIES)
         images, annotations, categories = find_entries(
             content, path, "images", "annotations", "categories"
         )
@@ -125,12 +127,8 @@ def _find_image(source: Source, file: _File, image_id: object) -> tuple[str, Siz
         raise UserError(f"its image {image_id!r} is not in the file; correct it or add the image.")
     entry = file.content.read(at)
     image = below(file.folder, entry.get("file_name"), "image's file_name")
-    width, height = entry.get("width"), entry.get("height")
-    if width is None and height is None:
-        return image, source.size(image)
-    if type(width) is not int or type(height) is not int:
-        raise UserError("its image's width or height is no whole number; correct it.")
-    return image, source.size(image, (width, height))
+    told = told_size(entry, ("width", "height"), "its image's", "correct it")
+    return image, source.size(image, told)
 
 
 def _unite(instances: list[Annotation], crowds: list[Annotation], size: Size) -> Truth:

@@ -1,4 +1,4 @@
-"""Folders of files without a table: what lies in them, and whether they are the parts."""
+"""Where the files of a data set lie, and whether its folders are the parts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from samr1.config.own_data import OwnDataStage
 from samr1.core.errors import UserError
+
+REMEDY = "correct `root` or `file` of the data set"
 
 
 def list_files(folder: Path, suffixes: Collection[str]) -> list[str]:
@@ -27,3 +29,20 @@ def list_files(folder: Path, suffixes: Collection[str]) -> list[str]:
 def find_splits(folder: Path, stage: OwnDataStage) -> bool:
     """Whether the first folders below `folder` are splits: those of both parts are there."""
     return all((folder / split).is_dir() for split in (stage.train_split, stage.test_split))
+
+
+def find_files(stage: OwnDataStage) -> list[tuple[str, str | None]]:
+    """Where `stage.file` lies below the root, with the split that its folder is, or None.
+
+    It is in the root, or in a folder a split. Raises UserError where it is in neither.
+    """
+    root, name = Path(stage.root), str(stage.file)
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder; correct `root` of the data set {stage.name}.")
+    if (root / name).exists():
+        return [(name, None)]
+    splits = [stage.train_split, stage.test_split]
+    found = [f"{split}/{name}" for split in splits if (root / split / name).exists()]
+    if not found:
+        raise UserError(f"{root / name}: no such file; {REMEDY}.")
+    return [(path, path.split("/")[0]) for path in found]

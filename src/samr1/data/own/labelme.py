@@ -15,12 +15,15 @@ from typing import Any
 
 from samr1.core.errors import UserError
 from samr1.core.reading import load_json
+from samr1.data.frames import told_size
+from samr1.data.images import Size
 from samr1.data.own.folders import find_splits, list_files
-from samr1.data.own.questions import Question, Size, Source, Truth, below, mask_truth
+from samr1.data.own.questions import Question, Source, Truth, below, mask_truth
 from samr1.data.samples import check_query
-from samr1.data.shapes import Shape, rasterise_shapes
+from samr1.data.shapes import SIZE_KEYS, Shape, rasterise_shapes
 
-_MOST_BYTES = 400_000_000  # labelme writes the image into it
+_MOST_BYTES = 40_000_000  # labelme writes the image into it; as text it takes ten times as much
+_REMEDY = "save it again, without the image in it where it is large (labelme --nodata)"
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,10 @@ def _open_files(source: Source) -> Iterator[_File]:
         path = PurePosixPath(file)
         place = str(source.root / file)
         with source.bad.catching(place):
-            content = load_json(source.root / file, _MOST_BYTES, "save it again")
+            content = load_json(source.root / file, _MOST_BYTES, _REMEDY)
             shapes = _check_shapes(content)
             image = below(str(path.parent), content.get("imagePath"), "imagePath")
-            size = source.size(image, _told_size(content))
+            size = source.size(image, told_size(content, SIZE_KEYS, "its", "save it again"))
             stem, split = str(path.with_suffix("")), path.parts[0] if splits else None
             yield _File(place, stem, split, image, size, shapes, content.get("text"))
 
@@ -78,15 +81,6 @@ def _check_shapes(content: Any) -> list[Shape]:
     if not all(isinstance(shape.get("label"), str) for shape in shapes):
         raise UserError("a shape has no label; give it one.")
     return shapes
-
-
-def _told_size(content: dict[str, Any]) -> Size | None:
-    width, height = content.get("imageWidth"), content.get("imageHeight")
-    if width is None and height is None:
-        return None
-    if type(width) is not int or type(height) is not int:
-        raise UserError("its imageWidth or imageHeight is no whole number; save it again.")
-    return width, height
 
 
 def _ask_texts(source: Source, file: _File) -> Iterator[Question]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 from collections import Counter
@@ -14,10 +13,8 @@ from samr1.core.errors import UserError
 from samr1.core.reading import check_file, is_text
 from samr1.data.bad_samples import BadSamples
 from samr1.data.frames import check_turn
-from samr1.data.images import MAX_BYTES, find_turn, load_rgb
+from samr1.data.images import MAX_BYTES, Size, digest_pixels, find_turn
 from samr1.data.masks import Mask, Rle, encode_mask, mask_box
-
-Size = tuple[int, int]  # width, height
 
 _REMEDY = "put the image there, or correct its name, `root` or `images`"
 
@@ -71,12 +68,8 @@ class Source:
         if image not in self._looked_at:
             try:
                 check_file(path, MAX_BYTES, _REMEDY)
-                pixels = load_rgb(path)
-                size = pixels.shape[1], pixels.shape[0]
+                size, self.digests[image] = digest_pixels(path)
                 self._looked_at[image] = size, find_turn(path)
-                self.digests[image] = hashlib.sha256(
-                    f"{pixels.shape}".encode() + pixels.tobytes()
-                ).hexdigest()
             except UserError as error:
                 self._looked_at[image] = error
         found = self._looked_at[image]
@@ -116,20 +109,3 @@ def mask_truth(mask: Mask, ignore: Mask | None = None) -> Truth:
         raise UserError("its mask is empty, and a question has to ask for something; leave it out.")
     left_out = None if ignore is None or not ignore.any() else encode_mask(ignore)
     return Truth(mask_box(mask), encode_mask(mask), left_out)
-
-
-def find_files(stage: OwnDataStage, remedy: str) -> list[tuple[str, str | None]]:
-    """Where `stage.file` lies below the root, with the split that its folder is, or None.
-
-    It is in the root, or in a folder a split. Raises UserError where it is in neither.
-    """
-    root, name = Path(stage.root), str(stage.file)
-    if not root.is_dir():
-        raise UserError(f"{root}: no such folder; correct `root` of the data set {stage.name}.")
-    if (root / name).exists():
-        return [(name, None)]
-    splits = [stage.train_split, stage.test_split]
-    found = [f"{split}/{name}" for split in splits if (root / split / name).exists()]
-    if not found:
-        raise UserError(f"{root / name}: no such file; {remedy}.")
-    return [(path, path.split("/")[0]) for path in found]

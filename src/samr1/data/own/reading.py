@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from tqdm import tqdm
 from samr1.config.own_data import Layout, OwnDataStage, Part
 from samr1.core import schemas
 from samr1.core.errors import UserError
+from samr1.core.reading import is_text
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.own import class_masks, coco, labelme, public, table
 from samr1.data.own.parts import divide, same_pixels
@@ -50,7 +51,8 @@ def read_own(stage: OwnDataStage, on_bad_sample: OnBadSample | None = None) -> R
     """
     source = Source(stage, BadSamples(on_bad_sample or stage.on_bad_sample))
     read = READERS[stage.layout](source)
-    questions = list(tqdm(read, desc=f"read {stage.name}", unit="question", disable=None))
+    bar = tqdm(read, desc=f"read {stage.name}", unit="question", disable=None)
+    questions = list(_known_apart(bar, source.bad))
     source.bad.report(len(questions), str(source.root))
     if not questions:
         raise UserError(f"{source.root}: has no question; correct `root`, or fill the data set.")
@@ -62,6 +64,19 @@ def read_own(stage: OwnDataStage, on_bad_sample: OnBadSample | None = None) -> R
         left_out=source.left_out,
         same_pixels=same_pixels(source.digests, {question.image for question, _ in divided}),
     )
+
+
+def _known_apart(questions: Iterable[Question], bad: BadSamples) -> Iterator[Question]:
+    """The questions but for those whose id is another's too, or is no text."""
+    places: dict[str, str] = {}
+    for question in questions:
+        with bad.catching(question.place):
+            if not is_text(question.id) or not is_text(question.image):
+                raise UserError("its name is no valid Unicode; rename it.")
+            if other := places.get(question.id):
+                raise UserError(f"its id, {question.id!r}, is that of {other} too; change it.")
+            places[question.id] = question.place
+            yield question
 
 
 def select_part(reading: Reading, part: Part) -> pa.Table:

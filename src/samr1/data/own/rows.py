@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -16,20 +14,25 @@ import pyarrow as pa
 from samr1.core.errors import UserError, refusing
 from samr1.core.reading import (
     MOST_TABLE_BYTES,
-    decode_text,
+    check_file,
     find_delimiter,
+    find_encoding,
+    find_twice,
     open_parquet,
-    read_bytes,
+    parse_json,
     read_columns,
 )
 from samr1.data.bad_samples import BadSamples
+from samr1.data.own.folders import REMEDY
 
 Row = dict[str, Any]
 Placed = Iterator[tuple[str, Row]]  # each row behind its place
 
-_REMEDY = "correct `root` or `file` of the data set"
+_QUOTES = "save it again, with quotes around texts"
 _SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-_MOST_CHARACTERS = 50_000_000  # of a cell: the polygons of the largest object have thousands
+_MOST_CHARACTERS = 10_000_000  # of a line or cell: the polygons of the largest have thousands
+_MOST_LINES = 2_000_000
+_MOST_COLUMNS = 1_000
 _MOST_VALUES = 2_000_000  # of a line: parsed, each takes up to a hundred bytes
 _ROWS_AT_ONCE = 32
 
@@ -44,19 +47,42 @@ def read_rows(path: Path, wanted: Sequence[str], bad: BadSamples) -> tuple[list[
     if path.suffix.lower() not in _SUFFIXES:
         raise UserError(f"{path}: a table is {', '.join(_SUFFIXES)}; save it as one of these.")
     if path.suffix.lower() == ".parquet":
-        columns = open_parquet(path, _REMEDY).schema_arrow.names
-        return columns, _list_rows(path, read_columns(path, wanted, _REMEDY))
-    data = read_bytes(path, MOST_TABLE_BYTES, _REMEDY)
+        columns = open_parquet(path, REMEDY).schema_arrow.names
+        _check_columns(path, columns)
+        return columns, _list_rows(path, read_columns(path, wanted, REMEDY))
+    check_file(path, MOST_TABLE_BYTES, REMEDY)
     with refusing(f"{path}: no text in UTF-8", "save it so"):
-        text = decode_text(data)
+        encoding = find_encoding(path)
     if path.suffix.lower() == ".jsonl":
         # Twice through: which columns there are is known at the end, and all rows are too much.
         first = BadSamples(bad.on_bad_sample)
-        keys = {key: None for _, row in _read_lines(path, text, first) for key in row}
+        keys = dict[str, None]()
+        for _, row in _read_json_lines(path, encoding, first):
+            keys |= dict.fromkeys(row)
+            _check_columns(path, keys)
         if not keys:
             first.report(0, str(path))
-        return list(keys), _read_lines(path, text, bad)
-    return _read_csv(path, text, bad)
+        return list(keys), _read_json_lines(path, encoding, bad)
+    return _read_csv(path, encoding, bad)
+
+
+def _check_columns(path: Path, columns: Collection[str]) -> None:
+    if len(columns) > _MOST_COLUMNS:
+        raise UserError(f"{path}: has more than {_MOST_COLUMNS:,} columns; leave out all others.")
+
+
+def _read_lines(path: Path, encoding: str, newline: str) -> Iterator[str]:
+    """The lines of a text, one by one; raises ValueError where one is too long, or at too many."""
+    with path.open(encoding=encoding, newline=newline) as file:
+        for number in count(1):
+            line = file.readline(_MOST_CHARACTERS + 1)
+            if not line:
+                return
+            if len(line) > _MOST_CHARACTERS:
+                raise ValueError(f"a line of more than {_MOST_CHARACTERS:,} characters")
+            if number > _MOST_LINES:
+                raise ValueError(f"more than {_MOST_LINES:,} lines")
+            yield line
 
 
 def _list_rows(path: Path, table: pa.Table) -> Placed:
@@ -75,27 +101,37 @@ def _check_values(line: str) -> str:
     return line
 
 
-def _read_lines(path: Path, text: str, bad: BadSamples) -> Placed:
-    for number, line in enumerate(io.StringIO(text, newline="\n"), start=1):
+def _read_json_lines(path: Path, encoding: str, bad: BadSamples) -> Placed:
+    lines = _read_lines(path, encoding, "\n")
+    for number in count(1):
+        with refusing(f"{path}: not JSON lines", "write one object a line"):
+            line = next(lines, None)
+        if line is None:
+            return
         if not line.strip():
             continue
         with bad.catching(f"{path}, line {number}"):
             with refusing("not a line of JSON", "write one object a line"):
-                row = json.loads(_check_values(line))
+                row = parse_json(_check_values(line))
             if not isinstance(row, dict):
                 raise UserError("not a JSON object; write one object a line.")
             yield f"line {number}", row
 
 
-def _read_csv(path: Path, text: str, bad: BadSamples) -> tuple[list[str], Placed]:
-    lines = map(_check_values, io.StringIO(text, newline=""))
-    reader = csv.reader(lines, delimiter=find_delimiter(text), strict=True)
-    records = _list_records(path, reader)
+def _read_csv(path: Path, encoding: str, bad: BadSamples) -> tuple[list[str], Placed]:
+    with refusing(f"{path}: not a readable CSV file", _QUOTES):
+        lines = _read_lines(path, encoding, "")
+        header = next((line for line in lines if line.strip("\r\n")), "")
+    checked = map(_check_values, _read_lines(path, encoding, ""))
+    records = _list_records(
+        path, csv.reader(checked, delimiter=find_delimiter(header), strict=True)
+    )
     _, first = next(records, (0, []))
     if not first:
         raise UserError(f"{path}: is empty; write a header and a row a question.")
     columns = [name.strip() for name in first]
-    if twice := next((name for name in columns if name and columns.count(name) > 1), None):
+    _check_columns(path, columns)
+    if twice := find_twice(filter(None, columns)):
         raise UserError(f"{path}: has the column {twice!r} twice; keep one of them.")
     return columns, _fit_rows(path, columns, records, bad)
 
@@ -103,8 +139,7 @@ def _read_csv(path: Path, text: str, bad: BadSamples) -> tuple[list[str], Placed
 def _list_records(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
     """The records of a CSV file but for blank ones, with their numbers."""
     for number in count(1):
-        remedy = "save it again, with quotes around texts"
-        with refusing(f"{path}: not a readable CSV file", remedy), _wide_cells():
+        with refusing(f"{path}: not a readable CSV file", _QUOTES), _wide_cells():
             record = next(reader, None)
         if record is None:
             return

@@ -9,18 +9,16 @@ that are neither. Of several objects in one question the union is the target.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from samr1.core.errors import UserError, prefix_errors
-from samr1.core.reading import check_file, is_text, read_bytes
-from samr1.data.images import load_mask, picture_size
+from samr1.core.reading import check_file, is_text, parse_json, read_bytes
+from samr1.data.images import MAX_BYTES, Size, load_mask, picture_size
 from samr1.data.masks import Mask, are_coordinates, segmentation_to_mask
-from samr1.data.own.questions import Question, Size, Source, Truth, below, find_files, mask_truth
+from samr1.data.own.folders import find_files
+from samr1.data.own.questions import Question, Source, Truth, below, mask_truth
 from samr1.data.own.rows import Row, read_rows
 from samr1.data.samples import check_query
 
@@ -28,14 +26,12 @@ _NAMES = {"image": ("image", "file_name"), "question": ("question", "text")}
 _TARGETS = {"mask": ("mask", "segmentation"), "box": ("box",)}
 _OTHERS = ("id", "split", "ignore")
 _KNOWN = (*_NAMES["image"], *_NAMES["question"], *_TARGETS["mask"], *_TARGETS["box"], *_OTHERS)
-_MOST_MASK_BYTES = 300_000_000
 _LONGEST_ID = 200
 
 
 def read(source: Source) -> Iterator[Question]:
     """The questions of the table; raises UserError where it cannot be read or lacks a column."""
-    seen: dict[str, str] = {}
-    for file, split in find_files(source.stage, "correct `root` or `file` of the data set"):
+    for file, split in find_files(source.stage):
         path = source.root / file
         columns, rows = read_rows(path, _KNOWN, source.bad)
         names = _find_columns(source, str(path), columns)
@@ -44,11 +40,7 @@ def read(source: Source) -> Iterator[Question]:
             with source.bad.catching(where):
                 cells = {key: _cell(row, name) for key, name in names.items()}
                 number = place.split()[-1] if split is None else f"{split}/{place.split()[-1]}"
-                question = _read_row(source, where, file, number, split, cells)
-                if other := seen.get(question.id):
-                    raise UserError(f"its id, {question.id!r}, is that of {other} too; change it.")
-                seen[question.id] = where
-                yield question
+                yield _read_row(source, where, file, number, split, cells)
 
 
 def _find_columns(source: Source, path: str, columns: list[str]) -> dict[str, str]:
@@ -126,16 +118,13 @@ def _read_masks(source: Source, image: str, folder: str, cells: Row) -> tuple[Si
     if (mask is None) == (segmentation is None):
         told = "neither a mask nor" if mask is None else "both a mask and"
         raise UserError(f"it has {told} a segmentation; give it one of them.")
-    told_size = None
     if mask is not None:
-        told_size = picture_size(_find_mask(source, folder, mask))
+        path = _find_mask(source, folder, mask)
+        size = source.size(image, picture_size(path))
+        target = _load_mask(path, size)
     else:
         segmentation = _parse(segmentation, "segmentation")
-        told_size = _told_size(segmentation)
-    size = source.size(image, told_size)
-    if mask is not None:
-        target = _load_mask(source, folder, mask, size)
-    else:
+        size = source.size(image, _size_of_runs(segmentation))
         target = segmentation_to_mask(segmentation, size[1], size[0], inside=True)
     ignore = None if cells.get("ignore") is None else _read_ignore(source, folder, cells, size)
     return size, mask_truth(target if ignore is None else target & ~ignore, ignore)
@@ -144,19 +133,18 @@ def _read_masks(source: Source, image: str, folder: str, cells: Row) -> tuple[Si
 def _read_ignore(source: Source, folder: str, cells: Row, size: Size) -> Mask:
     value = cells["ignore"]
     if isinstance(value, str) and value.strip()[0] not in "[{":
-        return _load_mask(source, folder, value, size)
+        return _load_mask(_find_mask(source, folder, value), size)
     with prefix_errors("its ignored pixels"):
         return segmentation_to_mask(_parse(value, "ignore"), size[1], size[0], inside=True)
 
 
-def _load_mask(source: Source, folder: str, name: object, size: Size) -> Mask:
-    path = _find_mask(source, folder, name)
-    return load_mask(read_bytes(path, _MOST_MASK_BYTES), str(path), *size)
+def _load_mask(path: Path, size: Size) -> Mask:
+    return load_mask(read_bytes(path, MAX_BYTES), str(path), *size)
 
 
 def _find_mask(source: Source, folder: str, name: object) -> Path:
     path = source.root / below(folder, name, "mask")
-    check_file(path, _MOST_MASK_BYTES, "put the mask there, or correct its name, `root` or `masks`")
+    check_file(path, MAX_BYTES, "put the mask there, or correct its name, `root` or `masks`")
     return path
 
 
@@ -165,17 +153,15 @@ def _parse(value: Any, what: str) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return parse_json(value)
     except (ValueError, RecursionError) as error:
         raise UserError(f"its {what} is no JSON ({error}); write it as COCO does.") from error
 
 
-def _told_size(segmentation: Any) -> Size | None:
+def _size_of_runs(segmentation: Any) -> Size | None:
     """The size that run lengths are of; polygons tell none."""
     size = segmentation.get("size") if isinstance(segmentation, dict) else None
-    if not isinstance(size, list) or len(size) != 2:
-        return None
-    return size[1], size[0]
+    return (size[1], size[0]) if isinstance(size, list) and len(size) == 2 else None
 
 
 def _read_box(value: Any, width: int, height: int) -> list[float]:
@@ -184,7 +170,6 @@ def _read_box(value: Any, width: int, height: int) -> list[float]:
         raise UserError("it has no box; write x1, y1, x2, y2.")
     if isinstance(value, str):
         value = _parse(value if value.strip().startswith("[") else f"[{value}]", "box")
-    value = value.tolist() if isinstance(value, np.ndarray) else value
     if not are_coordinates(value) or len(value) != 4:
         raise UserError("its box is not four numbers; write x1, y1, x2, y2.")
     x1, y1, x2, y2 = map(float, value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ def measure_runs(table: Table, column: Column, measurements: Measurements) -> di
     Under the table's first protocol. Raises UserError where a run has no such figure.
     """
     names = {BASE: "Base, no training"} | table.labels
-    key = (column.benchmark, table.protocols[0], column.metric or "")
+    key = (column.benchmark, table.protocols[0], column.metric)
     return {name: measurements.get(run, *key) for run, name in names.items()}
 
 
@@ -77,23 +77,7 @@ def _draw_bars(axis: Axes, title: str, bars: Mapping[str, Estimate]) -> float:
         linewidth=1,
         capsize=2,
     )
-    seeds = [
-        (100 * value, place + 0.22)
-        for place, bar in enumerate(bars.values())
-        for value in bar.values
-        if len(bar.values) > 1
-    ]
-    if seeds:
-        axis.scatter(
-            [value for value, _ in seeds],
-            [height for _, height in seeds],
-            s=9,
-            label="a seed",
-            color=LINES[1],
-            edgecolors=GROUND,
-            linewidths=0.4,
-            zorder=3,
-        )
+    seeds = _draw_seeds(axis, list(bars.values()))
     for place, value in enumerate(values):
         label = axis.text(0, place, f" {value:.1f} ", va="center", fontsize=7)
         if place == 0:
@@ -103,4 +87,27 @@ def _draw_bars(axis: Axes, title: str, bars: Mapping[str, Estimate]) -> float:
     axis.set_ylim(len(bars) - 0.4, -0.6)
     axis.grid(visible=False, axis="y")
     axis.tick_params(axis="y", length=0)
-    return float(np.nanmax([*values, *bounds[:, 1], *(value for value, _ in seeds)]))
+    return float(np.nanmax([*values, *bounds[:, 1], *seeds]))
+
+
+def _draw_seeds(axis: Axes, bars: Sequence[Estimate]) -> list[float]:
+    """A dot a seed on the bars that have several; how far each reaches."""
+    several = [
+        (100 * value, place + 0.22)
+        for place, bar in enumerate(bars)
+        for value in bar.values
+        if len(bar.values) > 1
+    ]
+    values = [value for value, _ in several]
+    if several:
+        axis.scatter(
+            values,
+            [height for _, height in several],
+            s=9,
+            label="a seed",
+            color=LINES[1],
+            edgecolors=GROUND,
+            linewidths=0.4,
+            zorder=3,
+        )
+    return values

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from samr1.core.errors import UserError
-from samr1.evaluation.bootstrap import Floats
 from samr1.report.figures.style import add_legend, line_look, make_panels, mark_every
-from samr1.report.tables.clipping import Training, read_training
+from samr1.report.trainings import Runs, Training, read_trainings
 
 # What a panel shows: a column of the training metrics under its title; shares are in percent.
 PANELS = {
@@ -35,25 +34,10 @@ PANELS = {
     "think_length": "Thought, words",
 }
 _POINTS = "reward_points"
-_COLUMNS = 4
-
-Runs = dict[str, list[Training]]  # run -> its seeds; the first run is drawn in the first colour
 
 
-def read_runs(files: Sequence[Path]) -> Runs:
-    """Read training metrics, by run in the order of the files.
-
-    Raises UserError where a file is missing, empty, or not of training metrics.
-    """
-    trainings = sorted(read_training(files), key=lambda training: files.index(training.path))
-    runs: Runs = {}
-    for training in trainings:
-        runs.setdefault(training.run, []).append(training)
-    return runs
-
-
-def seed_curve(training: Training, column: str) -> tuple[Floats, Floats]:
-    """Steps [N] and the values of `column` [N], NaN where a step has none.
+def seed_curve(training: Training, column: str) -> pd.Series:
+    """The values of `column` by step, NaN where a step has none.
 
     Raises UserError where the file lacks the column.
     """
@@ -63,64 +47,51 @@ def seed_curve(training: Training, column: str) -> tuple[Floats, Floats]:
                 f"{training.path}: lacks the column {name!r}; give the metrics that train_policy "
                 "wrote."
             )
-    steps, values = (
-        training.steps[name].to_numpy().astype(np.float64) for name in ("step", column)
-    )
-    return steps, values
+    steps = training.steps.select(["step", column]).to_pandas()
+    return steps.set_index("step")[column].astype(float)
 
 
-def mean_curve(seeds: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-    """Steps [N] of any seed, in order, and the mean over the seeds that measured something there.
+def mean_curve(seeds: Sequence[pd.Series]) -> pd.Series:
+    """The mean over the seeds that measured something at a step, NaN where none did.
 
-    A seed is its steps and values; where no seed has a value, the mean is NaN.
-
-    >>> ours = np.array([0.0, 1.0]), np.array([2.0, np.nan])
-    >>> theirs = np.array([0.0, 1.0, 2.0]), np.array([4.0, 5.0, 6.0])
-    >>> [part.tolist() for part in mean_curve([ours, theirs])]
-    [[0.0, 1.0, 2.0], [3.0, 5.0, 6.0]]
+    >>> ours, theirs = pd.Series([2.0, np.nan]), pd.Series([4.0, 5.0, 6.0])
+    >>> mean_curve([ours, theirs]).to_dict()
+    {0: 3.0, 1: 5.0, 2: 6.0}
     """
-    steps, place = np.unique(np.concatenate([own for own, _ in seeds]), return_inverse=True)
-    values = np.concatenate([own for _, own in seeds])
-    known = ~np.isnan(values)
-    total = np.bincount(place[known], values[known], minlength=len(steps))
-    count = np.bincount(place[known], minlength=len(steps))
-    return steps, np.divide(total, count, out=np.full(len(steps), np.nan), where=count > 0)
+    return pd.concat(seeds).groupby(level=0).mean()
 
 
-def find_top(values: Floats) -> float | None:
+def find_top(values: pd.Series) -> float | None:
     """Where an axis should end that a few far values would stretch; None where there are none.
 
     A mean over sampled tokens, as the KL estimate is, can be a thousandfold in a single step.
 
-    >>> find_top(np.array([0.25] * 99 + [1700.0])), find_top(np.array([0.25, 0.5, 1.0]))
+    >>> find_top(pd.Series([0.25] * 99 + [1700.0])), find_top(pd.Series([0.25, 0.5, 1.0]))
     (0.5, None)
     """
-    usual = float(np.quantile(values, 0.98)) if len(values) else 0.0
+    usual = float(values.quantile(0.98)) if len(values) else 0.0
     return 2 * usual if 0 < 4 * usual < values.max() else None
 
 
 def plot_runs(axis: Axes, runs: Runs, column: str) -> None:
     """Draw `column` over steps: each run's mean over seeds; several seeds are thin lines.
 
-    A few values far above all others are cut off, and how far they go is written there.
+    The first run has the first colour. A few values far above all others are cut off, and how far
+    they go is written there.
     """
-    found: list[Floats] = []
+    found: list[pd.Series] = []
     for index, (run, trainings) in enumerate(runs.items()):
         look = line_look(index)
         seeds = [seed_curve(training, column) for training in trainings]
-        found += [values for _, values in seeds]
-        if len(seeds) > 1:
-            for steps, values in seeds:
-                axis.plot(steps, values, color=look["color"], linewidth=0.5, alpha=0.35)
-        steps, mean = mean_curve(seeds)
-        axis.plot(
-            steps, mean, label=run, markevery=mark_every(len(steps), index, len(runs)), **look
-        )
-    values = np.concatenate(found)
-    values = values[~np.isnan(values)]
+        found += seeds
+        for one in seeds if len(seeds) > 1 else ():
+            axis.plot(one, color=look["color"], linewidth=0.5, alpha=0.35)
+        mean = mean_curve(seeds)
+        axis.plot(mean, label=run, markevery=mark_every(len(mean), index, len(runs)), **look)
+    values = pd.concat(found).dropna()
     top = find_top(values)
     if top is not None:
-        low = float(values.min())
+        low = values.min()
         axis.set_ylim(low - 0.05 * (top - low), top)
         said = f"cut off: up to {values.max():,.1f}"
         axis.text(0.98, 0.98, said, transform=axis.transAxes, ha="right", va="top", fontsize=6)
@@ -136,18 +107,25 @@ def draw_curves(files: Sequence[Path]) -> Figure:
     The point reward has no panel where no run is given any. Raises UserError where a file is not of
     training metrics.
     """
-    runs = read_runs(files)
+    runs = read_trainings(files)
     panels = [column for column in PANELS if column != _POINTS or _has_points(runs)]
-    figure, axes = make_panels(len(panels), _COLUMNS, 1.5, 0.4)
+    return draw_panels(runs, panels, 4, 1.5, 0.4)
+
+
+def draw_panels(
+    runs: Runs, panels: Sequence[str], columns: int, height: float, around: float
+) -> Figure:
+    """Draw the training metrics `panels` over steps: the panels as those of `make_panels`."""
+    figure, axes = make_panels(len(panels), columns, height, around)
     for axis, column in zip(axes, panels, strict=True):
         plot_runs(axis, runs, column)
         axis.set_title(PANELS[column])
-    for axis in axes[-_COLUMNS:]:
+    for axis in axes[-columns:]:
         axis.set_xlabel("Step")
     add_legend(figure, axes[0])
     return figure
 
 
 def _has_points(runs: Runs) -> bool:
-    given = [seed_curve(training, _POINTS)[1] for seeds in runs.values() for training in seeds]
-    return any(np.nan_to_num(rewards).any() for rewards in given)
+    given = [seed_curve(training, _POINTS) for seeds in runs.values() for training in seeds]
+    return any(rewards.fillna(0).any() for rewards in given)

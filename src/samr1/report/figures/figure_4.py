@@ -16,10 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from samr1.core.errors import prefix_errors
-from samr1.report.figures.curves import Runs, plot_runs, read_runs
+from samr1.report.figures.curves import plot_runs
 from samr1.report.figures.points import locate_points, share_places
 from samr1.report.figures.style import FAINT, GROUND, INK, LINES, WIDTH, add_legend
 from samr1.report.predictions import Answers
+from samr1.report.trainings import Runs, read_trainings
 
 _REACH = (-0.75, 1.75)  # what a map shows, in the box's own width and height
 _REWARDS = ("(b) Reward for both values", "(c) Both, inside the box")
@@ -34,11 +35,12 @@ def draw_figure_4(training: Sequence[Path], answers: Answers) -> Figure:
     the answers of two runs of `answers`, whose rewards are for points anywhere and inside. Raises
     UserError where a file is not of training metrics, or an answer is broken.
     """
-    runs = read_runs(training)
+    runs = read_trainings(training)
     points = []
     for run, tables in answers.runs.items():
         with prefix_errors(f"run {run!r} on {answers.title}"):
-            points.append([locate_points(answers.samples, tables, value) for value in (1, 0)])
+            found = locate_points(answers.samples, tables)
+            points.append([found[found["value"] == value] for value in (1, 0)])
     figure = Figure(figsize=(WIDTH, 6.0))
     grid = figure.add_gridspec(3, 4, height_ratios=(1.0, 1.15, 0.4))
     _draw_runs([figure.add_subplot(grid[0, :2]), figure.add_subplot(grid[0, 2:])], runs)

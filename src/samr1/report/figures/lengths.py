@@ -12,26 +12,28 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from samr1.evaluation.bootstrap import Floats
-from samr1.report.figures.curves import PANELS, Runs, mean_curve, read_runs, seed_curve
+from samr1.report.figures.curves import PANELS, mean_curve, seed_curve
 from samr1.report.figures.histograms import draw_shares
 from samr1.report.figures.style import FAINT, LINES, WIDTH
 from samr1.report.predictions import Answers
+from samr1.report.trainings import Runs, read_trainings
 
-_COLUMNS = ("response_length", "think_length")  # of the training metrics
 _MOST_BINS = 40
 
 
-def answer_lengths(predictions: pa.Table) -> dict[str, Floats]:
-    """Tokens of each response and words of each thought [N], by the training metrics' names.
+def count_tokens(predictions: pa.Table) -> Floats:
+    """Tokens of each response [N]."""
+    return predictions["response_tokens"].to_numpy().astype(np.float64)
 
-    An answer without a thought has 0 words.
-    """
-    return {
-        "response_length": predictions["response_tokens"].to_numpy().astype(np.float64),
-        "think_length": np.array(
-            [float(len((think or "").split())) for think in predictions["think"].to_pylist()]
-        ),
-    }
+
+def count_words(predictions: pa.Table) -> Floats:
+    """Words of each thought [N], 0 without one."""
+    thoughts = predictions["think"].to_pylist()
+    return np.array([float(len((thought or "").split())) for thought in thoughts])
+
+
+# By the training metrics' names.
+LENGTHS = {"response_length": count_tokens, "think_length": count_words}
 
 
 def length_edges(values: Sequence[Floats]) -> Floats:
@@ -46,30 +48,24 @@ def draw_lengths(training: Sequence[Path], benchmarks: Sequence[Answers]) -> Fig
 
     Raises UserError where a file is not of training metrics.
     """
-    runs = read_runs(training)
-    lengths = [
-        {run: [answer_lengths(table) for table in tables] for run, tables in one.runs.items()}
-        for one in benchmarks
-    ]
-    edges = {
-        column: length_edges(
-            [seed[column] for of_runs in lengths for seeds in of_runs.values() for seed in seeds]
-        )
-        for column in _COLUMNS
-    }
+    runs = read_trainings(training)
     rows = 1 + len(benchmarks)
     figure = Figure(figsize=(WIDTH, 0.3 + 1.7 * rows))
-    axes = figure.subplots(rows, len(_COLUMNS), squeeze=False)
-    for column, axis in zip(_COLUMNS, axes[0], strict=True):
-        _draw_steps(axis, runs, column)
-        axis.set_title(f"{PANELS[column]}, by step of training")
-    for one, of_runs, line in zip(benchmarks, lengths, axes[1:], strict=True):
-        for column, axis in zip(_COLUMNS, line, strict=True):
-            values = {run: [s[column] for s in seeds] for run, seeds in of_runs.items()}
-            draw_shares(axis, values, edges[column])
+    axes = figure.subplots(rows, len(LENGTHS), squeeze=False)
+    for (column, count), (by_step, *by_answer) in zip(LENGTHS.items(), axes.T, strict=True):
+        _draw_steps(by_step, runs, column)
+        by_step.set_title(f"{PANELS[column]}, by step of training")
+        lengths = [
+            {run: [count(table) for table in tables] for run, tables in one.runs.items()}
+            for one in benchmarks
+        ]
+        edges = length_edges([seed for one in lengths for seeds in one.values() for seed in seeds])
+        for axis, one, values in zip(by_answer, benchmarks, lengths, strict=True):
+            draw_shares(axis, values, edges)
             axis.set_title(f"{PANELS[column]}, answers to {one.title}")
             axis.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
-        line[0].set_ylabel("Answers, %")
+    for axis in axes[1:, 0]:
+        axis.set_ylabel("Answers, %")
     for axis in axes[:2, 0]:
         axis.legend(loc="best")
     return figure
@@ -80,10 +76,10 @@ def _draw_steps(axis: Axes, runs: Runs, column: str) -> None:
     for place, (run, trainings) in enumerate(runs.items()):
         curve = mean_curve([seed_curve(training, column) for training in trainings])
         if place == 0:
-            axis.plot(*curve, color=LINES[0], label=run, zorder=3)
+            axis.plot(curve, color=LINES[0], label=run, zorder=3)
         else:
             name = "each other run" if place == 1 else None
-            axis.plot(*curve, color=FAINT, linewidth=0.7, label=name)
+            axis.plot(curve, color=FAINT, linewidth=0.7, label=name)
     axis.set_ylim(bottom=0)
     axis.set_xlabel("Step")
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -11,38 +11,40 @@ import pandas as pd
 import pyarrow as pa
 
 from samr1.core.errors import UserError
-from samr1.data.masks import Mask, decode_mask
+from samr1.data.masks import decode_mask
 from samr1.evaluation.answers import answers_in_order, read_box
 from samr1.evaluation.bootstrap import Floats
+from samr1.evaluation.right import lies_on
 
 
-def locate_points(samples: pa.Table, predictions: Sequence[pa.Table], value: int) -> pd.DataFrame:
-    """The points of `value` (1 positive, 0 negative) in all `predictions`, a table a seed.
+def locate_points(samples: pa.Table, predictions: Sequence[pa.Table]) -> pd.DataFrame:
+    """The points in all `predictions`, a table a seed.
 
-    A row a point: `x` and `y` on the answer's own box, 0 at its left and upper edge, 1 at its right
-    and lower one; whether it is `in_box`, an edge counting as inside, as the training metrics have
-    it; whether it is `on_object`, by the ground-truth mask. Tables are of `schemas.SAMPLES` and
+    A row a point: its `value`, 1 positive and 0 negative; `x` and `y` on the answer's own box, 0 at
+    its left and upper edge, 1 at its right and lower one; whether it is `in_box`, an edge counting
+    as inside, as the training metrics have it; whether it is `on_object`, by the ground-truth mask.
+    Tables are of `schemas.SAMPLES` and
     `schemas.PREDICTIONS`, boxes and points in pixels of the original. Answers without a box have no
     points. Raises UserError unless every sample is answered once by each table, with finite
     numbers.
     """
-    rows = []
+    asked, rows = samples.select(["sample_id", "mask"]).to_pylist(), []
     for table in predictions:
-        given = (answers_in_order(samples, table, name) for name in ("box", "points"))
-        wanted = samples["sample_id"].to_pylist(), samples["mask"].to_pylist()
-        for sample_id, mask, box, points in zip(*wanted, *given, strict=True):
-            if box is None:
+        given = answers_in_order(samples, table, ["box", "points"])
+        for sample, answer in zip(asked, given, strict=True):
+            sample_id = sample["sample_id"]
+            if answer["box"] is None:
                 continue
-            x1, y1, x2, y2 = read_box(sample_id, "predicted", box)
+            x1, y1, x2, y2 = read_box(sample_id, "predicted", answer["box"])
             if x1 >= x2 or y1 >= y2:
                 continue  # nothing lies on a box without area, which the parser takes for none
-            truth = decode_mask(mask)
-            for point in points or []:
-                if point["value"] == value:
-                    x, y = _read_point(sample_id, point)
-                    place = (x - x1) / (x2 - x1), (y - y1) / (y2 - y1)
-                    rows.append((*place, x1 <= x <= x2 and y1 <= y <= y2, _is_on(truth, x, y)))
-    return pd.DataFrame(rows, columns=["x", "y", "in_box", "on_object"])
+            truth = decode_mask(sample["mask"])
+            for point in answer["points"] or []:
+                x, y = _read_point(sample_id, point)
+                place = (x - x1) / (x2 - x1), (y - y1) / (y2 - y1)
+                inside = x1 <= x <= x2 and y1 <= y <= y2
+                rows.append((point["value"], *place, inside, lies_on(x, y, truth)))
+    return pd.DataFrame(rows, columns=["value", "x", "y", "in_box", "on_object"])
 
 
 def share_places(points: pd.DataFrame) -> Floats:
@@ -62,11 +64,3 @@ def _read_point(sample_id: str, point: Mapping[str, Any]) -> tuple[float, float]
             f"sample {sample_id!r}: the point {point} is not two finite numbers; leave it out."
         )
     return x, y
-
-
-def _is_on(mask: Mask, x: float, y: float) -> bool:
-    """Whether the pixel under (x, y) is set; nothing is beyond the image, whose last edge is in."""
-    height, width = mask.shape
-    if not (0 <= x <= width and 0 <= y <= height):
-        return False
-    return bool(mask[min(int(y), height - 1), min(int(x), width - 1)])

@@ -32,6 +32,7 @@ Columns = dict[str, list[Any]]
 Outcome = Literal["good", "low_iou", "wrong_object", "unparseable"]
 
 GOOD_IOU = 0.5
+_SHOWN = ("status", "think", "label", "text", "box", "points", "mask")
 
 # Title and rule of each outcome.
 OUTCOMES: dict[Outcome, tuple[str, str]] = {
@@ -122,19 +123,20 @@ def list_answers(
     samples = fill_boxes(samples)
     overlaps = measure_overlaps(samples, predictions, "seg_zero", objects=objects)
     rights = pc.coalesce(overlaps["right_object"], overlaps["right_point"], False).to_pylist()
-    ious = sample_ious(overlaps), sample_ious(measure_overlaps(samples, predictions, "rec"))
-    names = ("status", "think", "label", "text", "box", "points", "mask")
-    given = [answers_in_order(samples, predictions, name) for name in names]
+    mask_ious = sample_ious(overlaps).tolist()
+    box_ious = sample_ious(measure_overlaps(samples, predictions, "rec")).tolist()
+    answers = answers_in_order(samples, predictions, _SHOWN)
     sizes = zip(samples["width"].to_pylist(), samples["height"].to_pylist(), strict=True)
     rows = []
-    for size, right, mask_iou, box_iou, *answer in zip(sizes, rights, *ious, *given, strict=True):
-        named = dict(zip(names, answer, strict=True))
-        answered = named["box" if of_boxes else "mask"] is not None
-        answered = answered or named["status"] == "nothing_there"
+    for answer, size, right, mask_iou, box_iou in zip(
+        answers, sizes, rights, mask_ious, box_ious, strict=True
+    ):
+        answered = answer["box" if of_boxes else "mask"] is not None
+        answered = answered or answer["status"] == "nothing_there"
         iou, other = (box_iou, mask_iou) if of_boxes else (mask_iou, box_iou)
+        numbers = {"iou": round(iou, 4), "other_iou": round(other, 4)}
         outcome = judge(answered, iou, right)
-        numbers = {"iou": round(float(iou), 4), "other_iou": round(float(other), 4)}
-        rows.append({"outcome": outcome, **numbers, **_show_answer(named, size)})
+        rows.append({"outcome": outcome, **numbers, **_show_answer(answer, size)})
     return _to_columns(rows)
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from samr1.config.merge import Experiment
 from samr1.config.names import BASE
 from samr1.report.figures.ablations import draw_ablations
-from samr1.report.figures.curves import PANELS, Runs, plot_runs, read_runs
-from samr1.report.figures.style import WIDTH, add_legend, write_figure
+from samr1.report.figures.curves import draw_panels
+from samr1.report.figures.style import write_figure
 from samr1.report.studies.curves import CURVES
 from samr1.report.studies.studies import only_there
 from samr1.report.studies.study_data import StudyData
+from samr1.report.tables.markdown import name_table
 from samr1.report.tables.measured import Measurements
+from samr1.report.trainings import read_trainings
 
 
 def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
@@ -23,11 +23,11 @@ def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     Of the long trainings only where one is there. Raises UserError where the base has no figures.
     """
     tables = {
-        name.replace("_", " ").capitalize(): only_there(table, data)
+        name_table(name): only_there(table, data)
         for name, table in experiment.published.ablations.items()
     }
-    runs = [run for table in tables.values() for run in table.labels]
-    measurements = Measurements(data.metrics([BASE, *runs]))
+    shown = [run for table in tables.values() for run in table.labels]
+    measurements = Measurements(data.metrics([BASE, *shown]))
     micro_world = None if experiment.comparable else experiment.scale
     write_figure(
         [output / "ablations.pdf", output / "ablations.png"],
@@ -39,16 +39,5 @@ def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     ]
     if long:
         outputs = [output / "long.pdf", output / "long.png"]
-        write_figure(outputs, micro_world, lambda: _draw_long(read_runs(long)))
-
-
-def _draw_long(runs: Runs) -> Figure:
-    """Reward, IoU and KL over steps: a seed a thin line, their mean a thick one."""
-    figure = Figure(figsize=(WIDTH, 2.4))
-    axes = figure.subplots(1, len(CURVES))
-    for axis, column in zip(axes, CURVES, strict=True):
-        plot_runs(axis, runs, column)
-        axis.set_title(PANELS[column])
-        axis.set_xlabel("Step")
-    add_legend(figure, axes[0])
-    return figure
+        runs = read_trainings(long)
+        write_figure(outputs, micro_world, lambda: draw_panels(runs, list(CURVES), 3, 2.4, 0.0))

@@ -37,46 +37,34 @@ def list_power(
 
     Of several benchmarks the one that deviates most counts.
     """
+
+    def ask(run: str, baseline: str, metric: str) -> str:
+        rows = [found.find(run, baseline, benchmark, metric) for benchmark in benchmarks]
+        pilots = [row for row in rows if row and len(row["seeds"]) >= power.pilot]
+        if not pilots:
+            return EMPTY
+        most = max(pilots, key=lambda row: float(row["sd_over_seeds"]))
+        deviation, there = most["sd_over_seeds"], len(most["seeds"])
+        needed = seeds_needed(deviation, power.differences[metric], power.probability)
+        return f"{percent(deviation)} over {there} seeds: {needed}"
+
     declared = ", ".join(
         f"{percent(value)} points `{metric}`" for metric, value in power.differences.items()
     )
-    metrics = list(power.differences)
     rows = [
-        [
-            f"`{run}` − `{baseline}`",
-            *(_cell(run, baseline, metric, benchmarks, found, power) for metric in metrics),
-        ]
-        for run, baseline in dict.fromkeys(pairs)
+        [f"`{run}` − `{baseline}`", *(ask(run, baseline, metric) for metric in power.differences)]
+        for run, baseline in pairs
     ]
     shown = [row for row in rows if any(cell != EMPTY for cell in row[1:])]
-    lines = [
+    text = (
         "Declared before the studies were run (`config/studies.yaml`): the smallest differences "
         f"worth knowing are {declared}, to be found with a probability of {power.probability:g} at "
         f"p ≤ {LEVEL}, before any correction. Below: the deviation of the paired difference from "
         f"seed to seed, in points, on the benchmark where it is largest, over at least the "
         f"{power.pilot} seeds of a pilot, and the seeds that it asks for. Other seeds show the "
-        "same images: more of them do not lessen the images' noise, which the intervals hold too.",
-    ]
+        "same images: more of them do not lessen the images' noise, which the intervals hold too."
+    )
     if not shown:
-        lines.append(f"No pair of runs has the {power.pilot} seeds of a pilot yet.")
-    else:
-        lines.append(aligned_table(["Difference", *(f"`{one}`" for one in metrics)], shown))
-    return "\n\n".join(lines)
-
-
-def _cell(
-    run: str,
-    baseline: str,
-    metric: str,
-    benchmarks: Sequence[str],
-    found: Comparisons,
-    power: Power,
-) -> str:
-    rows = [found.find(run, baseline, benchmark, metric) for benchmark in benchmarks]
-    pilots = [row for row in rows if row and len(row["seeds"]) >= power.pilot]
-    if not pilots:
-        return EMPTY
-    most = max(pilots, key=lambda row: float(row["sd_over_seeds"]))
-    needed = seeds_needed(most["sd_over_seeds"], power.differences[metric], power.probability)
-    there = len(most["seeds"])
-    return f"{percent(most['sd_over_seeds'])} over {there} seeds: {needed}"
+        return f"{text}\n\nNo pair of runs has the {power.pilot} seeds of a pilot yet."
+    header = ["Difference", *(f"`{metric}`" for metric in power.differences)]
+    return f"{text}\n\n{aligned_table(header, shown)}"

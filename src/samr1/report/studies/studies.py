@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from samr1.config.jobs import find_study_seeds
 from samr1.config.merge import Experiment
@@ -15,22 +13,22 @@ from samr1.config.published import Extra, Table, TableStage
 from samr1.config.studies import Study
 from samr1.core.errors import UserError
 from samr1.core.files import atomic_file, write_table
-from samr1.core.schemas import COMPARISONS
+from samr1.report.studies.claims import judge_claims, list_claims
 from samr1.report.studies.curves import curves_table, read_curves
 from samr1.report.studies.power import list_power
 from samr1.report.studies.study_data import StudyData
-from samr1.report.tables.claims import judge_claims, list_claims
 from samr1.report.tables.clipping import clipping
 from samr1.report.tables.collect import read_page
 from samr1.report.tables.differences import (
     Comparisons,
-    list_differences,
-    list_right_differences,
+    Pair,
+    list_table_differences,
     table_pairs,
 )
+from samr1.report.tables.layout import Addition
 from samr1.report.tables.markdown import aligned_table, link_to
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.page import Addition, Outputs, micro_note, publish_table
+from samr1.report.tables.page import micro_note, publish_table
 from samr1.train.batches import count_steps
 
 
@@ -53,38 +51,23 @@ def write_studies(data: StudyData, experiment: Experiment, output: Path) -> None
             "begin; predict and score it first (it needs no training)."
         )
     studies, published = experiment.studies, experiment.published
-    compared = _compare(data, experiment)
+    pairs = _list_pairs(experiment)
+    compared = data.compare(pairs, experiment.runs[METHOD].score_stage())
     comparisons = Comparisons(compared.to_pylist())
     write_table(output / "comparisons.parquet", compared)
     curves = read_curves(studies.long.runs, data)
     write_table(output / "curves.parquet", curves)
-    columns = list(next(iter(published.ablations.values())).columns.values())
-
-    def publish(name: str, table: Table, pairs: list[tuple[str, str, str]], more: Addition) -> Path:
-        there = [pair for pair in pairs if data.seeds(pair[1])]
-        differences = list_differences(columns, there, comparisons)
-        differences += list_right_differences(table, experiment.labels, there, comparisons)
-        return _publish(name, table, differences + more, data, experiment, output)
-
-    def publish_study(name: str, study: Study, title: str, more: Addition) -> Path:
-        pairs = [(f"`{run}`", run, baseline) for run, baseline in study.pairs]
-        table = _list_runs(study, title, experiment)
-        return publish(name, table, pairs, _list_changes(study, experiment) + more)
-
-    pages = [
-        publish(name, table, table_pairs(table), _list_clipping(table, data))
-        for name, table in published.ablations.items()
-    ]
-    pages.append(publish_study("table_6", studies.table_6, "Since the paper", Addition()))
-    pages.append(
-        publish_study("sweep", studies.sweep, "Training samples, one pass each", Addition())
-    )
     steps = Addition((_about_curves(output), curves_table(curves)))
-    title = "Three times the steps, with and without KL"
-    pages.append(publish_study("long", studies.long, title, steps))
 
+    pages = []
+    for name, table, held, below in _list_tables(data, experiment, steps):
+        there = [pair for pair in held if data.seeds(pair[1])]
+        below = list_table_differences(table, experiment.labels, there, comparisons) + below
+        pages.append(_publish(name, only_there(table, data), below, data, experiment, output))
+
+    columns = list(next(iter(published.ablations.values())).columns.values())
     claims = list_claims(judge_claims(published.claims, columns, comparisons, curves))
-    power = list_power(_list_pairs(experiment), data.benchmarks, comparisons, studies.power)
+    power = list_power(pairs, data.benchmarks, comparisons, studies.power)
     pictures = ["![Tables 4 and 5, a dot a seed](ablations.png)"]
     if curves.num_rows:
         pictures.append("![Three times the steps, a thin line a seed](long.png)")
@@ -101,10 +84,24 @@ def _list_pairs(experiment: Experiment) -> list[tuple[str, str]]:
     return list(dict.fromkeys(pairs + published.claims.pairs))
 
 
-def _compare(data: StudyData, experiment: Experiment) -> pa.Table:
-    stage = experiment.runs[METHOD].score_stage()
-    compared = data.compare(_list_pairs(experiment), stage)
-    return pa.concat_tables([COMPARISONS.empty_table(), *compared])
+def _list_tables(
+    data: StudyData, experiment: Experiment, steps: Addition
+) -> Iterator[tuple[str, Table, list[Pair], Addition]]:
+    """Each table's name, the table, what it compares, and what it says below its differences.
+
+    `steps` are said of the long trainings.
+    """
+    studies = experiment.studies
+    for name, table in experiment.published.ablations.items():
+        yield name, table, table_pairs(table), _list_clipping(table, data)
+    for name, title, study, more in (
+        ("table_6", "Since the paper", studies.table_6, Addition()),
+        ("sweep", "Training samples, one pass each", studies.sweep, Addition()),
+        ("long", "Three times the steps, with and without KL", studies.long, steps),
+    ):
+        pairs = [(f"`{run}`", run, baseline) for run, baseline in study.pairs]
+        below = _list_changes(study, experiment) + more
+        yield name, _list_runs(study, title, experiment), pairs, below
 
 
 def only_there(table: Table, data: StudyData) -> Table:
@@ -120,8 +117,7 @@ def _publish(
     experiment: Experiment,
     output: Path,
 ) -> Path:
-    """Write a table of the runs that are there; its page."""
-    table = only_there(table, data)
+    """Write a table; its page."""
     stage = TableStage(
         name=name,
         scale=experiment.scale,
@@ -131,9 +127,10 @@ def _publish(
         labels=experiment.labels,
         baselines={},
     )
-    outputs = Outputs(output / f"{name}.parquet", output / f"{name}.md")
-    publish_table(stage, Measurements(data.metrics([BASE, *table.labels])), addition, outputs)
-    return outputs.markdown
+    parquet, page = output / f"{name}.parquet", output / f"{name}.md"
+    measurements = Measurements(data.metrics([BASE, *table.labels]))
+    publish_table(stage, measurements, addition, parquet, page)
+    return page
 
 
 def _list_runs(study: Study, title: str, experiment: Experiment) -> Table:
@@ -146,10 +143,9 @@ def _list_runs(study: Study, title: str, experiment: Experiment) -> Table:
         if samples is not None:
             size = f"{samples:,} samples in {count_steps(samples, train):,} steps"
         rows.append(Extra(name=f"`{run}`, {size}", run=run))
-    protocols = like.protocols[:1]
     return Table(
         title=title,
-        protocols=protocols,
+        protocols=like.protocols[:1],
         columns=like.columns,
         rows=(),
         extra=tuple(rows),

@@ -11,7 +11,7 @@ its training's metrics; then all that the studies' tables say can be made of the
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from samr1.config.names import BASE
 from samr1.config.schema import ScoreStage
 from samr1.core.errors import UserError
 from samr1.core.files import atomic_file, read_table
-from samr1.core.schemas import OVERLAPS
+from samr1.core.schemas import COMPARISONS, OVERLAPS
 from samr1.evaluation.compare import compare
 
 Seeds = Mapping[str, Sequence[int]]  # by run
@@ -39,61 +39,65 @@ class StudyData:
 
     def files(self, run: str, seed: int) -> list[Path]:
         """The files of a run at a seed, relative to the folder."""
-        whose = Path(run, f"seed_{seed}")
         files = [
-            Path(kind, whose, f"{benchmark}.parquet")
+            Path(f"{kind}/{run}/seed_{seed}/{benchmark}.parquet")
             for kind in ("metrics", "overlaps")
             for benchmark in self.benchmarks
         ]
-        return files if run == BASE else [*files, Path("training", f"{whose}.parquet")]
+        return files if run == BASE else [*files, Path(f"training/{run}/seed_{seed}.parquet")]
 
     def seeds(self, run: str) -> tuple[int, ...]:
         """The seeds of `run` that are there."""
         wanted = (self.base_seed,) if run == BASE else self.asked.get(run, ())
-        return tuple(seed for seed in wanted if self._is_whole(run, seed))
+        return tuple(
+            seed
+            for seed in wanted
+            if all((self.folder / file).is_file() for file in self.files(run, seed))
+        )
 
     def metrics(self, runs: Sequence[str]) -> list[Path]:
         """The metrics of `runs` at all their seeds."""
         return [
-            self.folder / file
+            self.folder / f"metrics/{run}/seed_{seed}/{benchmark}.parquet"
             for run in dict.fromkeys(runs)
             for seed in self.seeds(run)
-            for file in self.files(run, seed)
-            if file.parts[0] == "metrics"
+            for benchmark in self.benchmarks
         ]
 
     def training(self, run: str, seed: int) -> Path:
         """The training metrics of a run at a seed."""
-        return self.folder / self.files(run, seed)[-1]
+        return self.folder / f"training/{run}/seed_{seed}.parquet"
 
-    def compare(self, pairs: Sequence[tuple[str, str]], stage: ScoreStage) -> Iterator[pa.Table]:
+    def compare(self, pairs: Sequence[tuple[str, str]], stage: ScoreStage) -> pa.Table:
         """The gain of each pair's first run over its second, over the seeds that both have.
 
-        The base has no seeds, and is paired with each of the other's.
+        The base has no seeds, and is paired with each of the other's. Rows of COMPARISONS.
         """
-        for run, baseline in tqdm(dict.fromkeys(pairs), desc="compare", unit="pair", disable=None):
+        tables = [COMPARISONS.empty_table()]
+        for run, baseline in tqdm(pairs, desc="compare", unit="pair", disable=None):
             theirs = {
                 seed: self.base_seed if baseline == BASE else seed for seed in self.seeds(run)
             }
             shared = {s: t for s, t in theirs.items() if t in self.seeds(baseline)}
             for benchmark in self.benchmarks if shared else ():
-                yield compare(
-                    {
-                        seed: (
-                            self._overlaps(run, seed, benchmark),
-                            self._overlaps(baseline, other, benchmark),
-                        )
-                        for seed, other in shared.items()
-                    },
-                    resamples=stage.bootstrap_resamples,
-                    bootstrap_seed=stage.bootstrap_seed,
+                overlaps = {
+                    seed: (
+                        self._overlaps(run, seed, benchmark),
+                        self._overlaps(baseline, other, benchmark),
+                    )
+                    for seed, other in shared.items()
+                }
+                tables.append(
+                    compare(
+                        overlaps,
+                        resamples=stage.bootstrap_resamples,
+                        bootstrap_seed=stage.bootstrap_seed,
+                    )
                 )
+        return pa.concat_tables(tables)
 
     def _overlaps(self, run: str, seed: int, benchmark: str) -> pa.Table:
         return read_table(self.folder / f"overlaps/{run}/seed_{seed}/{benchmark}.parquet", OVERLAPS)
-
-    def _is_whole(self, run: str, seed: int) -> bool:
-        return all((self.folder / file).is_file() for file in self.files(run, seed))
 
 
 def pack_study(results: Path, data: StudyData) -> None:

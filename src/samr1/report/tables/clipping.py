@@ -8,46 +8,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import pyarrow as pa
 
 from samr1.config.published import Table
 from samr1.core.errors import UserError
-from samr1.core.files import read_table
-from samr1.report.tables.layout import Record
+from samr1.report.tables.layout import Addition, Record
 from samr1.report.tables.markdown import aligned_table
-from samr1.report.tables.page import Addition
-
-_BOUNDS = ("clip_fraction_low", "clip_fraction_high")
-
-
-@dataclass(frozen=True)
-class Training:
-    """The training metrics of one run and seed: a row a step."""
-
-    run: str
-    seed: str  # the file's name without its ending, `seed_{seed}`
-    steps: pa.Table
-    path: Path
-
-
-def read_training(files: Sequence[Path]) -> list[Training]:
-    """Read training metrics; the run is named by the file's metadata, else by its folder.
-
-    Raises UserError where a file is missing, empty, or lacks the clip fractions.
-    """
-    trainings = []
-    for path in dict.fromkeys(files):
-        steps = read_table(path)
-        missing = [name for name in _BOUNDS if name not in steps.column_names]
-        if missing or steps.num_rows == 0:
-            what = f"lacks the column {missing[0]!r}" if missing else "has no step"
-            raise UserError(f"{path}: {what}; give the metrics that train_policy wrote.")
-        run = (steps.schema.metadata or {}).get(b"run", path.parent.name.encode()).decode()
-        trainings.append(Training(run, path.stem, steps, path))
-    return sorted(trainings, key=lambda training: (training.run, training.seed))
+from samr1.report.trainings import CLIPPED, Training, read_trainings
 
 
 def clipping(table: Table, files: Sequence[Path]) -> Addition:
@@ -55,22 +22,23 @@ def clipping(table: Table, files: Sequence[Path]) -> Addition:
 
     Raises UserError where the run of a row has no training metrics.
     """
-    trainings, of_rows = read_training(files), [row.run for row in table.rows]
-    rows: list[list[str]] = []
+    trainings, of_rows = read_trainings(files), [row.run for row in table.rows]
+    lines: list[list[str]] = []
     records: list[Record] = []
     idle: list[str] = []
     for run in table.labels:
-        own = [training for training in trainings if training.run == run]
-        if not own and run not in of_rows:
-            continue
-        if not own:
+        own = trainings.get(run)
+        if own is None and run in of_rows:
             raise UserError(
                 f"no training metrics of run {run!r} among the training files; train it and give "
                 "its file."
             )
-        fractions = {bound: _mean_over_steps(own, bound) for bound in _BOUNDS}
-        steps = " / ".join(str(count) for count in sorted({t.steps.num_rows for t in own}))
-        rows.append([f"`{run}`", steps, *(f"**{100 * fractions[b]:.4f}**" for b in _BOUNDS)])
+        if own is None:
+            continue
+        fractions = {bound: _mean_over_steps(own, bound) for bound in CLIPPED}
+        steps = " / ".join(str(count) for count in sorted({one.steps.num_rows for one in own}))
+        cells = (f"**{100 * fraction:.4f}**" for fraction in fractions.values())
+        lines.append([f"`{run}`", steps, *cells])
         records += [
             {"row": run, "run": run, "benchmark": "training", "metric": bound, "measured": value}
             for bound, value in fractions.items()
@@ -81,7 +49,7 @@ def clipping(table: Table, files: Sequence[Path]) -> Addition:
         "Clip fractions of the runs above: the share of tokens (%) whose ratio was clipped at the "
         "lower bound (advantage below 0) and the upper (advantage above 0). Mean over steps and "
         "their updates; in the first update of a step every ratio is 1:\n",
-        aligned_table(["Run", "steps", "clipped low %", "clipped high %"], rows),
+        aligned_table(["Run", "steps", "clipped low %", "clipped high %"], lines),
     ]
     if idle:
         blocks.append(

@@ -7,17 +7,18 @@ none of the marks of a table is noise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from samr1.config.published import Column, Table
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.core.schemas import COMPARISONS
-from samr1.report.tables.layout import Record
+from samr1.report.tables.layout import Addition, Record
 from samr1.report.tables.markdown import EMPTY, aligned_table, interval, percent
-from samr1.report.tables.page import Addition
 from samr1.report.tables.right import right_columns
 
 LEVEL = 0.05
@@ -39,8 +40,7 @@ class Comparisons:
     @classmethod
     def read(cls, files: Sequence[Path]) -> Comparisons:
         """Read files of compare_runs; raises UserError where one is missing or no such table."""
-        paths = dict.fromkeys(files)
-        return cls([row for path in paths for row in read_table(path, COMPARISONS).to_pylist()])
+        return cls([row for path in files for row in read_table(path, COMPARISONS).to_pylist()])
 
     def find(self, run: str, baseline: str, benchmark: str, metric: str | None) -> Row | None:
         """The gain under the main protocol, None where nobody compared."""
@@ -51,12 +51,11 @@ class Comparisons:
 
 def correct(rows: Sequence[Row]) -> list[float]:
     """Holm's corrected p-values of differences that are looked at together, in their order."""
-    order = sorted(range(len(rows)), key=lambda i: rows[i]["p"])
-    corrected, highest = [1.0] * len(rows), 0.0
-    for rank, i in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - rank) * rows[i]["p"]))
-        corrected[i] = highest
-    return corrected
+    p = np.array([row["p"] for row in rows])
+    order = p.argsort(kind="stable")
+    corrected = np.ones(len(p))
+    corrected[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    return np.minimum(corrected, 1.0).tolist()
 
 
 def table_pairs(table: Table) -> list[Pair]:
@@ -72,38 +71,39 @@ def table_differences(
 ) -> Addition:
     """Each run of `table` against its baseline; raises UserError where a row's is not compared."""
     pairs, rows = table_pairs(table), [row.run for row in table.rows]
-    columns = [column for column in table.columns.values() if column.metric]
     for _, run, baseline in pairs:
-        for one in columns:
+        for one in table.columns.values():
             found = comparisons.find(run, baseline, one.benchmark, one.metric)
-            if run in rows and found is None:
+            if run in rows and one.metric and found is None:
                 raise UserError(
                     f"no comparison of run {run!r} with {baseline!r} in {one.metric} on "
                     f"{one.benchmark!r} among the comparisons; compare the two and give that."
                 )
-    differences = list_differences(columns, pairs, comparisons)
-    return differences + list_right_differences(table, labels, pairs, comparisons)
+    return list_table_differences(table, labels, pairs, comparisons)
 
 
-def list_right_differences(
-    table: Table,
-    labels: Mapping[str, str],
-    pairs: Sequence[Pair],
-    comparisons: Comparisons,
+def list_table_differences(
+    table: Table, labels: Mapping[str, str], pairs: Sequence[Pair], comparisons: Comparisons
 ) -> Addition:
-    """The same of *what* and *how* apart, where `table` shows them; marked among themselves."""
+    """A row for each of `pairs` in the columns of `table`.
+
+    Where it tells *what* and *how* apart, the same of these, marked among themselves.
+    """
 
     def has(benchmark: str, metric: str) -> bool:
         found = [comparisons.find(run, other, benchmark, metric) for _, run, other in pairs]
         return any(one is not None for one in found)
 
-    columns = right_columns(table.benchmarks, labels, has) if table.right else []
+    columns = [column for column in table.columns.values() if column.metric]
+    right = right_columns(table.benchmarks, labels, has) if table.right else []
     lead = "The same of *what* and *how* apart, corrected among themselves where they are marked:"
-    return list_differences(columns, pairs, comparisons, lead)
+    return list_differences(columns, pairs, comparisons) + list_differences(
+        right, pairs, comparisons, lead
+    )
 
 
 def list_differences(
-    columns: Iterable[Column],
+    columns: Sequence[Column],
     pairs: Sequence[Pair],
     comparisons: Comparisons,
     lead: str | None = None,
@@ -115,7 +115,6 @@ def list_differences(
     A difference of one seed is of two trained policies and not of their settings, so it is never
     marked: a mark is read as a finding.
     """
-    columns = list(columns)
     found = {
         (run, baseline, place): row
         for _, run, baseline in pairs

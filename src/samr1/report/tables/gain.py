@@ -11,13 +11,11 @@ from collections.abc import Mapping, Sequence
 from samr1.config.names import BASE, METHOD
 from samr1.core.errors import UserError
 from samr1.report.tables.differences import Comparisons
-from samr1.report.tables.layout import Record
+from samr1.report.tables.layout import Addition, Record
 from samr1.report.tables.markdown import EMPTY, aligned_table, interval, percent
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.page import Addition
-from samr1.report.tables.right import LABELS, find_right
+from samr1.report.tables.right import LABELS, PROTOCOL, find_right
 
-_PROTOCOL = "seg_zero"
 _METRICS = {"giou": "gIoU", "ciou": "cIoU"} | LABELS
 
 
@@ -56,8 +54,8 @@ def _gain(
     label: str, benchmark: str, metric: str, measurements: Measurements, comparisons: Comparisons
 ) -> tuple[list[str], Record]:
     """The gain in one metric, as a row of the table and of the data."""
-    base = measurements.get(BASE, benchmark, _PROTOCOL, metric)
-    ours = measurements.get(METHOD, benchmark, _PROTOCOL, metric)
+    base = measurements.get(BASE, benchmark, PROTOCOL, metric)
+    ours = measurements.get(METHOD, benchmark, PROTOCOL, metric)
     if base.n != ours.n:
         raise UserError(
             f"benchmark {benchmark!r}: run {BASE!r} was scored on {base.n} samples and run "
@@ -80,7 +78,7 @@ def _gain(
         "run": METHOD,
         "benchmark": benchmark,
         "metric": f"{metric}_gain",
-        "protocol": _PROTOCOL,
+        "protocol": PROTOCOL,
         "measured": gain,
         "ci_low": low,
         "ci_high": high,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from markdown import Markdown
 
-from samr1.core.errors import UserError
 from samr1.core.files import atomic_file
+from samr1.report.tables.markdown import read_markdown
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -39,9 +39,7 @@ def render_table(page: Path, output: Path) -> None:
     Links to files beside the page become plain names, because a report holds the page alone. Raises
     UserError where the page is missing.
     """
-    if not page.is_file():
-        raise UserError(f"{page}: no such file; make the table first.")
-    text = page.read_text(encoding="utf-8")
+    text = read_markdown(page)
     body = re.sub(r'<a href="(?!https?:)[^"]*">(.*?)</a>', r"<code>\1</code>", _convert(text))
     _write(text, body, output)
 

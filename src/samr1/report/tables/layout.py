@@ -8,10 +8,9 @@ repetition of the paper's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 from samr1.config.baselines import Baseline
@@ -46,6 +45,18 @@ TABLE = pa.schema(
 UNPARSEABLE = "unparseable"
 
 Record = dict[str, Any]  # one row of TABLE; absent keys are null
+Figures = dict[tuple[str, str, str], Estimate]  # by protocol, benchmark and metric
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What a table says below its rows: Markdown blocks, and the same as rows of TABLE."""
+
+    blocks: tuple[str, ...] = ()
+    records: tuple[Record, ...] = ()
+
+    def __add__(self, other: Addition) -> Addition:
+        return Addition(self.blocks + other.blocks, self.records + other.records)
 
 
 @dataclass(frozen=True)
@@ -53,14 +64,18 @@ class TableRow:
     """One row of a table: what the paper printed (column key -> percent), and the run beside it."""
 
     name: str
-    published: Mapping[str, float]
-    source: str | None
     run: str | None
+    published: Mapping[str, float] = field(default_factory=dict)
+    source: str | None = None
     partial: bool = False  # benchmarks that the run was not scored on are left empty
+    measured: Figures = field(default_factory=dict)
 
 
 def arrange_rows(stage: TableStage, measurements: Measurements) -> list[TableRow]:
-    """The rows in order: the paper's, the base policy, the runs that stand apart, others'."""
+    """The rows in order: the paper's, the base policy, the runs that stand apart, others'.
+
+    Raises UserError where a run lacks a figure that it must have.
+    """
     table, comparable = stage.table, stage.comparable
 
     def is_scored(run: str) -> bool:
@@ -71,28 +86,23 @@ def arrange_rows(stage: TableStage, measurements: Measurements) -> list[TableRow
     for row in table.rows:
         run = row.run if comparable else None
         beside = next((name for name, one in scored.items() if row.method in one.method), None)
-        if run is None and beside is not None and comparable:
+        if comparable and run is None and beside is not None:
             name = label_baseline(row.method, scored.pop(beside))
-            rows.append(TableRow(name, row.figures, row.source, beside, partial=True))
+            rows.append(TableRow(name, beside, row.figures, row.source, partial=True))
         else:
-            rows.append(TableRow(row.method, row.figures, row.source, run))
-    name = "Base policy, no training" if comparable else "Base micro policy, no training"
-    rows.append(TableRow(name, {}, None, BASE))
+            rows.append(TableRow(row.method, run, row.figures, row.source))
+    rows.append(TableRow(f"Base {'' if comparable else 'micro '}policy, no training", BASE))
     if not comparable:
         rows += [
-            TableRow(f"{row.measured_as or row.method}, micro policy", {}, None, row.run)
+            TableRow(f"{row.measured_as or row.method}, micro policy", row.run)
             for row in table.rows
             if row.run
         ]
+    rows += [TableRow(one.name, one.run, partial=True) for one in table.extra if is_scored(one.run)]
     rows += [
-        TableRow(row.name, {}, None, row.run, partial=True)
-        for row in table.extra
-        if is_scored(row.run)
+        TableRow(label_baseline(one.label, one), name, partial=True) for name, one in scored.items()
     ]
-    return rows + [
-        TableRow(label_baseline(baseline.label, baseline), {}, None, name, partial=True)
-        for name, baseline in scored.items()
-    ]
+    return [_measure_row(table, row, measurements) for row in rows]
 
 
 def label_baseline(name: str, baseline: Baseline) -> str:
@@ -100,27 +110,22 @@ def label_baseline(name: str, baseline: Baseline) -> str:
     return f"{name} (measured from files)" if baseline.predictions else name
 
 
-def measure_rows(table: Table, rows: Sequence[TableRow], measurements: Measurements) -> pd.Series:
-    """Every measured figure: an `Estimate` by the row's place, protocol, benchmark and metric.
-
-    Raises UserError where a run lacks a figure that it must have.
-    """
+def _measure_row(table: Table, row: TableRow, measurements: Measurements) -> TableRow:
     columns = [(one.benchmark, one.metric) for one in table.columns.values() if one.metric]
     columns += [(benchmark, UNPARSEABLE) for benchmark in table.benchmarks]
-    found = {
-        (place, protocol, benchmark, metric): measurements.get(row.run, benchmark, protocol, metric)
-        for place, row in enumerate(rows)
+    found: Figures = {
+        (protocol, benchmark, metric): measurements.get(row.run, benchmark, protocol, metric)
         for protocol in table.protocols
         for benchmark, metric in columns
         if row.run and (not row.partial or measurements.has(row.run, benchmark))
     }
-    return pd.Series(found).rename_axis(["place", "protocol", "benchmark", "metric"])
+    return replace(row, measured=found)
 
 
-def list_records(table: Table, rows: Sequence[TableRow], measured: pd.Series) -> list[Record]:
-    """The rows of TABLE: what was printed and `measured`, line by line."""
+def list_records(table: Table, rows: Sequence[TableRow]) -> list[Record]:
+    """The rows of TABLE: what was printed and what was measured, line by line."""
     records: list[Record] = []
-    for place, row in enumerate(rows):
+    for row in rows:
         for protocol in table.protocols if row.run else table.protocols[:1]:
             main = protocol == table.protocols[0]
             cells = [
@@ -129,19 +134,15 @@ def list_records(table: Table, rows: Sequence[TableRow], measured: pd.Series) ->
             ]
             cells += [(benchmark, UNPARSEABLE, None) for benchmark in table.benchmarks]
             for benchmark, metric, printed in cells:
-                figure = measured.get((place, protocol, benchmark, metric))
-                record: Record = {
-                    "row": row.name,
-                    "run": row.run,
-                    "benchmark": benchmark,
-                    "metric": metric,
-                }
+                figure = row.measured.get((protocol, benchmark, metric))
+                found: Record = {}
                 if printed is not None:
-                    record |= {"published": printed / 100, "published_source": row.source}
+                    found |= {"published": printed / 100, "published_source": row.source}
                 if figure is not None:
-                    record |= {"protocol": protocol, **measured_fields(figure)}
-                if printed is not None or figure is not None:
-                    records.append(record)
+                    found |= {"protocol": protocol, **measured_fields(figure)}
+                place = {"row": row.name, "run": row.run, "benchmark": benchmark, "metric": metric}
+                if found:
+                    records.append(place | found)
     return records
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from samr1.core.errors import UserError
 from samr1.report.tables.measured import Estimate
 
 EMPTY = "–"
@@ -47,6 +48,22 @@ def measured_cell(figure: Estimate | None) -> str:
     bold = f"**{percent(figure.value)}{spread}**"
     bounds = interval(figure.ci_low, figure.ci_high)
     return bold if bounds == EMPTY else f"{bold} {bounds}"
+
+
+def name_table(name: str) -> str:
+    """A table's name as readers know it.
+
+    >>> name_table("table_4")
+    'Table 4'
+    """
+    return name.replace("_", " ").capitalize()
+
+
+def read_markdown(page: Path) -> str:
+    """The page of a table; raises UserError where it is missing."""
+    if not page.is_file():
+        raise UserError(f"{page}: no such file; make the table first.")
+    return page.read_text(encoding="utf-8")
 
 
 def link_to(target: Path, page: Path, words: str | None = None) -> str:

@@ -55,17 +55,24 @@ class Measurements:
             )
         self._seeds = dict(iter(rows.sort_values("seed").groupby(_KEYS)))
 
-    def get(self, run: str, benchmark: str, protocol: str, metric: str) -> Estimate:
+    def get(self, run: str, benchmark: str, protocol: str, metric: str | None) -> Estimate:
         """The figure of `run` over all its seeds.
 
         Raises UserError, naming run and benchmark, where there is none or its seeds differ in n.
         """
-        rows = self._seeds.get((run, benchmark, protocol, metric))
-        if rows is None:
+        found = self.find(run, benchmark, protocol, metric)
+        if found is None:
             raise UserError(
                 f"no {metric} of run {run!r} on benchmark {benchmark!r} under protocol "
                 f"{protocol!r} among the metrics files; score that benchmark and give its file."
             )
+        return found
+
+    def find(self, run: str, benchmark: str, protocol: str, metric: str | None) -> Estimate | None:
+        """The same, None where there is none; raises UserError where its seeds differ in n."""
+        rows = self._seeds.get((run, benchmark, protocol, metric))
+        if rows is None:
+            return None
         counts = sorted(set(rows["n"]))
         if len(counts) > 1:
             raise UserError(

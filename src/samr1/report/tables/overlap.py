@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from samr1.data.samples import load_samples
-from samr1.report.tables.layout import Record
+from samr1.report.tables.layout import Addition, Record
 from samr1.report.tables.markdown import aligned_table, percent
-from samr1.report.tables.page import Addition
 
 
 def training_overlap(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,13 +14,19 @@ from samr1.core.files import atomic_file, write_table
 from samr1.report.tables.layout import (
     TABLE,
     UNPARSEABLE,
-    Record,
+    Addition,
     TableRow,
     arrange_rows,
     list_records,
-    measure_rows,
 )
-from samr1.report.tables.markdown import EMPTY, aligned_table, link_to, measured_cell, percent
+from samr1.report.tables.markdown import (
+    EMPTY,
+    aligned_table,
+    link_to,
+    measured_cell,
+    name_table,
+    percent,
+)
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.right import list_right
 
@@ -32,26 +37,15 @@ _PROTOCOLS = {
     "be found scores 1)",
     "rec": "`rec` (boxes; an answer that cannot be parsed scores 0)",
 }
-_CHECKPOINTS = {"last": "the weights after its last step, so that none is picked by its score"}
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Where a table goes."""
-
-    parquet: Path
-    markdown: Path
-
-
-@dataclass(frozen=True)
-class Addition:
-    """What a table says below its rows: Markdown blocks, and the same as rows of TABLE."""
-
-    blocks: tuple[str, ...] = ()
-    records: tuple[Record, ...] = ()
-
-    def __add__(self, other: Addition) -> Addition:
-        return Addition(self.blocks + other.blocks, self.records + other.records)
+_CHECKPOINT = (
+    "One checkpoint of each training for all tables (`checkpoint: last` of the scale): the weights "
+    "after its last step, so that none is picked by its score."
+)
+_PROCESSORS = (
+    " The same bytes come from one model of processor alone: on another the last digits differ, a "
+    "sampled token can flip, and a cell of one seed can move by 2–3 points (seen: 67.3 on one, "
+    "70.0 on another)."
+)
 
 
 def micro_note(scale: str) -> str:
@@ -59,23 +53,6 @@ def micro_note(scale: str) -> str:
     return (
         f"> **Micro world** (scale `{scale}`): measured figures are of the micro world and not "
         "comparable with published ones."
-    )
-
-
-def checkpoint_note(checkpoint: str) -> str:
-    """What a page says of the checkpoint that its figures are of."""
-    return (
-        f"One checkpoint of each training for all tables (`checkpoint: {checkpoint}` of the "
-        f"scale): {_CHECKPOINTS[checkpoint]}."
-    )
-
-
-def processor_note() -> str:
-    """How far the drawn world's figures can be made again."""
-    return (
-        "The same bytes come from one model of processor alone: on another the last digits differ, "
-        "a sampled token can flip, and a cell of one seed can move by 2–3 points (seen: 67.3 on "
-        "one, 70.0 on another)."
     )
 
 
@@ -91,98 +68,100 @@ def seeds_note(several: bool) -> str:
 
 
 def publish_table(
-    stage: TableStage, measurements: Measurements, addition: Addition, outputs: Outputs
+    stage: TableStage,
+    measurements: Measurements,
+    addition: Addition,
+    parquet: Path,
+    markdown: Path,
 ) -> None:
-    """Write a table to both outputs; raises UserError where a run lacks a figure."""
+    """Write a table as `parquet` and `markdown`; raises UserError where a run lacks a figure."""
     table, name = stage.table, stage.name
     rows = arrange_rows(stage, measurements)
-    measured = measure_rows(table, rows, measurements)
-    right, right_records = list_right(table, stage.labels, rows, measurements)
+    below = list_right(table, stage.labels, rows, measurements) + addition
     page = "\n".join(
         [
             *([micro_note(stage.scale), ""] if not stage.comparable else []),
-            f"## {name.replace('_', ' ').capitalize()}. {table.title}",
+            f"## {name_table(name)}. {table.title}",
             "",
-            *_blocks(stage, rows, measured, outputs),
-            *(f"{block.rstrip()}\n" for block in (*right, *addition.blocks)),
-            checkpoint_note(stage.checkpoint) + f" {processor_note()}" * (not stage.comparable),
+            *_blocks(stage, rows, link_to(parquet, markdown)),
+            *(f"{block.rstrip()}\n" for block in below.blocks),
+            _CHECKPOINT + ("" if stage.comparable else _PROCESSORS),
         ]
     )
-    records = [*list_records(table, rows, measured), *right_records, *addition.records]
-    empty = dict.fromkeys(TABLE.names) | {"table": name}
+    records = [*list_records(table, rows), *below.records]
+    data = pa.Table.from_pylist([{"table": name, **record} for record in records], TABLE)
     metadata = {"table": name, "title": table.title, "scale": stage.scale}
-    write_table(
-        outputs.parquet,
-        pa.Table.from_pylist([empty | record for record in records], TABLE),
-        metadata | {"checkpoint": stage.checkpoint},
-    )
-    with atomic_file(outputs.markdown) as temporary:
+    write_table(parquet, data, metadata | {"checkpoint": stage.checkpoint})
+    with atomic_file(markdown) as temporary:
         temporary.write_text(page.rstrip() + "\n", encoding="utf-8")
 
 
-def _blocks(
-    stage: TableStage, rows: Sequence[TableRow], measured: pd.Series, outputs: Outputs
-) -> list[str]:
+def _blocks(stage: TableStage, rows: Sequence[TableRow], data: str) -> list[str]:
+    """The rows by each protocol, and how to read them; `data` links to the same as Parquet."""
     table = stage.table
     main, *others = table.protocols
     order = " / ".join(stage.labels[name] for name in table.benchmarks)
-    printed = _printed(table, rows)
-    cells = {protocol: _measured(table, rows, measured, protocol) for protocol in table.protocols}
+    several = any(_count_seeds(row) > 1 for row in rows)
     blocks = [
-        _markdown(printed.join(cells[main].reindex(printed.index).fillna(EMPTY))),
-        f"All figures in percent. Measured: {seeds_note('seeds' in cells[main])}, greedy decoding, "
-        f"protocol {_PROTOCOLS[main]}. Unparseable, n: {order}. "
-        f"As data: {link_to(outputs.parquet, outputs.markdown)}.\n",
+        _lay_out(
+            {
+                "Method": row.name,
+                **_printed(table, rows, row),
+                **_measured(table, row, main, several),
+            }
+            for row in rows
+        ),
+        f"All figures in percent. Measured: {seeds_note(several)}, greedy decoding, "
+        f"protocol {_PROTOCOLS[main]}. Unparseable, n: {order}. As data: {data}.\n",
     ]
     for protocol in others:
         blocks += [
             f"The same predictions under the protocol {_PROTOCOLS[protocol]}:\n",
-            _markdown(printed[["Method"]].join(cells[protocol], how="right")),
+            _lay_out(
+                {"Method": row.name} | _measured(table, row, protocol, several)
+                for row in rows
+                if row.run
+            ),
         ]
     return blocks + [f"{note.rstrip()}\n" for note in table.notes]
 
 
-def _printed(table: Table, rows: Sequence[TableRow]) -> pd.DataFrame:
-    """The rows' names, and what the paper printed."""
-    shown = {f"paper {one.label}": key for key, one in table.columns.items()}
-    frame = pd.DataFrame(
-        {
-            "Method": row.name,
-            **{
-                label: f"{row.published[key]:.1f}" if key in row.published else EMPTY
-                for label, key in shown.items()
-            },
-        }
-        for row in rows
-    )
-    return frame.loc[:, (frame != EMPTY).any()]
-
-
-def _measured(
-    table: Table, rows: Sequence[TableRow], measured: pd.Series, protocol: str
-) -> pd.DataFrame:
-    """What was measured under a protocol, by the row's place: a column a figure, as text."""
-    wide = measured.xs(protocol, level="protocol").unstack(["metric", "benchmark"])
-    frame = pd.DataFrame(
-        {
-            f"measured {one.label}": wide[one.metric, one.benchmark].map(
-                measured_cell, na_action="ignore"
-            )
-            for one in table.columns.values()
-            if one.metric
-        }
-    ).fillna(EMPTY)
-    failed = wide[UNPARSEABLE][table.benchmarks]
-    shares = failed.map(lambda one: percent(one.value), na_action="ignore").fillna(EMPTY)
-    counts = failed.map(lambda one: str(one.n), na_action="ignore").fillna(EMPTY)
-    frame["unparseable"] = shares.agg(" / ".join, axis=1)
-    frame["n"] = counts.agg(" / ".join, axis=1)
-    seeds = failed.bfill(axis=1).iloc[:, 0].map(lambda one: len(one.seeds))
-    if (seeds > 1).any():
-        of_base = [rows[place].run == BASE for place in seeds.index]
-        frame["seeds"] = seeds.astype(str).mask(of_base, EMPTY)
-    return frame
-
-
-def _markdown(frame: pd.DataFrame) -> str:
+def _lay_out(lines: Iterable[Mapping[str, str]]) -> str:
+    """Cells by their columns, as Markdown."""
+    frame = pd.DataFrame(lines).fillna(EMPTY)
     return aligned_table(list(frame.columns), frame.values.tolist())
+
+
+def _printed(table: Table, rows: Sequence[TableRow], row: TableRow) -> dict[str, str]:
+    """What the paper printed in a row, of the columns in which it printed anything."""
+    return {
+        f"paper {column.label}": f"{row.published[key]:.1f}" if key in row.published else EMPTY
+        for key, column in table.columns.items()
+        if any(key in one.published for one in rows)
+    }
+
+
+def _measured(table: Table, row: TableRow, protocol: str, several: bool) -> dict[str, str]:
+    """What was measured of a row's run under a protocol; nothing where it has none.
+
+    Where a run of the table has `several` seeds, with their number.
+    """
+    if row.run is None:
+        return {}
+    cells = {
+        f"measured {one.label}": measured_cell(
+            row.measured.get((protocol, one.benchmark, one.metric))
+        )
+        for one in table.columns.values()
+        if one.metric
+    }
+    failed = [row.measured.get((protocol, name, UNPARSEABLE)) for name in table.benchmarks]
+    cells["unparseable"] = " / ".join(percent(one.value if one else None) for one in failed)
+    cells["n"] = " / ".join(str(one.n) if one else EMPTY for one in failed)
+    if several:
+        cells["seeds"] = EMPTY if row.run == BASE else str(_count_seeds(row))
+    return cells
+
+
+def _count_seeds(row: TableRow) -> int:
+    return max((len(one.seeds) for one in row.measured.values()), default=0)

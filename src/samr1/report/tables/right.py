@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from samr1.config.published import Column, Table
 from samr1.evaluation.score import RIGHT
-from samr1.report.tables.layout import Record, TableRow, measured_record
+from samr1.report.tables.layout import Addition, Record, TableRow, measured_record
 from samr1.report.tables.markdown import aligned_table, measured_cell
 from samr1.report.tables.measured import Measurements
 
@@ -49,34 +49,23 @@ def right_columns(benchmarks: Sequence[str], labels: Mapping[str, str], has: Has
 
 def list_right(
     table: Table, labels: Mapping[str, str], rows: Sequence[TableRow], measurements: Measurements
-) -> tuple[list[str], list[Record]]:
-    """Blocks of Markdown about the runs of `rows`, and the same as rows of TABLE.
-
-    Nothing where `table` does not show it, or none of it was measured.
-    """
-    if not table.right:
-        return [], []
-    runs = {row.run: row.name for row in rows if row.run}
+) -> Addition:
+    """Both of the runs of `rows`; nothing where `table` does not show it, or nobody measured."""
+    runs = {row.run: row.name for row in rows if row.run and table.right}
     columns = right_columns(
         table.benchmarks, labels, lambda *what: any(measurements.has(run, *what) for run in runs)
     )
     lines, records = [], list[Record]()
     for run, name in runs.items():
-        found = {
-            column.label: measurements.get(run, column.benchmark, PROTOCOL, column.metric)
-            for column in columns
-            if column.metric and measurements.has(run, column.benchmark, column.metric)
-        }
-        cells = [measured_cell(found.get(column.label)) for column in columns]
-        lines += [[name, *cells]] if found else []
+        found = [measurements.find(run, one.benchmark, PROTOCOL, one.metric) for one in columns]
+        if any(found):
+            lines.append([name, *map(measured_cell, found)])
         records += [
-            measured_record(
-                name, run, column.benchmark, column.metric, PROTOCOL, found[column.label]
-            )
-            for column in columns
-            if column.label in found
+            measured_record(name, run, column.benchmark, column.metric, PROTOCOL, figure)
+            for column, figure in zip(columns, found, strict=True)
+            if figure
         ]
     if not lines:
-        return [], []
+        return Addition()
     header = ["Method", *(column.label for column in columns)]
-    return [f"{_TEXT}\n", aligned_table(header, lines)], records
+    return Addition((f"{_TEXT}\n", aligned_table(header, lines)), tuple(records))

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 from samr1.config.names import BASE, METHOD
 from samr1.config.published import Table
-from samr1.report.tables.layout import Record, measured_record
+from samr1.report.tables.layout import Addition, Record, measured_record
 from samr1.report.tables.markdown import aligned_table, measured_cell
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.page import Addition
+from samr1.report.tables.right import PROTOCOL
 
 _TEXT = (
     "Both ways of asking, for they are printed under one name. **First**: one sentence a ref, its "
@@ -32,11 +32,11 @@ def list_sentences(table: Table, labels: Mapping[str, str], measurements: Measur
     for key, every in table.every_sentence.items():
         column = table.columns[key]
         for asked, benchmark, protocol in (
-            ("first", column.benchmark, "seg_zero"),
+            ("first", column.benchmark, PROTOCOL),
             ("every", every, "lisa"),
         ):
             found = {
-                run: measurements.get(run, benchmark, protocol, column.metric or "")
+                run: measurements.get(run, benchmark, protocol, column.metric)
                 for run in (BASE, METHOD)
             }
             cells = [measured_cell(one) for one in found.values()]

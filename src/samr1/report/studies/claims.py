@@ -59,35 +59,32 @@ def judge_claims(
 
 def judge_beating(claim: Beating, columns: Sequence[Column], found: Comparisons) -> Verdict:
     """Whether the claim's run beats every one of its rivals, by the first rule."""
-    run = claim.run
-    by_rival = {rival: _differences(run, rival, columns, found) for rival in claim.rivals}
-    if lacking := [rival for rival, them in by_rival.items() if _seeds(them) < SEEDS]:
-        return Verdict(claim.claim, UNKNOWN, _lacking(run, lacking, by_rival))
-    corrected = iter(_signs([one for them in by_rival.values() for one in them]))
-    signs = {rival: [next(corrected) for _ in them] for rival, them in by_rival.items()}
-    results = {rival: _result(them) for rival, them in signs.items()}
-    if all(result > 0 for result in results.values()):
+    pairs = [_compare(claim.run, rival, columns, found) for rival in claim.rivals]
+    if lacking := [pair.lack() for pair in pairs if pair.seeds < SEEDS]:
+        return Verdict(claim.claim, UNKNOWN, "; ".join(lacking))
+    corrected = iter(_signs([one for pair in pairs for one in pair.differences]))
+    signs = [[next(corrected) for _ in pair.differences] for pair in pairs]
+    results = [_result(them) for them in signs]
+    if min(results) > 0:
         verdict = SHOWS
-    elif any(result < 0 for result in results.values()) and max(results.values()) <= 0:
+    elif min(results) < 0 and max(results) <= 0:
         verdict = OPPOSITE
     else:
         verdict = NOT
-    why = "; ".join(_sentence(run, rival, them, signs[rival]) for rival, them in by_rival.items())
-    return Verdict(claim.claim, verdict, why)
+    return Verdict(claim.claim, verdict, "; ".join(map(_Pair.describe, pairs, signs)))
 
 
 def judge_more_data(claim: MoreData, columns: Sequence[Column], found: Comparisons) -> Verdict:
     """Whether three times the samples do not help, by the second rule."""
-    larger, smaller = claim.larger, claim.smaller
-    them = _differences(larger, smaller, columns, found)
-    if _seeds(them) < SEEDS:
-        return Verdict(claim.claim, UNKNOWN, _lacking(larger, [smaller], {smaller: them}))
-    signs = _signs(them)
-    highest = max(one["ci_high"] for one in them)
+    pair = _compare(claim.larger, claim.smaller, columns, found)
+    if pair.seeds < SEEDS:
+        return Verdict(claim.claim, UNKNOWN, pair.lack())
+    signs = _signs(pair.differences)
+    highest = max(one["ci_high"] for one in pair.differences)
     without = SHOWS if highest < MARGIN else NOT
     verdict = OPPOSITE if _result(signs) > 0 else without
     why = (
-        f"{_sentence(larger, smaller, them, signs)}; the intervals allow a gain of up to "
+        f"{pair.describe(signs)}; the intervals allow a gain of up to "
         f"{percent(highest, signed=True)} points"
     )
     return Verdict(claim.claim, verdict, why)
@@ -96,19 +93,18 @@ def judge_more_data(claim: MoreData, columns: Sequence[Column], found: Compariso
 def judge_collapse(claim: Collapse, curves: pa.Table) -> Verdict:
     """Whether the long trainings without the KL term collapse and those with it do not."""
     collapsed: dict[str, list[bool]] = {}
+    steps = curves.to_pandas()
     for run in (claim.without_kl, claim.with_kl):
-        rewards: dict[int, list[float]] = {}
-        for row in curves.to_pylist():
-            if row["run"] == run:
-                rewards.setdefault(row["seed"], []).append(row["reward_total"])
+        seeds = steps[steps["run"] == run].groupby("seed")["reward_total"]
+        rewards = [values.tolist() for _, values in seeds]
         if len(rewards) < SEEDS:
             why = f"`{run}` has {len(rewards)} of the {SEEDS} seeds that it takes"
             return Verdict(claim.claim, UNKNOWN, why)
-        shortest = min(map(len, rewards.values()))
+        shortest = min(map(len, rewards))
         if shortest < COLLAPSE_STEPS:
             why = f"`{run}` has {shortest} steps; the paper's collapse came after {COLLAPSE_STEPS}"
             return Verdict(claim.claim, UNKNOWN, why)
-        collapsed[run] = [has_collapsed(values) for values in rewards.values()]
+        collapsed[run] = [has_collapsed(values) for values in rewards]
     without, with_kl = (sum(them) > len(them) / 2 for them in collapsed.values())
     verdict = {(True, False): SHOWS, (False, True): OPPOSITE}.get((without, with_kl), NOT)
     why = "; ".join(
@@ -132,13 +128,35 @@ def list_claims(verdicts: Sequence[Verdict]) -> str:
     return "\n".join([*lines, "", RULES])
 
 
-def _differences(run: str, rival: str, columns: Sequence[Column], found: Comparisons) -> list[Row]:
-    all_found = [found.find(run, rival, column.benchmark, column.metric) for column in columns]
-    return [one for one in all_found if one is not None]
+@dataclass(frozen=True)
+class _Pair:
+    """A run and its rival, and the differences between them that are known."""
+
+    run: str
+    rival: str
+    differences: list[Row]  # a column each
+
+    @property
+    def seeds(self) -> int:
+        return min((len(one["seeds"]) for one in self.differences), default=0)
+
+    def lack(self) -> str:
+        return f"`{self.run}` − `{self.rival}` has {self.seeds} of the {SEEDS} seeds that it takes"
+
+    def describe(self, signs: Sequence[int]) -> str:
+        values = [one["value"] for one in self.differences]
+        lowest, highest = percent(min(values), signed=True), percent(max(values), signed=True)
+        counts = (signs.count(1), "better"), (signs.count(-1), "worse")
+        beyond = " and ".join(f"{count} {word}" for count, word in counts if count) or "none"
+        return (
+            f"`{self.run}` − `{self.rival}` is {lowest} to {highest} points in the {len(values)} "
+            f"columns ({self.seeds} seeds), {beyond} beyond noise"
+        )
 
 
-def _seeds(differences: Sequence[Row]) -> int:
-    return min((len(one["seeds"]) for one in differences), default=0)
+def _compare(run: str, rival: str, columns: Sequence[Column], found: Comparisons) -> _Pair:
+    differences = [found.find(run, rival, one.benchmark, one.metric) for one in columns]
+    return _Pair(run, rival, [one for one in differences if one is not None])
 
 
 def _signs(differences: Sequence[Row]) -> list[int]:
@@ -152,21 +170,3 @@ def _signs(differences: Sequence[Row]) -> list[int]:
 def _result(signs: Sequence[int]) -> int:
     """1 where a run beats another, -1 where it is beaten, else 0."""
     return max(signs) if min(signs) >= 0 else (min(signs) if max(signs) <= 0 else 0)
-
-
-def _lacking(run: str, rivals: Sequence[str], found: dict[str, list[Row]]) -> str:
-    return "; ".join(
-        f"`{run}` − `{rival}` has {_seeds(found[rival])} of the {SEEDS} seeds that it takes"
-        for rival in rivals
-    )
-
-
-def _sentence(run: str, rival: str, them: Sequence[Row], signs: Sequence[int]) -> str:
-    values = [one["value"] for one in them]
-    lowest, highest = percent(min(values), signed=True), percent(max(values), signed=True)
-    counts = (signs.count(1), "better"), (signs.count(-1), "worse")
-    beyond = " and ".join(f"{count} {word}" for count, word in counts if count) or "none"
-    return (
-        f"`{run}` − `{rival}` is {lowest} to {highest} points in the {len(them)} columns "
-        f"({_seeds(them)} seeds), {beyond} beyond noise"
-    )

@@ -1,0 +1,114 @@
+"""Somebody's folders that a command is told to write into: nothing of theirs is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from commands import call
+from hostile_data import refused
+from interrupting import stage_of
+from predict_world import stage
+
+from samr1.cli import check_gpu, collect_study
+from samr1.core.files import MARK, atomic_folder
+from samr1.evaluation.kept import Kept
+from samr1.evaluation.shards import Shard
+from samr1.train.boards import open_boards
+from samr1.train.checkpoint import Checkpoints, Progress
+
+ROOT = Path(__file__).parents[2]
+
+
+def fill(folder: Path) -> dict[str, bytes]:
+    """A person's files, of names that commands write too; their content by their paths."""
+    for name in ("README.md", "log.txt", "table_4.md", "notes/a.txt", "step_000009/a.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"mine: {name}")
+    (folder / "events.out.tfevents.1.there").write_bytes(b"mine")
+    return content(folder)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def check_the_gpu(folder: Path) -> None:
+    call(check_gpu.main, output=folder, size="tiny")
+
+
+def collect_the_study(folder: Path) -> None:
+    call(collect_study.main, output=folder, config_dir=ROOT / "config")
+
+
+@pytest.mark.parametrize("write", [check_the_gpu, collect_the_study])
+def test_a_folder_of_anothers_is_not_written_into(
+    tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    before = fill(tmp_path)
+    refused("was not made by samr1", lambda: write(tmp_path))
+    (tmp_path / "file").write_text("mine")
+    refused("is there and no folder", lambda: write(tmp_path / "file"))
+    refused("cannot be written", lambda: write(tmp_path / "file/below"))
+    assert content(tmp_path) == before | {"file": b"mine"}
+
+
+def keep(folder: Path) -> None:
+    """Keep an answer of one job, then of another, and give that away."""
+    for name in ("one", "other"):
+        kept = Kept(folder, stage(), name, Shard(1, 1), [])
+        kept.place("0").parent.mkdir(parents=True)
+        kept.place("0").write_bytes(b"answer")
+    kept.take({kept.place("0"): folder.with_name("answer")})
+
+
+def save_checkpoints(folder: Path) -> None:
+    engine = SimpleNamespace(
+        rank=0, processes=1, gather=list, tensors=dict, load_tensors=lambda tensors: None
+    )
+    world = folder.parent / "world"
+    world.mkdir()
+    checkpoints = Checkpoints(folder, cast(Any, engine), stage_of(world), {})
+    for step in range(1, 5):
+        checkpoints.save(Progress(step, [], []))
+    assert [path.name for path in sorted(folder.glob("step_*"))][:2] == [
+        "step_000003",
+        "step_000004",
+    ]
+    assert cast(Any, checkpoints.load()).step == 4
+    checkpoints.remove()
+
+
+def show_metrics(folder: Path) -> None:
+    for _ in range(2):
+        boards = open_boards(folder, [], "sam_r1/seed_0", {})
+        boards.add_step({"step": 0, "iou": 0.25}, {"step": 0})
+        boards.close()
+    (ours,) = folder.glob("*.samr1")
+    ours.unlink()
+
+
+@pytest.mark.parametrize("write", [keep, save_checkpoints, show_metrics])
+def test_what_is_removed_is_what_was_made_here(
+    tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    folder = tmp_path / "folder"
+    before = fill(folder)
+    write(folder)
+    assert content(folder) == before
+
+
+def test_a_marked_folder_is_replaced_and_another_never(tmp_path: Path) -> None:
+    before = fill(tmp_path)
+    for path in (tmp_path, tmp_path / "notes", tmp_path / "README.md"):
+        with pytest.raises(Exception, match=r"not made by samr1|no folder"), atomic_folder(path):
+            raise AssertionError("never reached")
+    assert content(tmp_path) == before
+    (tmp_path / "notes" / MARK).touch()
+    with atomic_folder(tmp_path / "notes") as folder:
+        (folder / "new").touch()
+    assert sorted(one.name for one in (tmp_path / "notes").iterdir()) == [MARK, "new"]
