@@ -23,7 +23,7 @@ rule index_own:
     input:
         config=f"{OUT}/config/own_data/{{own}}.yaml",
         files=get_own_files,
-        checked=ancient(f"{OWN_PAGES}/data"),
+        checked=f"{OWN_PAGES}/data",
     output:
         f"{OUT}/samples/{{own}}{{part}}.parquet",
     log:
