@@ -18,7 +18,8 @@ from made_up_metrics import (
 
 from samr1.config.baselines import Baseline, check_baselines, detect_stage, load_baselines
 from samr1.config.merge import load_experiment
-from samr1.config.published import load_published
+from samr1.config.published import Published
+from samr1.config.schema import load_stage
 from samr1.core.errors import UserError
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -32,7 +33,7 @@ def write(folder: Path, **baselines: Any) -> Path:
 
 
 def check(path: Path) -> None:
-    methods = load_published(PUBLISHED).methods
+    methods = load_stage(PUBLISHED, Published).methods
     check_baselines(path, load_baselines(path, ["paper"]), ["base"], ["reasonseg_test"], methods)
 
 
@@ -83,7 +84,7 @@ def test_the_shipped_ones_are_of_the_papers_scale() -> None:
     shipped = load_baselines(CONFIG / "baselines.yaml", ["paper"])
     assert not load_baselines(CONFIG / "baselines.yaml", ["micro"])
     experiment = load_experiment(CONFIG, "paper")
-    methods = load_published(PUBLISHED).methods
+    methods = load_stage(PUBLISHED, Published).methods
     check_baselines(
         CONFIG / "baselines.yaml", shipped, experiment.runs, experiment.benchmarks, methods
     )
@@ -91,12 +92,14 @@ def test_the_shipped_ones_are_of_the_papers_scale() -> None:
     assert stage.detector.box_threshold == 0.3  # grounded_sam_demo.py
     assert stage.segmenter == experiment.runs["base"].segmenter
     # Where the paper's tables and the runs name each other, both ends are there.
-    for table in load_published(PUBLISHED).tables.values():
+    for table in load_stage(PUBLISHED, Published).tables.values():
         for row in table.rows:
             assert row.run is None or row.run in experiment.runs
     micro = load_experiment(CONFIG, "micro").runs
     tiny = {name: run for name, run in micro.items() if name.startswith("tiny_")}
-    named = {e.name: e.run for t in load_published(PUBLISHED).tables.values() for e in t.extra}
+    named = {
+        e.name: e.run for t in load_stage(PUBLISHED, Published).tables.values() for e in t.extra
+    }
     for name, run in tiny.items():
         assert named[f"Tiny policy, {run.dialect} prompt"] == name
         assert run.policy == micro["base"].policy and run.benchmarks

@@ -150,7 +150,7 @@ REFUSED = [
     # What stands in the commands of rules, which a shell reads.
     (
         *("benchmarks.yaml", "$(id)", {"dataset": "reasonseg", "split": "val"}),
-        'benchmarks.yaml: a benchmark: name = "$(id)": must match pattern '
+        'benchmarks.yaml: benchmark $(id): name = "$(id)": must match pattern '
         "'^[a-z0-9][a-z0-9_.]*$'.",
     ),
     (

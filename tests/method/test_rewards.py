@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from samr1.config.names import DIALECTS, DialectName, MaskReward
+from samr1.config.schema import RewardConfig
 from samr1.method.rewards import (
     IouWindow,
     fixed_iou_reward,
@@ -23,6 +24,14 @@ from samr1.policy.answer import parse_answer
 from samr1.policy.dialects import get_dialect
 
 GOOD = {"bbox_2d": [10, 20, 30, 40], "point_2d": [20, 30], "label": "cup"}
+
+
+def reward_of(
+    segmentation: Any = "tiered", threshold: float | None = None, negative_points: Any = "none"
+) -> RewardConfig:
+    return RewardConfig(
+        segmentation=segmentation, threshold=threshold, negative_points=negative_points
+    )
 
 
 def respond(answer: object) -> str:
@@ -65,12 +74,13 @@ def test_fixed_threshold_is_exclusive(threshold: float) -> None:
 
 def test_every_name_of_a_mask_reward_has_its_reward() -> None:
     window = IouWindow((0.0, 0.5, 0.75, 0.9))
-    found = {name: mask_reward(0.75, name, 0.8, window) for name in get_args(MaskReward)}
+    found = {
+        name: mask_reward(0.75, reward_of(name, 0.8 if name == "fixed" else None), window)
+        for name in get_args(MaskReward)
+    }
     assert found == {"tiered": 3, "fixed": 0, "iou": 3.0, "quantile": 3.2}
-    with pytest.raises(ValueError, match="threshold"):
-        mask_reward(0.75, "fixed")
     with pytest.raises(ValueError, match="last IoUs"):
-        mask_reward(0.75, "quantile")
+        mask_reward(0.75, reward_of("quantile"))
 
 
 def test_before_the_first_step_every_iou_has_the_highest_rank() -> None:
@@ -232,7 +242,7 @@ def test_inside_needs_a_box_and_a_place_in_the_image(text: str) -> None:
 
 def test_parts_add_up_and_the_mask_counts_whatever_the_form() -> None:
     def score(text: str, iou: float, dialect: DialectName = "sam_r1", **named: Any) -> Any:
-        parts = score_response(text, parse_answer(text, dialect), iou, **named)
+        parts = score_response(text, parse_answer(text, dialect), iou, reward_of(**named))
         formats = (parts.reasoning_format, parts.segmentation_format)
         assert parts.total == parts.segmentation + sum(formats) + parts.points
         return (parts.segmentation, *formats, parts.points)

@@ -16,11 +16,17 @@ from training_world import make_stage
 from samr1.config.lora import Layer, LoraConfig
 from samr1.config.schema import TrainStage
 from samr1.core.errors import UserError
+from samr1.planning.activations import kept_activations
 from samr1.planning.fit import change_stage
 from samr1.planning.job import Job, total
-from samr1.planning.memory import kept_activations, plan_memory
-from samr1.planning.parameters import count_adapter, count_parts, find_policy_config
-from samr1.planning.segmenter_size import SegmenterSize, find_segmenter_size
+from samr1.planning.memory import plan_memory
+from samr1.planning.parameters import (
+    SegmenterSize,
+    count_adapter,
+    count_parts,
+    find_policy_config,
+    find_segmenter_size,
+)
 from samr1.policy.adapter import adapted_layers
 from samr1.policy.families import family_of
 from samr1.policy.model import encode_question

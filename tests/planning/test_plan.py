@@ -149,7 +149,8 @@ def test_an_answer_that_ends_makes_room_for_the_next() -> None:
 
 def test_data_sets_need_room_until_they_are_there(tmp_path: Path) -> None:
     paper = load_experiment(ROOT / "config", "paper")
-    paper = replace(paper, data=paper.data.model_copy(update={"root": str(tmp_path)}))
+    there = paper.data.model_copy(update={"root": str(tmp_path)})
+    paper = paper.model_copy(update={"data": there})
     planned = JobList(list_trainings(paper), list_evaluations(paper))
     datasets = load_datasets(ROOT / "config/datasets.yaml")
     job = describe_job(paper.runs["sam_r1"].train_stage(), 8, True)

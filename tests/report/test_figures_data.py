@@ -9,7 +9,8 @@ import pytest
 from answer_world import answer, predictions, sample, samples, write_training
 from made_up_metrics import PUBLISHED, metric_rows, write_metrics
 
-from samr1.config.published import load_published
+from samr1.config.published import Published
+from samr1.config.schema import load_stage
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
 from samr1.method.rewards import tiered_iou_reward
@@ -122,7 +123,7 @@ def test_answers_are_found_by_run_seed_and_benchmark(tmp_path: Path) -> None:
 
 
 def test_bars_are_the_base_and_the_tables_runs_and_never_without_a_figure(tmp_path: Path) -> None:
-    table = load_published(PUBLISHED).tables["table_4"]
+    table = load_stage(PUBLISHED, Published).tables["table_4"]
     column = table.columns["reasonseg_giou"]
     rows = [row for run in ("base", *table.labels) for row in metric_rows(run, 0.5)]
     rows += metric_rows("sam_r1", 0.6, seed=3)

@@ -18,7 +18,8 @@ from made_up_metrics import (
 )
 
 from samr1.cli import collect_tables
-from samr1.config.published import Extra, load_published
+from samr1.config.published import Extra, Published
+from samr1.config.schema import load_stage
 from samr1.core.errors import UserError
 from samr1.report.tables.markdown import aligned_table, percent
 
@@ -29,7 +30,7 @@ def metrics(tmp_path: Path) -> list[Path]:
 
 
 def test_published_figures_are_the_papers() -> None:
-    tables = load_published(PUBLISHED).tables
+    tables = load_stage(PUBLISHED, Published).tables
     assert list(tables) == [f"table_{number}" for number in range(1, 6)]
     counts = {name: sum(len(row.figures) for row in table.rows) for name, table in tables.items()}
     assert counts == {"table_1": 34, "table_2": 21, "table_3": 5, "table_4": 16, "table_5": 16}
@@ -44,7 +45,7 @@ def test_a_figure_without_a_column_is_named(tmp_path: Path) -> None:
     path = tmp_path / "published.yaml"
     path.write_text(PUBLISHED.read_text().replace("{unstated: 63.8}", "{untold: 63.8}"))
     with pytest.raises(UserError, match=r"published.yaml: tables.table_3.rows = .*untold"):
-        load_published(path)
+        load_stage(path, Published)
 
 
 def test_micro_page_warns_first_and_keeps_the_papers_row_apart(

@@ -163,22 +163,20 @@ def get_cores(wildcards):
 
 def get_stage(wildcards):
     """The text of one stage's config file: its own slice of the configuration and no more."""
-    stage, *of_run = Path(wildcards.stage).parts
-    if stage == "world":
-        return dump_stage(EXPERIMENT.data.world)
-    if stage == "detect":
-        name = of_run[0]
-        return dump_stage(detect_stage(name, BASELINES[name], RUNS[BASE]))
-    if stage == "own_data":
-        name = of_run[0]
-        return dump_stage(OWN[name].stage(name))
-    if stage == "table":
-        return dump_stage(EXPERIMENT.table_stage(of_run[0]))
-    run = RUNS[of_run[0]] if of_run[0] in RUNS else RUNS[BASE]
-    if stage == "train":
-        seed = int(of_run[1].removeprefix("seed_"))
-        return dump_stage(run.model_copy(update={"seed": seed}).train_stage())
-    return dump_stage(run.predict_stage() if stage == "predict" else run.score_stage())
+    stage, name, seed, *_ = [*Path(wildcards.stage).parts, "", ""]
+    run = RUNS.get(name, RUNS[BASE])
+    slices = {
+        "world": lambda: EXPERIMENT.data.world,
+        "detect": lambda: detect_stage(name, BASELINES[name], run),
+        "own_data": lambda: OWN[name].stage(name),
+        "table": lambda: EXPERIMENT.table_stage(name),
+        "train": lambda: run.model_copy(
+            update={"seed": int(seed.removeprefix("seed_"))}
+        ).train_stage(),
+        "predict": run.predict_stage,
+        "score": run.score_stage,
+    }
+    return dump_stage(slices[stage]())
 
 
 # How many training questions are drawn, and of what: `640` of the pool, `photos-all` of one's own.

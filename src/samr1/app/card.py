@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 from huggingface_hub import ModelCardData
 
-from samr1.config.schema import RewardConfig, TrainConfig, TrainStage
+from samr1.config.schema import RewardConfig, TrainStage
+from samr1.config.train import TrainConfig
 from samr1.core.hub import HubName, require
 from samr1.policy.dialects import get_dialect
 from samr1.policy.prompt_settings import FILE, MICRO, is_shipped, settings_of, write_settings

@@ -9,7 +9,7 @@ import torch
 from tqdm import tqdm
 
 from samr1.core.errors import run_command
-from samr1.core.files import atomic_file
+from samr1.core.files import write_text
 from samr1.micro.tokenizer import TAUGHT
 from samr1.policy.model import load_policy
 from samr1.policy.prompt_settings import MICRO, resolve
@@ -38,8 +38,7 @@ def main() -> None:
     }
     shares = {name: parseable(policy, name, size) for name in tqdm(TAUGHT, desc="dialects")}
     page = check_page(rows, shares, segmenter_iou(segmenter, size))
-    with atomic_file(arguments.output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(arguments.output, page)
 
 
 if __name__ == "__main__":

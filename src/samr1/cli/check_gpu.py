@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from samr1.core.errors import UserError, run_command
-from samr1.core.files import atomic_file, use_folder
+from samr1.core.files import use_folder, write_text
 from samr1.gpu.page import summary, to_page
 from samr1.gpu.plans import compare_rates
 from samr1.gpu.run import Report, run_stages, to_json
@@ -42,9 +42,8 @@ def main() -> None:
     log.unlink(missing_ok=True)
 
     def keep(report: Report) -> None:
-        for name, text in (("check_gpu.json", to_json(report)), ("README.md", to_page(report))):
-            with atomic_file(output / name) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+        write_text(output / "check_gpu.json", to_json(report))
+        write_text(output / "README.md", to_page(report))
         print(summary(report.stages[-1]), file=sys.stderr, flush=True)
 
     report = run_stages(arguments.size, arguments.minutes, log, begin, keep)

@@ -14,7 +14,7 @@ from samr1.config.schema import PredictStage, TrainStage, load_stage
 from samr1.core.checks import run_steps, write_page
 from samr1.core.device import use_device
 from samr1.core.errors import UserError, run_command, say
-from samr1.core.files import atomic_file
+from samr1.core.files import write_text
 from samr1.policy.check import check_policy
 from samr1.segmenter.check import check_segmenter
 from samr1.train.check import check_running
@@ -44,8 +44,7 @@ def main() -> None:
     failed = [one for one in checks if not one.passed]
     if failed:
         raise UserError(f"{failed[0].name}: {failed[0].found}")
-    with atomic_file(arguments.output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(arguments.output, page)
 
 
 if __name__ == "__main__":

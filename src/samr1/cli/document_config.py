@@ -7,7 +7,7 @@ from pathlib import Path
 
 from samr1.config.page import config_page
 from samr1.core.errors import run_command
-from samr1.core.files import atomic_file
+from samr1.core.files import write_text
 
 
 def main() -> None:
@@ -18,9 +18,7 @@ def main() -> None:
     parser.add_argument("--config-dir", type=Path, default=Path("config"), help="folder (config)")
     parser.add_argument("--output", type=Path, required=True, help="Markdown file to write")
     arguments = parser.parse_args()
-    page = config_page(arguments.config_dir)
-    with atomic_file(arguments.output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(arguments.output, config_page(arguments.config_dir))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from samr1.config.datasets import get_dataset
 from samr1.core.errors import run_command
-from samr1.core.files import atomic_file
+from samr1.core.files import write_text
 from samr1.data.datasets import fetch_dataset
 
 
@@ -26,8 +26,7 @@ def main() -> None:
     dataset = get_dataset(arguments.config, arguments.dataset)
     fetched = fetch_dataset(dataset, arguments.root)
     record = {"dataset": arguments.dataset, "root": str(arguments.root), "fetched": fetched}
-    with atomic_file(arguments.output) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_text(arguments.output, json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

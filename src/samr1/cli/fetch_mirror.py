@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from samr1.core.errors import run_command
-from samr1.core.files import atomic_file
+from samr1.core.files import write_text
 from samr1.data.mirror_files import fetch_mirror
 
 
@@ -23,8 +23,7 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = fetch_mirror(arguments.root, arguments.mirror)
     record = {"mirror": arguments.mirror, "folder": str(folder)}
-    with atomic_file(arguments.output) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_text(arguments.output, json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

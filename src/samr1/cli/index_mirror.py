@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
-from samr1.cli.index_options import add_sentences, index_parser
+from samr1.cli.index_options import add_sentences, index_parser, write_samples
 from samr1.core.errors import run_command
-from samr1.core.files import write_table
 from samr1.data import mirror
 
 
@@ -22,12 +19,8 @@ def main() -> None:
         parser.error("--split-by must be given for RefCOCO sets and only there")
     if arguments.sentences == "all" and arguments.dataset == "reasonseg":
         parser.error("--sentences must be first for reasonseg")
-    options = {
-        name: getattr(arguments, name)
-        for name in ("dataset", "split", "mirror", "split_by", "sentences", "on_bad_sample")
-    }
-    samples = mirror.read(arguments.root, **options, check_counts=arguments.check_counts)
-    write_table(arguments.output, samples, {"config": json.dumps(options)})
+    names = ("dataset", "split", "mirror", "split_by", "sentences", "on_bad_sample")
+    write_samples(arguments, mirror.read, *names)
 
 
 if __name__ == "__main__":

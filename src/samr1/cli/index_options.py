@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
+
+import pyarrow as pa
 
 from samr1.core.files import write_table
 from samr1.data import reasonseg
@@ -48,11 +51,15 @@ def add_sentences(parser: argparse.ArgumentParser) -> None:
 
 def index_reasonseg_layout(dataset: str, description: str | None) -> None:
     """Parse, read `dataset` from ReasonSeg's files, write."""
-    arguments = index_parser(f"index_{dataset}", description).parse_args()
-    options = {
-        "dataset": dataset,
-        "split": arguments.split,
-        "on_bad_sample": arguments.on_bad_sample,
-    }
-    samples = reasonseg.read(arguments.root, **options, check_counts=arguments.check_counts)
+    parser = index_parser(f"index_{dataset}", description)
+    parser.set_defaults(dataset=dataset)
+    write_samples(parser.parse_args(), reasonseg.read, "dataset", "split", "on_bad_sample")
+
+
+def write_samples(
+    arguments: argparse.Namespace, read: Callable[..., pa.Table], *names: str
+) -> None:
+    """Write the samples that `read` finds by the options of these names, which stay with them."""
+    options = {name: getattr(arguments, name) for name in names}
+    samples = read(arguments.root, **options, check_counts=arguments.check_counts)
     write_table(arguments.output, samples, {"config": json.dumps(options)})

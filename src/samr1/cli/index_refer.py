@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
-from samr1.cli.index_options import add_sentences, index_parser
+from samr1.cli.index_options import add_sentences, index_parser, write_samples
 from samr1.core.errors import run_command
-from samr1.core.files import write_table
 from samr1.data import refer
 
 
@@ -16,13 +13,8 @@ def main() -> None:
     parser.add_argument("--dataset", choices=refer.DATASETS, required=True)
     parser.add_argument("--split-by", required=True, help="unc, umd or google: which refs(…).p")
     add_sentences(parser)
-    arguments = parser.parse_args()
-    options = {
-        name: getattr(arguments, name)
-        for name in ("dataset", "split_by", "split", "sentences", "on_bad_sample")
-    }
-    samples = refer.read(arguments.root, **options, check_counts=arguments.check_counts)
-    write_table(arguments.output, samples, {"config": json.dumps(options)})
+    names = ("dataset", "split_by", "split", "sentences", "on_bad_sample")
+    write_samples(parser.parse_args(), refer.read, *names)
 
 
 if __name__ == "__main__":

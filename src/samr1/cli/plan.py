@@ -6,13 +6,12 @@ Exit code 1 where it does not fit, with one sentence that says what to change.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from samr1.config.datasets import load_datasets
 from samr1.config.errors import read_mapping
 from samr1.config.jobs import JobList, Training, list_evaluations, list_trainings
-from samr1.config.merge import Experiment, WorkflowConfig, load_experiment
+from samr1.config.merge import Experiment, WorkflowConfig, find_run, load_experiment
 from samr1.config.schema import parse_config
 from samr1.core.errors import UserError, run_command
 from samr1.data.samples import load_samples
@@ -57,7 +56,7 @@ def main() -> None:
         rates = read_measured(arguments.measured, rates)
     choice = _choose(arguments.config)
     experiment = _count_own(load_experiment(Path(choice.config_dir), choice.scale), choice)
-    print(_plan(experiment, _list_jobs(experiment, arguments.run), choice, rates, arguments))
+    _plan(experiment, _list_jobs(experiment, arguments.run), choice, rates, arguments)
 
 
 def _count_own(experiment: Experiment, choice: WorkflowConfig) -> Experiment:
@@ -68,7 +67,7 @@ def _count_own(experiment: Experiment, choice: WorkflowConfig) -> Experiment:
         if run.data is not None and run.train.samples is None and file.is_file():
             train = run.train.model_copy(update={"samples": len(load_samples(file))})
             runs[name] = run.model_copy(update={"train": train})
-    return replace(experiment, runs=runs)
+    return experiment.model_copy(update={"runs": runs})
 
 
 def _list_jobs(experiment: Experiment, run: str | None) -> JobList:
@@ -76,11 +75,7 @@ def _list_jobs(experiment: Experiment, run: str | None) -> JobList:
     trainings, evaluations = list_trainings(experiment), list_evaluations(experiment)
     if run is None:
         return JobList(trainings, evaluations)
-    if run not in experiment.runs:
-        raise UserError(
-            f"--run {run}: no such run at scale {experiment.scale}; there are "
-            f"{', '.join(experiment.runs)}."
-        )
+    find_run(experiment, run)
     own = [one for one in trainings if one.run == run]
     return JobList(
         own or [Training(run, experiment.seeds[0])],
@@ -94,14 +89,13 @@ def _plan(
     choice: WorkflowConfig,
     rates: Rates,
     arguments: argparse.Namespace,
-) -> str:
-    """All pages; raises UserError with the first thing that does not fit, the pages printed."""
+) -> None:
+    """Print all pages; raises UserError with the first thing that does not fit."""
     processes = arguments.gpus or experiment.processes
     cuda = bool(arguments.gpus or experiment.gpus)
-    gpu = GPUS[arguments.gpu]
-    room = 1e9 * (arguments.gpu_memory or gpu.gigabytes)
-    if not cuda:
-        room = available_memory() / processes
+    room = available_memory() / processes
+    if cuda:
+        room = 1e9 * (arguments.gpu_memory or GPUS[arguments.gpu].gigabytes)
     jobs: dict[str, Job] = {}
     for run in dict.fromkeys(one.run for one in planned.trainings):
         stage, rank = experiment.runs[run].train_stage(), arguments.lora_rank
@@ -115,16 +109,13 @@ def _plan(
         step = plan_step(job, rates)
         hours = plan_hours(experiment, planned, jobs, rates, processes)
         pages.append(time_page(step, hours, rates, processes))
-    text = "\n\n\n".join(pages)
+    print("\n\n\n".join(pages), flush=True)
     if memory.needed > room:
-        print(text, flush=True)
         raise UserError(does_not_fit(job, memory, memory.needed, room, hardware=True))
     hypothetical = arguments.gpus or arguments.gpu_memory or arguments.run
     full = [place for place in places if place.needed > place.free]
     if full and not hypothetical:
-        print(text, flush=True)
         raise UserError(_full(full[0], choice))
-    return text
 
 
 def _full(place: Place, choice: WorkflowConfig) -> str:

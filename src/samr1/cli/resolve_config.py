@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samr1.config.merge import load_experiment
+from samr1.config.merge import find_run, load_experiment
 from samr1.config.schema import dump_stage
-from samr1.core.errors import UserError, run_command
+from samr1.core.errors import run_command
 
 
 def main() -> None:
@@ -17,14 +17,9 @@ def main() -> None:
     parser.add_argument("--scale", default="micro", help="of config/scales (default: micro)")
     parser.add_argument("--run", help="one run of runs.yaml (default: all that the scale has)")
     arguments = parser.parse_args()
-    runs = load_experiment(arguments.config_dir, arguments.scale).runs
-    if arguments.run and arguments.run not in runs:
-        raise UserError(
-            f"--run {arguments.run}: no such run at scale {arguments.scale}; there are "
-            f"{', '.join(runs)}."
-        )
-    names = [arguments.run] if arguments.run else list(runs)
-    print("---\n".join(dump_stage(runs[name]) for name in names), end="")
+    experiment = load_experiment(arguments.config_dir, arguments.scale)
+    runs = [find_run(experiment, arguments.run)] if arguments.run else experiment.runs.values()
+    print("---\n".join(map(dump_stage, runs)), end="")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$", max_length=100)]  # of a file, too
+Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=10**9)]  # what the tables' column holds
 Text = Annotated[str, Field(min_length=1, pattern=r"^[^\n|]+$")]  # it becomes a table's cell
 

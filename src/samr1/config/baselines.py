@@ -12,16 +12,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from samr1.config.base import (
-    Frozen,
-    Name,
-    Named,
-    Positive,
-    Text,
-    refusal,
-)
-from samr1.config.errors import read_mapping, show
-from samr1.config.schema import RunConfig, SegmenterConfig, parse_config
+from samr1.config.base import Frozen, Name, Positive, Text, refusal
+from samr1.config.errors import show
+from samr1.config.schema import RunConfig, SegmenterConfig, load_named
 from samr1.core.errors import UserError
 from samr1.core.hub import ModelPath
 
@@ -87,11 +80,7 @@ def load_baselines(path: Path, family: Collection[str]) -> dict[str, Baseline]:
 
     Raises UserError naming the file, the baseline and the key.
     """
-    found: dict[str, Baseline] = {}
-    for name, values in read_mapping(path).items():
-        where = f"{path}: baseline {name}"
-        parse_config({"name": name}, Named, where)
-        found[name] = parse_config(values or {}, Baseline, where)
+    found = load_named(path, Baseline, "baseline")
     return {name: one for name, one in found.items() if set(one.scales) & set(family)}
 
 

@@ -6,14 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from samr1.config.base import (
-    Frozen,
-    NonNegative,
-    Positive,
-    Text,
-    Word,
-    refusal,
-)
+from samr1.config.base import Frozen, NonNegative, Positive, Text, Word, refusal
 from samr1.core.hub import locate_dataset
 
 Mirror = Annotated[str, AfterValidator(locate_dataset)]

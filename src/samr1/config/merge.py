@@ -8,33 +8,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from samr1.config.base import (
-    Frozen,
-    Named,
-    NonNegative,
-    Positive,
-    Seeds,
-    Word,
-)
+from samr1.config.base import Frozen, NonNegative, Positive, Seeds, Word
 from samr1.config.baselines import Baseline, check_baselines, load_baselines
 from samr1.config.data import Benchmark, DataConfig
 from samr1.config.errors import read_mapping, show
 from samr1.config.names import METHOD, Tracker
 from samr1.config.own_data import OwnData, load_own_data
-from samr1.config.published import Published, TableStage, check_published, load_published
-from samr1.config.schema import RunConfig, parse_config
+from samr1.config.published import Published, TableStage, check_published
+from samr1.config.schema import RunConfig, load_named, load_stage, parse_config
 from samr1.config.studies import Studies, load_studies
 from samr1.core.errors import UserError
 
 Mapping = dict[str, Any]
 
 
-class ScaleConfig(Frozen):
-    """A scale file, `extends` resolved; `defaults` are every run's before its overrides."""
+class ScaleSettings(Frozen):
+    """What a scale file says beside its `defaults`."""
 
     data: DataConfig
     seeds: Seeds
@@ -53,7 +45,13 @@ class ScaleConfig(Frozen):
     one benchmark; what is done is never done again."""
     evaluation_shards: Positive
     """Jobs that what is evaluated together is dealt to, each with its part of every benchmark."""
+
+
+class ScaleConfig(ScaleSettings):
+    """A scale file, `extends` resolved."""
+
     defaults: dict[str, Any]
+    """Every run's, before its overrides."""
 
 
 class WorkflowConfig(Frozen):
@@ -69,26 +67,22 @@ class WorkflowConfig(Frozen):
     """Show the trainings' metrics there too, beside the files of TensorBoard that always are."""
 
 
-@dataclass(frozen=True)
-class Experiment:
+class Experiment(ScaleSettings):
     """Everything that is configured at one scale."""
 
     scale: str
-    family: tuple[str, ...]  # the scale and those that it extends
-    data: DataConfig
-    seeds: tuple[int, ...]
-    processes: int
-    gpus: int
-    comparable: bool
-    evaluated_together: str
-    evaluation_shards: int
-    runs: dict[str, RunConfig]  # at their first seed; only those that exist at this scale
+    family: tuple[str, ...]
+    """The scale and those that it extends."""
+    runs: dict[str, RunConfig]
+    """At their first seed; only those that exist at this scale."""
     benchmarks: dict[str, Benchmark]
-    own_data: dict[str, OwnData]  # data of one's own; its test part is a benchmark of that name
-    checkpoint: Literal["last"]
+    own_data: dict[str, OwnData]
+    """Data of one's own; its test part is a benchmark of that name."""
     studies: Studies
-    published: Published  # without the runs that do not exist at this scale
-    baselines: dict[str, Baseline]  # those of this scale
+    published: Published
+    """Without the runs that do not exist at this scale."""
+    baselines: dict[str, Baseline]
+    """Those of this scale."""
 
     @property
     def main_benchmarks(self) -> list[str]:
@@ -140,20 +134,69 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
 
     Raises UserError of one sentence naming file, run, key, value and what is allowed.
     """
-    scale_file = folder / "scales" / f"{scale}.yaml"
-    if not os.path.isfile(scale_file):
-        known = sorted(path.stem for path in (folder / "scales").glob("*.yaml"))
+    files = {
+        name: folder / f"{name}.yaml"
+        for name in ("runs", "benchmarks", "own_data", "published", "baselines", "studies")
+    }
+    settings, family = _load_scale(folder / "scales", scale)
+    declared = _load_runs(files["runs"], settings)
+    known = [path.stem for path in sorted((folder / "scales").glob("*.yaml"))]
+    for name, run in declared.items():
+        _refuse_unknown_scales(run.scales or (), known, f"{files['runs']}: run {name}")
+    runs = {
+        name: run
+        for name, run in declared.items()
+        if run.scales is None or set(run.scales) & set(family)
+    }
+    _refuse_idle_clipping(runs, files["runs"])
+    benchmarks = load_named(files["benchmarks"], Benchmark, "benchmark")
+    _refuse_unknown_benchmarks(runs, benchmarks, files["runs"])
+    own = load_own_data(files["own_data"])
+    _refuse_taken_names(own, benchmarks, files["own_data"])
+    _refuse_unknown_data(runs, own, files["runs"], files["own_data"])
+    published = load_stage(files["published"], Published)
+    check_published(files["published"], published, runs, declared, benchmarks)
+    baselines = load_baselines(files["baselines"], family)
+    check_baselines(files["baselines"], baselines, runs, benchmarks, published.methods)
+    tables = {name: table.only(runs) for name, table in published.tables.items()}
+    if settings.data.layout == "mirror":  # which has one sentence a ref
+        aside = {name for table in tables.values() for name in table.every_sentence.values()}
+        benchmarks = {name: one for name, one in benchmarks.items() if name not in aside}
+        tables = {
+            name: table.model_copy(update={"every_sentence": {}}) for name, table in tables.items()
+        }
+    return Experiment(
+        **{name: getattr(settings, name) for name in ScaleSettings.model_fields},
+        scale=scale,
+        family=family,
+        runs=runs,
+        benchmarks=benchmarks,
+        own_data=own,
+        studies=load_studies(files["studies"], family, runs),
+        published=published.model_copy(update={"tables": tables}),
+        baselines=baselines,
+    )
+
+
+def _load_scale(folder: Path, scale: str) -> tuple[ScaleConfig, tuple[str, ...]]:
+    """The scale, and the names of it and of those that it extends."""
+    file = folder / f"{scale}.yaml"
+    if not os.path.isfile(file):
+        known = sorted(path.stem for path in folder.glob("*.yaml"))
         raise UserError(f"scale = {show(scale)}: must be one of {', '.join(known)}.")
-    values, family = read_scale(scale_file)
-    settings = parse_config(values, ScaleConfig, str(scale_file))
+    values, family = read_scale(file)
+    settings = parse_config(values, ScaleConfig, str(file))
     # Checked alone first: what is wrong in a run after this, the run itself brought in.
-    fixed: Mapping = {"seed": settings.seeds[0]}
-    plain = settings.defaults | fixed | {"name": "defaults"}
-    parse_config(plain, RunConfig, f"{scale_file}: defaults")
-    runs_file, benchmarks_file = folder / "runs.yaml", folder / "benchmarks.yaml"
+    plain = settings.defaults | {"name": "defaults", "seed": settings.seeds[0]}
+    parse_config(plain, RunConfig, f"{file}: defaults")
+    return settings, family
+
+
+def _load_runs(file: Path, settings: ScaleConfig) -> dict[str, RunConfig]:
+    """All runs, of whatever scales, with the defaults of this one."""
     runs = {}
-    for name, overrides in read_mapping(runs_file).items():
-        where = f"{runs_file}: run {name}"
+    for name, overrides in read_mapping(file).items():
+        where = f"{file}: run {name}"
         if not isinstance(overrides, dict):
             raise UserError(
                 f"{where} = {show(overrides)}: must be a mapping of overrides, or {{}}."
@@ -162,58 +205,20 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
             raise UserError(f"{where}: {min(clash)}: is not a run's to choose; remove it.")
         # Data of one's own is drawn whole, where the run does not say how many questions of it.
         whole = {"train": {"samples": None}} if "data" in overrides else {}
-        merged = merge(merge(settings.defaults, whole), overrides) | fixed | {"name": name}
-        runs[name] = parse_config(merged, RunConfig, where)
-    known = [path.stem for path in sorted((folder / "scales").glob("*.yaml"))]
-    for name, run in runs.items():
-        _refuse_unknown_scales(run.scales or (), known, f"{runs_file}: run {name}")
-    present = {
-        name: run
-        for name, run in runs.items()
-        if run.scales is None or set(run.scales) & set(family)
-    }
-    _refuse_idle_clipping(present, runs_file)
-    benchmarks = {
-        parse_config({"name": name}, Named, f"{benchmarks_file}: a benchmark").name: parse_config(
-            values, Benchmark, f"{benchmarks_file}: benchmark {name}"
+        merged = merge(merge(settings.defaults, whole), overrides)
+        fixed = {"name": name, "seed": settings.seeds[0]}
+        runs[name] = parse_config(merged | fixed, RunConfig, where)
+    return runs
+
+
+def find_run(experiment: Experiment, name: str) -> RunConfig:
+    """The run that `--run` names; raises UserError where the scale has none of that name."""
+    if name not in experiment.runs:
+        raise UserError(
+            f"--run {name}: no such run at scale {experiment.scale}; there are "
+            f"{', '.join(experiment.runs)}."
         )
-        for name, values in read_mapping(benchmarks_file).items()
-    }
-    _refuse_unknown_benchmarks(present, benchmarks, runs_file)
-    own_file = folder / "own_data.yaml"
-    own = load_own_data(own_file)
-    _refuse_taken_names(own, benchmarks, own_file)
-    _refuse_unknown_data(present, own, runs_file, own_file)
-    published_file, baselines_file = folder / "published.yaml", folder / "baselines.yaml"
-    published = load_published(published_file)
-    check_published(published_file, published, present, runs, benchmarks)
-    baselines = load_baselines(baselines_file, family)
-    check_baselines(baselines_file, baselines, present, benchmarks, published.methods)
-    tables = {name: table.only(present) for name, table in published.tables.items()}
-    if settings.data.layout == "mirror":  # which has one sentence a ref
-        aside = {name for table in tables.values() for name in table.every_sentence.values()}
-        benchmarks = {name: one for name, one in benchmarks.items() if name not in aside}
-        tables = {
-            name: table.model_copy(update={"every_sentence": {}}) for name, table in tables.items()
-        }
-    return Experiment(
-        scale=scale,
-        family=family,
-        data=settings.data,
-        seeds=settings.seeds,
-        processes=settings.processes,
-        gpus=settings.gpus,
-        comparable=settings.comparable,
-        evaluated_together=settings.evaluated_together,
-        evaluation_shards=settings.evaluation_shards,
-        runs=present,
-        benchmarks=benchmarks,
-        own_data=own,
-        checkpoint=settings.checkpoint,
-        studies=load_studies(folder / "studies.yaml", family, present),
-        published=published.model_copy(update={"tables": tables}),
-        baselines=baselines,
-    )
+    return experiment.runs[name]
 
 
 def read_scale(path: Path, above: tuple[str, ...] = ()) -> tuple[Mapping, tuple[str, ...]]:

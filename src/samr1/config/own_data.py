@@ -7,19 +7,12 @@ parts, `train` and `test`: by the data's own split, where it has one, or by a se
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from samr1.config.base import (
-    Frozen,
-    Name,
-    Seed,
-    Word,
-    refusal,
-)
-from samr1.config.errors import read_mapping, show
-from samr1.config.schema import parse_config
+from samr1.config.base import Frozen, Name, Seed, Word, refusal
+from samr1.config.schema import load_named
 from samr1.core.errors import UserError
 
 Layout = Literal["table", "coco", "labelme", "masks", "refer", "reasonseg"]
@@ -158,16 +151,8 @@ class OwnDataStage(OwnData):
 
 def load_own_data(path: Path) -> dict[str, OwnData]:
     """Read `config/own_data.yaml`; raises UserError naming the file, the data set and the key."""
-    return {name: _read_one(path, name, values) for name, values in read_mapping(path).items()}
-
-
-def _read_one(path: Path, name: str, values: Any) -> OwnData:
-    where = f"{path}: data set {name}"
-    if name in _TAKEN:
-        raise UserError(f"{where}: the name is taken; give it another.")
-    if not isinstance(values, dict) or "name" in values:
-        raise UserError(
-            f"{where} = {show(values)}: must be a mapping of its keys, without a name among them."
-        )
-    stage = parse_config({**values, "name": name}, OwnDataStage, where)
-    return OwnData(**stage.model_dump(exclude={"name"}))
+    found = load_named(path, OwnData, "data set")
+    for name in found:
+        if name in _TAKEN:
+            raise UserError(f"{path}: data set {name}: the name is taken; give it another.")
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from samr1.config.baselines import Baseline
 from samr1.config.data import Benchmark
 from samr1.config.datasets import Dataset
 from samr1.config.errors import read_mapping
-from samr1.config.merge import ScaleConfig, WorkflowConfig, read_scale
+from samr1.config.merge import ScaleSettings, WorkflowConfig, read_scale
 from samr1.config.own_data import OwnData
 from samr1.config.pretrain import PretrainConfig
 from samr1.config.published import Published
@@ -63,10 +64,10 @@ def config_page(folder: Path) -> str:
         _table(WorkflowConfig, {"value": choice}),
         "## The scale\n",
         _SCALE,
-        _table(ScaleConfig, scales, leave_out=("defaults",)),
+        _table(ScaleSettings, scales),
         "## A run\n",
         _RUNS,
-        _table(RunConfig, runs, leave_out=_OF_THE_PROGRAM),
+        _table(RunConfig, runs),
         "## A benchmark: a name in `benchmarks.yaml`\n",
         _table(Benchmark, {}),
         "## The tables, figures and claims: `published.yaml`\n",
@@ -85,16 +86,14 @@ def config_page(folder: Path) -> str:
     return "\n".join(parts)
 
 
-def _table(
-    cls: type[BaseModel], files: Mapping[str, Mapping[str, Any]], leave_out: tuple[str, ...] = ()
-) -> str:
+def _table(cls: type[BaseModel], files: Mapping[str, Mapping[str, Any]]) -> str:
     schema = cls.model_json_schema()
     lines = [
         _row(["key", "allowed", *files, "what it is"]),
         _row(["---"] * (len(files) + 3)),
     ]
     for key, field in _keys(schema, schema.get("$defs", {})):
-        if key.split(".")[0] in leave_out:
+        if cls is RunConfig and key in _OF_THE_PROGRAM:
             continue
         values = [_value(values, key, field) for values in files.values()]
         meaning = " ".join(field.get("description", "").split())
@@ -170,16 +169,17 @@ def _value(values: Mapping[str, Any], key: str, field: Mapping[str, Any]) -> str
     """The value at `key` as the file has it; the default where it leaves it out."""
     found: Any = values
     for part in key.split("."):
-        if not isinstance(found, Mapping) or part not in found:
-            default = field.get("default", "")
-            return "" if default == "" or isinstance(found, Mapping) is False else _show(default)
+        if not isinstance(found, Mapping):
+            return ""
+        if part not in found:
+            return _show(field["default"]) if "default" in field else ""
         found = found[part]
-    return _show(found) if not isinstance(found, Mapping) else "(below)"
+    return "(below)" if isinstance(found, Mapping) else _show(found)
 
 
 def _show(value: Any) -> str:
     if value is None or isinstance(value, bool):
-        return f"`{str(value).lower()}`" if value is not None else "`null`"
+        return f"`{json.dumps(value)}`"
     if isinstance(value, list):
         return "`[…]`" if any(isinstance(v, Mapping) for v in value) else f"`{value}`"
     # A commit's first digits are enough to know it by.

@@ -12,14 +12,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from samr1.config.base import Frozen, Name, Text, refusal
+from samr1.config.base import Frozen, Name, Names, Text, refusal
 from samr1.config.baselines import Baseline
-from samr1.config.errors import read_mapping
-from samr1.config.schema import parse_config
+from samr1.config.figures import Figures
 from samr1.core.errors import UserError
-
-Runs = Annotated[tuple[Name, ...], Field(min_length=1)]
-Benchmarks = Annotated[tuple[Name, ...], Field(min_length=1)]
 
 
 class Column(Frozen):
@@ -120,65 +116,6 @@ class Table(Frozen):
         return self.model_copy(update={"rows": tuple(rows), "extra": tuple(extra)})
 
 
-class Examples(Frozen):
-    """A few questions, with the answers of some runs below each other."""
-
-    runs: Runs
-    """The runs, from above to below."""
-    benchmark: Name
-    """The benchmark whose questions are shown."""
-
-    @property
-    def benchmarks(self) -> tuple[str, ...]:
-        """The same, as of other figures."""
-        return (self.benchmark,)
-
-
-class Answers(Frozen):
-    """A histogram a benchmark, of two runs' answers."""
-
-    runs: Annotated[tuple[Name, ...], Field(min_length=2, max_length=2)]
-    """Two runs: the second is drawn over the first."""
-    benchmarks: Benchmarks
-    """The benchmarks, a panel each."""
-
-
-class Figure4(Frozen):
-    """The paper's Figure 4."""
-
-    kl: Runs
-    """(a): trainings with and without the KL term."""
-    any: Name
-    """(b): the run whose negative points are rewarded anywhere."""
-    inside: Name
-    """(c): the run whose negative points are rewarded inside the box alone."""
-    benchmark: Name
-    """The benchmark whose answers show where points fall."""
-
-    @property
-    def runs(self) -> tuple[str, ...]:
-        """The runs of all panels, each once."""
-        return tuple(dict.fromkeys([*self.kl, self.any, self.inside]))
-
-    @property
-    def benchmarks(self) -> tuple[str, ...]:
-        """The same, as of other figures."""
-        return (self.benchmark,)
-
-
-class Figures(Frozen):
-    """The figures that show some runs; those of a table show the table's."""
-
-    examples: Examples
-    """Questions before and after training."""
-    histograms: Answers
-    """IoU against the tiers of the reward, a histogram a benchmark."""
-    lengths: Answers
-    """Lengths of responses and thoughts."""
-    figure_4: Figure4
-    """The KL term, and negative points."""
-
-
 class Beating(Frozen):
     """A claim that one run is better than others."""
 
@@ -186,7 +123,7 @@ class Beating(Frozen):
     """The claim in words."""
     run: Name
     """The run that is said to be better."""
-    rivals: Runs
+    rivals: Names
     """The runs that it is said to beat."""
 
 
@@ -284,11 +221,6 @@ class TableStage(Frozen):
     """The benchmarks' names, as readers know them."""
     baselines: dict[Name, Baseline]
     """Other people's systems that are measured."""
-
-
-def load_published(path: Path) -> Published:
-    """Read `config/published.yaml`; raises UserError naming the file and the key."""
-    return parse_config(read_mapping(path), Published, str(path))
 
 
 def check_published(

@@ -8,9 +8,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from samr1.config.base import Frozen, Name, Seeds, refusal
-from samr1.config.errors import read_mapping
-from samr1.config.schema import RunConfig, parse_config
+from samr1.config.base import Frozen, Name, Names, Seeds, refusal
+from samr1.config.schema import RunConfig, load_stage
 from samr1.core.errors import UserError
 
 
@@ -28,7 +27,7 @@ class Repeated(Frozen):
 class Study(Repeated):
     """One study: its runs, and their seeds at each scale."""
 
-    runs: Annotated[tuple[Name, ...], Field(min_length=1)]
+    runs: Names
     """Trained runs of runs.yaml, in the order of the tables."""
     baseline: Name
     """The one of them that the others are compared with."""
@@ -82,7 +81,7 @@ def load_studies(path: Path, family: Sequence[str], runs: Mapping[str, RunConfig
     Raises UserError naming the study where it has no seeds at the scale, or a run is not trained.
     """
     scale = family[0]
-    studies = parse_config(read_mapping(path), Studies, str(path))
+    studies = load_stage(path, Studies)
     for name in Studies.model_fields:
         study = getattr(studies, name)
         if isinstance(study, Repeated) and study.seeds_at(family) is None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -102,10 +104,8 @@ def fetch_file(place: HubName, file: str) -> Path:
     """One file of the repository, from the hub's local cache or else downloaded into it."""
     from huggingface_hub import hf_hub_download
 
-    try:
+    with _reaching(place):
         return Path(hf_hub_download(place.name, file, revision=place.revision))
-    except Exception as error:
-        raise _unreachable(place, error) from error
 
 
 def fetch_file_if_there(place: HubName, file: str) -> Path | None:
@@ -126,17 +126,15 @@ def fetch_folder(place: HubName, patterns: list[str]) -> Path:
     """The repository's files that match `patterns`, cached or downloaded, as one folder."""
     from huggingface_hub import snapshot_download
 
-    try:
+    with _reaching(place):
         return Path(snapshot_download(place.name, revision=place.revision, allow_patterns=patterns))
-    except Exception as error:
-        raise _unreachable(place, error) from error
 
 
 def fetch_dataset_files(place: HubName, pattern: str, folder: Path) -> None:
     """Download a data set's files that match `pattern` into `folder`; what is there goes on."""
     from huggingface_hub import snapshot_download
 
-    try:
+    with _reaching(place):
         snapshot_download(
             place.name,
             repo_type="dataset",
@@ -144,14 +142,16 @@ def fetch_dataset_files(place: HubName, pattern: str, folder: Path) -> None:
             allow_patterns=pattern,
             local_dir=folder,
         )
+
+
+@contextmanager
+def _reaching(place: HubName) -> Iterator[None]:
+    """Say what to do where the hub gives no file; its library raises many kinds of errors."""
+    try:
+        yield
     except Exception as error:
-        raise _unreachable(place, error) from error
-
-
-def _unreachable(place: HubName, error: Exception) -> UserError:
-    """What to say where the hub does not give a file; its library raises many kinds of errors."""
-    reason = next(iter(str(error).splitlines()), type(error).__name__)
-    return UserError(
-        f"{place}: cannot be had from the model hub ({reason}); correct the name or revision, or "
-        "download it where there is a network and name its folder."
-    )
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(
+            f"{place}: cannot be had from the model hub ({reason}); correct the name or revision, "
+            "or download it where there is a network and name its folder."
+        ) from error

@@ -7,7 +7,7 @@ import json
 import math
 import re
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -144,7 +144,7 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def parse_json(text: str, **kinds: Callable[[str], Any]) -> Any:
+def parse_json(text: str, **kinds: Any) -> Any:
     """The value of a JSON text; raises ValueError or RecursionError where it is none."""
     return json.loads(text, object_pairs_hook=unique_keys, **kinds)
 
@@ -159,11 +159,12 @@ def load_json(path: Path, most: int, remedy: str = "fetch it again") -> Any:
         return parse_json(decode_text(data))
 
 
-def load_object(path: Path, most: int, remedy: str = "get it again") -> dict[str, Any]:
+def load_object(path: Path, most: int) -> dict[str, Any]:
     """The JSON object in a UTF-8 file of at most `most` bytes, all of its numbers finite.
 
     Raises UserError as `load_json` does, and where it is none.
     """
+    remedy = "get it again"
     data = _read_values(path, most, remedy)
     with refusing(f"{path}: not a JSON file", remedy):
         values = parse_json(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)

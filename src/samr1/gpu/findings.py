@@ -42,20 +42,18 @@ def at_most(
     return _held(key, what, value, f"≤ {limit:g}", value is not None and value <= limit, unit, note)
 
 
-def at_least(
-    key: str, what: str, value: float | None, floor: float, unit: str = "", note: str = ""
-) -> Finding:
+def at_least(key: str, what: str, value: float | None, floor: float) -> Finding:
     """A figure that must not be below `floor`, as one that is no number is; None: not measured."""
-    return _held(key, what, value, f"≥ {floor:g}", value is not None and value >= floor, unit, note)
+    return _held(key, what, value, f"≥ {floor:g}", value is not None and value >= floor)
 
 
 def holds(key: str, what: str, truth: bool | None, note: str = "") -> Finding:
     """A fact that must be so; None: not measured."""
-    return _held(key, what, truth, "yes", bool(truth), "", note)
+    return _held(key, what, truth, "yes", bool(truth), note=note)
 
 
 def _held(
-    key: str, what: str, value: Value, bar: str, reached: bool, unit: str, note: str
+    key: str, what: str, value: Value, bar: str, reached: bool, unit: str = "", note: str = ""
 ) -> Finding:
     if value is None:
         return Finding(key, what, None, unit, bar, None, note or NO_CUDA)

@@ -147,12 +147,10 @@ def _entropy(logits: Tensor) -> float:
     return float(-(table.exp() * table).sum(dim=-1).mean())
 
 
-def draw_questions(
-    policy: Policy, image_size: int, words: Sequence[int], first: int = 0
-) -> list[EncodedPrompt]:
-    """A question of so many `words` each, about drawn pictures from number `first` on."""
+def draw_questions(policy: Policy, image_size: int, words: Sequence[int]) -> list[EncodedPrompt]:
+    """A question of so many `words` each, about drawn pictures."""
     questions = []
-    for number, count in enumerate(words, start=first):
+    for number, count in enumerate(words):
         picture = np.asarray(render(draw_scene(generator("check_gpu", number))))
         query = " ".join(_WORDS[index % len(_WORDS)] for index in range(count))
         questions.append(encode_question(policy, to_square(picture, image_size), query, "sam_r1"))

@@ -20,9 +20,8 @@ from samr1.planning.fit import change_stage
 from samr1.planning.hours import plan_step
 from samr1.planning.job import Job, total
 from samr1.planning.memory import plan_memory
-from samr1.planning.parameters import count_parts, text_of
+from samr1.planning.parameters import SegmenterSize, count_parts, text_of
 from samr1.planning.rates import GPUS, MEASURABLE, Gpu, calculated, with_measured
-from samr1.planning.segmenter_size import SegmenterSize
 
 STEP_SECONDS = 110  # of a GPU, for a step by the 7B
 _QUESTIONS, _PROCESSES = 16, 8  # of a step

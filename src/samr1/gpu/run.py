@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -97,23 +97,18 @@ class Report:
 
 
 def run_stages(
-    size: Size,
-    minutes: float,
-    log: Path,
-    begin: float,
-    keep: Callable[[Report], None],
-    stages: Sequence[Stage] = STAGES,
+    size: Size, minutes: float, log: Path, begin: float, keep: Callable[[Report], None]
 ) -> Report:
-    """Run `stages`, calling `keep` with the report after each.
+    """Run all stages, calling `keep` with the report after each.
 
     `begin` is when the time began to count (`time.monotonic`). What the processes print goes to
     `log`.
     """
     started = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     report = Report(size, minutes, started)
-    scale = (60 * minutes - _ENDING) / sum(stage.seconds for stage in stages)
+    scale = (60 * minutes - _ENDING) / sum(stage.seconds for stage in STAGES)
     deadline = begin
-    for stage in stages:
+    for stage in STAGES:
         deadline += scale * stage.seconds
         left = deadline - time.monotonic()
         if left < _LEAST * scale * stage.seconds:

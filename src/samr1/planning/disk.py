@@ -12,8 +12,7 @@ from samr1.config.jobs import JobList
 from samr1.config.merge import Experiment
 from samr1.data.datasets import find_missing
 from samr1.planning.job import Estimate, Job, times, total
-from samr1.planning.parameters import find_policy_config
-from samr1.planning.segmenter_size import find_segmenter_size
+from samr1.planning.parameters import find_policy_config, find_segmenter_size
 from samr1.planning.splits import find_split
 from samr1.policy.meta import count_weights
 from samr1.train.checkpoint import KEPT

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import combinations
-from pathlib import Path
+from itertools import combinations, starmap
 from typing import Any, NamedTuple, get_args
 
+import psutil
 import torch
 
 from samr1.config.lora import AttentionLayer, LoraConfig, MlpLayer
@@ -15,10 +15,14 @@ from samr1.core.errors import UserError
 from samr1.planning.job import Job, describe_job, total
 from samr1.planning.memory import Memory, plan_host, plan_memory
 
-# The adapters that are tried; at 3B to 72B they are one to two hundredths of the model.
-_LORA = LoraConfig(rank=64, alpha=128, targets=(*get_args(AttentionLayer), *get_args(MlpLayer)))
-
 Settings = Mapping[str, Any]  # a stage's keys, as train.zero_stage, or gpus -> their new values
+
+_LAYERS = (*get_args(AttentionLayer), *get_args(MlpLayer))
+# The adapters that are tried; at 3B to 72B they are one to two hundredths of the model.
+_ADAPTERS: Settings = {
+    "train.lora": LoraConfig(rank=64, alpha=128, targets=_LAYERS),
+    "policy.train_vision": False,
+}
 
 
 class Change(NamedTuple):
@@ -40,7 +44,7 @@ def change_stage(stage: TrainStage, settings: Settings) -> TrainStage:
 def with_rank(stage: TrainStage, rank: int) -> TrainStage:
     """`stage` with adapters of `rank`: its own, or all of the language model and no others."""
     if stage.train.lora is None:
-        stage = change_stage(stage, {"train.lora": _LORA, "policy.train_vision": False})
+        stage = change_stage(stage, _ADAPTERS)
     assert stage.train.lora is not None
     return change_stage(stage, {"train.lora": stage.train.lora.model_copy(update={"rank": rank})})
 
@@ -63,7 +67,8 @@ def find_changes(job: Job, room: float, hardware: bool) -> list[Change]:
             changed = describe_job(change_stage(job.stage, settings), gpus, job.cuda)
             needed = plan_memory(changed).needed
             if needed <= room:
-                found[keys] = Change(" and ".join(map(_say, parts)), needed)
+                words = (" with ".join(starmap(_say, part.items())) for part in parts)
+                found[keys] = Change(" and ".join(words), needed)
         if found:
             return list(found.values())
     return []
@@ -93,20 +98,18 @@ def _list_settings(job: Job, hardware: bool) -> Iterator[Settings]:
     yield from values("train.max_response_tokens", halves(train.max_response_tokens, 128))
     yield from values("train.group_size", halves(train.group_size, 2))
     if not job.adapter:
-        yield {"train.lora": _LORA, "policy.train_vision": False}
+        yield _ADAPTERS
     if hardware:
         yield from values("gpus", (many * job.processes for many in (2, 4, 8)))
 
 
-def _say(settings: Settings) -> str:
-    return " with ".join(
-        f"{value} GPUs"
-        if key == "gpus"
-        else f"{key} of rank {value.rank}"
-        if isinstance(value, LoraConfig)
-        else f"{key}: {str(value).lower()}"
-        for key, value in settings.items()
-    )
+def _say(key: str, value: Any) -> str:
+    """A changed setting in words."""
+    if key == "gpus":
+        return f"{value} GPUs"
+    if isinstance(value, LoraConfig):
+        return f"{key} of rank {value.rank}"
+    return f"{key}: {str(value).lower()}"
 
 
 def check_fits(stage: TrainStage, device: torch.device, processes: int) -> None:
@@ -153,6 +156,4 @@ def does_not_fit(job: Job, memory: Memory, needed: float, room: float, hardware:
 
 def available_memory() -> float:
     """The bytes that this machine can still give out."""
-    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    (line,) = (line for line in lines if line.startswith("MemAvailable:"))
-    return int(line.split()[1]) * 1024.0
+    return float(psutil.virtual_memory().available)

@@ -35,35 +35,41 @@ def plan_hours(
 
     `gpus` are those of a job, each of which loads the models of its own.
     """
-    hours = []
-    for name, seeds in Counter(one.run for one in planned.trainings).items():
-        job, train = jobs[name], experiment.runs[name].train
-        step = total(plan_step(job, rates))
-        if train.steps is None and train.drawn_samples is None:
-            words = "not counted: its data is not indexed yet, and it has no train.steps"
-            hours.append(Estimate(f"train {name}", words, 0.0, rates.whole))
-            continue
-        steps = count_steps(train.drawn_samples or 0, train)
-        words = f"{seeds} × {job.processes} GPUs × ({steps} steps × {step:.0f} s + start)"
-        seconds = seeds * job.processes * (steps * step + rates["load"])
-        hours.append(Estimate(f"train {name}", words, seconds / 3600, rates.whole))
-    for name in dict.fromkeys(one.run for one in planned.evaluations):
-        run = experiment.runs[name]
-        job = describe_job(run.train_stage(), 1, True, evaluated=True)
-        asked = [one for one in planned.evaluations if one.run == name]
-        starts = len(asked) * experiment.evaluation_shards
-        if experiment.evaluated_together == "run":
-            starts = len({one.seed for one in asked}) * gpus
-        world, slots = experiment.data.world, run.evaluation.batch_size
-        splits = [find_split(experiment.benchmarks[one.benchmark], world) for one in asked]
-        seconds = sum(plan_answers(job, split, slots, rates) for split in splits)
-        words = f"{sum(split.samples for split in splits):,} questions, {starts} starts"
-        hours.append(
-            Estimate(
-                f"evaluate {name}", words, (seconds + starts * rates["load"]) / 3600, rates.whole
-            )
-        )
-    return hours
+    trained = Counter(one.run for one in planned.trainings)
+    evaluated = dict.fromkeys(one.run for one in planned.evaluations)
+    return [
+        *(_trainings(run, seeds, jobs[run], rates) for run, seeds in trained.items()),
+        *(_evaluations(run, experiment, planned, rates, gpus) for run in evaluated),
+    ]
+
+
+def _trainings(run: str, seeds: int, job: Job, rates: Rates) -> Estimate:
+    train = job.train
+    if train.steps is None and train.drawn_samples is None:
+        words = "not counted: its data is not indexed yet, and it has no train.steps"
+        return Estimate(f"train {run}", words, 0.0, rates.whole)
+    step = total(plan_step(job, rates))
+    steps = count_steps(train.drawn_samples or 0, train)
+    words = f"{seeds} × {job.processes} GPUs × ({steps} steps × {step:.0f} s + start)"
+    seconds = seeds * job.processes * (steps * step + rates["load"])
+    return Estimate(f"train {run}", words, seconds / 3600, rates.whole)
+
+
+def _evaluations(
+    run: str, experiment: Experiment, planned: JobList, rates: Rates, gpus: int
+) -> Estimate:
+    config = experiment.runs[run]
+    job = describe_job(config.train_stage(), 1, True, evaluated=True)
+    asked = [one for one in planned.evaluations if one.run == run]
+    starts = len(asked) * experiment.evaluation_shards
+    if experiment.evaluated_together == "run":
+        starts = len({one.seed for one in asked}) * gpus
+    world, slots = experiment.data.world, config.evaluation.batch_size
+    splits = [find_split(experiment.benchmarks[one.benchmark], world) for one in asked]
+    seconds = sum(plan_answers(job, split, slots, rates) for split in splits)
+    words = f"{sum(split.samples for split in splits):,} questions, {starts} starts"
+    hours = (seconds + starts * rates["load"]) / 3600
+    return Estimate(f"evaluate {run}", words, hours, rates.whole)
 
 
 def plan_step(job: Job, rates: Rates) -> list[Estimate]:

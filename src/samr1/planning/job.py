@@ -9,20 +9,22 @@ from functools import cache
 from typing import Any
 
 from samr1.config.lora import LoraConfig
-from samr1.config.schema import TrainConfig, TrainStage
+from samr1.config.schema import TrainStage
+from samr1.config.train import TrainConfig
 from samr1.planning.parameters import (
     ParameterCounts,
+    SegmenterSize,
     check_trainable,
     count_adapter,
     count_image_tokens,
     count_parts,
     count_patches,
     find_policy_config,
+    find_segmenter_size,
     read_as_trainable,
     text_of,
     vision_of,
 )
-from samr1.planning.segmenter_size import SegmenterSize, find_segmenter_size
 from samr1.policy.families import QwenConfig
 
 # Tokens of the prompt beside the image's: the longest dialect's template takes 160, a question 20.

@@ -1,25 +1,17 @@
 """What one training process needs of its GPU's memory, as sums of products of sizes.
 
 Formulas were read off the code that allocates: DeepSpeed 0.19.8 (`runtime/zero`, `runtime/fp16`),
-whose gradients are accumulated in the weights' own format, as nothing else is configured;
-`transformers`' Qwen2.5-VL, for what a layer keeps for its backward pass; torch's AdamW. Responses
-count at their limit, so it is the most that a step can need.
+whose gradients are accumulated in the weights' own format, as nothing else is configured; torch's
+AdamW. Responses count at their limit, so it is the most that a step can need.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from transformers import Qwen3VLConfig
-
+from samr1.planning.activations import computed_again, in_flight, kept_activations
 from samr1.planning.job import Estimate, Job, times, total
-from samr1.planning.parameters import (
-    attention_width,
-    count_image_tokens,
-    count_mergers,
-    is_gated,
-    key_value_width,
-)
+from samr1.planning.parameters import key_value_width
 from samr1.rollout.logprobs import LOGITS_AT_ONCE
 from samr1.rollout.rows import count_places
 from samr1.rollout.runners import Captured, Eager
@@ -193,7 +185,7 @@ def _rollout(job: Job) -> list[Estimate]:
     places = count_places(job.prompt_tokens, job.train.max_response_tokens, grain)
     token = 2 * job.text.num_hidden_layers * key_value_width(job.policy) * job.number_bytes
     layers = [
-        times("a layer over the prompts", job.questions * job.prompt_tokens, _in_flight(job)),
+        times("a layer over the prompts", job.questions * job.prompt_tokens, in_flight(job)),
         times(
             "a block over the images",
             job.questions * job.patches,
@@ -225,97 +217,16 @@ def _gathered(job: Job, numbers: int) -> list[Estimate]:
     return [times("weights brought together", numbers, job.number_bytes)]
 
 
-def _in_flight(job: Job) -> int:
-    """What a layer of the language model holds of a token while it computes, or its gradients."""
-    return int(job.number_bytes * (3 * job.text.intermediate_size + 4 * job.text.hidden_size))
-
-
-def _layer_bytes(job: Job) -> int:
-    """What a layer of the language model keeps for a token's backward pass.
-
-    Of each of two norms the input as float32, the normalised input and the output; queries, keys,
-    values and the attention's output; four times the MLP's width.
-    """
-    text = job.text
-    copied = attention_width(job.policy) if job.cuda else 0  # FlexAttention's output, contiguous
-    kept = 4 * text.hidden_size + 2 * key_value_width(job.policy) + copied
-    kept += 2 * attention_width(job.policy) + 4 * text.intermediate_size
-    return int(8 * text.hidden_size + job.number_bytes * kept) + _query_norm_bytes(job)
-
-
-def _query_norm_bytes(job: Job) -> int:
-    """What the norms of queries and keys, which a Qwen3-VL has, keep of them: as the others."""
-    if not isinstance(job.policy, Qwen3VLConfig):
-        return 0
-    width = attention_width(job.policy) + key_value_width(job.policy)
-    return int((4 + 2 * job.number_bytes) * width)
-
-
-def _block_bytes(job: Job) -> int:
-    """What a block of the vision tower keeps for a patch's backward pass; as a layer's."""
-    products = 4 if is_gated(job.policy) else 2
-    kept = 11 * job.vision.hidden_size + products * job.vision.intermediate_size
-    return int(8 * job.vision.hidden_size + job.number_bytes * kept)
-
-
-def _groups_bytes(job: Job, tokens: int) -> int:
-    """What attention in two parts, as on a CPU, keeps of `tokens` packed tokens in one layer more.
-
-    Of the responses their queries and output, and a copy of all keys and values that they see, each
-    its own; of the prompts the output; and the mask as numbers.
-    """
-    rows, answers = tokens / job.row, tokens / job.row * job.train.group_size
-    length = job.train.max_response_tokens - 1  # packed, without the last
-    seen = job.prompt_tokens + length
-    outputs = (rows * job.prompt_tokens + 2 * answers * length) * attention_width(job.policy)
-    copies = 2 * answers * seen * key_value_width(job.policy)
-    return int(job.number_bytes * (outputs + copies + answers * length * seen))
-
-
-def kept_activations(job: Job, tokens: int, images: int) -> list[Estimate]:
-    """What `tokens` packed tokens with `images` images keep for the backward pass, logits apart."""
-    text, vision, number = job.text, job.vision, job.number_bytes
-    again = job.train.gradient_checkpointing
-    layer = text.hidden_size * number if again else _layer_bytes(job)
-    items = [
-        times("layers' activations", (tokens, "tokens"), text.num_hidden_layers, layer),
-        times("last norm", tokens, text.hidden_size, 4 + number),
-    ]
-    if not job.cuda and not again:
-        apart = _groups_bytes(job, tokens)
-        items.append(times("responses apart from prompts", text.num_hidden_layers, apart))
-    if not job.cuda and number == 2:  # a GPU multiplies bfloat16 into float32 without a copy
-        items.append(times("the head as float32", text.vocab_size, text.hidden_size, 4))
-    if job.stage.policy.train_vision:
-        patches = images * job.patches
-        merged = images * count_image_tokens(job.policy, job.stage.policy.image_size)
-        merged *= count_mergers(job.policy)
-        wide = vision.hidden_size * vision.spatial_merge_size**2
-        pixels = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
-        block = vision.hidden_size * number if again else _block_bytes(job)
-        items += [
-            times("patches", patches, pixels, number),
-            times("vision tower's activations", (patches, "patches"), vision.depth, block),
-            times("merger's activations", merged, wide, 4 + 4 * number),
-        ]
-    return items
-
-
 def _backward(job: Job) -> list[Estimate]:
     """What a forward and a backward pass of the largest size add to states and gradients."""
     tokens, vocabulary = job.pass_tokens, job.text.vocab_size
     items = [
         *_gathered(job, min(job.parts.all, LIVE_NUMBERS)),
         *kept_activations(job, tokens, job.pass_images),
-        times("a layer's gradients in flight", tokens, _in_flight(job)),
+        times("a layer's gradients in flight", tokens, in_flight(job)),
         times("a chunk of logits", min(tokens * vocabulary, LOGITS_AT_ONCE), LOGIT_BYTES),
+        *computed_again(job),
     ]
-    if job.train.gradient_checkpointing:
-        block = _block_bytes(job) if job.stage.policy.train_vision else 0
-        again = (tokens, _layer_bytes(job)), (job.pass_images * job.patches, block)
-        items.append(times("a layer computed again", *max(again, key=lambda one: one[0] * one[1])))
-        if not job.cuda:
-            items.append(times("its responses apart from prompts", _groups_bytes(job, tokens)))
     if not job.adapter:
         head = vocabulary * job.text.hidden_size
         items.append(times("the head's gradient, summed over chunks", head, 2 * job.number_bytes))

@@ -1,11 +1,13 @@
-"""The sizes of a policy from its configuration alone: no weights, no hub, no GPU.
+"""The sizes of the models without their weights: no hub, no GPU.
 
-`known/` holds what decides the sizes of the public checkpoints. Of Qwen2.5-VL: the values of their
-config.json for 3B and 7B; for 32B those that give its published 33,452,718,336 weights; for 72B
-those of Table 1 of the technical report (arXiv 2502.13923), with the 7B's padded vocabulary. For
-Qwen2-VL-7B those that give its published 8,291,375,616. Of Qwen3-VL: the values of their
-config.json for 4B and 8B, and those that give the published 2,127,532,032 weights of 2B and
-33,357,390,064 of 32B.
+A policy's come from its configuration alone. `known/` holds what decides the sizes of the public
+checkpoints. Of Qwen2.5-VL: the values of their config.json for 3B and 7B; for 32B those that give
+its published 33,452,718,336 weights; for 72B those of Table 1 of the technical report (arXiv
+2502.13923), with the 7B's padded vocabulary. For Qwen2-VL-7B those that give its published
+8,291,375,616. Of Qwen3-VL: the values of their config.json for 4B and 8B, and those that give the
+published 2,127,532,032 weights of 2B and 33,357,390,064 of 32B. A segmenter's were counted of the
+models that the sam2 package builds from its own yaml files; a SAM 2 cannot be built on torch's meta
+device.
 """
 
 from __future__ import annotations
@@ -32,6 +34,14 @@ _TRAINED_FROM = {
     "qwen2.5vl-3b-vlm-r1-rec-500steps": "qwen2.5-vl-3b-instruct",
     "qwen2-vl-7b_visual_rft_lisa_iou_reward": "qwen2-vl-7b-instruct",
 }
+# A SAM 2's size on the hub -> numbers of its weights, channels of the first stage.
+_SEGMENTERS = {
+    "tiny": (38_945_986, 96),
+    "small": (46_043_842, 96),
+    "base-plus": (80_833_666, 112),
+    "large": (224_430_130, 144),
+}
+_MORE = 16_512  # numbers that SAM 2.1 has more
 
 
 @dataclass(frozen=True)
@@ -162,3 +172,27 @@ def count_patches(config: QwenConfig, image_size: int) -> int:
 def count_image_tokens(config: QwenConfig, image_size: int) -> int:
     """The tokens of one square image in the prompt."""
     return count_patches(config, image_size) // int(vision_of(config).spatial_merge_size ** 2)
+
+
+@dataclass(frozen=True)
+class SegmenterSize:
+    """The bytes of a segmenter's weights, which are float32, and its encoder's first channels."""
+
+    weights: int
+    channels: int
+
+
+def find_segmenter_size(path: str) -> SegmenterSize:
+    """The size of a local segmenter (folder or file) or of a public checkpoint, by its hub name.
+
+    A name that is not known counts as the largest public one's, and so do a folder's channels.
+    """
+    place = Path(path)
+    family, _, size = path.partition("@")[0].rpartition("/")[2].lower().partition("-hiera-")
+    numbers, channels = _SEGMENTERS.get(size, _SEGMENTERS["large"])
+    weights = 4 * (numbers if family == "sam2" and size in _SEGMENTERS else numbers + _MORE)
+    if place.exists():
+        files = [place] if place.is_file() else place.iterdir()
+        kept = (file for file in files if file.suffix in {".safetensors", ".pt"})
+        weights = sum(file.stat().st_size for file in kept)
+    return SegmenterSize(weights, channels)

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from samr1.config.schema import TrainConfig, TrainStage
+from samr1.config.schema import TrainStage
+from samr1.config.train import TrainConfig
 from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
 from samr1.data.images import load_original

@@ -56,25 +56,13 @@ def score_groups(
     measured = measure_groups(segmenter, batch, scaled)
     return [
         [
-            ScoredResponse(answer, iou, right, _reward(text, answer, iou, stage, window))
+            ScoredResponse(
+                answer, iou, right, score_response(text, answer, iou, stage.reward, window)
+            )
             for text, answer, (iou, right) in zip(*group, strict=True)
         ]
         for group in zip(texts, answers, measured, strict=True)
     ]
-
-
-def _reward(
-    text: str, answer: Answer, iou: float, stage: TrainStage, window: IouWindow | None
-) -> RewardParts:
-    return score_response(
-        text,
-        answer,
-        iou,
-        segmentation=stage.reward.segmentation,
-        threshold=stage.reward.threshold,
-        window=window,
-        negative_points=stage.reward.negative_points,
-    )
 
 
 def measure_groups(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from samr1.config.names import MaskReward
+from samr1.config.schema import RewardConfig
 from samr1.method.rewards.quantile import IouWindow
 
 # Equation 5: (the IoU to exceed, the reward), highest first.
@@ -59,20 +59,17 @@ def quantile_iou_reward(iou: float, window: IouWindow) -> float:
     return HIGHEST * window.rank(iou)
 
 
-def mask_reward(
-    iou: float, name: MaskReward, threshold: float | None = None, window: IouWindow | None = None
-) -> float:
+def mask_reward(iou: float, reward: RewardConfig, window: IouWindow | None = None) -> float:
     """The reward that a run names (`reward.segmentation`), with what it is measured against.
 
-    Raises ValueError: "fixed" without a threshold, or "quantile" without a window.
+    Raises ValueError: "quantile" without a window.
     """
-    match name:
+    match reward.segmentation:
         case "tiered":
             return tiered_iou_reward(iou)
         case "fixed":
-            if threshold is None:
-                raise ValueError("a fixed segmentation reward needs a threshold")
-            return fixed_iou_reward(iou, threshold)
+            assert reward.threshold is not None  # the schema has it so
+            return fixed_iou_reward(iou, reward.threshold)
         case "iou":
             return plain_iou_reward(iou)
         case "quantile":
@@ -80,4 +77,4 @@ def mask_reward(
                 raise ValueError("a quantile segmentation reward needs the last IoUs")
             return quantile_iou_reward(iou, window)
         case _:
-            assert_never(name)
+            assert_never(reward.segmentation)

@@ -6,11 +6,10 @@ The segmentation reward is given whatever the format rewards say: it goes by the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from samr1.config.names import MaskReward
+from samr1.config.schema import RewardConfig
 from samr1.method.rewards.formats import answer_format_reward, reasoning_format_reward
-from samr1.method.rewards.points import PointMode, negative_points_reward
+from samr1.method.rewards.points import negative_points_reward
 from samr1.method.rewards.quantile import IouWindow
 from samr1.method.rewards.segmentation import mask_reward
 from samr1.policy.answer import Answer
@@ -32,14 +31,7 @@ class RewardParts:
 
 
 def score_response(
-    text: str,
-    answer: Answer,
-    iou: float,
-    *,
-    segmentation: MaskReward = "tiered",
-    threshold: float | None = None,
-    window: IouWindow | None = None,
-    negative_points: Literal["none"] | PointMode = "none",
+    text: str, answer: Answer, iou: float, reward: RewardConfig, window: IouWindow | None = None
 ) -> RewardParts:
     """All parts of the reward of one response (section 3.3).
 
@@ -47,23 +39,23 @@ def score_response(
         text: the response as decoded.
         answer: what `parse_answer` reads of it, once for all rewards.
         iou: IoU in 0–1 of SAM's mask and the ground truth; 0 where the answer gave no box.
-        segmentation: equation 5, or another of `method/rewards/segmentation.py`.
-        threshold: of "fixed"; the others ignore it.
+        reward: equation 5 or another segmentation reward, and the appendix's point reward, if any.
         window: the IoUs that "quantile" ranks among; the others ignore it.
-        negative_points: the appendix's point reward, if any.
 
     Raises:
-        ValueError: "fixed" without a threshold, or "quantile" without a window.
+        ValueError: "quantile" without a window.
 
     >>> from samr1.policy.answer import parse_answer
-    >>> score_response("no idea", parse_answer("no idea"), 0.0).total
+    >>> paper = RewardConfig(segmentation="tiered", negative_points="none")
+    >>> score_response("no idea", parse_answer("no idea"), 0.0, paper).total
     -2.0
     """
+    points, mode = 0.0, reward.negative_points
+    if mode != "none":
+        points = negative_points_reward(answer, mode)
     return RewardParts(
-        segmentation=mask_reward(iou, segmentation, threshold, window),
+        segmentation=mask_reward(iou, reward, window),
         reasoning_format=reasoning_format_reward(text),
         segmentation_format=answer_format_reward(answer),
-        points=0.0
-        if negative_points == "none"
-        else negative_points_reward(answer, negative_points),
+        points=points,
     )

@@ -1,0 +1,68 @@
+"""What the figures show, of `config/published.yaml`: which runs, on which benchmarks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from samr1.config.base import Frozen, Name, Names
+
+
+class Examples(Frozen):
+    """A few questions, with the answers of some runs below each other."""
+
+    runs: Names
+    """The runs, from above to below."""
+    benchmark: Name
+    """The benchmark whose questions are shown."""
+
+    @property
+    def benchmarks(self) -> tuple[str, ...]:
+        """The same, as of other figures."""
+        return (self.benchmark,)
+
+
+class Answers(Frozen):
+    """A histogram a benchmark, of two runs' answers."""
+
+    runs: Annotated[tuple[Name, ...], Field(min_length=2, max_length=2)]
+    """Two runs: the second is drawn over the first."""
+    benchmarks: Names
+    """The benchmarks, a panel each."""
+
+
+class Figure4(Frozen):
+    """The paper's Figure 4."""
+
+    kl: Names
+    """(a): trainings with and without the KL term."""
+    any: Name
+    """(b): the run whose negative points are rewarded anywhere."""
+    inside: Name
+    """(c): the run whose negative points are rewarded inside the box alone."""
+    benchmark: Name
+    """The benchmark whose answers show where points fall."""
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The runs of all panels, each once."""
+        return tuple(dict.fromkeys([*self.kl, self.any, self.inside]))
+
+    @property
+    def benchmarks(self) -> tuple[str, ...]:
+        """The same, as of other figures."""
+        return (self.benchmark,)
+
+
+class Figures(Frozen):
+    """The figures that show some runs; those of a table show the table's."""
+
+    examples: Examples
+    """Questions before and after training."""
+    histograms: Answers
+    """IoU against the tiers of the reward, a histogram a benchmark."""
+    lengths: Answers
+    """Lengths of responses and thoughts."""
+    figure_4: Figure4
+    """The KL term, and negative points."""
