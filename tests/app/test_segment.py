@@ -250,13 +250,17 @@ def test_questions_are_checked_and_gathered(tmp_path: Path) -> None:
     (tmp_path / "b.PNG").touch()
     (tmp_path / "a.jpg").touch()
     table = tmp_path / "q.csv"
-    table.write_text('\ufeffimage,question\na.jpg,red\na.jpg,red\nb.PNG,"two, words"\n', "utf-8")
-    assert gather_questions([table, tmp_path], ["x"]) == [
-        ImageQuestions(tmp_path / "a.jpg", ("red", "x")),
-        ImageQuestions(tmp_path / "b.PNG", ("two, words", "x")),
-    ]
+    for content in (
+        'image,question\na.jpg,red\na.jpg,red\nb.PNG,"two, words"\n',
+        "image;question\na.jpg;red\na.jpg;red\nb.PNG;two, words\n",
+    ):
+        table.write_text("\ufeff" + content, "utf-8")
+        assert gather_questions([table, tmp_path], ["x"]) == [
+            ImageQuestions(tmp_path / "a.jpg", ("red", "x")),
+            ImageQuestions(tmp_path / "b.PNG", ("two, words", "x")),
+        ]
     for content, message in (
-        ("image,text\na.jpg,red\n", r"q\.csv: lacks the column 'question'"),
+        ("image,text\na.jpg,red\n", r"q\.csv: lacks the column 'question' .* has 'image', 'text'"),
         ("image,question\n", r"q\.csv: has no rows"),
         ("image,question\na.jpg,red\n,blue\n", r"q\.csv, line 3: must have"),
         ("image,question\na.jpg,red,blue\n", r"q\.csv, line 2: must have"),

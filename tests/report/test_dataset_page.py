@@ -72,12 +72,13 @@ def test_remarks_are_of_what_may_be_a_mistake(tmp_path: Path) -> None:
     reading = read_own(stage(tmp_path))
     found = reading.samples.to_pylist()
     remarks = facts.find_remarks(found, facts.target_shares(found), [["a", "b"]])
-    assert [remark[:40] for remark in remarks] == [
+    ids = [row["sample_id"] for row in found]
+    assert [remark.split(". ")[0] for remark in remarks] == [
         "The part test is empty.",
-        "1 targets cover more than 90% of their i",
-        "1 targets cover less than 0.05% of their",
-        "1 questions are asked more than once of ",
-        "1 pictures lie there as several files (b",
+        f"Targets of more than 90% of their image: 1 ({ids[0]})",
+        f"Targets of less than 0.05% of their image: 1 ({ids[1]}).",
+        f"Questions asked more than once of one image: 1 (img/3.png: {rows[3]['question']})",
+        "Pictures that lie there as several files: 1 (below)",
     ]
 
 

@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from samr1.config.names import Tracker
 from samr1.core.errors import UserError
 from samr1.train.boards import open_boards
 
@@ -83,10 +84,14 @@ def test_trackers_are_told_the_same_as_tensorboard(monkeypatch: pytest.MonkeyPat
     assert mlflow.told == ["samr1", "sam_r1/seed_0", flat, *SHOWN, "end"]
 
 
-def test_one_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(UserError, match=r"^log_to: wandb is not installed.*; pip install wandb"):
-        open_boards(None, ["wandb"], "sam_r1/seed_0", CONFIG)
+@pytest.mark.parametrize(("name", "package"), [("wandb", "wandb"), ("mlflow", "mlflow-skinny")])
+def test_one_that_is_not_installed_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: Tracker, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    told = rf"^log_to: {name} is not installed.*; pip install {package}"
+    with pytest.raises(UserError, match=told):
+        open_boards(None, [name], "sam_r1/seed_0", CONFIG)
 
 
 def test_one_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

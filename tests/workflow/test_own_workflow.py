@@ -85,8 +85,12 @@ def test_the_guide_is_followed_word_for_word(checkout: Path) -> None:
     assert [len(part) for part in parts] == [40, 160] and not parts[0] & parts[1]
     assert not (results / "world").exists()
     assert list((checkout / "segmented").glob("photo_0000*.json"))
-    # A second time nothing is done; on one card with a real model, what the guide says.
+    # A second time nothing is done, and after a mask was mended in its place everything.
     assert planned("own", checkout=checkout) == {}
+    (checkout / "my_photos" / "masks" / "photo_0000.png").touch()
+    again = planned("own", checkout=checkout)
+    assert [again[rule] for rule in ("check_dataset", "index_own", "train_policy")] == [1, 2, 1]
+    # On one card with a real model, what the guide says.
     for command, said in follow(PAPER, checkout):
         if command.startswith("snakemake"):
             plan = list_jobs(said)
@@ -138,6 +142,7 @@ def test_wrong_data_stops_before_anything_is_trained(settings: Path) -> None:
     assert done.code == 1
     (said,) = {line for line in done.text.splitlines() if line.startswith("error:")}
     assert "questions.csv, row 5" in said and "photo_3.png" in said
+    assert said.endswith("own/photos/data/index.html.")
     assert not (settings.parent / "results/smoke/samples").exists()
 
 

@@ -1,10 +1,12 @@
 # The helpers of the rules of data of one's own: what its pages are made of.
 def get_own_files(wildcards):
-    """What of data of one's own is looked at for changes: its table or JSON, and its folders."""
-    one, root = OWN[wildcards.own], Path(OWN[wildcards.own].root)
-    folders = [root / name for name in ("", one.images, one.masks) if name is not None]
-    tables = [root / one.file, *root.glob(f"*/{one.file}")] if one.file else []
-    return [str(path) for path in (*folders, *tables) if path.exists()]
+    """What of data of one's own is looked at for changes: the newest of all that lies in its folder.
+
+    A file that is mended in its place is the newest one, and where a file came or went its folder is.
+    """
+    root = Path(OWN[wildcards.own].root)
+    there = [path for path in (root, *root.rglob("*")) if path.exists()]
+    return max(there, key=lambda path: (path.stat().st_mtime, path), default=[])
 
 
 def get_part(wildcards):

@@ -23,7 +23,7 @@ rule index_own:
     input:
         config=f"{OUT}/config/own_data/{{own}}.yaml",
         files=get_own_files,
-        checked=ancient(f"{OWN_PAGES}/data"),
+        checked=f"{OWN_PAGES}/data",
     output:
         f"{OUT}/samples/{{own}}{{part}}.parquet",
     log:
@@ -38,7 +38,7 @@ rule index_own:
         part=get_part,
     shell:
         "python -m samr1.cli.index_own --config {input.config} --part {params.part} "
-        "--output {output} 2> {log}"
+        "--page {input.checked}/index.html --output {output} 2> {log}"
 
 
 rule report_own:

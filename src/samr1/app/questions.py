@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samr1.core.errors import UserError, prefix_errors, say
-from samr1.core.reading import is_text, read_bytes
+from samr1.core.reading import find_delimiter, is_text, read_bytes
 from samr1.data.images import SUFFIXES
 
 MAX_CHARACTERS = 500  # a question is a sentence; the prompt around it is of fixed length
@@ -93,8 +93,11 @@ def _read_csv(path: Path) -> list[tuple[Path, str]]:
     """The rows of a CSV file with the columns `image` (relative to the file) and `question`."""
     data = read_bytes(path, _MAX_CSV_BYTES, "correct the path, or split the file")
     try:
-        text = io.StringIO(data.decode("utf-8-sig"), newline="")
-        rows = list(_rows(csv.DictReader(text, strict=True), path))
+        text = data.decode("utf-8-sig")
+        delimiter = find_delimiter(text.lstrip("\r\n").split("\n", 1)[0])
+        lines = io.StringIO(text, newline="")
+        reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
+        rows = list(_rows(reader, path))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read as CSV in UTF-8 ({error}).") from error
     if not rows:
@@ -106,7 +109,8 @@ def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[tuple[Path, str]]
     names = list(reader.fieldnames or [])
     for name in _COLUMNS:
         if name not in names:
-            raise UserError(f"{path}: lacks the column {name!r} in its first line.")
+            has = ", ".join(map(repr, names[:20])) or "none"
+            raise UserError(f"{path}: lacks the column {name!r} in its first line; it has {has}.")
         if names.count(name) > 1:
             raise UserError(f"{path}: has the column {name!r} twice in its first line.")
     for number, row in enumerate(reader):

@@ -106,6 +106,14 @@ def _check_decodes(path: Path, encoding: str) -> None:
             pass
 
 
+def find_delimiter(header: str) -> str:
+    """What stands between the cells of a CSV file, by its first line: a comma, semicolon or tab.
+
+    Spreadsheets put semicolons where the country's numbers have commas.
+    """
+    return max(",;\t", key=header.count)
+
+
 def find_twice(names: Iterable[str]) -> str | None:
     """The first of `names` that stood there before, or None.
 

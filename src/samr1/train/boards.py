@@ -12,6 +12,10 @@ from samr1.core.errors import UserError, refusing
 
 Numbers = dict[str, float]
 
+# mlflow's own package would put an older pyarrow in the place of the locked one; of the lighter one
+# alembic is what a database needs, which a run goes into where MLFLOW_TRACKING_URI names no server.
+_PACKAGES: dict[Tracker, str] = {"wandb": "wandb", "mlflow": "mlflow-skinny alembic"}
+
 
 class Board(Protocol):
     """Takes a step's numbers as they come."""
@@ -66,7 +70,7 @@ def _import_tracker(name: Tracker) -> Any:
     except ModuleNotFoundError as error:
         raise UserError(
             f"log_to: {name} is not installed, and not part of the locked environment; "
-            f"pip install {name}, or leave it out."
+            f"pip install {_PACKAGES[name]}, or leave it out."
         ) from error
 
 

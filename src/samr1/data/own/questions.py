@@ -10,11 +10,13 @@ from pathlib import Path, PurePosixPath
 
 from samr1.config.own_data import OwnDataStage
 from samr1.core.errors import UserError
-from samr1.core.reading import is_text
+from samr1.core.reading import check_file, is_text
 from samr1.data.bad_samples import BadSamples
 from samr1.data.frames import check_turn
-from samr1.data.images import Size, digest_pixels, find_turn
+from samr1.data.images import MAX_BYTES, Size, digest_pixels, find_turn
 from samr1.data.masks import Mask, Rle, encode_mask, mask_box
+
+_REMEDY = "put the image there, or correct its name, `root` or `images`"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Source:
         path = self.root / image
         if image not in self._looked_at:
             try:
+                check_file(path, MAX_BYTES, _REMEDY)
                 size, self.digests[image] = digest_pixels(path)
                 self._looked_at[image] = size, find_turn(path)
             except UserError as error:

@@ -15,6 +15,7 @@ from samr1.core.errors import UserError, refusing
 from samr1.core.reading import (
     MOST_TABLE_BYTES,
     check_file,
+    find_delimiter,
     find_encoding,
     find_twice,
     open_parquet,
@@ -121,10 +122,10 @@ def _read_csv(path: Path, encoding: str, bad: BadSamples) -> tuple[list[str], Pl
     with refusing(f"{path}: not a readable CSV file", _QUOTES):
         lines = _read_lines(path, encoding, "")
         header = next((line for line in lines if line.strip("\r\n")), "")
-    # Spreadsheets put semicolons where the country's numbers have commas.
-    delimiter = max(",;\t", key=header.count)
     checked = map(_check_values, _read_lines(path, encoding, ""))
-    records = _list_records(path, csv.reader(checked, delimiter=delimiter, strict=True))
+    records = _list_records(
+        path, csv.reader(checked, delimiter=find_delimiter(header), strict=True)
+    )
     _, first = next(records, (0, []))
     if not first:
         raise UserError(f"{path}: is empty; write a header and a row a question.")

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from samr1.core.errors import UserError, prefix_errors
-from samr1.core.reading import is_text, parse_json, read_bytes
+from samr1.core.reading import check_file, is_text, parse_json, read_bytes
 from samr1.data.images import MAX_BYTES, Size, load_mask, picture_size
 from samr1.data.masks import Mask, are_coordinates, segmentation_to_mask
 from samr1.data.own.folders import find_files
@@ -119,7 +119,7 @@ def _read_masks(source: Source, image: str, folder: str, cells: Row) -> tuple[Si
         told = "neither a mask nor" if mask is None else "both a mask and"
         raise UserError(f"it has {told} a segmentation; give it one of them.")
     if mask is not None:
-        path = source.root / below(folder, mask, "mask")
+        path = _find_mask(source, folder, mask)
         size = source.size(image, picture_size(path))
         target = _load_mask(path, size)
     else:
@@ -133,14 +133,19 @@ def _read_masks(source: Source, image: str, folder: str, cells: Row) -> tuple[Si
 def _read_ignore(source: Source, folder: str, cells: Row, size: Size) -> Mask:
     value = cells["ignore"]
     if isinstance(value, str) and value.strip()[0] not in "[{":
-        return _load_mask(source.root / below(folder, value, "mask"), size)
+        return _load_mask(_find_mask(source, folder, value), size)
     with prefix_errors("its ignored pixels"):
         return segmentation_to_mask(_parse(value, "ignore"), size[1], size[0], inside=True)
 
 
 def _load_mask(path: Path, size: Size) -> Mask:
-    data = read_bytes(path, MAX_BYTES, "put the mask there or correct the row")
-    return load_mask(data, str(path), *size)
+    return load_mask(read_bytes(path, MAX_BYTES), str(path), *size)
+
+
+def _find_mask(source: Source, folder: str, name: object) -> Path:
+    path = source.root / below(folder, name, "mask")
+    check_file(path, MAX_BYTES, "put the mask there, or correct its name, `root` or `masks`")
+    return path
 
 
 def _parse(value: Any, what: str) -> Any:

@@ -17,7 +17,7 @@ Table = list[list[str]]  # its first row is the header
 
 _BINS = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)  # of a target's share of its image
 _MOST_QUESTIONS = 10  # shown
-_FIRST = 3  # examples of what is wrong, of each kind
+_FIRST = 3  # examples, of each kind
 _FEW_IMAGES = 30
 _WHOLE, _SPECK = 0.9, 0.0005  # shares of an image that a target seldom has
 
@@ -106,25 +106,32 @@ def find_remarks(
                 f"The part test has {len(images)} images; intervals will be wide, and a difference "
                 "of a few percent means nothing."
             )
-    if whole := sum(share > _WHOLE for share in shares):
+    ids = [row["sample_id"] for row in rows]
+    if whole := [one for one, share in zip(ids, shares, strict=True) if share > _WHOLE]:
         remarks.append(
-            f"{whole} targets cover more than {_WHOLE:.0%} of their image; a mask is black off the "
-            "object, not on it."
+            f"Targets of more than {_WHOLE:.0%} of their image: {_count(whole)}. A mask is black "
+            "off the object, not on it."
         )
-    if specks := sum(share < _SPECK for share in shares):
-        remarks.append(f"{specks} targets cover less than {_SPECK:.2%} of their image.")
-    twice = Counter((row["image_path"], row["query"]) for row in rows)
-    if again := sum(count > 1 for count in twice.values()):
+    if specks := [one for one, share in zip(ids, shares, strict=True) if share < _SPECK]:
+        remarks.append(f"Targets of less than {_SPECK:.2%} of their image: {_count(specks)}.")
+    asked = Counter((row["image_path"], row["query"]) for row in rows)
+    if twice := [f"{image}: {query}" for (image, query), count in asked.items() if count > 1]:
         remarks.append(
-            f"{again} questions are asked more than once of one image; only the union of their "
-            "targets would answer them."
+            f"Questions asked more than once of one image: {_count(twice)}. Only the union of "
+            "their targets would answer them."
         )
     if same_pixels:
         remarks.append(
-            f"{len(same_pixels)} pictures lie there as several files (below); all files of one "
-            "picture are in one part."
+            f"Pictures that lie there as several files: {len(same_pixels):,} (below). All files of "
+            "one picture are in one part."
         )
     return remarks
+
+
+def _count(names: Sequence[str]) -> str:
+    """How many there are, and the first of them."""
+    more = ", …" if len(names) > _FIRST else ""
+    return f"{len(names):,} ({', '.join(names[:_FIRST])}{more})"
 
 
 def list_left_out(left_out: Mapping[str, int]) -> Table:

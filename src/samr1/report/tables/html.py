@@ -21,7 +21,7 @@ _PAGE = """<!doctype html>
 body {{ font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem; }}
 h2 {{ font-size: 1.25rem; }}
 blockquote {{ margin: 0; padding: 0.2rem 1rem; border-left: 4px solid #D55E00; }}
-p, blockquote {{ max-width: 50rem; }}
+p:not(:has(img)), blockquote {{ max-width: 50rem; }}
 img {{ max-width: min(100%, 64rem); }}
 div {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
