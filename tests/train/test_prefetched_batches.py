@@ -19,7 +19,7 @@ from samr1.data.masks import encode_mask
 from samr1.data.resizing import ImageStore
 from samr1.policy.model import encode_question
 from samr1.train import loop
-from samr1.train.batches import prepare_batch, read_samples
+from samr1.train.batches import draw_batches, prepare_batch, read_samples
 from samr1.train.loop import Trained, train_policy
 
 
@@ -71,7 +71,7 @@ def test_a_broken_image_stops_training_at_its_own_step(
 ) -> None:
     folder = make_world(tmp_path)
     stage = make_stage(folder)
-    order = list(loop.draw_batches(5, 2, 3, stage.seed))
+    order = list(draw_batches(5, 2, 3, stage.seed))
     paths = [{f"{index % 3}.png" for index in batch} for batch in order]
     step = 1
     broken = min(paths[step] - paths[0])

@@ -166,7 +166,7 @@ def test_a_changed_run_retrains_itself_alone(finished: Path, tmp_path: Path) -> 
 
 
 def test_two_runs_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
-    metrics = f"{SCALE}/metrics/negative_points_any/seed_0/refcocog_test.parquet"
+    metrics = f"{SCALE}/metrics/grpo/seed_0/refcocog_test.parquet"
     done = snakemake(f"{tmp_path}/{metrics}", "--cores", "2", *options(tmp_path))
     assert done.code == 0, done.text[-5000:]
     for kind in RESULTS:
