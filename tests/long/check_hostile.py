@@ -21,7 +21,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import wait
@@ -104,7 +104,8 @@ def try_file(reader: Reader, good: Path, whole: Any, folder: Path, seed: int) ->
     found = reader.read(folder, "skip" if skips else "stop")
     if found == whole:
         return "as before", ""
-    return ("in part" if skips and len(found) < len(whole) else "as another"), ""
+    fewer = isinstance(found, Sized) and len(found) < len(whole)
+    return ("in part" if skips and fewer else "as another"), ""
 
 
 def prepare(name: str, place: Path) -> Callable[[int], Outcome]:

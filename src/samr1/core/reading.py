@@ -226,9 +226,9 @@ def read_columns(
     schema = file.schema_arrow
     if columns is not None:
         schema = pa.schema([field for field in schema if field.name in columns])
-    _check_pages(file, schema, path)
     batches, size = [], 0
     with refusing(f"{path}: {BROKEN_PARQUET}", remedy):
+        _check_pages(file, schema, path)
         for batch in file.iter_batches(_ROWS_AT_ONCE, columns=schema.names):
             batch.validate(full=True)
             batches.append(_written_out(batch))
@@ -254,16 +254,21 @@ def _check_pages(file: pq.ParquetFile, schema: pa.Schema, path: Path) -> None:
                 f"{path}: the column {field.name!r} holds numbers of values in lists or "
                 "structures; write the values themselves."
             )
-    groups = (file.metadata.row_group(group) for group in range(file.metadata.num_row_groups))
+    if _unpacked_size(file, set(schema.names)) > MOST_TABLE_BYTES:
+        raise _too_large(path)
+
+
+def _unpacked_size(file: pq.ParquetFile, names: set[str]) -> int:
+    groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
+    whole: int = sum(group.total_byte_size for group in groups)
+    if whole <= MOST_TABLE_BYTES:
+        return whole  # a damaged column's own figures would end the process, in Arrow
     columns = (group.column(column) for group in groups for column in range(group.num_columns))
-    wanted = set(schema.names)
-    size = sum(
+    return sum(
         column.total_uncompressed_size
         for column in columns
-        if column.path_in_schema.partition(".")[0] in wanted
+        if column.path_in_schema.partition(".")[0] in names
     )
-    if size > MOST_TABLE_BYTES:
-        raise _too_large(path)
 
 
 def _too_large(path: Path) -> UserError:
