@@ -32,7 +32,7 @@ PLACES: tuple[tuple[Any, str], ...] = (
     (loop, "score_groups"),
     (loop, "update"),
     (step.Engine, "step"),
-    (checkpoint, "_digest_file"),
+    (checkpoint, "hash_file"),
     (checkpoint, "write_table"),
     (checkpoint.Path, "write_text"),
     (checkpoint.shutil, "rmtree"),

@@ -6,10 +6,10 @@ values fit the frame. Whether what is read here is what evaluation reads, `parse
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from samr1.core.reading import parse_json
 from samr1.policy.objects import MAX_POINTS, Frame
 from samr1.policy.parsing import finite_numbers
 
@@ -38,15 +38,9 @@ def fenced_json(text: str) -> Any:
 
 def _decode(text: str | None) -> Any:
     try:
-        return None if text is None else json.loads(text, object_pairs_hook=_without_duplicates)
+        return None if text is None else parse_json(text)
     except (ValueError, RecursionError):
         return None
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({key for key, _ in pairs}) != len(pairs):
-        raise ValueError("a key occurs twice")
-    return dict(pairs)
 
 
 def has_exactly(value: Any, shape: Shape, frame: Frame) -> bool:

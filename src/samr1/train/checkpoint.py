@@ -32,7 +32,7 @@ from torch import nn
 from samr1.config.base import Frozen
 from samr1.config.schema import TrainStage
 from samr1.core.errors import UserError, say
-from samr1.core.files import MARK, atomic_folder, read_table, remove_parts, write_table
+from samr1.core.files import MARK, atomic_folder, hash_file, read_table, remove_parts, write_table
 from samr1.core.weights import write_tensors
 from samr1.method.rewards import IouWindow
 from samr1.train.batches import Sample
@@ -130,7 +130,7 @@ class Checkpoints:
             ("timings.parquet", progress.timings, TRAINING_TIMINGS),
         ):
             write_table(folder / name, pa.Table.from_pylist(rows, schema=schema))
-            files[name] = _digest_file(folder / name)
+            files[name] = hash_file(folder / name)
         manifest = Manifest(
             step=progress.step,
             processes=self._engine.processes,
@@ -173,7 +173,7 @@ class Checkpoints:
             return True  # it is refused, whatever its files hold
         names = [f"rank_{self._engine.rank}.safetensors", "metrics.parquet", "timings.parquet"]
         return all(
-            (path / name).is_file() and _digest_file(path / name) == manifest.files.get(name)
+            (path / name).is_file() and hash_file(path / name) == manifest.files.get(name)
             for name in names
         )
 
@@ -250,15 +250,10 @@ def _first_difference(
     return None
 
 
-def _digest_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def digest_inputs(rows: Sequence[Sample], images: Path, **models: nn.Module) -> dict[str, str]:
     """SHA-256 of all that training reads: samples, the file of resized images, models' weights."""
     found = {"samples": hashlib.sha256(repr(rows).encode()).hexdigest()}
-    found["images"] = _digest_file(images)
+    found["images"] = hash_file(images)
     for name, model in models.items():
         digest = hashlib.sha256()
         for key, value in model.state_dict().items():

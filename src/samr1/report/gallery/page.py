@@ -21,7 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from samr1.core.errors import prefix_errors
-from samr1.core.files import atomic_file
+from samr1.core.files import write_text
 from samr1.report.gallery.kinds import KINDS, Kind
 from samr1.report.gallery.records import OUTCOMES, is_of_boxes, list_answers, list_questions
 from samr1.report.predictions import Answers
@@ -64,8 +64,7 @@ def write_gallery(
             for name, content in _blocks(benchmarks, kinds, root)
         ),
     )
-    with atomic_file(output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(output, page)
 
 
 def _read(name: str) -> str:

@@ -12,7 +12,7 @@ from samr1.config.names import BASE, METHOD
 from samr1.config.published import Extra, Table, TableStage
 from samr1.config.studies import Study
 from samr1.core.errors import UserError
-from samr1.core.files import atomic_file, write_table
+from samr1.core.files import write_table, write_text
 from samr1.report.studies.claims import judge_claims, list_claims
 from samr1.report.studies.curves import curves_table, read_curves
 from samr1.report.studies.power import list_power
@@ -221,9 +221,8 @@ def _write_readme(
         aligned_table(["Run", "seeds asked for", "seeds there"], rows),
         *(read_page(page)[1] for page in pages),
     ]
-    with atomic_file(output / "README.md") as temporary:
-        text = "\n\n".join(block.strip() for block in blocks)
-        temporary.write_text(f"{text}\n", encoding="utf-8")
+    text = "\n\n".join(block.strip() for block in blocks)
+    write_text(output / "README.md", f"{text}\n")
 
 
 def _list(seeds: Sequence[int]) -> str:

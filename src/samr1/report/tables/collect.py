@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from samr1.core.errors import UserError
-from samr1.core.files import atomic_file
+from samr1.core.files import write_text
 from samr1.report.tables.markdown import link_to, read_markdown
 
 
@@ -30,8 +30,7 @@ def collect_tables(pages: Sequence[Path], output: Path) -> None:
     ]
     head = [notes[0], ""] if notes[0] else []
     text = "\n".join([*head, "# Tables", "", *contents, "", "\n\n".join(bodies), ""])
-    with atomic_file(output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(output, text)
 
 
 def read_page(page: Path) -> tuple[str, str]:

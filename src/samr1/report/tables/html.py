@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markdown import Markdown
 
-from samr1.core.files import atomic_file
+from samr1.core.files import write_text
 from samr1.report.tables.markdown import read_markdown
 
 _PAGE = """<!doctype html>
@@ -59,5 +59,4 @@ def _convert(text: str) -> str:
 
 def _write(text: str, body: str, output: Path) -> None:
     title = next((line.lstrip("# ") for line in text.splitlines() if line.startswith("#")), "")
-    with atomic_file(output) as temporary:
-        temporary.write_text(_PAGE.format(title=escape(title), body=body), encoding="utf-8")
+    write_text(output, _PAGE.format(title=escape(title), body=body))

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from samr1.config.names import BASE
 from samr1.config.published import Table, TableStage
-from samr1.core.files import atomic_file, write_table
+from samr1.core.files import write_table, write_text
 from samr1.report.tables.layout import (
     TABLE,
     UNPARSEABLE,
@@ -92,8 +92,7 @@ def publish_table(
     data = pa.Table.from_pylist([{"table": name, **record} for record in records], TABLE)
     metadata = {"table": name, "title": table.title, "scale": stage.scale}
     write_table(parquet, data, metadata | {"checkpoint": stage.checkpoint})
-    with atomic_file(markdown) as temporary:
-        temporary.write_text(page.rstrip() + "\n", encoding="utf-8")
+    write_text(markdown, page.rstrip() + "\n")
 
 
 def _blocks(stage: TableStage, rows: Sequence[TableRow], data: str) -> list[str]:
