@@ -5,122 +5,45 @@ It writes a line of JSON for each: its name, what was said of it, and how many M
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import os
-import struct
 import sys
 import time
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from data_world import annotation, ref, save_image, shape, write_reasonseg, write_refer
-from hostile_data import as_png
-from mirror_world import MIRROR, row, write_mirror
+from data_world import ref, save_image, write_reasonseg, write_refer
 from own_world import stage, write_coco, write_labelme, write_table
 from peak_memory import forget_peak, peak_mb
-from PIL import Image
+from picture_bombs import (
+    mask_that_claims,
+    mirror_that_claims,
+    picture_in_a_pipe,
+    picture_of_no_end,
+    picture_of_tags,
+    png_that_claims,
+    resized_to_much,
+    runs_that_claim,
+    samples_that_claim,
+    sparse,
+    sparse_picture,
+    webp_that_claims,
+    write_samples,
+    zigzag_inside,
+    zigzag_polygon,
+    zigzag_shape,
+)
 
 from samr1.config.errors import read_mapping
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
-from samr1.data import masks, reasonseg, refer
-from samr1.data.images import check_image, load_picture
-from samr1.data.mirror_images import unpack_images
+from samr1.data import reasonseg, refer
+from samr1.data.images import check_image
 from samr1.data.own.reading import read_own
-from samr1.data.resizing import resize_images
-from samr1.data.samples import load_samples
 from samr1.evaluation.imports import import_predictions
-
-HUGE = 60_000  # pixels a side
-ZIGZAG = [[-90_000 + 180_000 * (n % 2), n] for n in range(2000)]
-
-
-def claim_size(png: bytes, side: int) -> bytes:
-    """A PNG whose header says another size."""
-    data = bytearray(png)
-    data[16:24] = struct.pack(">II", side, side)
-    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
-    return bytes(data)
-
-
-def png(side: int = 8) -> bytes:
-    return as_png(Image.new("L", (side, side), 255))
-
-
-def webp(side: int) -> bytes:
-    """34 bytes that are a WebP picture of `side` pixels."""
-    bits = (side - 1) | (side - 1) << 14
-    body = (
-        b"VP8L"
-        + struct.pack("<I", 14)
-        + b"/"
-        + struct.pack("<I", bits)
-        + bytes.fromhex("07101100fd0f4444ff03")[:9]
-    )
-    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
-
-
-def picture_of_no_end(root: Path) -> None:
-    check_image(Path("/dev/zero"))
-
-
-def picture_in_a_pipe(root: Path) -> None:
-    os.mkfifo(root / "pipe.jpg")
-    check_image(root / "pipe.jpg")
-
-
-def sparse_picture(root: Path) -> None:
-    sparse(root / "a.jpg", 10_000_000_000)
-    check_image(root / "a.jpg")
-
-
-def png_that_claims(root: Path) -> None:
-    load_picture(claim_size(png(), HUGE), "a.png")
-
-
-def picture_of_tags(root: Path) -> None:
-    """Pillow warns of each of them."""
-    tags = b"".join(struct.pack("<HHII", 1_000 + n, 4, 2**30, 0) for n in range(5_000))
-    exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 5_000) + tags + bytes(4)
-    content = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(content, "JPEG", exif=exif)
-    load_picture(content.getvalue(), "a.jpg", 10)
-
-
-def webp_that_claims(root: Path) -> None:
-    load_picture(webp(9_000), "a.webp")
-
-
-def mask_that_claims(root: Path) -> None:
-    mask = base64.b64encode(claim_size(png(), 9_400)).decode()
-    bad = {"label": "a", "shape_type": "mask", "points": [[0, 0], [7, 7]], "mask": mask}
-    write_reasonseg(root, shapes=[bad])
-    reasonseg.read(root, "val")
-
-
-def zigzag_shape(root: Path) -> None:
-    write_reasonseg(root, shapes=[shape(ZIGZAG)])
-    reasonseg.read(root, "val")
-
-
-def zigzag_polygon(root: Path) -> None:
-    write_refer(root, [ref(1)], [annotation(1, [[value for point in ZIGZAG for value in point]])])
-    refer.read(root, "refcocog", "umd", "test")
-
-
-def zigzag_inside(root: Path) -> None:
-    flat = [value for n in range(2_000) for value in (3_000 * (n % 2), n)]
-    masks.segmentation_to_mask([flat], 3_000, 3_000)
-
-
-def runs_that_claim(root: Path) -> None:
-    masks.rle_to_mask({"size": [HUGE, HUGE], "counts": [HUGE * HUGE]}, HUGE, HUGE)
 
 
 def pickle_memo(root: Path) -> None:
@@ -175,15 +98,6 @@ def one_long_annotation(root: Path) -> None:
 
 def instances_of_texts(root: Path) -> None:
     write_instances(root, "{" + "".join(f'"{n}": "{"a" * 100_000}",' for n in range(300)))
-
-
-def sparse(path: Path, size: int, start: bytes = b"", end: bytes = b"") -> None:
-    """A file of zeros that takes no place on the disk."""
-    with path.open("wb") as file:
-        file.write(start)
-        file.truncate(size - len(end))
-        file.seek(0, os.SEEK_END)
-        file.write(end)
 
 
 def wide_coco(root: Path) -> None:
@@ -264,30 +178,6 @@ def rows_of_nothing(root: Path) -> None:
         for _ in range(3):
             writer.write_table(group)
     read_table(root / "a.parquet")
-
-
-def write_samples(root: Path) -> pa.Table:
-    write_refer(root, [ref(1)])
-    return refer.read(root, "refcocog", "umd", "test")
-
-
-def samples_that_claim(root: Path) -> None:
-    samples = write_samples(root)
-    sides = pa.array([HUGE], pa.int32())
-    for column in ("width", "height"):
-        samples = samples.set_column(samples.column_names.index(column), column, sides)
-    pq.write_table(samples, root / "samples.parquet")
-    load_samples(root / "samples.parquet")
-
-
-def resized_to_much(root: Path) -> None:
-    resize_images(write_samples(root), root, 28_000, root / "images.parquet")
-
-
-def mirror_that_claims(root: Path) -> None:
-    bad = row(root) | {"image": {"bytes": claim_size(png(), HUGE), "path": "a.png"}}
-    write_mirror(root, [bad])
-    unpack_images(root, MIRROR)
 
 
 BOMBS = [
