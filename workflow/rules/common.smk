@@ -1,6 +1,7 @@
 # What the rules share: the validated configuration, the names of runs, and the `get_*` helpers.
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from samr1.config import jobs

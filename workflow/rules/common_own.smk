@@ -4,7 +4,12 @@ def get_own_files(wildcards):
 
     A file that is mended in its place is the newest one, and where a file came or went its folder is.
     """
-    root = Path(OWN[wildcards.own].root)
+    return find_newest(Path(OWN[wildcards.own].root))
+
+
+@cache
+def find_newest(root):
+    """The newest file or folder below `root`, looked for once: every rule that reads it asks."""
     there = [path for path in (root, *root.rglob("*")) if path.exists()]
     return max(there, key=lambda path: (path.stat().st_mtime, path), default=[])
 
