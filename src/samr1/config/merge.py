@@ -140,7 +140,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     }
     settings, family = _load_scale(folder / "scales", scale)
     declared = _load_runs(files["runs"], settings)
-    known = [path.stem for path in sorted((folder / "scales").glob("*.yaml"))]
+    known = _list_scales(folder / "scales")
     for name, run in declared.items():
         _refuse_unknown_scales(run.scales or (), known, f"{files['runs']}: run {name}")
     runs = {
@@ -178,12 +178,15 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     )
 
 
+def _list_scales(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
 def _load_scale(folder: Path, scale: str) -> tuple[ScaleConfig, tuple[str, ...]]:
     """The scale, and the names of it and of those that it extends."""
     file = folder / f"{scale}.yaml"
     if not os.path.isfile(file):
-        known = sorted(path.stem for path in folder.glob("*.yaml"))
-        raise UserError(f"scale = {show(scale)}: must be one of {', '.join(known)}.")
+        raise UserError(f"scale = {show(scale)}: must be one of {', '.join(_list_scales(folder))}.")
     values, family = read_scale(file)
     settings = parse_config(values, ScaleConfig, str(file))
     # Checked alone first: what is wrong in a run after this, the run itself brought in.

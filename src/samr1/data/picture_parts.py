@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from mmap import mmap
+from typing import Literal
 
 Content = bytes | mmap
+Order = Literal["big", "little"]
 
 # What decoders hold, in bytes a pixel.
 _PIXELS = 4
@@ -44,8 +46,8 @@ def look_through(content: Content) -> int:
     return _PIXELS
 
 
-def _number(content: Content, at: int, size: int, order: str = "big") -> int:
-    return int.from_bytes(content[at : at + size], "little" if order == "little" else "big")
+def _number(content: Content, at: int, size: int, order: Order = "big") -> int:
+    return int.from_bytes(content[at : at + size], order)
 
 
 def _refuse(most: int, what: str) -> ValueError:
@@ -121,17 +123,15 @@ def _look_at_gif(content: Content) -> int:
 
 
 def _look_at_bmp(content: Content) -> int:
-    in_runs = _number(content, 14, 4, "little") >= 40 and _number(content, 30, 4, "little") in (
-        1,
-        2,
-    )
+    header, compression = (_number(content, at, 4, "little") for at in (14, 30))
+    in_runs = header >= 40 and compression in (1, 2)
     if in_runs and len(content) > _MOST_RUNS:
         raise _refuse(_MOST_RUNS, "bytes of run lengths")
     return _PIXELS
 
 
 def _look_at_tiff(content: Content) -> int:
-    order = "little" if content[:1] == b"I" else "big"
+    order: Order = "little" if content[:1] == b"I" else "big"
     large = 43 in content[2:4]
     size, entry = (8, 20) if large else (4, 12)
     start = _number(content, size, size, order)

@@ -169,4 +169,4 @@ def _signs(differences: Sequence[Row]) -> list[int]:
 
 def _result(signs: Sequence[int]) -> int:
     """1 where a run beats another, -1 where it is beaten, else 0."""
-    return max(signs) if min(signs) >= 0 else (min(signs) if max(signs) <= 0 else 0)
+    return int(max(signs) > 0) - int(min(signs) < 0)
