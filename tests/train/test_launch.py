@@ -45,6 +45,19 @@ def test_one_failing_process_ends_both_and_has_the_last_word() -> None:
     assert done.stderr.count("row 7") == 1
 
 
+@pytest.mark.parametrize("code", [1, Stopped.exit_code])
+def test_what_a_library_says_while_a_process_ends_does_not_hide_why(code: int) -> None:
+    script = f"""
+import atexit, sys
+from samr1.core.errors import say
+atexit.register(say, "[rank0]:[W ProcessGroupNCCL.cpp] Warning: not destroyed")
+say("error: row 7 has no mask.")
+sys.exit({code})
+"""
+    with pytest.raises(UserError, match=r"row 7 has no mask\.$"):
+        launch([sys.executable, "-c", script], 2)
+
+
 WAIT_FOR_A_SIGNAL = """
 import os, signal, sys, time
 from pathlib import Path
