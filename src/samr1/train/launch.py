@@ -9,6 +9,7 @@ last line is the last of the log.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from samr1.train.stopping import SIGNALS
 
 _RANK = "RANK"
 _ERROR = "error: "  # how `run_command` begins the sentence of a process that fails
+_WARNING = re.compile(r"(\[rank\d+\]:)?\[W\d+ ")  # how torch's libraries begin theirs
 
 
 def is_started() -> bool:
@@ -33,7 +35,7 @@ def is_started() -> bool:
 class _Worker:
     """One process, its error line, which is held back for the end, and the last other line.
 
-    The error need not be the last that it says: NCCL warns while a process that failed ends.
+    What it says while it ends is neither: NCCL warns that its group was not destroyed.
     """
 
     def __init__(self, command: Sequence[str], rank: int, processes: int, port: int) -> None:
@@ -62,7 +64,7 @@ class _Worker:
             if text.startswith(_ERROR):
                 self.error = text.strip().removeprefix(_ERROR)
                 continue
-            if text.strip():
+            if text.strip() and not _WARNING.match(text):
                 # A progress bar's line holds its earlier states before the carriage returns.
                 self.last = text.strip().rsplit("\r", 1)[-1]
             sys.stderr.write(text)
