@@ -70,7 +70,11 @@ def test_a_gpu_that_is_not_there_is_refused_and_a_cpu_is_never(
 
 
 @pytest.mark.parametrize(
-    ("own", "read"), [(None, "expandable_segments:True"), ("max_split_size_mb:64",) * 2]
+    ("own", "read"),
+    [
+        (None, "expandable_segments:True,pinned_max_cached_size_mb:64"),
+        ("max_split_size_mb:64",) * 2,
+    ],
 )
 def test_the_allocator_reads_what_was_set_after_torch_was_imported(
     own: str | None, read: str

@@ -46,14 +46,25 @@ def use_device(
             f"{count}; lower processes and gpus in the scale file."
         )
     if not any(name in os.environ for name in _ALLOCATOR):
-        # Rows of every length would leave gaps that no other fills. Read at the first allocation.
-        os.environ[_ALLOCATOR[0]] = "expandable_segments:True"
+        os.environ[_ALLOCATOR[0]] = _settings()  # read at the first allocation
     torch.cuda.set_device(number)
     # It plans by exact shape, and with a cache that grows by a token every token is a new one.
     torch.backends.cuda.enable_cudnn_sdp(False)
     torch.backends.cuda.matmul.allow_tf32 = tf32
     torch.backends.cudnn.allow_tf32 = tf32  # of convolutions; torch's own default is true
     return torch.device("cuda", number)
+
+
+def _settings() -> str:
+    """How torch allocates memory of a GPU, and of the host for what goes to and from one."""
+    # Rows of every length would leave gaps that no other fills.
+    settings = "expandable_segments:True"
+    if torch.__version__ >= "2.13":
+        # What torch would keep for another time it takes in powers of two: nearly twice the bytes
+        # of some optimiser's states on the host. (Its other switch for that hands out a kept piece
+        # that is too small.)
+        settings += ",pinned_max_cached_size_mb:64"
+    return settings
 
 
 def same_device() -> Callable[[], None]:
