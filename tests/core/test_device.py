@@ -94,6 +94,17 @@ def test_the_allocator_reads_what_was_set_after_torch_was_imported(
     assert done.stdout.strip() == read, done.stderr
 
 
+@pytest.mark.parametrize("own", [None, ":16:8"])
+def test_products_of_a_gpu_get_a_workspace_of_one_size(
+    own: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", own or "")
+    if own is None:
+        monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    make_deterministic()
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == (own or ":4096:8")
+
+
 def test_any_order_is_for_as_long_as_it_is_open() -> None:
     make_deterministic()
     with pytest.raises(ZeroDivisionError), any_order():

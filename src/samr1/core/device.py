@@ -88,8 +88,10 @@ def make_deterministic() -> None:
     """Let torch take the ways whose sums have one order, where it has such a way.
 
     Fresh buffers stay unfilled: nothing here reads one before it is written, and filling them costs
-    seconds an update.
+    seconds an update. Call it before the first product on a GPU.
     """
+    # cuBLAS has such ways where its workspace is fixed; where it is not, torch warns of every one.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
