@@ -75,12 +75,15 @@ def write_studies(data: StudyData, experiment: Experiment, output: Path) -> None
 
 
 def _list_pairs(experiment: Experiment) -> list[tuple[str, str]]:
-    """All (run, baseline) that the studies compare."""
+    """All (run, baseline) that the studies compare, two runs once, whichever way round."""
     studies, published = experiment.studies, experiment.published
     ablations = [table_pairs(table) for table in published.ablations.values()]
     pairs = [(run, baseline) for table in ablations for _, run, baseline in table]
     pairs += [pair for study in studies.compared for pair in study.pairs]
-    return list(dict.fromkeys(pairs + published.claims.pairs))
+    once: dict[frozenset[str], tuple[str, str]] = {}
+    for pair in pairs + published.claims.pairs:
+        once.setdefault(frozenset(pair), pair)
+    return list(once.values())
 
 
 def _list_tables(

@@ -43,10 +43,23 @@ class Comparisons:
         return cls([row for path in files for row in read_table(path, COMPARISONS).to_pylist()])
 
     def find(self, run: str, baseline: str, benchmark: str, metric: str | None) -> Row | None:
-        """The gain under the main protocol, None where nobody compared."""
-        key = (run, baseline, benchmark, metric)
-        found = (self._rows.get((*key, protocol)) for protocol in _PROTOCOLS)
-        return next((row for row in found if row is not None), None)
+        """The gain under the main protocol, None where nobody compared.
+
+        Two runs that were compared the other way round are read so: what a table and a claim say of
+        them comes of the same draws.
+        """
+        for protocol in _PROTOCOLS:
+            if found := self._rows.get((run, baseline, benchmark, metric, protocol)):
+                return found
+            if found := self._rows.get((baseline, run, benchmark, metric, protocol)):
+                return _turned(found)
+        return None
+
+
+def _turned(row: Row) -> Row:
+    """A comparison as the loss of the other run."""
+    ends = {"value": -row["value"], "ci_low": -row["ci_high"], "ci_high": -row["ci_low"]}
+    return row | ends | {"run": row["baseline"], "baseline": row["run"]}
 
 
 def correct(rows: Sequence[Row]) -> list[float]:
