@@ -30,6 +30,12 @@ from samr1.report.tables.markdown import aligned_table, link_to
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.page import micro_note, publish_table
 
+_SEEDS = (
+    "A seed is that of a training's sampling and of the order of its questions; which samples of "
+    "the data are drawn (`data.training.seed`) and the base policy are the same for all, so no "
+    "interval holds what another draw or another base would change."
+)
+
 
 def find_study_data(folder: Path, experiment: Experiment) -> StudyData:
     """The data of the studies in `folder`, on the benchmarks of Tables 4 and 5."""
@@ -217,7 +223,7 @@ def _write_readme(
         "## Which of the paper's claims show up here",
         *claims,
         "## What is there",
-        f"{state} Every comparison: "
+        f"{state} {_SEEDS} Every comparison: "
         f"{link_to(output / 'comparisons.parquet', output / 'README.md')}.",
         f"All of it is made of the files in `{data.folder.name}/`, and made again by\n\n"
         f"    python -m samr1.cli.collect_study --scale {experiment.scale} --output <this folder>",
