@@ -178,8 +178,8 @@ def _explanation(several: int, single: int) -> str:
     if several:
         count = "one difference" if several == 1 else f"these {several} differences"
         text += (
-            "; pairs are of the same seed, the difference is their mean, and to every resample a "
-            "draw of the seeds' noise is added, s / √k × Student's t with k − 1 degrees of "
+            "; pairs are of the same seed, the difference is their mean, and to every resample "
+            "draws of the seeds' noise are added, s / √k × Student's t with k − 1 degrees of "
             f"freedom, for k pairs of standard deviation s. {_UP} better and {_DOWN} worse by more "
             f"than noise: p ≤ {LEVEL} after Holm's correction for {count}, so that in a table of "
             "pure noise there is any mark at all in one of twenty. Without a mark a difference may "
