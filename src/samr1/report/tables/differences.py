@@ -32,8 +32,12 @@ Pair = tuple[str, str, str]  # name, run, baseline
 class Comparisons:
     """The rows of several files of paired comparisons, looked up by run, baseline and column."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        """Take rows of COMPARISONS; the later of two for the same figure is the one that counts."""
+    def __init__(self, rows: Sequence[Row], protocols: Sequence[str] = _PROTOCOLS) -> None:
+        """Take rows of COMPARISONS; the later of two for the same figure is the one that counts.
+
+        Gains are looked up under the first of `protocols` that has them.
+        """
+        self._protocols = protocols
         names = ("run", "baseline", "benchmark", "metric", "protocol")
         self._rows = {tuple(row[name] for name in names): row for row in rows}
 
@@ -48,7 +52,7 @@ class Comparisons:
         Two runs that were compared the other way round are read so: what a table and a claim say of
         them comes of the same draws.
         """
-        for protocol in _PROTOCOLS:
+        for protocol in self._protocols:
             if found := self._rows.get((run, baseline, benchmark, metric, protocol)):
                 return found
             if found := self._rows.get((baseline, run, benchmark, metric, protocol)):
