@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,4 +56,13 @@ def test_the_page_says_what_was_measured(row: Row, segmenter: Segmenter) -> None
     page = check_page({"parts": row}, {"qwen": 0.975}, (whole, parts))
     assert f"| parts | 4 | {100 * row.right_greedy:.1f} |" in page
     assert "| 97.5 |" in page
-    assert f"mean IoU {100 * whole:.1f}, of parts alone {100 * parts:.1f}" in page
+    assert "✗" not in page.partition("| parts |")[2].partition("\n")[0]
+    assert f"mean IoU {100 * whole:.1f}" in page and f"of parts alone {100 * parts:.1f}" in page
+
+
+def test_what_misses_its_bar_is_marked(row: Row) -> None:
+    asked = replace(row, right_greedy=0.604, right_once=0.87)
+    page = check_page({"ReasonSeg-like, all": asked}, {"qwen": 0.94}, (0.85, 0.7))
+    (line,) = [line for line in page.splitlines() if line.startswith("| ReasonSeg-like, all | 4 |")]
+    assert "| 60.4 ✗ |" in line and "| 87.0 ✗ |" in line
+    assert "| 94.0 ✗ |" in page and "mean IoU 85.0, of parts alone 70.0" in page
