@@ -82,6 +82,11 @@ def test_table_5_changes_one_thing_at_a_time() -> None:
     }
 
 
+def test_cispo_can_go_without_a_lower_bound_as_its_authors_do(edit: Edit) -> None:
+    runs = load_experiment(edit("runs.yaml", "cispo/train/clip_low", 0.999), "micro").runs
+    assert (runs["cispo"].train.clip_low, runs["cispo"].train.clip_high) == (0.999, 0.3)
+
+
 def test_smoke_is_micro_but_for_what_it_says() -> None:
     micro, smoke = (load_experiment(SETTINGS, scale) for scale in ("micro", "smoke"))
     assert smoke.runs["base"].policy == micro.runs["base"].policy

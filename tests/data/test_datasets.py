@@ -17,6 +17,7 @@ from samr1.cli import fetch_dataset as command
 from samr1.config.datasets import Dataset, load_datasets
 from samr1.config.schema import parse_config
 from samr1.core.errors import UserError
+from samr1.core.files import atomic_folder
 from samr1.data.datasets import fetch_dataset
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,15 @@ def test_an_archive_fetched_before_an_interruption_is_not_fetched_again(tmp_path
     with serve(b"x") as server:
         fetch_dataset(declared(server), tmp_path, HASTY)
     assert server.asked == []
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_what_a_killed_unpacking_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".set.zip").write_bytes(archive(tmp_path, {"set/a.json": b"{}", "set/b": b"b"}))
+    killed = atomic_folder(tmp_path / "set")
+    (killed.__enter__() / "a.json").write_text("{")
+    with serve(b"x") as server:
+        fetch_dataset(declared(server), tmp_path, HASTY)
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 

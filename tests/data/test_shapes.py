@@ -56,7 +56,7 @@ def test_of_equal_areas_the_earlier_shape_wins() -> None:
 
 
 def test_flags_and_no_shapes_leave_an_empty_mask() -> None:
-    for shapes in ([], [shape(SQUARE, "FLAG")]):
+    for shapes in ([], [shape(SQUARE, "FLAG")], [shape([], "flag")]):
         target, ignore = rasterise_shapes(shapes, 30, 40)
         assert not target.any()
         assert not ignore.any()

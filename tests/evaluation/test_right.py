@@ -153,7 +153,7 @@ KNOWN = objects(image0=(TABLE, PLATE, CUP), image1=(PLATE, TABLE))
 ANSWERS = (
     (".p..../.p..../......", [(1.5, 1.5, 1)]),  # right, IoU 2 / 4
     (PLATE, [(4.5, 2.5, 1)]),  # the wrong mask, though its point is right
-    (None, []),
+    (None, [(1.5, 1.5, 1)]),  # a point without a box: the answer could not be read
     (PLATE, [(1.5, 1.5, 1)]),  # nothing is to be found
 )
 

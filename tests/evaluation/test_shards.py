@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from commands import call
 from made_up_samples import sample_row, sample_table
 
@@ -165,6 +166,18 @@ def test_one_process_s_error_is_everyone_s(world: Path, tmp_path: Path) -> None:
         (world / "4.jpg").write_bytes(picture)
     assert not (tmp_path / "broken").exists()
     assert not parallel.multiprocessing.active_children()
+
+
+def test_what_does_not_fit_a_gpu_is_answered_fewer_at_once(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(*given: Any, **options: Any) -> pa.Table:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8.46 GiB.")
+
+    monkeypatch.setattr(parallel, "predict", fill)
+    with pytest.raises(UserError, match=r"answers of up to .* lower evaluation\.batch_size"):
+        predict(world, tmp_path / "full")
+    assert not (tmp_path / "full").exists()
 
 
 def predict_both(world: Path, output: Path, *extra: str) -> list[Path]:

@@ -197,6 +197,22 @@ def test_a_plan_is_printed_with_its_arithmetic(
     assert "train.lora of rank 64 with policy.train_vision: false" in printed.err
 
 
+def test_models_need_room_where_the_hub_keeps_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = Path("/proc/hub")  # another file system, and not there yet
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    rooms = {"/proc": 1e9}
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: SimpleNamespace(free=rooms.get(str(path), 1e15))
+    )
+    assert run_plan(monkeypatch, "--config", "scale=paper") == 1
+    printed = capsys.readouterr()
+    assert f"in all, at {cache}" in printed.out
+    assert printed.err.startswith(f"error: {cache}: 66 GB are needed and 1 GB are free; ")
+    assert "HF_HOME" in printed.err and "--config results" not in printed.err
+
+
 def test_a_training_on_own_data_is_counted_once_its_samples_are_known(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from answer_world import answer, predictions, sample, samples, write_image, write_training
+from answer_world import answer, fill, predictions, sample, samples, write_image, write_training
 from commands import call
 from made_up_metrics import RUNS, metric_rows, write_metrics, write_stage
 from matplotlib.colors import to_rgb
@@ -16,6 +16,7 @@ from PIL import Image
 from samr1.cli import draw_figure
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
+from samr1.data.masks import encode_mask
 from samr1.report.figures import style
 from samr1.report.figures.curves import draw_curves, plot_runs
 from samr1.report.figures.examples import draw_examples
@@ -120,6 +121,15 @@ def test_an_example_with_a_box_alone_is_drawn_and_measured_by_it(tmp_path: Path)
     left, _ = figure.axes
     assert left.get_xlabel().endswith("IoU 0.50")
     assert [patch.get_linestyle() for patch in left.patches] == ["dotted", "solid"]
+
+
+def test_an_example_is_measured_without_ignored_pixels(tmp_path: Path) -> None:
+    write_image(tmp_path)
+    given = predictions([answer((20, 10, 30, 30))] * 4)
+    half = encode_mask(fill((10, 10, 20, 30)))
+    asked = samples([*[sample()] * 2, *[sample(ignore=half)] * 2])
+    left, right = draw_examples(Answers("b", asked, {"base": [given]}), tmp_path, 2).axes
+    assert left.get_xlabel().endswith("IoU 0.50") and right.get_xlabel().endswith("IoU 1.00")
 
 
 def test_curves_leave_out_the_point_reward_where_none_is_given(tmp_path: Path) -> None:

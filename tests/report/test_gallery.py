@@ -80,6 +80,10 @@ def test_ignored_pixels_are_ground_truth_and_lisa_grounding_is_of_boxes(tmp_path
     assert list_answers(asked, predictions([answer(TRUTH)]))["iou"] == [0.5]
     truth = list_questions(asked, [set()], tmp_path, {})["truth"]
     assert truth == [mask_outline(fill(TRUTH) | ignore)]
+    # On data of one's own they are neither.
+    asked = samples([sample(dataset="photos", ignore=encode_mask(ignore))])
+    assert list_answers(asked, predictions([answer(TRUTH)]))["iou"] == [1.0]
+    assert list_questions(asked, [set()], tmp_path, {})["truth"] == [mask_outline(fill(TRUTH))]
 
     asked = samples([sample(dataset="lisa_grounding")] * 2)
     given = [answer(None, box=[10.0, 10.0, 30.0, 30.0]), answer(GOOD, box=None)]

@@ -100,6 +100,7 @@ def test_table_6_says_what_each_run_has_otherwise(tmp_path: Path) -> None:
     for seed in range(5):
         write_run(results, "sam_r1", seed, 0.7)
         write_run(results, "gspo", seed, 0.71 + 0.01 * seed)
+        write_run(results, "threshold_0.5", seed, 0.69 - 0.02 * seed)
     page = collect(output, results)
     assert "## Table 6. Since the paper" in page
     assert (
@@ -112,6 +113,9 @@ def test_table_6_says_what_each_run_has_otherwise(tmp_path: Path) -> None:
     (row,) = [line for line in power.splitlines() if line.startswith("| `gspo` − `sam_r1`")]
     assert row.split("|")[2].strip() == "1.6 over 5 seeds: 11"
     assert "`sapo` − `sam_r1`" not in power
+    # The table and a claim compare these two the other way round each.
+    assert power.count("`threshold_0.5` − `sam_r1`") == 1
+    assert "`sam_r1` − `threshold_0.5`" not in power
 
 
 def test_the_seeds_that_it_takes_are_those_that_find_the_difference() -> None:
@@ -161,6 +165,12 @@ UP, DOWN, NOISE = (0.02, 0.03, 0.001), (-0.02, 0.0, 0.001), (0.02, 0.05, 0.2)
 def test_a_run_beats_its_rivals_by_the_declared_rule(one: tuple, two: tuple, verdict: str) -> None:
     found = comparisons(ours__one=one, ours__two=two)
     assert judge_beating(beats("one", "two"), COLUMNS, found).verdict == verdict
+
+
+def test_two_runs_are_read_either_way_round() -> None:
+    row = comparisons(other__ours=(UP, NOISE)).find("ours", "other", "reasonseg_test", "giou")
+    assert row is not None and (row["run"], row["baseline"]) == ("ours", "other")
+    assert (row["value"], row["ci_low"], row["ci_high"], row["p"]) == (-0.02, -0.03, 0.0, 0.001)
 
 
 def test_nothing_is_said_of_too_few_seeds_or_steps() -> None:

@@ -18,7 +18,7 @@ from samr1.config.names import DIALECTS, DialectName
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.data.images import load_rgb
-from samr1.data.masks import box_iou, decode_mask, mask_iou
+from samr1.data.masks import box_iou, decode_mask, encode_mask, mask_iou
 from samr1.data.resizing import ImageStore
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.dialects import get_dialect
@@ -123,6 +123,31 @@ def test_where_a_box_is_all_that_is_known_the_iou_is_that_of_boxes(world: Path) 
             assert [response.right_point for response in group] == rights
         else:
             assert group == expected[i]
+
+
+def test_ignored_pixels_are_left_out_of_the_reward_on_both_sides(world: Path) -> None:
+    stage, table = make_stage(world), samples_of(world)
+    segmenter = Segmenter.load(stage.segmenter.path, 128)
+    truths = [decode_mask(one) for one in table["mask"].to_pylist()]
+    place, field = table.schema.get_field_index("ignore"), table.schema.field("ignore")
+    around = pa.array([encode_mask(~truth) for truth in truths], field.type)
+    whole = [TEXTS[2]]
+    plain = score_groups(segmenter, batch_of(world, stage), [whole] * len(truths), stage)
+    batch = batch_of(world, stage, table.set_column(place, field, around))
+    for truth, sample, (before,), (ours,) in zip(
+        truths,
+        batch.samples,
+        plain,
+        score_groups(segmenter, batch, [whole] * len(truths), stage),
+        strict=True,
+    ):
+        there = to_original(ours.answer, (SIDE, SIDE), (sample.width, sample.height))
+        embedding = segmenter.embed(load_rgb(world / sample.image_path))
+        (mask,), _ = segmenter.predict(embedding, [Prompt(there.box, there.points)])
+        # Nothing but the target is left to be compared: what of it the mask covers.
+        assert ours.iou == pytest.approx((mask.numpy() & truth).sum() / truth.sum())
+        assert ours.iou >= before.iou and ours.right_point == before.right_point
+    assert any(one[0].iou < 0.9 for one in plain)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

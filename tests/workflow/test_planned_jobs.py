@@ -109,6 +109,19 @@ def test_a_run_of_another_image_size_has_images_of_its_own_and_is_run_when_asked
     ]
 
 
+def test_a_job_of_one_gpu_has_the_whole_machine_which_gives_all_the_same_one(
+    tmp_path: Path,
+) -> None:
+    paper = tmp_path / "results/paper"
+    wanted = [paper / "metrics/grounded_sam/seed_0/reasonseg_val.parquet", paper / "checks/base.md"]
+    told = options(tmp_path / "results", scale="paper")
+    plan = snakemake(*map(str, wanted), "--dry-run", "--cores", "64", *told)
+    assert plan.code == 0, plan.text
+    for rule in ("predict_grounding_dino", "check_models"):
+        job = plan.text.partition(f"rule {rule}:")[2].partition("\nrule ")[0]
+        assert "threads: 64" in job and "gpu=1" in job
+
+
 def test_data_that_lacks_is_fetched_once_and_alone(tmp_path: Path) -> None:
     served, root = tmp_path / "served", tmp_path / "data"
     served.mkdir()

@@ -40,13 +40,13 @@ rule predict_grounding_dino:
         baseline=get_names(DETECTORS),
     conda:
         ENVIRONMENT
-    threads: RUNS[BASE].threads
+    threads: get_cores
     resources:
         gpu=1 if EXPERIMENT.gpus else 0,
     params:
         device=DEVICE,
         root=get_root,
-        threads=RUNS[BASE].threads,
+        threads=get_threads,
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_grounding_dino "
         "--config {input.config} --samples {input.samples} --root {params.root} "

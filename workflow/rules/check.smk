@@ -15,7 +15,7 @@ rule check_models:
         f"{OUT}/timings/jobs/check_models/{{run}}.tsv"
     conda:
         ENVIRONMENT
-    threads: get_threads
+    threads: get_cores
     resources:
         gpu=1 if EXPERIMENT.gpus else 0,
     params:

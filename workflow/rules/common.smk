@@ -154,11 +154,12 @@ def get_policy_path(wildcards):
 
 def get_threads(wildcards):
     """Torch threads of one process of a model job: part of the config, so that bytes agree."""
-    return RUNS[wildcards.run].threads
+    return RUNS[wildcards.get("run", BASE)].threads
 
 
 def get_cores(wildcards):
-    """Cores of a model job: on GPUs all of them, so that a plain local run has one job a node."""
+    """Cores of a model job: on GPUs all of them, so that a plain local run has one job a node: a job
+    of one GPU takes the first that it sees, and two would meet there."""
     return workflow.cores if EXPERIMENT.gpus else get_threads(wildcards)
 
 

@@ -14,6 +14,7 @@ from samr1.config.jobs import JobList, Training, list_evaluations, list_training
 from samr1.config.merge import Experiment, WorkflowConfig, find_run, load_experiment
 from samr1.config.schema import parse_config
 from samr1.core.errors import UserError, run_command
+from samr1.core.hub import cache_folder
 from samr1.data.samples import load_samples
 from samr1.planning.disk import Place, plan_disk
 from samr1.planning.fit import available_memory, does_not_fit, with_rank
@@ -119,10 +120,14 @@ def _plan(
 
 
 def _full(place: Place, choice: WorkflowConfig) -> str:
+    advice = f"put the results on another disk (--config results=FOLDER, now {choice.results})"
+    if place.folder == cache_folder():
+        advice = "set HF_HOME to a folder on another disk, for this and all later commands"
+    elif place.folder != Path(choice.results):
+        advice = "name a data.root on another disk in the scale file"
     return (
         f"{place.folder}: {place.needed / 1e9:,.0f} GB are needed and "
-        f"{place.free / 1e9:,.0f} GB are free; make room, or put the results on another disk "
-        f"(--config results=FOLDER, now {choice.results})."
+        f"{place.free / 1e9:,.0f} GB are free; make room, or {advice}."
     )
 
 

@@ -36,9 +36,11 @@ def use_device(
     if kind == "cpu" or (kind is None and not count):
         return torch.device("cpu")
     if not count:
+        built = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "without CUDA"
         raise UserError(
-            "this job is to run on a GPU and CUDA is not available here; mend the driver or the "
-            "installation of torch, or set gpus: 0 in the scale file (--device cpu)."
+            "this job is to run on a GPU and CUDA is not available here to torch, which is built "
+            f"{built}; mend the driver or the installation of torch (envs/README.md), or set "
+            "gpus: 0 in the scale file (--device cpu)."
         )
     if number >= count:
         raise UserError(

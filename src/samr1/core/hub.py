@@ -100,6 +100,13 @@ def require(path: str | Path) -> Path | HubName:
 
 # Its library is imported where it is used: every command reads the configuration, which needs this
 # module, and few go to the hub.
+def cache_folder() -> Path:
+    """The folder of what was downloaded: `hub/` of HF_HOME, which is below the home if not set."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
 def fetch_file(place: HubName, file: str) -> Path:
     """One file of the repository, from the hub's local cache or else downloaded into it."""
     from huggingface_hub import hf_hub_download

@@ -8,6 +8,7 @@ from typing import Any
 
 from samr1.config.datasets import Dataset, Source
 from samr1.core.errors import UserError
+from samr1.core.files import remove_parts
 from samr1.data.fetching import fetch_file
 from samr1.data.unpacking import BadArchiveError, unpack_folder
 
@@ -53,6 +54,7 @@ def _fetch(source: Source, root: Path, pause: float) -> None:
     archive = target.with_name(f".{target.name}.zip")
     if not archive.exists():  # else unpacking it was interrupted
         fetch_file(source.url, archive, source.bytes, source.sha256, pause)
+    remove_parts(target)  # of an unpacking that was killed: 80,000 files of train2014
     try:
         unpack_folder(archive, target.name, target)
     except BadArchiveError:

@@ -28,15 +28,15 @@ Canvas = npt.NDArray[np.uint8]  # [h, w]
 def rasterise_shapes(shapes: Sequence[Shape], height: int, width: int) -> tuple[Mask, Mask]:
     """Draw ReasonSeg shapes as LISA does; returns (target, ignore), both bool [h, w].
 
-    Shapes labelled "flag" are left out. The others are drawn by area, the largest first, so that a
-    later one overwrites: of a polygon a closed outline of thickness 1, then its inside, with points
-    truncated to integers. A label that contains "ignore" marks ignored pixels, any other the
-    target. Of two equal areas the later shape is drawn first (LISA reverses an ascending sort).
-    Raises UserError where a shape has no points, a point is not a pair of numbers, all lie between
-    0 and 1, a shape has no area by its kind, or the target's shapes leave no pixel of it.
+    Shapes labelled "flag" are left out, whatever their points: real ones have fewer than three. The
+    others are drawn by area, the largest first, so that a later one overwrites: of a polygon a
+    closed outline of thickness 1, then its inside, with points truncated to integers. A label that
+    contains "ignore" marks ignored pixels, any other the target. Of two equal areas the later shape
+    is drawn first (LISA reverses an ascending sort). Raises UserError where a shape has no points,
+    a point is not a pair of numbers, all lie between 0 and 1, a shape has no area by its kind, or
+    the target's shapes leave no pixel of it.
     """
-    kept = [(shape, shape_points(shape)) for shape in shapes]
-    kept = [(shape, points) for shape, points in kept if _label(shape) != "flag"]
+    kept = [(shape, shape_points(shape)) for shape in shapes if _label(shape) != "flag"]
     if kept and all(((points >= 0) & (points <= 1)).all() for _, points in kept):
         raise UserError("its points all lie between 0 and 1; give them in pixels of the image.")
     areas = []
@@ -82,7 +82,7 @@ def shape_points(shape: Shape) -> Points:
 
 
 def _label(shape: Shape) -> str:
-    return str(shape["label"]).lower()
+    return str(shape.get("label")).lower()
 
 
 def _draw(shape: Shape, points: Points, canvas: Canvas, value: int) -> None:

@@ -15,6 +15,7 @@ from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 import pyarrow as pa
+import torch
 
 from samr1.config.schema import PredictStage
 from samr1.core import schemas
@@ -124,16 +125,23 @@ class _Answerer:
                 policy = load_policy(job.policy, stage.policy.dtype, device)
                 segmenter = Segmenter.load(sam.path, sam.image_size, device)
             self._models = policy, segmenter
-        # The parts are as long as each other: the first process's bar stands for all.
-        predictions = predict(
-            asked.samples,
-            store,
-            job.root,
-            *self._models,
-            stage,
-            watch,
-            show_progress=self._number == 0,
-        )
+        try:
+            # The parts are as long as each other: the first process's bar stands for all.
+            predictions = predict(
+                asked.samples,
+                store,
+                job.root,
+                *self._models,
+                stage,
+                watch,
+                show_progress=self._number == 0,
+            )
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"{job.policy}: {stage.evaluation.batch_size} answers of up to "
+                f"{stage.evaluation.max_response_tokens:,} tokens at once do not fit into the "
+                "memory of the GPU beside the models; lower evaluation.batch_size and start again."
+            ) from error
         return predictions, watch.table(len(asked.samples))
 
 

@@ -182,11 +182,14 @@ def _measure_masks(
     samples: pa.Table, predictions: pa.Table, protocol: Protocol, objects: ImageObjects
 ) -> Iterator[dict[str, Any]]:
     """Intersection and union in pixels, and what is right, under a mask protocol."""
-    answers = answers_in_order(samples, predictions, ["mask"], ["points"])
+    answers = answers_in_order(samples, predictions, ["mask"], ["points", "status"])
     for sample, answer in zip(_rows(samples, "mask", "ignore"), answers, strict=True):
         truth, predicted = _masks(sample, answer["mask"], protocol)
         around = objects.of(sample["image_id"], sample["height"], sample["width"])
-        shown = answer["points"] or ()
+        # Of an answer without a box a point may have been read all the same; it is none, as in
+        # training.
+        is_whole = answer["mask"] is not None and answer["status"] != "nothing_there"
+        shown = (is_whole and answer["points"]) or ()
         whole = (point for point in shown if point is not None and None not in point.values())
         points = [(point["x"], point["y"], point["value"]) for point in whole]
         intersection, union = mask_overlap(truth, predicted)

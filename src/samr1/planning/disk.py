@@ -10,6 +10,7 @@ from pathlib import Path
 from samr1.config.datasets import Dataset
 from samr1.config.jobs import JobList
 from samr1.config.merge import Experiment
+from samr1.core.hub import cache_folder
 from samr1.data.datasets import find_missing
 from samr1.planning.job import Estimate, Job, times, total
 from samr1.planning.parameters import find_policy_config, find_segmenter_size
@@ -49,7 +50,7 @@ def plan_disk(
     """
     written = {
         results: _results(experiment, planned, job),
-        Path.home(): _models(experiment, planned.runs),
+        cache_folder(): _models(experiment, planned.runs),
     }
     if experiment.data.root is not None:
         written[Path(experiment.data.root)] = _data(datasets, Path(experiment.data.root))

@@ -29,7 +29,8 @@ class Sample:
     """One training question: a row of `schemas.SAMPLES`, and its row number in the table.
 
     `width` and `height` are the original image's; `mask` is the ground truth as COCO RLE, or None
-    where its `box` (xyxy, pixels of the original) is all that is known.
+    where its `box` (xyxy, pixels of the original) is all that is known. `ignore` are the pixels, as
+    COCO RLE, that are neither target nor background; None is none.
     """
 
     index: int
@@ -41,6 +42,7 @@ class Sample:
     query: str
     box: list[float] | None
     mask: dict[str, Any] | None
+    ignore: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,17 @@ def prepare_batch(
 def _truth(sample: Sample) -> Truth:
     if sample.mask is None:
         return read_box(sample.sample_id, "ground-truth", sample.box)
+    return _decode(sample, sample.mask)
+
+
+def ignored_pixels(sample: Sample) -> Mask | None:
+    """The pixels that are neither target nor background, bool [h, w]; None where there are none."""
+    return None if sample.ignore is None else _decode(sample, sample.ignore)
+
+
+def _decode(sample: Sample, rle: dict[str, Any]) -> Mask:
     with prefix_errors(f"training sample {sample.sample_id}"):
-        mask = decode_mask(sample.mask)
+        mask = decode_mask(rle)
     if mask.shape != (sample.height, sample.width):
         raise UserError(
             f"training sample {sample.sample_id}: its mask has {mask.shape[1]}×{mask.shape[0]} "

@@ -12,7 +12,8 @@ from samr1.train.agreement import Agreement
 from samr1.train.reward import ScoredResponse
 
 # One row a step. Rewards, IoU and lengths are means over the step's responses; what an update
-# measures is averaged over the step's updates, token statistics by tokens.
+# measures is averaged over the step's updates, token statistics by tokens. With
+# `train.filter_groups` the responses are those that were kept, of questions chosen for differing.
 TRAINING_METRICS = pa.schema(
     [("step", pa.int32())]
     + [
@@ -35,7 +36,7 @@ TRAINING_METRICS = pa.schema(
             "negative_points_inside",
             "negative_points_outside",
             "loss",
-            "kl",
+            "kl",  # nats a token, by the run's normaliser: "constant" counts absent tokens as 0
             "clip_fraction_low",
             "clip_fraction_high",
             "ratio_mean",

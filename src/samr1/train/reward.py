@@ -18,7 +18,7 @@ from samr1.method.rewards import IouWindow, RewardParts, score_response
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.dialects import get_dialect
 from samr1.segmenter import Embedding, Segmenter, answer_masks, mask_iou
-from samr1.train.batches import Batch
+from samr1.train.batches import Batch, ignored_pixels
 
 Measured = tuple[float, bool]  # the mask's IoU, and whether the point lies in the target
 
@@ -84,7 +84,8 @@ def measure_groups(
     originals = [batch.originals[image_id] for image_id in asked]
     for members, embedding in zip(asked.values(), segmenter.embed_each(originals), strict=True):
         for i, truth in members:
-            measured[i] = measure_answers(segmenter, embedding, truth, answers[i])
+            ignored = ignored_pixels(batch.samples[i])
+            measured[i] = measure_answers(segmenter, embedding, truth, answers[i], ignored)
     return [measured[i] for i in range(len(answers))]
 
 
@@ -113,17 +114,21 @@ def measure_answers(
     embedding: Embedding,
     truth: Mask,
     answers: Sequence[Answer],
+    ignored: Mask | None = None,
 ) -> list[Measured]:
     """Each answer's SAM mask and point against `truth` (bool [h, w]), at the original resolution.
 
     The answers are in pixels of the original. One without a box gets 0 and False; the others go to
-    the segmenter together.
+    the segmenter together. The pixels `ignored` (bool [h, w]) are left out on both sides.
     """
     readable = [index for index, answer in enumerate(answers) if answer.box is not None]
     measured: list[Measured] = [(0.0, False)] * len(answers)
     if not readable:
         return measured
     masks, _ = answer_masks(segmenter, embedding, [answers[index] for index in readable])
+    if ignored is not None:
+        truth = truth & ~ignored
+        masks &= torch.from_numpy(~ignored).to(masks.device)
     target = torch.from_numpy(truth).to(masks.device)
     ious = mask_iou(masks, target).tolist()
     for index, mask, iou in zip(readable, masks.cpu().numpy(), ious, strict=True):

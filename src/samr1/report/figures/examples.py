@@ -76,10 +76,17 @@ def _draw_box(axis: Axes, box: Sequence[float], **look: Any) -> None:
 
 
 def _measure_iou(sample: dict[str, Any], answer: dict[str, Any]) -> float:
-    """Of the masks, or of the boxes where the sample has a box alone; 0 without an answer."""
+    """Of the masks, or of the boxes where the sample has a box alone; 0 without an answer.
+
+    Ignored pixels are left out.
+    """
     kind = "box" if sample["mask"] is None else "mask"
     if answer[kind] is None:
         return 0.0
     if kind == "box":
         return box_iou(answer["box"], sample["box"])
-    return mask_iou(decode_mask(answer["mask"]), decode_mask(sample["mask"]))
+    masks = decode_mask(answer["mask"]), decode_mask(sample["mask"])
+    if sample["ignore"] is None:
+        return mask_iou(*masks)
+    kept = ~decode_mask(sample["ignore"])
+    return mask_iou(masks[0] & kept, masks[1] & kept)

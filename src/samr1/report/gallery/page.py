@@ -29,8 +29,8 @@ from samr1.report.predictions import Answers
 _SCRIPTS = ("card.js", "page.js")
 _IOU = (
     "Of the answer's mask with the ground truth at the original image's size, ignored pixels "
-    "counted as target and an unreadable answer as 0 (protocol seg_zero); on LISA-Grounding, "
-    "and where a box is all that is known, of the boxes."
+    "counted as target and an unreadable answer as 0 (protocol seg_zero), or left out on data of "
+    "one's own (lisa); on LISA-Grounding, and where a box is all that is known, of the boxes."
 )
 
 

@@ -3,21 +3,23 @@
 A question's ground truth is that of the protocol `seg_zero`: ignored pixels are part of it. Its IoU
 is the one that the tables average: of masks by `seg_zero`, on LISA-Grounding of boxes by `rec`, as
 where a box is all that is known; there the pixels of the box stand for the mask. So is what makes
-it an answer of the right object.
+it an answer of the right object. On data of one's own it is `lisa`, as on its page: ignored pixels
+are neither.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from samr1.data import reasonseg, refer
 from samr1.data.masks import box_mask, decode_mask, encode_mask
 from samr1.evaluation.answers import answers_in_order
-from samr1.evaluation.score import measure_overlaps, sample_ious
+from samr1.evaluation.score import Protocol, measure_overlaps, sample_ious
 from samr1.report.gallery.drawing import (
     Size,
     box_outline,
@@ -51,6 +53,12 @@ OUTCOMES: dict[Outcome, tuple[str, str]] = {
 def is_of_boxes(samples: pa.Table) -> bool:
     """Whether the benchmark is scored by boxes, as LISA-Grounding is and where no mask is known."""
     return bool(samples["mask"].null_count or samples["dataset"][0].as_py() == "lisa_grounding")
+
+
+def mask_protocol(samples: pa.Table) -> Protocol:
+    """How the samples' masks are scored: as the tables' of the public sets, or one's own page's."""
+    public = (*refer.DATASETS, *get_args(reasonseg.Dataset))
+    return "seg_zero" if samples["dataset"][0].as_py() in public else "lisa"
 
 
 def fill_boxes(samples: pa.Table) -> pa.Table:
@@ -95,7 +103,7 @@ def list_questions(
             places[path] = len(places)
             images[path] = thumbnail(root / path, size, sample["sample_id"])
         truth = decode_mask(sample["mask"])
-        if sample["ignore"] is not None:
+        if sample["ignore"] is not None and mask_protocol(samples) == "seg_zero":
             truth |= decode_mask(sample["ignore"])
         boundaries: set[Kind] = {"boundaries"} if has_complex_boundary(truth) else set()
         rows.append(
@@ -121,7 +129,7 @@ def list_answers(
     """
     of_boxes = is_of_boxes(samples)
     samples = fill_boxes(samples)
-    overlaps = measure_overlaps(samples, predictions, "seg_zero", objects=objects)
+    overlaps = measure_overlaps(samples, predictions, mask_protocol(samples), objects=objects)
     rights = pc.coalesce(overlaps["right_object"], overlaps["right_point"], False).to_pylist()
     mask_ious = sample_ious(overlaps).tolist()
     box_ious = sample_ious(measure_overlaps(samples, predictions, "rec")).tolist()

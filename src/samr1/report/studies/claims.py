@@ -23,9 +23,10 @@ RULES = f"""Declared before, and the same at every scale:
 
 - A run *beats* another where at least one of the columns (gIoU and cIoU on each benchmark) is
   better beyond noise and none is worse beyond noise. Beyond noise: p ≤ {LEVEL} of the bootstrap
-  paired over images and seeds, after Holm's correction for all comparisons of the claim. A claim
-  *shows* where the run beats every one that it names; *the opposite* shows where it beats none and
-  one beats it; else it *does not show*, which is not the same as false.
+  paired over images and seeds, after Holm's correction for all comparisons of the claim; claims
+  are not corrected for one another. A claim *shows* where the run beats every one that it names;
+  *the opposite* shows where it beats none and one beats it; else it *does not show*, which is not
+  the same as false.
 - More samples *do not help* where in no column the 95 % interval of the gain of three times the
   samples reaches {100 * MARGIN:.0f} point; the opposite shows where the larger training beats the
   smaller one.

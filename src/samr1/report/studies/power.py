@@ -58,11 +58,14 @@ def list_power(
     shown = [row for row in rows if any(cell != EMPTY for cell in row[1:])]
     text = (
         "Declared before the studies were run (`config/studies.yaml`): the smallest differences "
-        f"worth knowing are {declared}, to be found with a probability of {power.probability:g} at "
-        f"p ≤ {LEVEL}, before any correction. Below: the deviation of the paired difference from "
-        f"seed to seed, in points, on the benchmark where it is largest, over at least the "
-        f"{power.pilot} seeds of a pilot, and the seeds that it asks for. Other seeds show the "
-        "same images: more of them do not lessen the images' noise, which the intervals hold too."
+        f"worth knowing are {declared}, to be found with a probability of {power.probability:g} "
+        f"at p ≤ {LEVEL} of a paired t-test over seeds, before any correction. Below: the "
+        "deviation of the paired difference from seed to seed, in points, on the benchmark where "
+        f"it is largest, over at least the {power.pilot} seeds of a pilot, and the seeds that it "
+        "asks for. A deviation of so few is itself uncertain (of ten, 0.7 to 1.8 times it), and "
+        "the seeds go by its square. The intervals of this page hold the images' noise too, and "
+        "so ask for some more: other seeds lessen what of it is each training's own, and not what "
+        "the images favour in one setting whatever the seed."
     )
     if not shown:
         return f"{text}\n\nNo pair of runs has the {power.pilot} seeds of a pilot yet."

@@ -30,6 +30,12 @@ from samr1.report.tables.markdown import aligned_table, link_to
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.page import micro_note, publish_table
 
+_SEEDS = (
+    "A seed is that of a training's sampling and of the order of its questions; which samples of "
+    "the data are drawn (`data.training.seed`) and the base policy are the same for all, so no "
+    "interval holds what another draw or another base would change."
+)
+
 
 def find_study_data(folder: Path, experiment: Experiment) -> StudyData:
     """The data of the studies in `folder`, on the benchmarks of Tables 4 and 5."""
@@ -75,12 +81,15 @@ def write_studies(data: StudyData, experiment: Experiment, output: Path) -> None
 
 
 def _list_pairs(experiment: Experiment) -> list[tuple[str, str]]:
-    """All (run, baseline) that the studies compare."""
+    """All (run, baseline) that the studies compare, two runs once, whichever way round."""
     studies, published = experiment.studies, experiment.published
     ablations = [table_pairs(table) for table in published.ablations.values()]
     pairs = [(run, baseline) for table in ablations for _, run, baseline in table]
     pairs += [pair for study in studies.compared for pair in study.pairs]
-    return list(dict.fromkeys(pairs + published.claims.pairs))
+    once: dict[frozenset[str], tuple[str, str]] = {}
+    for pair in pairs + published.claims.pairs:
+        once.setdefault(frozenset(pair), pair)
+    return list(once.values())
 
 
 def _list_tables(
@@ -214,7 +223,7 @@ def _write_readme(
         "## Which of the paper's claims show up here",
         *claims,
         "## What is there",
-        f"{state} Every comparison: "
+        f"{state} {_SEEDS} Every comparison: "
         f"{link_to(output / 'comparisons.parquet', output / 'README.md')}.",
         f"All of it is made of the files in `{data.folder.name}/`, and made again by\n\n"
         f"    python -m samr1.cli.collect_study --scale {experiment.scale} --output <this folder>",

@@ -32,8 +32,12 @@ Pair = tuple[str, str, str]  # name, run, baseline
 class Comparisons:
     """The rows of several files of paired comparisons, looked up by run, baseline and column."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        """Take rows of COMPARISONS; the later of two for the same figure is the one that counts."""
+    def __init__(self, rows: Sequence[Row], protocols: Sequence[str] = _PROTOCOLS) -> None:
+        """Take rows of COMPARISONS; the later of two for the same figure is the one that counts.
+
+        Gains are looked up under the first of `protocols` that has them.
+        """
+        self._protocols = protocols
         names = ("run", "baseline", "benchmark", "metric", "protocol")
         self._rows = {tuple(row[name] for name in names): row for row in rows}
 
@@ -43,10 +47,23 @@ class Comparisons:
         return cls([row for path in files for row in read_table(path, COMPARISONS).to_pylist()])
 
     def find(self, run: str, baseline: str, benchmark: str, metric: str | None) -> Row | None:
-        """The gain under the main protocol, None where nobody compared."""
-        key = (run, baseline, benchmark, metric)
-        found = (self._rows.get((*key, protocol)) for protocol in _PROTOCOLS)
-        return next((row for row in found if row is not None), None)
+        """The gain under the main protocol, None where nobody compared.
+
+        Two runs that were compared the other way round are read so: what a table and a claim say of
+        them comes of the same draws.
+        """
+        for protocol in self._protocols:
+            if found := self._rows.get((run, baseline, benchmark, metric, protocol)):
+                return found
+            if found := self._rows.get((baseline, run, benchmark, metric, protocol)):
+                return _turned(found)
+        return None
+
+
+def _turned(row: Row) -> Row:
+    """A comparison as the loss of the other run."""
+    ends = {"value": -row["value"], "ci_low": -row["ci_high"], "ci_high": -row["ci_low"]}
+    return row | ends | {"run": row["baseline"], "baseline": row["run"]}
 
 
 def correct(rows: Sequence[Row]) -> list[float]:
@@ -165,8 +182,8 @@ def _explanation(several: int, single: int) -> str:
     if several:
         count = "one difference" if several == 1 else f"these {several} differences"
         text += (
-            "; pairs are of the same seed, the difference is their mean, and to every resample a "
-            "draw of the seeds' noise is added, s / √k × Student's t with k − 1 degrees of "
+            "; pairs are of the same seed, the difference is their mean, and to every resample "
+            "draws of the seeds' noise are added, s / √k × Student's t with k − 1 degrees of "
             f"freedom, for k pairs of standard deviation s. {_UP} better and {_DOWN} worse by more "
             f"than noise: p ≤ {LEVEL} after Holm's correction for {count}, so that in a table of "
             "pure noise there is any mark at all in one of twenty. Without a mark a difference may "
