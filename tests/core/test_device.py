@@ -70,7 +70,11 @@ def test_a_gpu_that_is_not_there_is_refused_and_a_cpu_is_never(
 
 
 @pytest.mark.parametrize(
-    ("own", "read"), [(None, "expandable_segments:True"), ("max_split_size_mb:64",) * 2]
+    ("own", "read"),
+    [
+        (None, "expandable_segments:True,pinned_max_cached_size_mb:64"),
+        ("max_split_size_mb:64",) * 2,
+    ],
 )
 def test_the_allocator_reads_what_was_set_after_torch_was_imported(
     own: str | None, read: str
@@ -88,6 +92,17 @@ def test_the_allocator_reads_what_was_set_after_torch_was_imported(
         [sys.executable, "-c", code], env=os.environ | given, capture_output=True, text=True
     )
     assert done.stdout.strip() == read, done.stderr
+
+
+@pytest.mark.parametrize("own", [None, ":16:8"])
+def test_products_of_a_gpu_get_a_workspace_of_one_size(
+    own: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", own or "")
+    if own is None:
+        monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    make_deterministic()
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == (own or ":4096:8")
 
 
 def test_any_order_is_for_as_long_as_it_is_open() -> None:

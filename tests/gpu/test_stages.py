@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import torch
+from decoding_world import Tape, three_questions
+from plain_twins import early_stopper
 from tiny import use_block_masks
 from torch import Tensor
 
@@ -18,7 +20,11 @@ from samr1.gpu.run import STAGES
 from samr1.gpu.setting import Setting, make_setting
 from samr1.gpu.stages import agreement, attention
 from samr1.rollout import logprobs
+from samr1.rollout.decode import Draw, State
 from samr1.rollout.masks import block_mask
+from samr1.rollout.runners import Captured, Eager
+from samr1.rollout.sample import sample_groups
+from samr1.rollout.slots import Slots
 
 MODULES = [stage.module for stage in STAGES]
 
@@ -73,6 +79,38 @@ def test_another_temperature_in_the_packed_pass_is_found(monkeypatch: pytest.Mon
     found = {one.key: one for one in agreement.look(tiny())}
     assert found["agreement.k3"].passed is False
     assert found["agreement.signed"].passed is False
+
+
+class Played(Captured):
+    """A captured runner on the CPU."""
+
+    def __init__(self, draw: Draw, slots: Slots, state: State) -> None:
+        super().__init__(draw, slots, state, Tape())
+
+
+def shapes_of(runner: Any) -> list[tuple[int, int, int]]:
+    """Steps, rows and places of each run, of responses of which some end early."""
+    seen: list[tuple[int, int, int]] = []
+
+    class Watched(runner):
+        def run(self, steps: int, rows: int, places: int) -> None:
+            seen.append((steps, rows, places))
+            super().run(steps, rows, places)
+
+    policy = early_stopper()
+    sample_groups(
+        policy,
+        three_questions(policy),
+        group_size=1,
+        temperature=0.0,
+        max_new_tokens=30,
+        runner=Watched,
+    )
+    return seen
+
+
+def test_what_a_capture_is_held_against_takes_the_same_shapes() -> None:
+    assert shapes_of(agreement.Launched) == shapes_of(Played) != shapes_of(Eager)
 
 
 def test_an_attention_that_sees_too_much_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from fake_cuda import fake_cuda
 from tiny import tiny_policy, use_block_masks
 from torch import Tensor
 from torch.nn.attention.flex_attention import create_block_mask
+from torch.nn.functional import scaled_dot_product_attention
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
@@ -189,6 +192,32 @@ def test_one_compiled_kernel_serves_rows_of_all_lengths(monkeypatch: pytest.Monk
         ours, theirs = ours[of_tokens], theirs[of_tokens]
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
     assert len(compiled) == 1
+
+
+class Heads(TorchFunctionMode):
+    """Notes the heads of query and key of each attention, and whether it has a mask."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, int, bool]] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is scaled_dot_product_attention:
+            self.seen.append((args[0].shape[1], args[1].shape[1], "attn_mask" in kwargs))
+        return func(*args, **kwargs)
+
+
+def test_a_gpu_gets_the_keys_of_every_head_where_its_kernels_have_a_mask() -> None:
+    with fake_cuda(), Heads() as heads:
+        zeros = partial(torch.zeros, device="cuda")
+        states = [zeros(2, heads, 12, 16) for heads in (4, 2, 2)]
+        index = partial(zeros, dtype=torch.int64)
+        visible = zeros(3, 1, 5, 9, dtype=torch.bool)
+        groups = attention.PackedGroups(4, index(3), index(3, 5), visible, index(24))
+        found = attention_of(torch.nn.Module(), states, groups)
+    assert found.shape == (2, 12, 4, 16)
+    assert heads.seen == [(4, 2, False), (4, 4, True)]
 
 
 @pytest.mark.parametrize("make_mask", [block_mask, packed_groups])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from functools import cache
@@ -271,3 +274,18 @@ def test_a_loss_that_is_no_number_stops_the_training(world: Path) -> None:
     reference, advantages = reference_and_advantages(rollout)
     with pytest.raises(UserError, match="step 7, update 1: the loss is nan"):
         update(engine, rollout, reference * torch.nan, advantages, updates, 1e-3, 7, stage)
+
+
+def test_no_operator_is_tried_on_a_gpu_where_none_is_needed() -> None:
+    code = """
+from samr1.train.engine import _import_deepspeed
+print("__compatible_ops__" in vars(_import_deepspeed().ops))
+"""
+    for kind, tried in (("cuda", "False"), ("cpu", "True")):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"DS_ACCELERATOR": kind},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.split()[-1:] == [tried], done.stderr

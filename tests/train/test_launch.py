@@ -45,6 +45,20 @@ def test_one_failing_process_ends_both_and_has_the_last_word() -> None:
     assert done.stderr.count("row 7") == 1
 
 
+@pytest.mark.parametrize("failure", ["UserError", "Stopped", "RuntimeError"])
+def test_what_nccl_says_while_a_process_ends_does_not_hide_why(failure: str) -> None:
+    script = f"""
+import atexit
+from samr1.core.errors import Stopped, UserError, run_command, say
+atexit.register(say, "[rank0]:[W1014 18:38:25.3 ProcessGroupNCCL.cpp:1538] Warning: not destroyed")
+def main():
+    raise {failure}("row 7 has no mask.")
+run_command(main)
+"""
+    with pytest.raises(UserError, match=r"row 7 has no mask\.$"):
+        launch([sys.executable, "-c", script], 2)
+
+
 WAIT_FOR_A_SIGNAL = """
 import os, signal, sys, time
 from pathlib import Path

@@ -48,14 +48,25 @@ def use_device(
             f"{count}; lower processes and gpus in the scale file."
         )
     if not any(name in os.environ for name in _ALLOCATOR):
-        # Rows of every length would leave gaps that no other fills. Read at the first allocation.
-        os.environ[_ALLOCATOR[0]] = "expandable_segments:True"
+        os.environ[_ALLOCATOR[0]] = _settings()  # read at the first allocation
     torch.cuda.set_device(number)
     # It plans by exact shape, and with a cache that grows by a token every token is a new one.
     torch.backends.cuda.enable_cudnn_sdp(False)
     torch.backends.cuda.matmul.allow_tf32 = tf32
     torch.backends.cudnn.allow_tf32 = tf32  # of convolutions; torch's own default is true
     return torch.device("cuda", number)
+
+
+def _settings() -> str:
+    """How torch allocates memory of a GPU, and of the host for what goes to and from one."""
+    # Rows of every length would leave gaps that no other fills.
+    settings = "expandable_segments:True"
+    if torch.__version__ >= "2.13":
+        # What torch would keep for another time it takes in powers of two: nearly twice the bytes
+        # of some optimiser's states on the host. (Its other switch for that hands out a kept piece
+        # that is too small.)
+        settings += ",pinned_max_cached_size_mb:64"
+    return settings
 
 
 def same_device() -> Callable[[], None]:
@@ -79,8 +90,10 @@ def make_deterministic() -> None:
     """Let torch take the ways whose sums have one order, where it has such a way.
 
     Fresh buffers stay unfilled: nothing here reads one before it is written, and filling them costs
-    seconds an update.
+    seconds an update. Call it before the first product on a GPU.
     """
+    # cuBLAS has such ways where its workspace is fixed; where it is not, torch warns of every one.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from samr1.config.names import PackedAttention
@@ -121,8 +121,13 @@ def _attend_in_groups(
         picked = places.index_select(0, groups.tokens.flatten())
         return picked.unflatten(0, groups.tokens.shape).transpose(1, 2)
 
+    # Of a GPU's kernels the one that holds all scores, in float32, alone takes a mask and shared
+    # heads together.
+    copies = query.shape[1] // key.shape[1] if query.is_cuda else 1
+
     def seen(states: Tensor) -> Tensor:  # [R, heads, P + T, D]
-        return torch.cat([states[:, :, :prompt].index_select(0, groups.row), own(states)], dim=2)
+        both = [states[:, :, :prompt].index_select(0, groups.row), own(states)]
+        return repeat_kv(torch.cat(both, dim=2), copies)
 
     of_responses = scaled_dot_product_attention(
         own(query),

@@ -7,6 +7,7 @@ time: cuBLAS writes its sums out as they are.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,7 +18,8 @@ from torch.nn.functional import linear
 class Float32Head(nn.Linear):
     """An output layer without bias: logits [..., V] float32 of states [..., H] of any format.
 
-    It is a module, called as such, since ZeRO 3 gathers a module's weight when it is called.
+    It is a module, called as such, since ZeRO 3 gathers a module's weight when it is called: on all
+    processes at once, so that each must call it equally often.
     """
 
     def __init__(self, weight: nn.Parameter) -> None:
@@ -25,12 +27,20 @@ class Float32Head(nn.Linear):
         super().__init__(weight.shape[1], weight.shape[0], bias=False, device="meta")
         self.weight = weight
 
-    def forward(self, input: Tensor) -> Tensor:
-        if input.is_cuda and input.dtype != torch.float32:
-            product: Tensor = Float32Product.apply(input.flatten(0, -2), self.weight)  # [N, V]
-            return product.unflatten(0, input.shape[:-1])
+    def forward(self, input: Tensor, use: Callable[..., Any] | None = None) -> Any:
+        """The logits of `input`; or what `use` makes of it and of what gives the logits of states.
+
+        `use` may ask for the logits of as many parts as it likes, and again in the backward pass.
+        """
+        return self.logits(input) if use is None else use(self.logits, input)
+
+    def logits(self, states: Tensor) -> Tensor:
+        """The logits; to be called from within `forward` alone."""
+        if states.is_cuda and states.dtype != torch.float32:
+            product: Tensor = Float32Product.apply(states.flatten(0, -2), self.weight)  # [N, V]
+            return product.unflatten(0, states.shape[:-1])
         # A CPU has no such product; there models are small enough to be copied.
-        return linear(input.float(), self.weight.float())
+        return linear(states.float(), self.weight.float())
 
 
 class Float32Product(torch.autograd.Function):

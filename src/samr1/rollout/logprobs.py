@@ -6,8 +6,9 @@ and, where the vocabulary is large, only a chunk of them at a time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -58,21 +59,17 @@ def response_logprobs(
     target = packed.target.to(hidden.device)
     blocked = torch.tensor(blocked_token_ids, dtype=torch.int64).to(hidden.device)
     rows = max(LOGITS_AT_ONCE // model.model.language_model.config.vocab_size, 1)
-    parts = []
-    for states, tokens in zip(hidden.split(rows), target.split(rows), strict=True):
-        inputs = (model.lm_head, states, tokens, blocked, temperature)
-        if len(hidden) > rows and torch.is_grad_enabled():
-            # Each chunk's logits are computed again in the backward pass instead of kept.
-            parts.append(checkpoint(_score, *inputs, use_reentrant=False))
-        else:
-            parts.append(_score(*inputs))
+    score = partial(
+        _score_in_chunks, target=target, blocked=blocked, temperature=temperature, rows=rows
+    )
+    logprobs, entropies = model.lm_head(hidden, score)
     times = max((len(response) for group in groups for response in group), default=0)
     shape = (len(groups), len(groups[0]), max(times, 1))
     slot = tuple(packed.slot.to(hidden.device))
     empty = torch.zeros(shape, device=hidden.device)
     return ResponseLogprobs(
-        logprobs=empty.index_put(slot, torch.cat([part[0] for part in parts])),
-        entropies=empty.index_put(slot, torch.cat([part[1] for part in parts])),
+        logprobs=empty.index_put(slot, logprobs),
+        entropies=empty.index_put(slot, entropies),
         mask=empty.bool().index_put(slot, torch.ones_like(target, dtype=torch.bool)),
     )
 
@@ -120,15 +117,35 @@ def _hidden_at_responses(
     return output.last_hidden_state[row, place]
 
 
+def _score_in_chunks(
+    logits: Callable[[Tensor], Tensor],
+    hidden: Tensor,
+    target: Tensor,
+    blocked: Tensor,
+    temperature: float,
+    rows: int,
+) -> tuple[Tensor, Tensor]:
+    """Log-probability of each target [N] and the entropy [N] at its position, `rows` at once."""
+    parts = []
+    for states, tokens in zip(hidden.split(rows), target.split(rows), strict=True):
+        inputs = (logits, states, tokens, blocked, temperature)
+        if len(hidden) > rows and torch.is_grad_enabled():
+            # Each chunk's logits are computed again in the backward pass instead of kept.
+            parts.append(checkpoint(_score, *inputs, use_reentrant=False))
+        else:
+            parts.append(_score(*inputs))
+    logprobs, entropies = zip(*parts, strict=True)
+    return torch.cat(logprobs), torch.cat(entropies)
+
+
 def _score(
-    lm_head: torch.nn.Module,
+    logits: Callable[[Tensor], Tensor],
     hidden: Tensor,
     target: Tensor,
     blocked: Tensor,
     temperature: float,
 ) -> tuple[Tensor, Tensor]:
-    """Log-probability of each target [N] and the entropy [N] at its position."""
-    table = next_token_logprobs(lm_head(hidden), blocked, temperature)
+    table = next_token_logprobs(logits(hidden), blocked, temperature)
     with torch.no_grad():
         entropies = -(table.exp() * table).sum(dim=-1)
     return table.gather(1, target[:, None])[:, 0], entropies

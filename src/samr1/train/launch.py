@@ -9,6 +9,7 @@ last line is the last of the log.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +23,8 @@ from samr1.core.errors import Stopped, UserError
 from samr1.train.stopping import SIGNALS
 
 _RANK = "RANK"
+_ERROR = "error: "  # how `run_command` begins the sentence of a process that fails
+_WARNING = re.compile(r"(\[rank\d+\]:)?\[W\d+ ")  # how torch's libraries begin theirs
 
 
 def is_started() -> bool:
@@ -30,7 +33,10 @@ def is_started() -> bool:
 
 
 class _Worker:
-    """One process and the last line that it said; its error lines are held back for the end."""
+    """One process, its error line, which is held back for the end, and the last other line.
+
+    What it says while it ends is neither: NCCL warns that its group was not destroyed.
+    """
 
     def __init__(self, command: Sequence[str], rank: int, processes: int, port: int) -> None:
         places = {
@@ -42,7 +48,7 @@ class _Worker:
             "MASTER_PORT": port,
         }
         self.rank = rank
-        self.last = ""
+        self.error = self.last = ""
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,  # it ends with the launcher: see `end_with_launcher`
@@ -55,12 +61,14 @@ class _Worker:
     def _read(self, pipe: IO[bytes]) -> None:
         for line in pipe:
             text = line.decode("utf-8", "replace")
-            if text.strip():
+            if text.startswith(_ERROR):
+                self.error = text.strip().removeprefix(_ERROR)
+                continue
+            if text.strip() and not _WARNING.match(text):
                 # A progress bar's line holds its earlier states before the carriage returns.
                 self.last = text.strip().rsplit("\r", 1)[-1]
-            if not text.startswith("error: "):
-                sys.stderr.write(text)
-                sys.stderr.flush()
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
     def finish(self) -> None:
         """Kill it where it still runs, and read what it said."""
@@ -114,20 +122,20 @@ def _find_cause(failed: _Worker, workers: Sequence[_Worker]) -> _Worker:
     """The worker that said why, where another broke off with it and was gone a moment before."""
     if failed.process.returncode < 0:
         return failed
-    return next((one for one in (failed, *workers) if one.last.startswith("error: ")), failed)
+    return next((one for one in (failed, *workers) if one.error), failed)
 
 
 def _explain(worker: _Worker, processes: int) -> UserError:
-    code, said = worker.process.returncode, worker.last.removeprefix("error: ")
+    code = worker.process.returncode
     if code == Stopped.exit_code:
-        return Stopped(said)
+        return Stopped(worker.error)
     who = f"process {worker.rank + 1} of {processes}"
-    if worker.last.startswith("error: "):
-        return UserError(f"{who}: {said}")
+    if worker.error:
+        return UserError(f"{who}: {worker.error}")
     if code < 0:
         name = signal.Signals(-code).name
         return UserError(f"{who} was killed by {name}; the others were ended with it.")
-    return UserError(f"{who} failed, its traceback stands above: {said}")
+    return UserError(f"{who} failed, its traceback stands above: {worker.last}")
 
 
 def end_with_launcher() -> None:

@@ -16,12 +16,20 @@ from samr1.gpu.models import draw_questions, random_policy
 from samr1.gpu.setting import Setting, train_stage
 from samr1.policy.model import EncodedPrompt, Policy
 from samr1.rollout.logprobs import response_logprobs
-from samr1.rollout.runners import Eager
+from samr1.rollout.runners import Captured, Eager
 from samr1.rollout.sample import Group, sample_groups
 from samr1.train.agreement import Agreement
 
 K3, SIGNED = 1e-3, 5e-3
 _ENTROPY = (0.5, 1.0)  # nats a token: what is looked at is of such a policy
+
+
+class Launched(Eager):
+    """Kernel by kernel what is captured: as many rows and places, by which kernels are chosen."""
+
+    together = Captured.together
+    grain = Captured.grain
+    compacts = Captured.compacts
 
 
 def look(setting: Setting) -> Findings:
@@ -48,7 +56,7 @@ def look(setting: Setting) -> Findings:
         "a group in other rows: the same tokens and log-probabilities",
         _same(groups[0], turned[1]),
     )
-    launched = sample(policy, [first, second], runner=Eager) if setting.cuda else None
+    launched = sample(policy, [first, second], runner=Launched) if setting.cuda else None
     yield holds(
         "agreement.captured",
         "captured and launched kernel by kernel: the same tokens and log-probabilities",

@@ -75,12 +75,13 @@ def _look(training: _Training, folder: Path) -> Findings:
     yield holds(
         "training.again_tokens", "step 1 again: the same tokens", first.tokens == again.tokens
     )
-    yield holds(
-        "training.again_weights",
-        "step 1 again: the same weights, to the byte",
-        _same(first.weights, again.weights),
-        f"largest difference {_farthest(first.weights, again.weights):.2g}",
-    )
+    key, what = "training.again_weights", "step 1 again: the same weights, to the byte"
+    same = _same(first.weights, again.weights)
+    note = f"largest difference {_farthest(first.weights, again.weights):.2g}"
+    if training.setting.cuda:  # the vision tower's attention promises no order of summation there
+        yield found(key, what, same, note=note)
+    else:
+        yield holds(key, what, same, note)
 
 
 @dataclass(frozen=True)
