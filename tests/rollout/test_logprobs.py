@@ -118,13 +118,9 @@ def test_passes_and_vocabulary_chunks_change_nothing(
         tokens_per_pass=1,
     )
     torch.testing.assert_close(parts, whole.logprobs.detach(), atol=1e-5, rtol=1e-5)
-    calls: list[Tensor] = []
-    policy.model.lm_head.register_forward_hook(lambda *parts: calls.append(parts[-1]))
     chunked = response_logprobs(
         policy.model, questions, groups, temperature=1.0, blocked_token_ids=()
     )
-    # ZeRO 3 gathers the weight at each call, on all processes, whose numbers of chunks differ.
-    assert len(calls) == 1
     (again,) = torch.autograd.grad(chunked.logprobs.sum(), policy.model.lm_head.weight)
     torch.testing.assert_close(again, gradient, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(chunked.entropies, whole.entropies, atol=1e-5, rtol=1e-5)
