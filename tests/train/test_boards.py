@@ -75,7 +75,7 @@ def test_trackers_are_told_the_same_as_tensorboard(monkeypatch: pytest.MonkeyPat
     wandb, mlflow = _Recorder("wandb"), _Recorder("mlflow")
     monkeypatch.setitem(sys.modules, "wandb", wandb)
     monkeypatch.setitem(sys.modules, "mlflow", mlflow)
-    boards = open_boards(None, ["wandb", "mlflow"], "sam_r1/seed_0", CONFIG)
+    boards = open_boards(None, ["tensorboard", "wandb", "mlflow"], "sam_r1/seed_0", CONFIG)
     for row, timing in ROWS:
         boards.add_step(row, timing)
     boards.close()

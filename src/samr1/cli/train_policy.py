@@ -43,7 +43,7 @@ def main() -> None:
         "--checkpoints", type=Path, required=True, help="folder of its own, removed at the end"
     )
     parser.add_argument(
-        "--log-to", nargs="*", default=[], choices=get_args(Tracker), help="beside TensorBoard"
+        "--log-to", nargs="*", default=[], choices=get_args(Tracker), help="TensorBoard is always"
     )
     parser.add_argument("--processes", type=int, default=1, help="of this machine, one a GPU")
     add_device_option(parser)

@@ -64,7 +64,7 @@ class WorkflowConfig(Frozen):
     config_dir: Word
     """Folder with `scales/` and the other files of `config/`."""
     log_to: tuple[Tracker, ...]
-    """Show the trainings' metrics there too, beside the files of TensorBoard that always are."""
+    """What shows the trainings' metrics; TensorBoard's files are written, named or not."""
 
 
 class Experiment(ScaleSettings):

@@ -32,8 +32,8 @@ Normaliser = Literal["group", "response", "constant"]
 
 PackedAttention = Literal["flex", "two_calls"]
 
-Tracker = Literal["wandb", "mlflow"]
-"""What shows a training's metrics beside TensorBoard."""
+Tracker = Literal["tensorboard", "wandb", "mlflow"]
+"""What shows a training's metrics."""
 
 # The two runs that code knows by name: what every table begins with, and what the paper proposes.
 BASE, METHOD = "base", "sam_r1"

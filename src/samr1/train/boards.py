@@ -51,16 +51,19 @@ class Boards:
 
 
 def open_boards(
-    tensorboard: Path | None, trackers: Sequence[Tracker], run: str, config: Mapping[str, Any]
+    tensorboard: Path | None, log_to: Sequence[Tracker], run: str, config: Mapping[str, Any]
 ) -> Boards:
-    """TensorBoard's event files in a folder, if given, and one run called `run` at each tracker.
+    """TensorBoard's event files in a folder, if given, named in `log_to` or not; and one run called
+    `run` at each of the others there.
 
     `config` is what a tracker shows as the run's settings. Raises UserError where a tracker is not
     installed or does not take the run: at the start, before the first step.
     """
     boards: list[Board] = [] if tensorboard is None else [_TensorBoard(tensorboard)]
-    for name in trackers:
-        boards.append(_Wandb(run, config) if name == "wandb" else _Mlflow(run, config))
+    if "wandb" in log_to:
+        boards.append(_Wandb(run, config))
+    if "mlflow" in log_to:
+        boards.append(_Mlflow(run, config))
     return Boards(boards)
 
 
