@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
@@ -224,6 +226,26 @@ def test_the_update_is_deterministic_and_the_rollout_need_not_be(
     images = ImageStore(world / "images.parquet")
     train_policy(make_stage(world, steps=1), samples_of(world), images, world, None)
     assert asked == {"roll_out": False, "score_groups": True, "update": True}
+
+
+def test_no_step_draws_from_a_generator_that_a_checkpoint_does_not_keep(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def states() -> tuple[object, ...]:
+        numbers: Any = np.random.get_state()
+        return torch.get_rng_state().tolist(), numbers[1].tolist(), numbers[2], random.getstate()
+
+    first: list[tuple[object, ...]] = []
+    roll_out = loop.roll_out
+
+    def called(*given: Any) -> Any:
+        first.append(states())
+        return roll_out(*given)
+
+    monkeypatch.setattr(loop, "roll_out", called)
+    images = ImageStore(world / "images.parquet")
+    train_policy(make_stage(world, steps=2), samples_of(world), images, world, None)
+    assert states() == first[1] == first[0]
 
 
 def run_command_line(world: Path, output: Path, *more: str) -> None:

@@ -5,7 +5,8 @@
                          metrics.parquet, timings.parquet   the rows so far
                          manifest.json   written last: what it is of, and each file's SHA-256
 
-Learning rate, batches and draws are functions of (seed, step), so the step's number is their place.
+Learning rate, batches and draws are functions of (seed, step), so the step's number is their place,
+and no random generator has a state to keep.
 Own files in place of DeepSpeed's `save_checkpoint`, because that one pickles objects of its own,
 which nothing can read without running code, and writes weights that follow from the masters anyway.
 Every process writes its own part, so that 100 GB of a 7B model are eight files written at once.
@@ -38,14 +39,13 @@ from samr1.method.rewards import IouWindow
 from samr1.train.batches import Sample
 from samr1.train.engine import Engine
 from samr1.train.metrics import TRAINING_METRICS, TRAINING_TIMINGS
-from samr1.train.state import load_random_tensors, random_tensors
 
 Result = TypeVar("Result")
 
 KEPT = 2
 # What a run may change on its way without becoming another.
 _FREE = {"train.checkpoint_steps"}
-_OPTIMIZER, _RANDOM, _WINDOW = "optimizer.", "random.", "reward.window"
+_WINDOW = "reward.window"
 
 
 class Manifest(Frozen):
@@ -101,11 +101,8 @@ class Checkpoints:
         """
         path = self.folder / f"step_{progress.step:06d}"
         own = f"rank_{self._engine.rank}.safetensors"
-        tensors = {
-            **{_OPTIMIZER + name: value for name, value in self._engine.tensors().items()},
-            **{_RANDOM + name: value for name, value in random_tensors().items()},
-            _WINDOW: torch.tensor(progress.window.ious, dtype=torch.float64),
-        }
+        window = torch.tensor(progress.window.ious, dtype=torch.float64)
+        tensors = self._engine.tensors() | {_WINDOW: window}
         first = self._engine.rank == 0
         with ExitStack() as stack:
             made = [str(stack.enter_context(atomic_folder(path)))] if first else []
@@ -157,13 +154,13 @@ class Checkpoints:
                 continue
             self._refuse_another(path, manifest)
             tensors = load_file(path / f"rank_{self._engine.rank}.safetensors")
-            self._engine.load_tensors(_strip(tensors, _OPTIMIZER))
-            load_random_tensors(_strip(tensors, _RANDOM))
+            window = tensors.pop(_WINDOW).tolist()
+            self._engine.load_tensors(tensors)
             return Progress(
                 step=manifest.step,
                 metrics=read_table(path / "metrics.parquet", TRAINING_METRICS).to_pylist(),
                 timings=read_table(path / "timings.parquet", TRAINING_TIMINGS).to_pylist(),
-                window=IouWindow(tuple(tensors[_WINDOW].tolist())),
+                window=IouWindow(tuple(window)),
             )
         return None
 
@@ -222,10 +219,6 @@ class Checkpoints:
             if isinstance(one, UserError):
                 raise one
         return results
-
-
-def _strip(tensors: dict[str, Any], prefix: str) -> dict[str, Any]:
-    return {name.removeprefix(prefix): tensors[name] for name in tensors if name.startswith(prefix)}
 
 
 def _read_manifest(path: Path) -> Manifest | None:

@@ -11,30 +11,38 @@ import pyarrow as pa
 from samr1.train.agreement import Agreement
 from samr1.train.reward import ScoredResponse
 
-# One row a step. Rewards, IoU and lengths are means over the step's responses; what an update
-# measures is averaged over the step's updates, token statistics by tokens. With
-# `train.filter_groups` the responses are those that were kept, of questions chosen for differing.
+# What is averaged over the step's responses.
+_OF_RESPONSES: dict[str, Callable[[ResponseRecord], float]] = {
+    "reward_total": lambda r: r.scored.parts.total,
+    "reward_segmentation": lambda r: r.scored.parts.segmentation,
+    "reward_reasoning_format": lambda r: r.scored.parts.reasoning_format,
+    "reward_segmentation_format": lambda r: r.scored.parts.segmentation_format,
+    "reward_points": lambda r: r.scored.parts.points,
+    "iou": lambda r: r.scored.iou,
+    # Whose point lies in the target (`samr1.evaluation.right`).
+    "right_point": lambda r: r.scored.right_point,
+    "share_parsed": lambda r: r.scored.answer.box is not None,  # in which a box was found
+    # Share of groups whose rewards all agree, as TRL names it.
+    "frac_reward_zero_std": lambda r: not r.spread,
+    "share_truncated": lambda r: r.truncated,  # cut at the length limit
+    "response_length": lambda r: r.tokens,  # the stop token included
+    "think_length": lambda r: len((r.scored.answer.think or "").split()),  # words of the thought
+    # Points of value 1, then 0, in the answer's own box and outside.
+    "positive_points_inside": lambda r: count_points(r.scored, 1, True),
+    "positive_points_outside": lambda r: count_points(r.scored, 1, False),
+    "negative_points_inside": lambda r: count_points(r.scored, 0, True),
+    "negative_points_outside": lambda r: count_points(r.scored, 0, False),
+}
+
+# One row a step: those means, and what an update measures, averaged over the step's updates, token
+# statistics by tokens. With `train.filter_groups` the responses are those that were kept, of
+# questions chosen for differing.
 TRAINING_METRICS = pa.schema(
     [("step", pa.int32())]
     + [
         (name, pa.float64())
         for name in (
-            "reward_total",
-            "reward_segmentation",
-            "reward_reasoning_format",
-            "reward_segmentation_format",
-            "reward_points",
-            "iou",
-            "right_point",  # responses whose point lies in the target (`samr1.evaluation.right`)
-            "share_parsed",  # responses in which a box was found
-            "frac_reward_zero_std",  # share of groups whose rewards all agree, as TRL names it
-            "share_truncated",  # responses cut at the length limit
-            "response_length",  # tokens, the stop token included
-            "think_length",  # words of the thought
-            "positive_points_inside",  # points of value 1 in the answer's own box, a response
-            "positive_points_outside",
-            "negative_points_inside",
-            "negative_points_outside",
+            *_OF_RESPONSES,
             "loss",
             "kl",  # nats a token, by the run's normaliser: "constant" counts absent tokens as 0
             "clip_fraction_low",
@@ -100,9 +108,6 @@ def step_metrics(
 ) -> dict[str, float]:
     """One row of TRAINING_METRICS from the records of all processes."""
 
-    def mean(value: Callable[[ResponseRecord], float]) -> float:
-        return sum(value(record) for record in responses) / len(responses)
-
     def by_share(value: Callable[[UpdateRecord], float]) -> float:
         return sum(record.share * value(record) for record in updates) / len(grad_norms)
 
@@ -113,22 +118,10 @@ def step_metrics(
 
     return {
         "step": step,
-        "reward_total": mean(lambda r: r.scored.parts.total),
-        "reward_segmentation": mean(lambda r: r.scored.parts.segmentation),
-        "reward_reasoning_format": mean(lambda r: r.scored.parts.reasoning_format),
-        "reward_segmentation_format": mean(lambda r: r.scored.parts.segmentation_format),
-        "reward_points": mean(lambda r: r.scored.parts.points),
-        "iou": mean(lambda r: r.scored.iou),
-        "right_point": mean(lambda r: r.scored.right_point),
-        "share_parsed": mean(lambda r: r.scored.answer.box is not None),
-        "frac_reward_zero_std": mean(lambda r: not r.spread),
-        "share_truncated": mean(lambda r: r.truncated),
-        "response_length": mean(lambda r: r.tokens),
-        "think_length": mean(lambda r: len((r.scored.answer.think or "").split())),
-        "positive_points_inside": mean(lambda r: count_points(r.scored, 1, True)),
-        "positive_points_outside": mean(lambda r: count_points(r.scored, 1, False)),
-        "negative_points_inside": mean(lambda r: count_points(r.scored, 0, True)),
-        "negative_points_outside": mean(lambda r: count_points(r.scored, 0, False)),
+        **{
+            name: sum(map(value, responses)) / len(responses)
+            for name, value in _OF_RESPONSES.items()
+        },
         "loss": by_share(lambda u: u.loss),
         "kl": by_share(lambda u: u.kl),
         "clip_fraction_low": by_tokens(lambda u: u.clip_fraction_low),

@@ -1,4 +1,4 @@
-"""What one process holds that the next step needs: masters, moments, random states.
+"""What one process holds that the next step needs: masters and moments.
 
 Read from and put back into DeepSpeed's optimizers (0.19.8) in place, as plain tensors: each process
 has the partition that ZeRO gave it, and the weights of the forward pass follow from the masters.
@@ -6,10 +6,8 @@ has the partition that ZeRO gave it, and the weights of the forward pass follow 
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -95,35 +93,3 @@ def _show_masters(engine: Any) -> None:
         for weights, masters in zip(optimizer.fp16_groups, optimizer.fp32_groups, strict=True):
             for weight, master in zip(weights, masters, strict=True):
                 weight.copy_(master)
-
-
-def random_tensors() -> dict[str, Tensor]:
-    """The states of every random generator of this process: torch's, CUDA's, numpy's, Python's."""
-    numpy_state: Any = np.random.get_state(legacy=False)
-    version, words, gauss = random.getstate()
-    tensors = {
-        "torch": torch.get_rng_state(),
-        "numpy": torch.from_numpy(numpy_state["state"]["key"].astype(np.int64)),
-        "numpy_rest": torch.tensor(
-            [numpy_state["state"]["pos"], numpy_state["has_gauss"], numpy_state["gauss"]],
-            dtype=torch.float64,
-        ),
-        "python": torch.tensor([version, *words]),
-        "python_gauss": torch.tensor([] if gauss is None else [gauss], dtype=torch.float64),
-    }
-    if torch.cuda.is_initialized():
-        tensors["cuda"] = torch.cuda.get_rng_state()
-    return tensors
-
-
-def load_random_tensors(tensors: dict[str, Tensor]) -> None:
-    """Put back what `random_tensors` gave."""
-    torch.set_rng_state(tensors["torch"])
-    position, has_gauss, gauss = tensors["numpy_rest"].tolist()
-    key = tensors["numpy"].numpy().astype(np.uint32)
-    np.random.set_state(("MT19937", key, int(position), int(has_gauss), gauss))
-    version, *words = tensors["python"].tolist()
-    left = tensors["python_gauss"].tolist()
-    random.setstate((version, tuple(words), left[0] if left else None))
-    if torch.cuda.is_initialized():
-        torch.cuda.set_rng_state(tensors["cuda"])
