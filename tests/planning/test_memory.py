@@ -14,12 +14,12 @@ from tiny import TRAINED, random_image, tiny_policy
 from training_world import make_stage
 
 from samr1.config.lora import Layer, LoraConfig
-from samr1.config.schema import TrainStage
+from samr1.config.schema import PredictConfig, TrainStage
 from samr1.core.errors import UserError
 from samr1.planning.activations import kept_activations
 from samr1.planning.fit import change_stage
 from samr1.planning.job import Job, total
-from samr1.planning.memory import plan_memory
+from samr1.planning.memory import plan_evaluation, plan_memory
 from samr1.planning.parameters import (
     SegmenterSize,
     count_adapter,
@@ -196,5 +196,7 @@ def test_keys_and_values_take_the_slots_that_a_rollout_makes(tmp_path: Path) -> 
     ]
     assert planned.amount == held
     assert "112 tokens" in planned.sum  # 101 and 8, rounded up to what a CPU's window is
+    asked = {"batch_size": job.responses, "max_response_tokens": job.train.max_response_tokens}
+    assert planned in plan_evaluation(job, PredictConfig(**asked)).phases["evaluation"]
     on_gpu = plan_memory(replace(job, cuda=True)).phases["rollout"]
     assert any("256 tokens" in one.sum for one in on_gpu)

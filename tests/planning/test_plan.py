@@ -22,10 +22,16 @@ from samr1.core.errors import UserError
 from samr1.core.files import write_table
 from samr1.planning import fit
 from samr1.planning.disk import plan_disk
-from samr1.planning.fit import change_stage, check_fits, find_changes, with_rank
+from samr1.planning.fit import (
+    change_stage,
+    check_fits,
+    evaluation_does_not_fit,
+    find_changes,
+    with_rank,
+)
 from samr1.planning.hours import plan_answers, plan_step
-from samr1.planning.job import Job, describe_job, total
-from samr1.planning.memory import plan_host, plan_memory
+from samr1.planning.job import Job, describe_evaluation, describe_job, total
+from samr1.planning.memory import plan_evaluation, plan_host, plan_memory
 from samr1.planning.rates import GPUS, calculated, with_measured
 from samr1.planning.splits import Split, find_split
 
@@ -127,6 +133,20 @@ def test_what_is_offloaded_is_the_hosts_and_must_fit_there(
     monkeypatch.setattr(fit, "available_memory", lambda: 180e9)
     with pytest.raises(UserError, match=r"needs 187\.4 GB of the host's memory and 180\.0 GB are"):
         check_fits(stage, torch.device("cuda"), 1)
+
+
+def test_an_evaluation_has_a_memory_of_its_own_and_as_many_answers_at_once_as_fit() -> None:
+    run = load_experiment(ROOT / "config", "paper").runs["sam_r1"]
+    job = describe_evaluation(run, True)
+    memory = plan_evaluation(job, run.evaluation)
+    # Weights, and 64 answers' keys and values: 1,100 and 1,024 tokens in slots of 9 × 256.
+    least = 8_292_166_656 * 2 + 224_430_130 * 4 + 64 * 9 * 256 * (2 * 28 * 512 * 2)
+    assert least < memory.needed < 1.5 * least
+    said = evaluation_does_not_fit(run, job, 0.9 * memory.needed)
+    assert said.startswith(f"evaluating sam_r1 needs {memory.needed / 1e9:.1f} GB a process and ")
+    assert "it fits with evaluation.batch_size: 32 (" in said
+    assert said.count("GB") == 3
+    assert "not even one answer" in evaluation_does_not_fit(run, job, 18e9)
 
 
 def test_splits_are_as_large_as_published_or_as_drawn() -> None:
@@ -266,7 +286,10 @@ def test_the_guides_figures_are_what_the_command_prints(
         assert row in guide
     assert f"{hours:.0f} GPU hours of an A100, {both:.0f} of them" in readme
     block = guide.partition("--gpu a6000 --lora-rank 64\n")[2].partition("\n\nand of 3B")[0]
-    squeezed = " ".join(printed("--run sam_r1 --gpus 1 --gpu a6000 --lora-rank 64").split())
+    one_card = printed("--run sam_r1 --gpus 1 --gpu a6000 --lora-rank 64")
+    answers = figure(one_card.partition("evaluating sam_r1")[2], "at most")
+    assert f"take {answers:.0f} GB with a 7B" in guide
+    squeezed = " ".join(one_card.split())
     for line in filter(None, block.splitlines()):
         assert " ".join(line.split()) in squeezed
     error = guide.partition("    training qwen2.5vl_3b ")[2].partition("\n\n")[0]

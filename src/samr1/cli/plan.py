@@ -12,16 +12,21 @@ from samr1.config.datasets import load_datasets
 from samr1.config.errors import read_mapping
 from samr1.config.jobs import JobList, Training, list_evaluations, list_trainings
 from samr1.config.merge import Experiment, WorkflowConfig, find_run, load_experiment
-from samr1.config.schema import parse_config
+from samr1.config.schema import RunConfig, parse_config
 from samr1.core.errors import UserError, run_command
 from samr1.core.hub import cache_folder
 from samr1.data.samples import load_samples
 from samr1.planning.disk import Place, plan_disk
-from samr1.planning.fit import available_memory, does_not_fit, with_rank
+from samr1.planning.fit import (
+    available_memory,
+    does_not_fit,
+    evaluation_does_not_fit,
+    with_rank,
+)
 from samr1.planning.hours import plan_hours, plan_step
-from samr1.planning.job import Job, describe_job
-from samr1.planning.memory import plan_host, plan_memory
-from samr1.planning.page import disk_page, memory_page, time_page
+from samr1.planning.job import Job, describe_evaluation, describe_job
+from samr1.planning.memory import plan_evaluation, plan_host, plan_memory
+from samr1.planning.page import disk_page, evaluation_page, memory_page, time_page
 from samr1.planning.rates import GPUS, Rates, calculated, read_measured
 
 
@@ -98,14 +103,20 @@ def _plan(
     if cuda:
         room = 1e9 * (arguments.gpu_memory or GPUS[arguments.gpu].gigabytes)
     jobs: dict[str, Job] = {}
-    for run in dict.fromkeys(one.run for one in planned.trainings):
-        stage, rank = experiment.runs[run].train_stage(), arguments.lora_rank
-        jobs[run] = describe_job(with_rank(stage, rank) if rank else stage, processes, cuda)
+    for name in dict.fromkeys(one.run for one in planned.trainings):
+        stage, rank = experiment.runs[name].train_stage(), arguments.lora_rank
+        jobs[name] = describe_job(with_rank(stage, rank) if rank else stage, processes, cuda)
     job = max(jobs.values(), key=lambda job: plan_memory(job).needed)
     memory = plan_memory(job)
     datasets = load_datasets(Path(choice.config_dir) / "datasets.yaml")
     places = plan_disk(experiment, datasets, planned, job, Path(choice.results))
-    pages = [memory_page(job, memory, room, plan_host(job)), disk_page(places)]
+    run, evaluating = _largest_evaluation(experiment, planned, cuda)
+    answers = plan_evaluation(evaluating, run.evaluation)
+    pages = [
+        memory_page(job, memory, room, plan_host(job)),
+        evaluation_page(run, answers, room),
+        disk_page(places),
+    ]
     if cuda:
         step = plan_step(job, rates)
         hours = plan_hours(experiment, planned, jobs, rates, processes)
@@ -113,10 +124,21 @@ def _plan(
     print("\n\n\n".join(pages), flush=True)
     if memory.needed > room:
         raise UserError(does_not_fit(job, memory, memory.needed, room, hardware=True))
+    if answers.needed > room:
+        raise UserError(evaluation_does_not_fit(run, evaluating, room))
     hypothetical = arguments.gpus or arguments.gpu_memory or arguments.run
     full = [place for place in places if place.needed > place.free]
     if full and not hypothetical:
         raise UserError(_full(full[0], choice))
+
+
+def _largest_evaluation(
+    experiment: Experiment, planned: JobList, cuda: bool
+) -> tuple[RunConfig, Job]:
+    """The run whose evaluation needs the most memory, and a process of that."""
+    runs = [experiment.runs[name] for name in planned.runs]
+    found = [(run, describe_evaluation(run, cuda)) for run in runs]
+    return max(found, key=lambda one: plan_evaluation(one[1], one[0].evaluation).needed)
 
 
 def _full(place: Place, choice: WorkflowConfig) -> str:

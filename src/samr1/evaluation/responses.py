@@ -24,7 +24,7 @@ from samr1.rollout.inputs import encode_images
 from samr1.rollout.rows import Rows
 
 # Prompts in one pass: more gain little, and a layer needs memory for each.
-_PROMPTS_TOGETHER = 16
+PROMPTS_TOGETHER = 16
 # Slots that have ended wait until they are this share of all: prompts in one pass cost less than
 # one after the other, and what comes after, the segmenter, works on several answers at once too.
 _SHARE = 1 / 8
@@ -64,7 +64,7 @@ def respond(
     encode = _Encoder(policy, store, rows, prompts)
     while asked or slots.busy:
         while asked and slots.free:
-            size = min(slots.free, _PROMPTS_TOGETHER)
+            size = min(slots.free, PROMPTS_TOGETHER)
             part, asked = asked[:size], asked[size:]
             slots.fill(*encode(part), [[i] for i in part])
         ended = slots.advance()

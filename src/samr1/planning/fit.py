@@ -10,10 +10,10 @@ import psutil
 import torch
 
 from samr1.config.lora import AttentionLayer, LoraConfig, MlpLayer
-from samr1.config.schema import TrainStage
+from samr1.config.schema import RunConfig, TrainStage
 from samr1.core.errors import UserError
 from samr1.planning.job import Job, describe_job, total
-from samr1.planning.memory import Memory, plan_host, plan_memory
+from samr1.planning.memory import Memory, plan_evaluation, plan_host, plan_memory
 
 Settings = Mapping[str, Any]  # a stage's keys, as train.zero_stage, or gpus -> their new values
 
@@ -80,27 +80,28 @@ def _list_settings(job: Job, hardware: bool) -> Iterator[Settings]:
     def values(key: str, others: Iterable[int]) -> Iterator[Settings]:
         yield from ({key: value} for value in others)
 
-    def halves(value: int, least: int) -> Iterator[int]:
-        while (value := value // 2) >= least:
-            yield value
-
     train = job.train
     if not train.gradient_checkpointing:
         yield {"train.gradient_checkpointing": True}
     if job.questions > 1:
-        yield from values("train.tokens_per_pass", halves(train.tokens_per_pass, job.row))
+        yield from values("train.tokens_per_pass", _halves(train.tokens_per_pass, job.row))
     yield from values("train.zero_stage", range(train.zero_stage + 1, 4))
     if job.cuda and not train.offload_optimizer:
         needs = {} if train.zero_stage else {"train.zero_stage": 1}
         yield needs | {"train.offload_optimizer": True}
     if job.stage.policy.train_vision and not job.adapter:
         yield {"policy.train_vision": False}
-    yield from values("train.max_response_tokens", halves(train.max_response_tokens, 128))
-    yield from values("train.group_size", halves(train.group_size, 2))
+    yield from values("train.max_response_tokens", _halves(train.max_response_tokens, 128))
+    yield from values("train.group_size", _halves(train.group_size, 2))
     if not job.adapter:
         yield _ADAPTERS
     if hardware:
         yield from values("gpus", (many * job.processes for many in (2, 4, 8)))
+
+
+def _halves(value: int, least: int) -> Iterator[int]:
+    while (value := value // 2) >= least:
+        yield value
 
 
 def _say(key: str, value: Any) -> str:
@@ -152,6 +153,26 @@ def does_not_fit(job: Job, memory: Memory, needed: float, room: float, hardware:
         return f"{sentence}; no change of one or two settings is enough: use more GPUs."
     options = " or ".join(f"{words} ({size / 1e9:.1f} GB)" for words, size in changes[:4])
     return f"{sentence}; it fits with {options}."
+
+
+def evaluation_does_not_fit(run: RunConfig, job: Job, room: float) -> str:
+    """One sentence: how much is needed, and how many answers at once would fit."""
+
+    def needed(slots: int) -> float:
+        fewer = run.evaluation.model_copy(update={"batch_size": slots})
+        return plan_evaluation(job, fewer).needed
+
+    slots = run.evaluation.batch_size
+    sentence = (
+        f"evaluating {run.name} needs {needed(slots) / 1e9:.1f} GB a process and there are "
+        f"{room / 1e9:.1f} GB"
+    )
+    for fewer in _halves(slots, 1):
+        if (there := needed(fewer)) <= room:
+            return (
+                f"{sentence}; it fits with evaluation.batch_size: {fewer} ({there / 1e9:.1f} GB)."
+            )
+    return f"{sentence}, and not even one answer at a time fits: use a larger GPU."
 
 
 def available_memory() -> float:

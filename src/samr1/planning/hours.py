@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from samr1.config.jobs import JobList
 from samr1.config.merge import Experiment
-from samr1.planning.job import Estimate, Job, describe_job, total
+from samr1.planning.job import Estimate, Job, describe_evaluation, total
 from samr1.planning.rates import Rates
 from samr1.planning.splits import Split, find_split
 from samr1.planning.work import decoding_bytes, forward, text_forward, vision_forward
@@ -58,7 +58,7 @@ def _evaluations(
     run: str, experiment: Experiment, planned: JobList, rates: Rates, gpus: int
 ) -> Estimate:
     config = experiment.runs[run]
-    job = describe_job(config.train_stage(), 1, True, evaluated=True)
+    job = describe_evaluation(config, True)
     asked = [one for one in planned.evaluations if one.run == run]
     starts = len(asked) * experiment.evaluation_shards
     if experiment.evaluated_together == "run":

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from samr1.config.lora import LoraConfig
-from samr1.config.schema import TrainStage
+from samr1.config.schema import RunConfig, TrainStage
 from samr1.config.train import TrainConfig
 from samr1.planning.parameters import (
     ParameterCounts,
@@ -175,3 +175,10 @@ def describe_job(stage: TrainStage, processes: int, cuda: bool, *, evaluated: bo
         processes=processes,
         cuda=cuda,
     )
+
+
+def describe_evaluation(run: RunConfig, cuda: bool) -> Job:
+    """One process that evaluates the policy of `run`: with all of its weights, however trained."""
+    stage = run.train_stage()
+    whole = stage.train.model_copy(update={"zero_stage": 0})
+    return describe_job(stage.model_copy(update={"train": whole}), 1, cuda, evaluated=True)

@@ -1,4 +1,4 @@
-"""What one training process needs of its GPU's memory, as sums of products of sizes.
+"""What a process that trains or evaluates needs of its GPU's memory, as sums of products of sizes.
 
 Formulas were read off the code that allocates: DeepSpeed 0.19.8 (`runtime/zero`, `runtime/fp16`),
 whose gradients are accumulated in the weights' own format, as nothing else is configured; torch's
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from samr1.config.schema import PredictConfig
+from samr1.evaluation.responses import PROMPTS_TOGETHER
 from samr1.planning.activations import computed_again, in_flight, kept_activations
 from samr1.planning.job import Estimate, Job, times, total
 from samr1.planning.parameters import key_value_width
@@ -85,6 +87,18 @@ def plan_memory(job: Job) -> Memory:
     return Memory(_states(job) + ([] if job.cuda else _offloaded(job)), phases, job.cuda)
 
 
+def plan_evaluation(job: Job, evaluation: PredictConfig) -> Memory:
+    """The memory of one process that evaluates the policy of `job`, all its slots taken.
+
+    Masks are made while the next answers are decoded.
+    """
+    slots, prompts = evaluation.batch_size, min(evaluation.batch_size, PROMPTS_TOGETHER)
+    decoding = _decoding(job, slots, prompts, evaluation.max_response_tokens)
+    weights = times("policy weights", job.parts.all, job.number_bytes)
+    states = [weights, _segmenter_weights(job)]
+    return Memory(states, {"evaluation": decoding + _reward(job)}, job.cuda)
+
+
 def plan_host(job: Job) -> list[Estimate]:
     """The host's memory of one process with a GPU: while a model is loaded, and AdamW's states.
 
@@ -113,7 +127,11 @@ def _states(job: Job) -> list[Estimate]:
             items.append(times("gradients", job.trainable, number, by=shared))
     if stage == 3:
         items.append(_bucket(job))
-    return [*items, times("segmenter weights", job.segmenter.weights // 4, 4)]
+    return [*items, _segmenter_weights(job)]
+
+
+def _segmenter_weights(job: Job) -> Estimate:
+    return times("segmenter weights", job.segmenter.weights // 4, 4)
 
 
 def _offloaded(job: Job) -> list[Estimate]:
@@ -180,23 +198,26 @@ def _step(job: Job) -> list[Estimate]:
 
 
 def _rollout(job: Job) -> list[Estimate]:
-    """Keys and values of all responses in slots of one length, each with its own prompt's."""
+    limit = job.train.max_response_tokens
+    decoding = _decoding(job, job.responses, job.questions, limit)
+    return [*_gathered(job, job.parts.all), *decoding]
+
+
+def _decoding(job: Job, rows: int, prompts: int, limit: int) -> list[Estimate]:
+    """Keys and values of `rows` responses in slots of one length, each with its own prompt's, and
+    what running so many `prompts` together adds."""
     grain = (Captured if job.cuda and job.train.zero_stage < 3 else Eager).grain
-    places = count_places(job.prompt_tokens, job.train.max_response_tokens, grain)
+    places = count_places(job.prompt_tokens, limit, grain)
     token = 2 * job.text.num_hidden_layers * key_value_width(job.policy) * job.number_bytes
+    block = (3 * job.vision.intermediate_size + 4 * job.vision.hidden_size) * job.number_bytes
     layers = [
-        times("a layer over the prompts", job.questions * job.prompt_tokens, in_flight(job)),
-        times(
-            "a block over the images",
-            job.questions * job.patches,
-            (3 * job.vision.intermediate_size + 4 * job.vision.hidden_size) * job.number_bytes,
-        ),
+        times("a layer over the prompts", prompts * job.prompt_tokens, in_flight(job)),
+        times("a block over the images", prompts * job.patches, block),
     ]
     return [
-        *_gathered(job, job.parts.all),
-        times("keys and values", (job.responses, "rows"), (places, "tokens"), token),
+        times("keys and values", (rows, "rows"), (places, "tokens"), token),
         max(layers, key=lambda item: item.amount),  # one after the other
-        times("next-token tables", job.responses, job.text.vocab_size, 32),
+        times("next-token tables", rows, job.text.vocab_size, 32),
     ]
 
 
@@ -206,7 +227,7 @@ def _reward(job: Job) -> list[Estimate]:
     mask = PROMPT_BYTES * side**2 + ORIGINAL_PIXELS * 6
     return [
         times("segmenter: images embedded", images, image),
-        times("segmenter: masks of a group", job.train.group_size, mask),
+        times("segmenter: masks together", job.train.group_size, mask),
     ]
 
 

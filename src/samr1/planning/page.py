@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from samr1.config.schema import RunConfig
 from samr1.planning.disk import Place
 from samr1.planning.hours import ASSUMPTIONS
 from samr1.planning.job import Estimate, Job, total
@@ -22,6 +23,34 @@ def memory_page(job: Job, memory: Memory, room: float, host: list[Estimate]) -> 
         f"{job.questions} question{'s' * (job.questions > 1)} × {train.group_size} responses of up "
         f"to {train.max_response_tokens:,} tokens, {train.tokens_per_pass:,} tokens a pass"
     )
+    one = total(host)
+    beside = [
+        *_bytes(host),
+        ["a process", "", _gb(one)],
+        ["all of them", f"{job.processes} × {_gb(one)} GB", _gb(job.processes * one)],
+    ]
+    return "\n\n".join(
+        [
+            f"{head} (GB = 10⁹ bytes)",
+            *_fitting(memory, room),
+            "Memory of the host, at most while the models are loaded",
+            _table(["what", "arithmetic", "GB"], beside),
+        ]
+    )
+
+
+def evaluation_page(run: RunConfig, memory: Memory, room: float) -> str:
+    """The memory of one process that evaluates `run`."""
+    head = (
+        f"Memory of a {'GPU' if memory.cuda else 'process'}: evaluating {run.name}, "
+        f"{run.evaluation.batch_size} answers at once (evaluation.batch_size) of up to "
+        f"{run.evaluation.max_response_tokens:,} tokens"
+    )
+    return "\n\n".join([head, *_fitting(memory, room)])
+
+
+def _fitting(memory: Memory, room: float) -> list[str]:
+    """A table of what is always there and of what each phase adds; and whether it fits."""
     rows = [*_bytes(memory.states), ["always there", "", _gb(total(memory.states))]]
     for phase, estimates in memory.phases.items():
         more = [f"more in {phase}", "", _gb(total(estimates))]
@@ -32,21 +61,8 @@ def memory_page(job: Job, memory: Memory, room: float, host: list[Estimate]) -> 
         [f"at most, in {memory.peak_phase}", "", _gb(memory.needed)],
         ["there are", "", _gb(room)],
     ]
-    one = total(host)
-    beside = [
-        *_bytes(host),
-        ["a process", "", _gb(one)],
-        ["all of them", f"{job.processes} × {_gb(one)} GB", _gb(job.processes * one)],
-    ]
-    return "\n\n".join(
-        [
-            f"{head} (GB = 10⁹ bytes)",
-            _table(["what", "arithmetic", "GB"], rows),
-            "It fits." if memory.needed <= room else "It does not fit.",
-            "Memory of the host, at most while the models are loaded",
-            _table(["what", "arithmetic", "GB"], beside),
-        ]
-    )
+    verdict = "It fits." if memory.needed <= room else "It does not fit."
+    return [_table(["what", "arithmetic", "GB"], rows), verdict]
 
 
 def disk_page(places: Sequence[Place]) -> str:
