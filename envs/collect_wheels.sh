@@ -4,7 +4,7 @@
 #
 #   bash envs/collect_wheels.sh FOLDER [PYTHON] [VERSION]
 #
-# There, beside a copy of src/:
+# There, beside copies of src/ and config/:
 #
 #   python3 -m pip install --no-index --no-deps --target site FOLDER/*.whl
 #   PYTHONPATH=site:src python3 -m samr1.cli.check_gpu --output results/gpu

@@ -4,44 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from transformers import Qwen2_5_VLConfig
 
-from samr1.config.names import PackedAttention
-from samr1.config.schema import TrainStage, parse_config
+from samr1.config.merge import load_experiment
+from samr1.config.names import METHOD, PackedAttention
+from samr1.config.schema import TrainStage
 from samr1.core.errors import UserError
 from samr1.gpu.models import published_policy, resized, tiny_policy, tokenizer
 from samr1.micro.segmenter_config import SEGMENTER_CONFIG
+from samr1.planning.fit import change_stage
 from samr1.policy.attention import find_compiler
 from samr1.segmenter.build import read_config
 from samr1.segmenter.files import published_config
 
 Size = Literal["7b", "tiny"]
 
-# As config/scales/paper.yaml has it; what differs between the stages is given to `train_stage`.
-_TRAINING: dict[str, Any] = {
-    "samples": 3000,
-    "steps": None,
-    "questions_per_step": 16,
-    "updates_per_rollout": 2,
-    "learning_rate": 1e-6,
-    "weight_decay": 0.01,
-    "max_grad_norm": 1.0,
-    "schedule": "constant",
-    "warmup_steps": 0,
-    "clip_low": 0.2,
-    "clip_high": 0.3,
-    "kl_coef": 0.005,
-    "normaliser": "group",
-    "temperature": 1.0,
-    "top_p": 1.0,
-    "tokens_per_pass": 16384,
-    "gradient_checkpointing": True,
-    "zero_stage": 2,
-    "checkpoint_steps": 50,
-}
+_CONFIG = Path(__file__).parents[3] / "config"  # of the checkout, beside src/
 
 
 @dataclass(frozen=True)
@@ -123,31 +106,22 @@ def make_setting(size: Size, device: torch.device) -> Setting:
     )
 
 
+@cache
+def _papers_training() -> TrainStage:
+    return load_experiment(_CONFIG, "paper").runs[METHOD].train_stage()
+
+
 def train_stage(setting: Setting, tokens: int) -> TrainStage:
-    """The paper's training on one process of it, for responses of up to `tokens` tokens."""
-    values = {
-        "name": "check_gpu",
-        "seed": 0,
-        "dialect": "sam_r1",
-        "threads": torch.get_num_threads(),
-        "policy": {
-            "path": "random",
-            "image_size": setting.image_size,
-            "dtype": "bfloat16",
-            "train_vision": True,
-            "attention": setting.attention,
-        },
-        "segmenter": {
-            "path": "random",
-            "image_size": setting.segmenter["image_size"],
-            "tf32": True,
-        },
-        "reward": {"segmentation": "tiered", "negative_points": "none"},
-        "train": _TRAINING
-        | {
-            "group_size": setting.group_size,
-            "questions_per_step": setting.questions,
-            "max_response_tokens": tokens,
-        },
+    """The paper's training on one process of it, for responses of up to `tokens` tokens.
+
+    Raises UserError where `config/` does not stand beside `src/`.
+    """
+    sizes = {
+        "policy.image_size": setting.image_size,
+        "policy.attention": setting.attention,
+        "segmenter.image_size": setting.segmenter["image_size"],
+        "train.group_size": setting.group_size,
+        "train.questions_per_step": setting.questions,
+        "train.max_response_tokens": tokens,
     }
-    return parse_config(values, TrainStage, "check_gpu")
+    return change_stage(_papers_training(), sizes)
