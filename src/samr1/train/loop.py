@@ -26,7 +26,6 @@ from samr1.core.errors import Stopped, UserError, printable
 from samr1.core.prefetch import prefetch
 from samr1.core.stopwatch import Stopwatch
 from samr1.data.resizing import ImageStore
-from samr1.method.rewards import IouWindow
 from samr1.policy.model import Policy, save_policy
 from samr1.train.agreement import Agreement
 from samr1.train.batches import (
@@ -98,14 +97,6 @@ class Trained:
             self.checkpoints.remove()
 
 
-@dataclass(frozen=True)
-class _Taken:
-    """What a step leaves beside its rows: the last IoUs, and a response to show."""
-
-    window: IouWindow
-    response: str
-
-
 def train_policy(
     stage: TrainStage,
     samples: pa.Table,
@@ -144,11 +135,9 @@ def train_policy(
         with closing(boards), closing(bar), closing(prefetch(batches)) as ready:
             for step in bar:
                 rate = learning_rate(step, steps, stage.train)
-                row, timing, taken = _step(models, questions, ready, step, rate, done.window, stage)
-                metrics, timings = [*done.metrics, row], [*done.timings, timing]
-                done = Progress(step + 1, metrics, timings, taken.window)
-                boards.add_step(row, timing)
-                _say_step(bar, metrics, taken.response, engine)
+                done, response = _step(models, questions, ready, done, rate, stage)
+                boards.add_step(done.metrics[-1], done.timings[-1])
+                _say_step(bar, done.metrics, response, engine)
                 if keeper is not None:
                     _keep_step(keeper, done, steps, asked, engine, stage)
     return Trained(
@@ -238,17 +227,16 @@ def _step(
     models: Models,
     questions: Questions,
     ready: Iterator[Batch],
-    step: int,
+    done: Progress,
     rate: float,
-    window: IouWindow,
     stage: TrainStage,
-) -> tuple[dict[str, float], dict[str, float], _Taken]:
-    """One step on this process's next batch: a row of metrics, one of timings, and the rest."""
-    engine, begin = models.engine, time.perf_counter()
+) -> tuple[Progress, str]:
+    """One step on this process's next batch: how far training has come, and a response to show."""
+    engine, step, begin = models.engine, done.step, time.perf_counter()
     clock = Stopwatch(wait_for(models.policy.model.device))
     with clock.phase("encode"):  # what is left to wait for
         batch = next(ready)
-    sampled = _sample(models, questions, batch, clock, step, window, stage)
+    sampled = _sample(models, questions, batch, clock, done, stage)
     rollout = sampled.rollout
     advantages = advantages_of(sampled.scored, stage)
     with clock.phase("reference"):
@@ -258,12 +246,14 @@ def _step(
         records, norms = update(engine, rollout, reference, advantages, updates, rate, step, stage)
     responses = engine.gather(response_records(sampled))
     row = step_metrics(step, responses, engine.gather(records), norms, rate)
+    window = done.window
     if stage.reward.segmentation == "quantile":
         window = window.extended(gather_ious(sampled, engine))
     agreement = Agreement.together(one.agreement for one in records if one.agreement)
     total = time.perf_counter() - begin
     timing = step_timing(step, clock.seconds, total, sampled.tokens, agreement)
-    return row, timing, _Taken(window, rollout.texts[0][0])
+    now = Progress(step + 1, [*done.metrics, row], [*done.timings, timing], window)
+    return now, rollout.texts[0][0]
 
 
 def _sample(
@@ -271,8 +261,7 @@ def _sample(
     questions: Questions,
     batch: Batch,
     clock: Stopwatch,
-    step: int,
-    window: IouWindow,
+    done: Progress,
     stage: TrainStage,
 ) -> Sampled:
     """The batch's groups and their rewards, sampled again as `train.filter_groups` says."""
@@ -280,10 +269,10 @@ def _sample(
     def sample(batch: Batch) -> Sampled:
         with clock.phase("rollout"), any_order():
             rollout = roll_out(
-                models.policy, models.engine, batch.samples, batch.questions, step, stage
+                models.policy, models.engine, batch.samples, batch.questions, done.step, stage
             )
         with clock.phase("reward"):
-            scored = score_groups(models.segmenter, batch, rollout.texts, stage, window)
+            scored = score_groups(models.segmenter, batch, rollout.texts, stage, done.window)
         return Sampled(batch, rollout, scored, count_tokens(rollout))
 
     def sample_others(drawn: list[Sample]) -> Sampled:
@@ -294,7 +283,7 @@ def _sample(
     sampled = sample(batch)
     if (found := stage.train.filter_groups) is None:
         return sampled
-    others = draw_others(len(questions.rows), batch.drawn, step, stage.seed)
+    others = draw_others(len(questions.rows), batch.drawn, done.step, stage.seed)
     fresh = (questions.rows[index] for index in others)
     rounds = found.max_num_gen_batches - 1
     return sample_again(sampled, models.engine, fresh, sample_others, rounds)
