@@ -109,16 +109,6 @@ def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
     return peak * (steps - step) / (steps - warmup)
 
 
-def encode_batch(
-    policy: Policy, samples: list[Sample], images: ImageStore, stage: TrainStage
-) -> list[EncodedPrompt]:
-    """Encode the samples' questions over their resized images."""
-    return [
-        encode_question(policy, images.get(sample.image_id), sample.query, stage.dialect)
-        for sample in samples
-    ]
-
-
 def prepare_batch(
     policy: Policy,
     drawn: list[Sample],
@@ -137,7 +127,10 @@ def prepare_batch(
     samples = mine or drawn[:1]
     return Batch(
         samples=samples,
-        questions=encode_batch(policy, samples, images, stage),
+        questions=[
+            encode_question(policy, images.get(sample.image_id), sample.query, stage.dialect)
+            for sample in samples
+        ],
         originals={
             sample.image_id: load_original(
                 root / sample.image_path, sample.width, sample.height, sample.sample_id
