@@ -149,6 +149,16 @@ def test_an_evaluation_has_a_memory_of_its_own_and_as_many_answers_at_once_as_fi
     assert "not even one answer" in evaluation_does_not_fit(run, job, 18e9)
 
 
+def test_an_evaluation_takes_as_long_however_its_policy_is_trained() -> None:
+    run, rates = load_experiment(ROOT / "config", "paper").runs["sam_r1"], calculated(GPUS["a100"])
+    parted = run.model_copy(update={"train": run.train.model_copy(update={"zero_stage": 3})})
+    ours, theirs = (
+        plan_answers(describe_evaluation(one, True), Split(6400, 0), 64, rates)
+        for one in (run, parted)
+    )
+    assert ours == theirs
+
+
 def test_splits_are_as_large_as_published_or_as_drawn() -> None:
     drawn, public = (load_experiment(ROOT / "config", scale) for scale in ("micro", "paper"))
     for name, micro, paper in (
