@@ -1,9 +1,9 @@
 """Start a command as several processes of one machine, and end them together.
 
-In place of torchrun, which gives its processes 30 seconds after a signal (a step of a 7B model
-takes minutes), and whose report of a failure buries the sentence that a person needs. Here a signal
-to stop is handed on and waited for; where one process fails the others are killed at once, and its
-last line is the last of the log.
+In place of torchrun, whose report of a failure buries the sentence that a person needs, and which
+kills its processes some seconds after a signal, where a step of a 7B model takes minutes. Here a
+signal to stop is handed on and waited for; where one process fails the others are killed at once,
+and its last line is the last of the log.
 """
 
 from __future__ import annotations
