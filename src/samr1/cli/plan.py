@@ -123,7 +123,7 @@ def _plan(
         pages.append(time_page(step, hours, rates, processes))
     print("\n\n\n".join(pages), flush=True)
     if memory.needed > room:
-        raise UserError(does_not_fit(job, memory, memory.needed, room, hardware=True))
+        raise UserError(does_not_fit(job, memory.needed, room, hardware=True))
     if answers.needed > room:
         raise UserError(evaluation_does_not_fit(run, evaluating, room))
     hypothetical = arguments.gpus or arguments.gpu_memory or arguments.run

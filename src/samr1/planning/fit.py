@@ -13,7 +13,7 @@ from samr1.config.lora import AttentionLayer, LoraConfig, MlpLayer
 from samr1.config.schema import RunConfig, TrainStage
 from samr1.core.errors import UserError
 from samr1.planning.job import Job, describe_job, total
-from samr1.planning.memory import Memory, plan_evaluation, plan_host, plan_memory
+from samr1.planning.memory import plan_evaluation, plan_host, plan_memory
 
 Settings = Mapping[str, Any]  # a stage's keys, as train.zero_stage, or gpus -> their new values
 
@@ -129,7 +129,7 @@ def check_fits(stage: TrainStage, device: torch.device, processes: int) -> None:
     )
     needed = memory.tensors + total(memory.allowances[:1])
     if needed > room:
-        raise UserError(does_not_fit(job, memory, needed, room, hardware=False))
+        raise UserError(does_not_fit(job, needed, room, hardware=False))
     if job.cuda and stage.train.offload_optimizer:
         host, there = processes * total(plan_host(job)), available_memory()
         if host > there:
@@ -140,13 +140,13 @@ def check_fits(stage: TrainStage, device: torch.device, processes: int) -> None:
             )
 
 
-def does_not_fit(job: Job, memory: Memory, needed: float, room: float, hardware: bool) -> str:
+def does_not_fit(job: Job, needed: float, room: float, hardware: bool) -> str:
     """One sentence: how much is missing, in which phase, and which changes would do."""
     # A changed plan counts fragmentation, so that what is proposed does not end as near the edge.
     changes = find_changes(job, room, hardware)
     sentence = (
         f"training {job.stage.name} needs {needed / 1e9:.1f} GB a process (in its "
-        f"{memory.peak_phase}) and there are {room / 1e9:.1f} GB, "
+        f"{plan_memory(job).peak_phase}) and there are {room / 1e9:.1f} GB, "
         f"{(needed - room) / 1e9:.1f} GB too few"
     )
     if not changes:
