@@ -28,8 +28,9 @@ from mirror_world import (
 from samr1.config.data import WorldConfig
 from samr1.core import schemas
 from samr1.core.errors import UserError
+from samr1.core.files import atomic_folder
 from samr1.data import masks, mirror, reasonseg, refer
-from samr1.data.mirror_files import fetch_mirror, read_rows, shards_folder
+from samr1.data.mirror_files import fetch_mirror, images_folder, read_rows, shards_folder
 from samr1.data.mirror_images import unpack_images
 from samr1.evaluation.score import score
 from samr1.micro.world import draw_world
@@ -206,6 +207,15 @@ def test_one_mask_is_in_memory_at_a_time(tmp_path: Path) -> None:
     assert rows == count * side
     # Decoding takes 4 bytes a pixel for the levels of the two lists alone.
     assert held < 6 * 4 * side * side
+
+
+def test_what_a_killed_unpacking_left_is_removed(tmp_path: Path) -> None:
+    write_mirror(tmp_path, [row(tmp_path)])
+    folder = images_folder(tmp_path, MIRROR)
+    killed = atomic_folder(folder)
+    (killed.__enter__() / "2.jpg").write_bytes(b"half")
+    unpack_images(tmp_path, MIRROR)
+    assert list(folder.parent.iterdir()) == [folder]
 
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
