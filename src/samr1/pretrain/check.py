@@ -90,7 +90,7 @@ def _draw(ask: Ask, name: str) -> Iterator[Asked]:
 def thing_mask(scene: Scene, thing: Thing) -> Mask:
     """The thing's pixels, bool [h, w], at the image's own size."""
     flat = [value for corner in thing.polygon for value in corner]
-    return polygons_to_mask([flat], scene.height, scene.width).astype(bool)
+    return polygons_to_mask([flat], scene.height, scene.width)
 
 
 def measure(policy: Policy, segmenter: Segmenter, name: str, size: int) -> Row:
