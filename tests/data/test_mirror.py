@@ -12,18 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from data_world import HEIGHT, WIDTH
+from data_world import HEIGHT, WIDTH, plain_runs, square
 from fetch_server import serve_hub
-from mirror_world import (
-    LISTS,
-    MIRROR,
-    read_mirror,
-    reasonseg_rows,
-    refer_rows,
-    row,
-    square,
-    write_mirror,
-)
+from mirror_world import LISTS, MIRROR, read_mirror, reasonseg_rows, refer_rows, row, write_mirror
 
 from samr1.config.data import WorldConfig
 from samr1.core import schemas
@@ -109,9 +100,7 @@ def encodings() -> list[Any]:
     """The square mask in every form that mirrors have it in."""
     rle = masks.encode_mask(square())
     text = {"size": rle["size"], "counts": rle["counts"].decode()}
-    flat = square().flatten(order="F")
-    starts = np.flatnonzero(np.diff(flat)) + 1
-    plain = {"size": rle["size"], "counts": np.diff([0, *starts, flat.size]).tolist()}
+    plain = {"size": rle["size"], "counts": plain_runs(square())}
     forms = [
         ("booleans", LISTS, square().tolist()),
         ("large lists", pa.large_list(pa.large_list(pa.bool_())), square().tolist()),
