@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
-from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
+from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 from samr1.micro.policy_config import IMAGE_SIZE, MERGE, PATCH
 from samr1.micro.tokenizer import IMAGE_TOKEN, STOP_TOKEN
