@@ -123,13 +123,14 @@ def test_an_example_with_a_box_alone_is_drawn_and_measured_by_it(tmp_path: Path)
     assert [patch.get_linestyle() for patch in left.patches] == ["dotted", "solid"]
 
 
-def test_an_example_is_measured_without_ignored_pixels(tmp_path: Path) -> None:
+def test_an_example_is_measured_as_its_figures_are(tmp_path: Path) -> None:
     write_image(tmp_path)
     given = predictions([answer((20, 10, 30, 30))] * 4)
     half = encode_mask(fill((10, 10, 20, 30)))
-    asked = samples([*[sample()] * 2, *[sample(ignore=half)] * 2])
-    left, right = draw_examples(Answers("b", asked, {"base": [given]}), tmp_path, 2).axes
-    assert left.get_xlabel().endswith("IoU 0.50") and right.get_xlabel().endswith("IoU 1.00")
+    for dataset, iou in (("reasonseg", "0.50"), ("photos", "1.00")):  # one's own ignores them
+        asked = samples([sample(dataset=dataset, ignore=half)] * 4)
+        figure = draw_examples(Answers("b", asked, {"base": [given]}), tmp_path, 2)
+        assert all(axis.get_xlabel().endswith(f"IoU {iou}") for axis in figure.axes)
 
 
 def test_curves_leave_out_the_point_reward_where_none_is_given(tmp_path: Path) -> None:
