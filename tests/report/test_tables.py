@@ -230,5 +230,5 @@ def test_markdown_details() -> None:
     assert percent(-0.0001, signed=True) == "+0.0" and percent(None) == "–"
     assert (
         aligned_table(["a|b", "c"], [["d", ""]])
-        == "| a\\|b |   c |\n| ---- | --: |\n| d    |   – |\n"
+        == "| a\\|b |   c |\n| ---- | --: |\n| d    |   – |"
     )

@@ -48,13 +48,13 @@ def clipping(table: Table, files: Sequence[Path]) -> Addition:
     blocks = [
         "Clip fractions of the runs above: the share of tokens (%) whose ratio was clipped at the "
         "lower bound (advantage below 0) and the upper (advantage above 0). Mean over steps and "
-        "their updates; in the first update of a step every ratio is 1:\n",
+        "their updates; in the first update of a step every ratio is 1:",
         aligned_table(["Run", "steps", "clipped low %", "clipped high %"], lines),
     ]
     if idle:
         blocks.append(
             f"⚠ No token ever reached a clipping bound in {', '.join(idle)}: clipping had no "
-            "effect there.\n"
+            "effect there."
         )
     return Addition(tuple(blocks), tuple(records))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from samr1.core.reading import read_utf8
@@ -22,7 +22,12 @@ def aligned_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         for line in cells
     ]
     lines.insert(1, rule)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def join_blocks(blocks: Iterable[str]) -> str:
+    """Headings, paragraphs and tables as one text, an empty line between them."""
+    return "\n\n".join(block.strip("\n") for block in blocks) + "\n"
 
 
 def percent(value: float | None, signed: bool = False) -> str:

@@ -48,4 +48,4 @@ def training_overlap(
         "them:"
     )
     header = ["Benchmark", "images", "also in training", "share %", "training questions"]
-    return Addition(blocks=(f"{text}\n", aligned_table(header, rows)), records=tuple(records))
+    return Addition(blocks=(text, aligned_table(header, rows)), records=tuple(records))
