@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from answer_world import sample
+from answer_world import sample, write_training
 from answer_world import samples as samples_of
 from made_up_metrics import (
     main_table,
@@ -170,22 +170,17 @@ def test_differences_in_what_and_how_are_marked_among_themselves(
     assert all(line[1].endswith("▲") for line in lines)  # 3 × 0.012: with 12 more none would be
 
 
-def write_training(folder: Path, run: str, low: float, high: float, kl: float) -> Path:
-    path = folder / "training" / run / "seed_0.parquet"
-    steps = {"step": [0, 1], "kl": [kl, float("nan")]}
-    clips = {"clip_fraction_low": [0.0, low], "clip_fraction_high": [0.0, high]}
-    write_table(path, pa.table(steps | clips), {"seed": "0"})
-    return path
-
-
 def test_table_5_tells_clip_fractions_and_flags_idle_runs(
     tmp_path: Path, metrics: list[Path]
 ) -> None:
     files = [
-        write_training(tmp_path, "grpo", 0.002, 0.004, 0.1),
-        write_training(tmp_path, "grpo_clip_higher", 0.002, 0.004, 0.1),
-        write_training(tmp_path, "grpo_token_level", 0.0, 0.0, 0.2),
-        write_training(tmp_path, "sam_r1", 0.001, 0.0, 0.3),
+        write_training(tmp_path, run, 0, clip_fraction_low=[0, low], clip_fraction_high=[0, high])
+        for run, low, high in (
+            ("grpo", 0.002, 0.004),
+            ("grpo_clip_higher", 0.002, 0.004),
+            ("grpo_token_level", 0.0, 0.0),
+            ("sam_r1", 0.001, 0.0),
+        )
     ]
     training = ["--training", *map(str, files)]
     page, records = make("table_5", tmp_path, metrics, "micro", *training)
