@@ -9,7 +9,7 @@ from typing import Any
 from samr1.config.jobs import find_study_seeds
 from samr1.config.merge import Experiment
 from samr1.config.names import BASE, METHOD
-from samr1.config.published import Extra, Table, TableStage
+from samr1.config.published import Extra, Table
 from samr1.config.studies import Study
 from samr1.core.errors import UserError
 from samr1.core.files import write_table, write_text
@@ -67,7 +67,10 @@ def write_studies(data: StudyData, experiment: Experiment, output: Path) -> None
     for name, table, held, below in _list_tables(data, experiment, steps):
         there = [pair for pair in held if data.seeds(pair[1])]
         below = list_table_differences(table, experiment.labels, there, comparisons) + below
-        tables += _publish(name, only_there(table, data), below, data, experiment, output)
+        stage = experiment.table_stage(name, only_there(table, data))
+        measurements = Measurements(data.metrics([BASE, *stage.table.labels]))
+        files = output / f"{name}.parquet", output / f"{name}.md"
+        tables += publish_table(stage, measurements, below, *files)
 
     columns = list(next(iter(published.ablations.values())).columns.values())
     claims = list_claims(judge_claims(published.claims, columns, comparisons, curves))
@@ -114,29 +117,6 @@ def _list_tables(
 def only_there(table: Table, data: StudyData) -> Table:
     """The table without the runs of which no seed is there; what is published of them stays."""
     return table.only([run for run in table.labels if data.seeds(run)])
-
-
-def _publish(
-    name: str,
-    table: Table,
-    addition: Addition,
-    data: StudyData,
-    experiment: Experiment,
-    output: Path,
-) -> list[str]:
-    """Write a table; what its page says."""
-    stage = TableStage(
-        name=name,
-        scale=experiment.scale,
-        comparable=experiment.comparable,
-        checkpoint=experiment.checkpoint,
-        table=table,
-        labels=experiment.labels,
-        baselines={},
-    )
-    parquet, page = output / f"{name}.parquet", output / f"{name}.md"
-    measurements = Measurements(data.metrics([BASE, *table.labels]))
-    return publish_table(stage, measurements, addition, parquet, page)
 
 
 def _list_runs(study: Study, title: str, experiment: Experiment) -> Table:
