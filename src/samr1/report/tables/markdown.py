@@ -50,9 +50,7 @@ def measured_cell(figure: Estimate | None) -> str:
     if figure is None:
         return EMPTY
     spread = "" if figure.sd is None else f" ± {percent(figure.sd)}"
-    bold = f"**{percent(figure.value)}{spread}**"
-    bounds = interval(figure.ci_low, figure.ci_high)
-    return bold if bounds == EMPTY else f"{bold} {bounds}"
+    return f"**{percent(figure.value)}{spread}** {interval(figure.ci_low, figure.ci_high)}"
 
 
 def name_table(name: str) -> str:

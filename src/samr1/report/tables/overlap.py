@@ -30,7 +30,7 @@ def training_overlap(
         images = set(load_samples(files[name])["image_id"].to_pylist())
         asked = training.isin(images)
         shared = training[asked].nunique()
-        share = shared / len(images) if images else None
+        share = shared / len(images)
         counts = [str(len(images)), str(shared), percent(share), str(asked.sum())]
         rows.append([labels[name], *counts])
         records.append(
