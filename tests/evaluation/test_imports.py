@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from commands import call
 from PIL import Image
+from scoring import score, values_of
 
 from samr1.cli import import_predictions as command
 from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.data.masks import decode_mask, encode_mask
 from samr1.evaluation.imports import import_predictions
-from samr1.evaluation.score import score
 
 WIDTH, HEIGHT = 6, 4
 # Two questions on one image, and one on another: x is no name for either of the first two.
@@ -101,9 +101,7 @@ def test_every_form_gives_the_same_predictions(tmp_path: Path, samples: pa.Table
     for row in found[0].to_pylist():
         assert (decode_mask(row["mask"]) == MASKS[row["sample_id"]]).all()
     # Its own ground truth: nothing was turned, shifted or mixed up on the way.
-    figures = {
-        row["metric"]: row["value"] for row in score(samples, found[0], "seg_zero").to_pylist()
-    }
+    figures = values_of(score(samples, found[0], "seg_zero"))
     assert figures.pop("unparseable") == 0
     assert set(figures.values()) == {1} and {"giou", "ciou", "right_point"} <= set(figures)
 

@@ -12,6 +12,7 @@ import pytest
 from made_up_samples import sample_row, sample_table
 from PIL import Image
 from predict_world import random_segmenter
+from scoring import score, values_of
 
 from samr1.config.names import DialectName
 from samr1.config.schema import PredictStage
@@ -22,7 +23,7 @@ from samr1.data.resizing import ImageStore, resize_images
 from samr1.evaluation import predict as module
 from samr1.evaluation.predict import predict
 from samr1.evaluation.responses import Response
-from samr1.evaluation.score import Protocol, score
+from samr1.evaluation.score import Protocol
 from samr1.micro.segmenter_config import IMAGE_SIZE
 from samr1.policy.model import Policy
 from samr1.segmenter import Prompt, Segmenter
@@ -165,8 +166,7 @@ def test_nothing_there_is_an_empty_mask_that_the_protocols_score(
     assert not decode_mask(row["mask"]).any()
 
     def figures(samples: pa.Table, protocol: Protocol) -> dict[str, float]:
-        table = score(samples, found, protocol, resamples=10).to_pylist()
-        return {one["metric"]: one["value"] for one in table}
+        return values_of(score(samples, found, protocol))
 
     there = world[1].set_column(9, "box", pa.array([[0.0, 0.0, 9.0, 9.0]], schemas.BOX))
     nothing = encode_mask(np.zeros((HEIGHT, WIDTH)))

@@ -17,6 +17,7 @@ from data_world import (
 from hostile_data import ALL, as_png, compressed, grey, odd_tiff, refused, write_samples
 from mirror_world import square
 from PIL import Image
+from scoring import score
 
 from samr1.config.errors import read_mapping
 from samr1.core import schemas
@@ -25,7 +26,6 @@ from samr1.core.files import read_table
 from samr1.data import masks
 from samr1.data.images import check_image, load_mask, load_picture
 from samr1.evaluation.imports import import_predictions
-from samr1.evaluation.score import score
 
 # Pictures of masks, and answers
 
