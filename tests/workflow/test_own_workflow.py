@@ -30,10 +30,11 @@ STORY, PAPER = GUIDE.split("## With a real model, on one card")
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository, as somebody has who begins; its trainings take small groups."""
+    """A copy of the repository, as somebody has who begins; its trainings take few steps."""
     apart = shutil.ignore_patterns("results", ".*", "__pycache__")
     folder = Path(shutil.copytree(ROOT, tmp_path_factory.mktemp("own") / "checkout", ignore=apart))
-    small = {"defaults": {"train": {"group_size": 2}}}
+    few = {"group_size": 2, "questions_per_step": 40, "questions_per_update": 20}
+    small = {"defaults": {"train": few}}
     edit(folder / "config/scales/micro.yaml", lambda micro: merge(micro, small))
     return folder
 
@@ -135,10 +136,15 @@ def test_a_run_on_own_data_is_no_part_of_all_and_public_sets_may_score_it(settin
     assert plan["draw_world"] == plan["index_refer"] == 1
 
 
+def training_samples(settings: Path) -> str:
+    """The samples that the training is of, without which none begins."""
+    return f"{settings.parent}/results/smoke/samples/training_photos-all.parquet"
+
+
 def test_wrong_data_stops_before_anything_is_trained(settings: Path) -> None:
     table = settings.parent / "my_photos" / "questions.csv"
     table.write_text(table.read_text().replace("masks/photo_0003.png", "masks/photo_3.png"))
-    done = snakemake("own", "--cores", "1", *options(settings))
+    done = snakemake(training_samples(settings), "--cores", "1", *options(settings))
     assert done.code == 1
     (said,) = {line for line in done.text.splitlines() if line.startswith("error:")}
     assert "questions.csv, row 5" in said and "photo_3.png" in said
@@ -150,8 +156,7 @@ def test_data_without_a_test_part_is_refused_before_anything_is_trained(settings
     table = settings.parent / "my_photos" / "questions.csv"
     head, *rows = table.read_text().splitlines()
     table.write_text("\n".join([f"{head},split", *(f"{row},train" for row in rows)]))
-    drawn = f"{settings.parent}/results/smoke/samples/training_photos-all.parquet"
-    done = snakemake(drawn, "--cores", "1", *options(settings))
+    done = snakemake(training_samples(settings), "--cores", "1", *options(settings))
     assert done.code == 1
     assert "(photos): the data set has no sample of the part test; put some" in done.text
 
