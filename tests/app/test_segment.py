@@ -270,12 +270,6 @@ def test_questions_are_checked_and_gathered(tmp_path: Path) -> None:
         table.write_text(content)
         with pytest.raises(UserError, match=message):
             gather_questions([table], [])
-    table.write_bytes(b"image,question\na.jpg,\xff\n")
-    with pytest.raises(UserError, match="in UTF-8"):
-        gather_questions([table], [])
-    (tmp_path / "none").mkdir()
-    with pytest.raises(UserError, match="none: holds no picture"):
-        gather_questions([tmp_path / "none"], ["x"])
 
 
 def test_a_policy_without_a_recipe_is_asked_as_the_papers_and_that_is_said(

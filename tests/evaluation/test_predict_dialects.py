@@ -11,11 +11,10 @@ import pyarrow as pa
 import pytest
 from made_up_samples import sample_row, sample_table
 from PIL import Image
-from predict_world import random_segmenter
+from predict_world import SIDE, random_segmenter, stage
 from scoring import score, values_of
 
 from samr1.config.names import DialectName
-from samr1.config.schema import PredictStage
 from samr1.core import schemas
 from samr1.core.stopwatch import Stopwatch
 from samr1.data.masks import decode_mask, encode_mask
@@ -24,12 +23,10 @@ from samr1.evaluation import predict as module
 from samr1.evaluation.predict import predict
 from samr1.evaluation.responses import Response
 from samr1.evaluation.score import Protocol
-from samr1.micro.segmenter_config import IMAGE_SIZE
 from samr1.policy.model import Policy
 from samr1.segmenter import Prompt, Segmenter
 from samr1.segmenter.answer_masks import MAX_TOGETHER
 
-SIDE = 28  # pixels of the policy's square
 WIDTH, HEIGHT = 70, 42  # of the original: 2.5 and 1.5 of its pixels to one of the policy's
 
 THOUGHT = "<think> there </think>"
@@ -85,24 +82,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pa.Table, Ima
     return root, samples, ImageStore(root / "images.parquet")
 
 
-def stage(dialect: DialectName) -> PredictStage:
-    return PredictStage.model_validate(
-        {
-            "name": "test",
-            "dialect": dialect,
-            "threads": 1,
-            "policy": {
-                "path": "tests",
-                "image_size": SIDE,
-                "dtype": "float32",
-                "train_vision": False,
-            },
-            "segmenter": {"path": "tests", "image_size": IMAGE_SIZE},
-            "evaluation": {"batch_size": 1, "max_response_tokens": 1},
-        }
-    )
-
-
 @pytest.fixture
 def predict_said(
     world: tuple[Path, pa.Table, ImageStore], segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
@@ -113,7 +92,8 @@ def predict_said(
     def run(text: str, dialect: DialectName) -> pa.Table:
         monkeypatch.setattr(module, "respond", lambda *_: (one for one in [{0: Response(text, 5)}]))
         policy = cast(Policy, None)
-        return predict(samples, store, root, policy, segmenter, stage(dialect), Stopwatch())
+        asked = stage().model_copy(update={"dialect": dialect})
+        return predict(samples, store, root, policy, segmenter, asked, Stopwatch())
 
     return run
 
