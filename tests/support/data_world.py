@@ -22,6 +22,13 @@ def save_image(path: Path, width: int = WIDTH, height: int = HEIGHT, **options: 
     Image.fromarray(pixels).save(path, **options)
 
 
+def square(left: int = 10, top: int = 5, side: int = 10) -> np.ndarray:
+    """A mask, bool [h, w], of a square."""
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[top : top + side, left : left + side] = True
+    return mask
+
+
 def truncate(path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 2 // 3])
