@@ -126,9 +126,7 @@ def test_a_page_needs_one_training_and_no_public_data(settings: Path) -> None:
     assert not {"draw_world", "index_refer"} & set(plan)
 
 
-def test_a_run_on_own_data_is_no_part_of_all_and_public_sets_may_score_it(settings: Path) -> None:
-    everything = planned(*options(settings))
-    assert everything["train_policy"] == 10 and "index_own" not in everything
+def test_public_sets_may_score_a_run_on_own_data(settings: Path) -> None:
     both = [f"metrics/mine/seed_0/{name}.parquet" for name in ("photos", "refcocog_test")]
     targets = [f"{settings.parent}/results/smoke/{name}" for name in both]
     plan = planned(*targets, *options(settings))
