@@ -14,11 +14,7 @@ import pytest
 import yaml
 from commands import call
 from PIL import Image
-from predict_world import (
-    SIZES,
-    plain_response,
-    stage,
-)
+from predict_world import SIZES, plain_response, stage
 from safetensors.torch import save_file
 
 from samr1.cli import predict_masks

@@ -17,9 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import small_bombs
-from data_world import (
-    write_zip,
-)
+from data_world import write_zip
 from hostile_data import ALL, as_png, grey, refused, write_samples
 from mirror_world import read_mirror, row, write_mirror
 from PIL import Image
