@@ -40,6 +40,16 @@ REFUSED = [
         "scales/micro.yaml: checkpoint = \"best\": must be 'last'.",
     ),
     (
+        *("runs.yaml", "base/scales", ["papr"]),
+        'runs.yaml: run base: scales = "papr": there is no such scale; there are micro, paper, '
+        "smoke.",
+    ),
+    (
+        *("baselines.yaml", "grounded_sam/scales", ["papr"]),
+        'baselines.yaml: baseline grounded_sam: scales = "papr": there is no such scale; there are '
+        "micro, paper, smoke.",
+    ),
+    (
         *("runs.yaml", "base/benchmarks", ["reasonseg"]),
         'runs.yaml: run base: benchmarks = "reasonseg": there is no such benchmark; there are '
         "reasonseg_val, reasonseg_test, refcoco_testa, refcocop_testa, refcocog_test, "
