@@ -28,12 +28,6 @@ class Said:
     text: str
     seconds: float
 
-    @property
-    def jobs(self) -> int:
-        """How many jobs it finished."""
-        found = re.findall(r"^(\d+) of \d+ steps", self.text, re.MULTILINE)
-        return int(found[-1]) if found else 0
-
 
 def snakemake(*arguments: str, checkout: Path = ROOT) -> Said:
     """Run Snakemake in the repository's root, or in that of a copy."""
