@@ -45,6 +45,10 @@ REFUSED = [
         "smoke.",
     ),
     (
+        *("runs.yaml", "base/scales", ["paper"]),
+        "runs.yaml: there is no run base at scale micro; add it.",
+    ),
+    (
         *("baselines.yaml", "grounded_sam/scales", ["papr"]),
         'baselines.yaml: baseline grounded_sam: scales = "papr": there is no such scale; there are '
         "micro, paper, smoke.",

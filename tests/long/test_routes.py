@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edited_settings import edit
 from fetch_server import Folder, serve_folder
 from mirror_world import reasonseg_rows, refer_rows, write_mirror
 from routes import (
@@ -28,7 +29,7 @@ from routes import (
     write_settings,
 )
 from routes_report import forget, keep
-from snakemake_calls import ROOT, Said, edit, read_files
+from snakemake_calls import ROOT, Said, read_files
 
 from samr1.config.jobs import list_evaluations
 from samr1.config.merge import load_experiment

@@ -15,7 +15,7 @@ from samr1.config.base import Frozen, NonNegative, Positive, Seeds, Word, slice_
 from samr1.config.baselines import Baseline, check_baselines
 from samr1.config.data import Benchmark, DataConfig
 from samr1.config.errors import read_mapping, show
-from samr1.config.names import METHOD, Tracker
+from samr1.config.names import BASE, METHOD, Tracker
 from samr1.config.own_data import OwnData, load_own_data
 from samr1.config.published import Published, TableStage, check_published
 from samr1.config.schema import RunConfig, load_named, load_stage, parse_config
@@ -153,6 +153,9 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         _refuse_unknown(f"{where}: benchmarks", run.benchmarks, "benchmark", benchmarks)
         data = [run.data] if run.data else None
         _refuse_unknown(f"{where}: data", data, f"data set in {files['own_data']}", own)
+    for name in (BASE, METHOD):
+        if name not in runs:
+            raise UserError(f"{files['runs']}: there is no run {name} at scale {scale}; add it.")
     _refuse_idle_clipping(runs, files["runs"])
     published = load_stage(files["published"], Published)
     check_published(files["published"], published, runs, declared, benchmarks)
@@ -206,7 +209,7 @@ def _load_runs(file: Path, settings: ScaleConfig) -> dict[str, RunConfig]:
         if clash := {"name", "seed"} & set(overrides):
             raise UserError(f"{where}: {min(clash)}: is not a run's to choose; remove it.")
         # Data of one's own is drawn whole, where the run does not say how many questions of it.
-        whole = {"train": {"samples": None}} if "data" in overrides else {}
+        whole = {"train": {"samples": None}} if overrides.get("data") is not None else {}
         merged = merge(merge(settings.defaults, whole), overrides)
         fixed = {"name": name, "seed": settings.seeds[0]}
         runs[name] = parse_config(merged | fixed, RunConfig, where)
@@ -280,9 +283,7 @@ def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:
 
     With one update the ratio is 1 in every token, and no bound can act.
     """
-    reference = runs.get(METHOD)
-    if reference is None:
-        return
+    reference = runs[METHOD]
     bounds = (reference.train.clip_low, reference.train.clip_high)
     trained = [run for run in runs.values() if run.trained]
     changed = [run for run in trained if (run.train.clip_low, run.train.clip_high) != bounds]
