@@ -18,6 +18,23 @@ from samr1.core.errors import UserError
 Layout = Literal["table", "coco", "labelme", "masks", "refer", "reasonseg"]
 Part = Literal["train", "test"]
 
+# The layouts without which a key means nothing, and those that cannot be read without it.
+_OF_SOME: dict[str, tuple[Layout, ...]] = {
+    "file": ("table", "coco", "refer"),
+    "images": ("table", "coco", "masks"),
+    "masks": ("table", "masks"),
+    "categories": ("masks",),
+    "ignore_index": ("masks",),
+    "target": ("table",),
+    "questions": ("coco",),
+    "instances": ("coco", "labelme"),
+}
+_NEEDED: dict[str, tuple[Layout, ...]] = {
+    "file": ("table", "coco", "refer"),
+    "masks": ("masks",),
+    "categories": ("masks",),
+}
+
 # The public sets' names stand for those sets; `all` for every benchmark, `images` for a file.
 _TAKEN = ("refcoco", "refcoco+", "refcocog", "reasonseg", "lisa_grounding", "all", "images")
 
@@ -88,35 +105,15 @@ class OwnData(Frozen):
     """Stop at the first sample that cannot be read, or skip and count it."""
 
     @model_validator(mode="after")
-    def _has_what_its_layout_needs(self) -> OwnData:
-        needs: dict[Layout, tuple[str, ...]] = {
-            "table": ("file",),
-            "coco": ("file",),
-            "refer": ("file",),
-            "masks": ("masks", "categories"),
-        }
-        for key in needs.get(self.layout, ()):
-            if getattr(self, key) is None:
+    def _has_what_its_layout_has(self) -> OwnData:
+        for key, layouts in _NEEDED.items():
+            if self.layout in layouts and getattr(self, key) is None:
                 raise refusal(key, None, f"must be given with layout {self.layout}")
-        may_have: dict[str, tuple[Layout, ...]] = {
-            "file": ("table", "coco", "refer"),
-            "images": ("table", "coco", "masks"),
-            "masks": ("table", "masks"),
-            "categories": ("masks",),
-            "ignore_index": ("masks",),
-        }
-        for key, layouts in may_have.items():
-            if getattr(self, key) is not None and self.layout not in layouts:
-                raise refusal(
-                    key, getattr(self, key), f"must be left out with layout {self.layout}"
-                )
-        for key, plain, layouts in (
-            ("target", "mask", ("table",)),
-            ("questions", "template", ("coco",)),
-            ("instances", "union", ("coco", "labelme")),
-        ):
-            if getattr(self, key) != plain and self.layout not in layouts:
-                raise refusal(key, getattr(self, key), f"must be {plain} with layout {self.layout}")
+        for key, layouts in _OF_SOME.items():
+            value, plain = getattr(self, key), type(self).model_fields[key].default
+            if value != plain and self.layout not in layouts:
+                allowed = "left out" if plain is None else plain
+                raise refusal(key, value, f"must be {allowed} with layout {self.layout}")
         return self
 
     @model_validator(mode="after")
