@@ -129,11 +129,6 @@ REFUSED = [
         "greater than or equal to 2.",
     ),
     (
-        *("runs.yaml", "quantile_reward/reward", {"segmentation": "quantile", "threshold": 0.5}),
-        "runs.yaml: run quantile_reward: reward.threshold = 0.5: must be left out with quantile "
-        "rewards.",
-    ),
-    (
         *("runs.yaml", "sam_r1/train", {"questions_per_update": 5}),
         "runs.yaml: run sam_r1: train.questions_per_update = 5: must divide questions_per_step "
         "(16).",
