@@ -111,6 +111,11 @@ def test_a_policy_without_an_untrained_run_is_refused(folder: Path) -> None:
             "own_data.yaml: refcocog_test: is the name of a benchmark; choose another.",
         ),
         (
+            "refcocog",
+            {},
+            "own_data.yaml: refcocog: is the name of a public data set; choose another.",
+        ),
+        (
             "training_640",
             {},
             "own_data.yaml: training_640: is the name of a table of the workflow's own; choose "

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from samr1.config.base import Frozen, NonNegative, Positive, Seeds, Word, slice_of
 from samr1.config.baselines import Baseline, check_baselines
-from samr1.config.data import Benchmark, DataConfig
+from samr1.config.data import Benchmark, DataConfig, PublicName
 from samr1.config.errors import read_mapping, show
 from samr1.config.names import BASE, METHOD, Tracker
-from samr1.config.own_data import OwnData, load_own_data
+from samr1.config.own_data import OwnData
 from samr1.config.published import Published, TableStage, check_published
 from samr1.config.schema import RunConfig, load_named, load_stage, parse_config
 from samr1.config.studies import Studies, load_studies
@@ -141,7 +141,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
     }
     settings, family = _load_scale(folder / "scales", scale)
     benchmarks = load_named(files["benchmarks"], Benchmark, "benchmark")
-    own = load_own_data(files["own_data"])
+    own = load_named(files["own_data"], OwnData, "data set")
     _refuse_taken_names(own, benchmarks, files["own_data"])
     declared = _load_runs(files["runs"], settings)
     systems = load_named(files["baselines"], Baseline, "baseline")
@@ -271,11 +271,16 @@ def _refuse_unknown(
 def _refuse_taken_names(own: Collection[str], benchmarks: Collection[str], own_file: Path) -> None:
     """A table of samples is called after its benchmark or data set, and some others are there."""
     for name in [*own, *benchmarks]:
-        of_both = name in own and name in benchmarks
-        if of_both or name == "pool" or name.startswith("training_"):
-            whose = "a benchmark" if of_both else "a table of the workflow's own"
-            file = own_file if name in own else own_file.with_name("benchmarks.yaml")
-            raise UserError(f"{file}: {name}: is the name of {whose}; choose another.")
+        if name in own and name in benchmarks:
+            whose = "a benchmark"
+        elif name in own and name in get_args(PublicName):
+            whose = "a public data set"
+        elif name == "pool" or name.startswith("training_"):
+            whose = "a table of the workflow's own"
+        else:
+            continue
+        file = own_file if name in own else own_file.with_name("benchmarks.yaml")
+        raise UserError(f"{file}: {name}: is the name of {whose}; choose another.")
 
 
 def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:

@@ -6,14 +6,12 @@ parts, `train` and `test`: by the data's own split, where it has one, or by a se
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from samr1.config.base import Frozen, Name, Seed, Word, refusal
-from samr1.config.schema import load_named
-from samr1.core.errors import UserError
 
 Layout = Literal["table", "coco", "labelme", "masks", "refer", "reasonseg"]
 Part = Literal["train", "test"]
@@ -34,9 +32,6 @@ _NEEDED: dict[str, tuple[Layout, ...]] = {
     "masks": ("masks",),
     "categories": ("masks",),
 }
-
-# The public sets' names stand for those sets; `all` for every benchmark, `images` for a file.
-_TAKEN = ("refcoco", "refcoco+", "refcocog", "reasonseg", "lisa_grounding", "all", "images")
 
 
 def _ask_of_category(value: str) -> str:
@@ -144,12 +139,3 @@ class OwnDataStage(OwnData):
     """What `index_own` and `check_dataset` read, and nothing more."""
 
     name: Name
-
-
-def load_own_data(path: Path) -> dict[str, OwnData]:
-    """Read `config/own_data.yaml`; raises UserError naming the file, the data set and the key."""
-    found = load_named(path, OwnData, "data set")
-    for name in found:
-        if name in _TAKEN:
-            raise UserError(f"{path}: data set {name}: the name is taken; give it another.")
-    return found
