@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar
 
 from samr1.config.base import Frozen, NonNegative, Positive, Seeds, Word, slice_of
 from samr1.config.baselines import Baseline, check_baselines
-from samr1.config.data import Benchmark, DataConfig, PublicName
+from samr1.config.data import Benchmark, DataConfig
 from samr1.config.errors import read_mapping, show
-from samr1.config.names import BASE, METHOD, Tracker
+from samr1.config.names import BASE, METHOD, PUBLIC_DATASETS, Tracker
 from samr1.config.own_data import OwnData
-from samr1.config.published import Published, TableStage, check_published
+from samr1.config.published import Published, Table, TableStage, check_published
 from samr1.config.schema import RunConfig, load_named, load_stage, parse_config
 from samr1.config.studies import Studies, load_studies
 from samr1.core.errors import UserError
@@ -97,14 +97,14 @@ class Experiment(ScaleSettings):
         """The benchmarks' names as readers know them."""
         return {name: one.label or name for name, one in self.benchmarks.items()}
 
-    def table_stage(self, name: str) -> TableStage:
-        """The slice that table `name` depends on."""
+    def table_stage(self, name: str, table: Table | None = None) -> TableStage:
+        """The slice that table `name` depends on; a study's is a `table` of its own."""
         return TableStage(
             name=name,
             scale=self.scale,
             comparable=self.comparable,
             checkpoint=self.checkpoint,
-            table=self.published.tables[name],
+            table=table or self.published.tables[name],
             labels=self.labels,
             baselines=self.baselines,
         )
@@ -273,7 +273,7 @@ def _refuse_taken_names(own: Collection[str], benchmarks: Collection[str], own_f
     for name in [*own, *benchmarks]:
         if name in own and name in benchmarks:
             whose = "a benchmark"
-        elif name in own and name in get_args(PublicName):
+        elif name in own and name in PUBLIC_DATASETS:
             whose = "a public data set"
         elif name == "pool" or name.startswith("training_"):
             whose = "a table of the workflow's own"
