@@ -8,7 +8,7 @@ import pytest
 import torch
 from decoding_world import three_questions
 from plain_twins import objective_by_loops, plain_logits, plain_logprobs
-from tiny import TRAINED, tiny_policy, use_block_masks
+from tiny import TRAINED, tiny_policy, use_flex
 from torch import Tensor
 
 from samr1.config.names import Normaliser
@@ -47,15 +47,14 @@ def relative(ours: Tensor, theirs: Tensor) -> float:
     return float((ours - theirs).norm() / theirs.norm().clamp(min=1e-3))
 
 
-@pytest.fixture(params=["groups", "blocks"])
-def mask_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Packed passes with the CPU's groups, and with the block mask of CUDA."""
-    if request.param == "blocks":
-        use_block_masks(monkeypatch)
-    return str(request.param)
+@pytest.fixture(params=["two_calls", "flex"])
+def packed_attention(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Policies whose packed rows are attended as on a CPU, and as on a GPU."""
+    if request.param == "flex":
+        use_flex(monkeypatch)
 
 
-@pytest.mark.usefixtures("mask_kind")
+@pytest.mark.usefixtures("packed_attention")
 @pytest.mark.parametrize(
     ("shape", "lengths"),
     [

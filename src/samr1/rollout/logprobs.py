@@ -16,9 +16,9 @@ from torch.utils.checkpoint import checkpoint
 
 from samr1.policy.families import QwenModel
 from samr1.policy.model import EncodedPrompt
+from samr1.policy.packed_rows import PackedRows
 from samr1.rollout.distribution import next_token_logprobs
 from samr1.rollout.inputs import embed_tokens, encode_images
-from samr1.rollout.masks import attention_mask
 from samr1.rollout.packing import Packed, Responses, pack, split_passes
 
 # Response positions × vocabulary that are held as float32 logits at once: 256 MiB.
@@ -110,7 +110,7 @@ def _hidden_at_responses(
     output = model.model.language_model(
         **embed_tokens(model, packed.input_ids.to(device), image_features),
         position_ids=packed.position_ids.to(device),
-        packed_rows=attention_mask(packed.owner.to(device)),
+        packed_rows=PackedRows(packed.owner.to(device)),
         use_cache=False,
     )
     row, place = packed.source.to(device)
