@@ -25,7 +25,7 @@ from samr1.config.names import PackedAttention
 from samr1.core.errors import UserError
 from samr1.policy.packed_rows import PackedGroups, PackedRows
 
-_NAME = "by_mask_{}"  # the name under which `transformers` knows it, by the form of packed rows
+_NAME = "packed_{}"  # the name under which `transformers` knows it, by the form of packed rows
 
 
 def attend(

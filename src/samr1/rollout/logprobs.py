@@ -63,10 +63,8 @@ def response_logprobs(
         _score_in_chunks, target=target, blocked=blocked, temperature=temperature, rows=rows
     )
     logprobs, entropies = model.lm_head(hidden, score)
-    times = max((len(response) for group in groups for response in group), default=0)
-    shape = (len(groups), len(groups[0]), max(times, 1))
     slot = tuple(packed.slot.to(hidden.device))
-    empty = torch.zeros(shape, device=hidden.device)
+    empty = torch.zeros(_shape(groups), device=hidden.device)
     return ResponseLogprobs(
         logprobs=empty.index_put(slot, logprobs),
         entropies=empty.index_put(slot, entropies),
@@ -85,9 +83,7 @@ def response_logprobs_in_passes(
     image_features: Sequence[Tensor] | None = None,
 ) -> Tensor:
     """Log-probabilities [Q, G, T] of all `questions` without gradient, a pass at a time."""
-    times = max((len(response) for group in groups for response in group), default=0)
-    shape = (len(groups), len(groups[0]), max(times, 1))
-    result = torch.zeros(shape, device=model.device)
+    result = torch.zeros(_shape(groups), device=model.device)
     for rows in split_passes(questions, groups, tokens_per_pass):
         with torch.no_grad():
             part = response_logprobs(
@@ -100,6 +96,12 @@ def response_logprobs_in_passes(
             ).logprobs
         result[rows, :, : part.shape[2]] = part
     return result
+
+
+def _shape(groups: Sequence[Responses]) -> tuple[int, int, int]:
+    """[Q, G, T]; T is one at least."""
+    times = max((len(response) for group in groups for response in group), default=0)
+    return len(groups), len(groups[0]), max(times, 1)
 
 
 def _hidden_at_responses(
