@@ -96,6 +96,8 @@ def tiny_policy(
         text["head_dim"] = head
         seen = [0, 1][:layers]  # more than the language model's layers would be of no use
         vision |= {"depth": 3, "num_position_embeddings": 16, "deepstack_visual_indexes": seen}
+    elif family == "qwen2_vl":
+        vision |= {"embed_dim": 32, "hidden_size": hidden, "mlp_ratio": 2}
     else:
         vision |= {"window_size": 28, "fullatt_block_indexes": [1]}
     config = FAMILIES[family].config(
