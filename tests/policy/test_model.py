@@ -25,7 +25,7 @@ def test_a_question_has_one_token_a_merged_patch_in_the_models_own_positions() -
     question = encode_question(policy, random_image(0, 84), "the red ball", "sam_r1")
     assert question.grid_thw.tolist() == [[1, 12, 12]]
     assert question.pixel_values.shape == (144, 3 * 2 * 7 * 7)
-    is_image = question.input_ids == policy.image_token_id
+    is_image = question.input_ids == policy.model.config.image_token_id
     assert int(is_image.sum()) == 36
     start = int(is_image.nonzero()[0])
     # Time stands still over a picture; height and width run over its 6×6 merged patches.

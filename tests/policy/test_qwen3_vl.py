@@ -74,7 +74,6 @@ def test_its_patches_take_other_sizes_than_a_qwen2_5_vls(tmp_path: Path) -> None
         model=build_on_meta(read_policy_config(tmp_path)),
         tokenizer=tokenizer,
         image_processor=processor,
-        image_token_id=config["image_token_id"],
         stop_token_id=0,
         blocked_token_ids=(),
     )

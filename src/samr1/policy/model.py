@@ -42,7 +42,6 @@ class Policy:
     model: QwenModel
     tokenizer: PreTrainedTokenizerBase
     image_processor: Qwen2VLImageProcessorPil
-    image_token_id: int
     stop_token_id: int
     blocked_token_ids: tuple[int, ...]
 
@@ -132,7 +131,6 @@ def assemble_policy(
         model=model,
         tokenizer=tokenizer,
         image_processor=image_processor,
-        image_token_id=vocabulary["<|image_pad|>"],
         stop_token_id=vocabulary[STOP_TOKEN],
         blocked_token_ids=(*sorted(vocabulary[token] for token in VISION_TOKENS), *rounding),
     )
@@ -158,11 +156,10 @@ def join_prompt(
     Raises UserError as `encode_question` does.
     """
     pixel_values, grid_thw = image
-    merge = policy.image_processor.merge_size
-    needed = int(grid_thw.prod()) // merge**2
-    expanded = _expand_image_token(ids, policy.image_token_id, needed)
-    input_ids = torch.tensor(expanded, dtype=torch.int64)
-    is_image = (input_ids == policy.image_token_id).int()
+    needed = int(grid_thw.prod()) // policy.image_processor.merge_size**2
+    image_token: int = policy.model.config.image_token_id
+    input_ids = torch.tensor(_expand_image_token(ids, image_token, needed), dtype=torch.int64)
+    is_image = (input_ids == image_token).int()
     if (found := int(is_image.sum())) != needed:
         raise UserError(
             f"the prompt for {query!r} holds {found} image tokens and its image {needed} merged "
