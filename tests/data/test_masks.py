@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data_world import polygon
+from data_world import plain_runs, polygon
 from pycocotools import mask as coco
 
 from samr1.core.errors import UserError
@@ -55,11 +55,8 @@ def test_polygons_are_united() -> None:
 
 def test_plain_and_compressed_runs_give_the_polygons_mask() -> None:
     mask = masks.segmentation_to_mask([polygon(10, 5, 20, 15)], 30, 40)
-    columns = mask.T.reshape(-1)
-    edges = np.flatnonzero(np.diff(columns)) + 1
-    plain = np.diff([0, *edges, columns.size]).tolist()  # starts with background
     compressed = masks.encode_mask(mask)["counts"].decode()
-    for counts in (plain, compressed):
+    for counts in (plain_runs(mask), compressed):
         again = masks.segmentation_to_mask({"size": [30, 40], "counts": counts}, 30, 40)
         np.testing.assert_array_equal(again, mask)
 

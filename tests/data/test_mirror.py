@@ -12,24 +12,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from data_world import HEIGHT, WIDTH
+from data_world import HEIGHT, WIDTH, plain_runs, square
 from fetch_server import serve_hub
-from mirror_world import (
-    LISTS,
-    MIRROR,
-    read_mirror,
-    reasonseg_rows,
-    refer_rows,
-    row,
-    square,
-    write_mirror,
-)
+from mirror_world import LISTS, MIRROR, read_mirror, reasonseg_rows, refer_rows, row, write_mirror
 
 from samr1.config.data import WorldConfig
 from samr1.core import schemas
 from samr1.core.errors import UserError
+from samr1.core.files import atomic_folder
 from samr1.data import masks, mirror, reasonseg, refer
-from samr1.data.mirror_files import fetch_mirror, read_rows, shards_folder
+from samr1.data.mirror_files import fetch_mirror, images_folder, read_rows, shards_folder
 from samr1.data.mirror_images import unpack_images
 from samr1.evaluation.score import score
 from samr1.micro.world import draw_world
@@ -108,9 +100,7 @@ def encodings() -> list[Any]:
     """The square mask in every form that mirrors have it in."""
     rle = masks.encode_mask(square())
     text = {"size": rle["size"], "counts": rle["counts"].decode()}
-    flat = square().flatten(order="F")
-    starts = np.flatnonzero(np.diff(flat)) + 1
-    plain = {"size": rle["size"], "counts": np.diff([0, *starts, flat.size]).tolist()}
+    plain = {"size": rle["size"], "counts": plain_runs(square())}
     forms = [
         ("booleans", LISTS, square().tolist()),
         ("large lists", pa.large_list(pa.large_list(pa.bool_())), square().tolist()),
@@ -206,6 +196,15 @@ def test_one_mask_is_in_memory_at_a_time(tmp_path: Path) -> None:
     assert rows == count * side
     # Decoding takes 4 bytes a pixel for the levels of the two lists alone.
     assert held < 6 * 4 * side * side
+
+
+def test_what_a_killed_unpacking_left_is_removed(tmp_path: Path) -> None:
+    write_mirror(tmp_path, [row(tmp_path)])
+    folder = images_folder(tmp_path, MIRROR)
+    killed = atomic_folder(folder)
+    (killed.__enter__() / "2.jpg").write_bytes(b"half")
+    unpack_images(tmp_path, MIRROR)
+    assert list(folder.parent.iterdir()) == [folder]
 
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"

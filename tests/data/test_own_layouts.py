@@ -8,17 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from data_world import HEIGHT, WIDTH, square, write_reasonseg, write_refer
 from data_world import ref as refer_ref
-from data_world import write_reasonseg, write_refer
 from own_world import (
-    HEIGHT,
-    WIDTH,
     labelme_mask,
     labelme_shape,
     read_samples,
     save_mask,
     save_picture,
-    square,
     stage,
     write_class_masks,
     write_coco,

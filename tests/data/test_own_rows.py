@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from data_world import HEIGHT, WIDTH, plain_runs, square
 from own_world import (
-    HEIGHT,
-    WIDTH,
     read_samples,
     save_mask,
     save_picture,
-    square,
     stage,
     write_photos,
     write_rows,
@@ -98,17 +96,6 @@ def test_every_form_of_a_target_in_a_csv_is_the_same_mask(tmp_path: Path) -> Non
     rows = list(read_samples(stage(tmp_path)).values())
     assert all((row["mask"] == square()).all() for row in rows[:4])
     assert (rows[4]["mask"] == square(14)).all()
-
-
-def plain_runs(mask: np.ndarray) -> list[int]:
-    """Run lengths down the columns, one by one."""
-    runs, value = [0], False
-    for pixel in mask.T.flatten():
-        if pixel != value:
-            runs.append(0)
-            value = not value
-        runs[-1] += 1
-    return runs
 
 
 def test_ids_splits_and_ignored_pixels_of_a_table(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from samr1.core import schemas
 from samr1.core.errors import UserError
+from samr1.core.files import atomic_file
 from samr1.data import refer, resizing
 from samr1.data.images import load_rgb
 from samr1.data.resizing import ImageStore, resize_images
@@ -105,6 +106,14 @@ def test_a_bad_image_leaves_no_file(tmp_path: Path, samples: pa.Table) -> None:
     with pytest.raises(UserError, match=r"48\.jpg: no such file"):
         resize_images(samples, tmp_path, 84, output)
     assert list(output.parent.iterdir()) == []
+
+
+def test_what_a_killed_resizing_left_is_removed(tmp_path: Path, samples: pa.Table) -> None:
+    output = tmp_path / "out" / "images.parquet"
+    killed = atomic_file(output)
+    killed.__enter__().write_bytes(b"PAR1")
+    resize_images(samples, tmp_path, 8, output)
+    assert list(output.parent.iterdir()) == [output]
 
 
 def test_an_image_id_with_two_files_is_refused(tmp_path: Path, samples: pa.Table) -> None:

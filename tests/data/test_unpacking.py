@@ -44,37 +44,23 @@ def test_a_folder_that_is_there_is_not_replaced(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("../outside", "leads out of the archive"),
-        ("set/../../outside", "leads out of the archive"),
-        ("/etc/outside", "is no path inside the archive"),
-        ("C:/outside", "is no path inside the archive"),
-        ("set\\..\\outside", "is no path inside the archive"),
-        ("set/a.json/b", "'a.json/b' is a file too"),
-    ],
-)
-def test_a_member_that_leads_elsewhere_is_refused(tmp_path: Path, name: str, told: str) -> None:
-    refused(tmp_path, write_zip(tmp_path / "a.zip", GOOD | {name: b"x"}), told)
-
-
-def test_a_link_is_refused(tmp_path: Path) -> None:
-    archive = tmp_path / "a.zip"
+def test_nothing_is_written_beside_the_folder_and_links_are_files(tmp_path: Path) -> None:
     link = zipfile.ZipInfo("set/link")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
-    with zipfile.ZipFile(archive, "w") as file:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
         file.writestr(link, "/etc/passwd")
-    refused(tmp_path, archive, "'set/link' is a link or a device")
+        for name in ("../out", "set/../../out", "/etc/out", "set//etc/out", "set\\..\\..\\out"):
+            file.writestr(name, b"x")
+    unpack_folder(tmp_path / "a.zip", "set", tmp_path / "deep" / "set")
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*out")}
+    assert found == {"deep/set/out", "deep/set/etc/out"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "deep"]
+    assert not (tmp_path / "deep" / "set" / "link").is_symlink()
 
 
-def test_a_name_that_comes_twice_is_refused(tmp_path: Path) -> None:
-    archive = tmp_path / "a.zip"
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("set/a", b"1")
-        with pytest.warns(UserWarning, match="Duplicate"):
-            file.writestr("set/a", b"2")
-    refused(tmp_path, archive, "'set/a' twice")
+@pytest.mark.parametrize("name", ["set/a.json/b", "set/" + "a" * 300, "set/.."])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    refused(tmp_path, write_zip(tmp_path / "a.zip", GOOD | {name: b"x"}), "not a whole zip file")
 
 
 def test_a_bomb_is_refused(tmp_path: Path) -> None:

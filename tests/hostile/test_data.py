@@ -24,11 +24,11 @@ from data_world import (
     ref,
     save_image,
     shape,
+    square,
     write_reasonseg,
     write_refer,
 )
 from hostile_data import ALL, compressed, refused
-from mirror_world import square
 from PIL import Image
 
 from samr1.data import masks, reasonseg, refer

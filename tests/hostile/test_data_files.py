@@ -1,4 +1,4 @@
-"""Tables, mirrors, YAML and archives of strangers, and how much memory small files take.
+"""Tables, mirrors and YAML of strangers, and how much memory small files take.
 
 Memory is measured in a process of its own (`small_bombs`).
 """
@@ -17,9 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import small_bombs
-from data_world import (
-    write_zip,
-)
 from hostile_data import ALL, as_png, grey, refused, write_samples
 from mirror_world import read_mirror, row, write_mirror
 from PIL import Image
@@ -31,7 +28,6 @@ from samr1.data import masks
 from samr1.data.mirror_images import unpack_images
 from samr1.data.resizing import ImageStore
 from samr1.data.samples import load_samples
-from samr1.data.unpacking import BadArchiveError, unpack_folder
 
 # Parquet
 
@@ -203,28 +199,6 @@ def test_a_scale_extends_another(tmp_path: Path, extends: str) -> None:
     (tmp_path / "a.yaml").write_text(f"extends: {extends}")
     (tmp_path / "b.yaml").write_text("extends: a")
     refused("extends = .*: must be the name of another", lambda: read_scale(tmp_path / "a.yaml"))
-
-
-# Archives
-
-
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("set/" + "a" * 300, "has a name that is too long or too deep"),
-        ("set/" + "é" * 120, "has a name that is too long or too deep"),
-        ("set/" + "a/" * 2_000 + "b", "has a name that is too long or too deep"),
-        ("set/a\0b", "is no path inside the archive"),
-    ],
-)
-def test_an_archive_whose_names_are_none_leaves_nothing(
-    tmp_path: Path, name: str, told: str
-) -> None:
-    archive = write_zip(tmp_path / "a.zip", {"set/good": b"x", name.replace("\0", "?"): b"x"})
-    archive.write_bytes(archive.read_bytes().replace(b"a?b", b"a\0b"))
-    with pytest.raises(BadArchiveError, match=told):
-        unpack_folder(archive, "set", tmp_path / "set")
-    assert os.listdir(tmp_path) == ["a.zip"]
 
 
 # Memory

@@ -9,13 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from data_world import (
-    HEIGHT,
-    WIDTH,
-    polygon,
-)
+from data_world import HEIGHT, WIDTH, polygon, square
 from hostile_data import ALL, as_png, compressed, grey, odd_tiff, refused, write_samples
-from mirror_world import square
 from PIL import Image
 
 from samr1.config.errors import read_mapping

@@ -9,18 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from data_world import HEIGHT, WIDTH, square
 from hostile_data import refused
-from own_world import (
-    HEIGHT,
-    WIDTH,
-    labelme_shape,
-    save_mask,
-    square,
-    stage,
-    write_class_masks,
-    write_coco,
-    write_labelme,
-)
+from own_world import labelme_shape, save_mask, stage, write_class_masks, write_coco, write_labelme
 from PIL import Image
 
 from samr1.config.own_data import OwnDataStage, load_own_data

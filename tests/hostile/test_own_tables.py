@@ -11,17 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from data_world import HEIGHT, WIDTH, square
 from hostile_data import refused
-from own_world import (
-    HEIGHT,
-    WIDTH,
-    save_mask,
-    square,
-    stage,
-    write_photos,
-    write_rows,
-    write_table,
-)
+from own_world import save_mask, stage, write_photos, write_rows, write_table
 from PIL import Image
 
 from samr1.core.errors import UserError

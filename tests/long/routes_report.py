@@ -59,5 +59,5 @@ def write_page(records: list[Record]) -> str:
     parts += sorted({f"{record.date}, {record.machine}." for record in records})
     for record in records:
         table = aligned_table(["what", "measured"], [list(row) for row in record.figures.items()])
-        parts += [f"## {record.title}", record.text, table.strip()]
+        parts += [f"## {record.title}", record.text, table]
     return "\n\n".join(parts) + "\n"

@@ -6,19 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from samr1.config.names import DialectName
-from samr1.data.masks import mask_box, polygons_to_mask
 from samr1.micro.policy_config import IMAGE_SIZE
 from samr1.micro.queries import ask_refcocog
 from samr1.micro.scenes import Scene, draw_scene, generator, render
 from samr1.micro.tokenizer import TAUGHT
 from samr1.policy.answer import Answer, parse_answer
 from samr1.policy.model import EncodedPrompt, Policy, encode_question, load_policy
+from samr1.pretrain.check import segmenter_iou
 from samr1.rollout.sample import Group, sample_groups
-from samr1.segmenter import Prompt, Segmenter, mask_iou
+from samr1.segmenter import Segmenter
 
 WEIGHTS = Path(__file__).parents[2] / "src/samr1/micro/weights"
 START = Path(__file__).parents[2] / "src/samr1/pretrain/start"
@@ -43,23 +42,7 @@ def test_weights_are_at_most_20_megabytes() -> None:
 
 def test_segmenter_finds_the_thing_in_the_true_box() -> None:
     segmenter = Segmenter.load(WEIGHTS / "segmenter", image_size=128)
-    rng, ious = generator("test", "inside"), []
-    for scene in new_scenes(40):
-        embedding = segmenter.embed(np.asarray(render(scene)))
-        truths, prompts = [], []
-        for thing in scene.things:
-            flat = [value for corner in thing.polygon for value in corner]
-            mask = polygons_to_mask([flat], scene.height, scene.width)
-            rows, columns = np.nonzero(mask)
-            one = int(rng.integers(len(rows)))
-            point = (float(columns[one]), float(rows[one]), 1)
-            x1, y1, x2, y2 = mask_box(mask)
-            prompts.append(Prompt((x1, y1, x2, y2), (point,)))
-            truths.append(torch.from_numpy(mask))
-        masks, _ = segmenter.predict(embedding, prompts)
-        ious += [float(mask_iou(m[None], t)[0]) for m, t in zip(masks, truths, strict=True)]
-    assert len(ious) > 100
-    assert np.mean(ious) >= 0.85
+    assert segmenter_iou(segmenter, new_scenes(40))[0] >= 0.85
 
 
 def ask(policy: Policy, dialect: DialectName, scenes: int) -> list[EncodedPrompt]:

@@ -13,6 +13,7 @@ from samr1.pretrain.check import (
     MANNERS,
     Row,
     draw_questions,
+    draw_scenes,
     measure,
     segmenter_iou,
 )
@@ -52,7 +53,7 @@ def test_each_manner_asks_its_own_questions() -> None:
 
 
 def test_the_page_says_what_was_measured(row: Row, segmenter: Segmenter) -> None:
-    whole, parts = segmenter_iou(segmenter, 12)
+    whole, parts = segmenter_iou(segmenter, draw_scenes(12))
     page = check_page({"parts": row}, {"qwen": 0.975}, (whole, parts))
     assert f"| parts | 4 | {100 * row.right_greedy:.1f} |" in page
     assert "| 97.5 |" in page

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from commands import call
-from own_world import HEIGHT, WIDTH, save_mask, save_picture, stage, write_photos, write_rows
+from data_world import HEIGHT, WIDTH
+from own_world import save_mask, save_picture, stage, write_photos, write_rows
 from PIL import Image
 
 from samr1.cli import check_dataset

@@ -123,17 +123,18 @@ def test_an_example_with_a_box_alone_is_drawn_and_measured_by_it(tmp_path: Path)
     assert [patch.get_linestyle() for patch in left.patches] == ["dotted", "solid"]
 
 
-def test_an_example_is_measured_without_ignored_pixels(tmp_path: Path) -> None:
+def test_an_example_is_measured_as_its_figures_are(tmp_path: Path) -> None:
     write_image(tmp_path)
     given = predictions([answer((20, 10, 30, 30))] * 4)
     half = encode_mask(fill((10, 10, 20, 30)))
-    asked = samples([*[sample()] * 2, *[sample(ignore=half)] * 2])
-    left, right = draw_examples(Answers("b", asked, {"base": [given]}), tmp_path, 2).axes
-    assert left.get_xlabel().endswith("IoU 0.50") and right.get_xlabel().endswith("IoU 1.00")
+    for dataset, iou in (("reasonseg", "0.50"), ("photos", "1.00")):  # one's own ignores them
+        asked = samples([sample(dataset=dataset, ignore=half)] * 4)
+        figure = draw_examples(Answers("b", asked, {"base": [given]}), tmp_path, 2)
+        assert all(axis.get_xlabel().endswith(f"IoU {iou}") for axis in figure.axes)
 
 
 def test_curves_leave_out_the_point_reward_where_none_is_given(tmp_path: Path) -> None:
-    zero = {"reward_points": [0.0, float("nan")], "clip_fraction_high": [0.0, 0.0]}
+    zero = {"reward_points": [0.0, 0.0], "clip_fraction_high": [0.0, 0.0]}
     figure = draw_curves([write_training(tmp_path, "sam_r1", 0, **zero)])
     titles = {axis.get_title() for axis in figure.axes if axis.axison}
     assert "Point reward" not in titles
@@ -144,7 +145,7 @@ def test_several_seeds_are_thin_lines_below_their_mean(tmp_path: Path) -> None:
     files = [write_training(tmp_path, "a", seed, kl=[seed, 4.0]) for seed in (0, 2)]
     files.append(write_training(tmp_path, "b", 0, kl=[5.0, float("nan"), 7.0]))
     axis = Figure().add_subplot()
-    plot_runs(axis, read_trainings(files), "kl")
+    plot_runs(axis, read_trainings(files, ["kl"]), "kl")
     lines = [(np.asarray(line.get_ydata()).tolist(), line.get_linewidth()) for line in axis.lines]
     assert [values for values, _ in lines[:3]] == [[0, 4], [2, 4], [1, 4]]
     assert lines[0][1] == lines[1][1] < lines[2][1]
@@ -156,7 +157,8 @@ def test_a_step_far_above_all_others_does_not_flatten_them(tmp_path: Path) -> No
     usual = [0.1, float("nan")] + 98 * [0.2]
     axes = [Figure().add_subplot() for _ in range(2)]
     for name, axis, kl in zip("ab", axes, (usual, [*usual, 1730.0]), strict=True):
-        plot_runs(axis, read_trainings([write_training(tmp_path, name, 0, kl=kl)]), "kl")
+        file = write_training(tmp_path, name, 0, kl=kl)
+        plot_runs(axis, read_trainings([file], ["kl"]), "kl")
     assert [text.get_text() for text in axes[0].texts] == []
     assert [text.get_text() for text in axes[1].texts] == ["cut off: up to 1,730.0"]
     low, high = axes[1].get_ylim()

@@ -16,7 +16,7 @@ from samr1.core.files import write_table
 from samr1.method.rewards import tiered_iou_reward
 from samr1.method.rewards.segmentation import TIERS
 from samr1.report.figures.ablations import measure_runs
-from samr1.report.figures.curves import mean_curve, seed_curve
+from samr1.report.figures.curves import mean_curve
 from samr1.report.figures.histograms import EDGES, count_bins, mean_shares
 from samr1.report.figures.lengths import count_tokens, count_words, length_edges
 from samr1.report.figures.points import locate_points, share_places
@@ -27,30 +27,26 @@ from samr1.report.trainings import read_trainings
 
 def test_runs_keep_the_order_of_their_files_and_their_own_seeds(tmp_path: Path) -> None:
     files = [
-        write_training(tmp_path, run, seed, iou=[0.0])
+        write_training(tmp_path, run, seed, iou=[float(seed)])
         for run, seed in (("sam_r1", 0), ("grpo", 0), ("grpo", 2))  # grpo lacks its seed 1
     ]
-    runs = read_trainings(files)
-    seeds = {run: [one.path.stem for one in trainings] for run, trainings in runs.items()}
-    assert list(seeds.items()) == [("sam_r1", ["seed_0"]), ("grpo", ["seed_0", "seed_2"])]
+    runs = read_trainings(files, ["iou"])
+    seeds = {run: [steps["iou"].tolist() for steps in seeds] for run, seeds in runs.items()}
+    assert list(seeds.items()) == [("sam_r1", [[0.0]]), ("grpo", [[0.0], [2.0]])]
 
 
 def test_the_mean_curve_is_of_the_seeds_that_measured_something(tmp_path: Path) -> None:
     seeds: list[list[float | None]] = [[1.0, float("nan"), None], [3.0, 5.0, None, 7.0]]
     files = [write_training(tmp_path, "run", i, kl=values) for i, values in enumerate(seeds)]
-    mean = mean_curve([seed_curve(one, "kl") for one in read_trainings(files)["run"]])
+    mean = mean_curve([steps["kl"] for steps in read_trainings(files, ["kl"])["run"]])
     np.testing.assert_array_equal(mean.index, [0, 1, 2, 3])
     np.testing.assert_array_equal(mean, [2.0, 5.0, np.nan, 7.0])
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "samples.parquet"
-    write_table(path, samples([sample()]))
-    with pytest.raises(UserError, match="give the metrics that train_policy wrote"):
-        read_trainings([path])
     file = write_training(tmp_path, "run", 0, kl=[1.0])
     with pytest.raises(UserError, match=r"seed_0.parquet: lacks the column 'no_such'"):
-        seed_curve(read_trainings([file])["run"][0], "no_such")
+        read_trainings([file], ["kl", "no_such"])
 
 
 def test_points_are_placed_on_the_answers_own_box() -> None:

@@ -195,9 +195,7 @@ def write_inputs(root: Path, **texts: str) -> list[str]:
         write_table(path, samples([sample(image_path=image, **asked) for image in images]))
     for name, table in tables.items():
         write_table(root / f"{name}.parquet", table)
-    (root / "kinds.yaml").write_text("scales: {paper: {first: {part: [s1]}}}")
-    arguments: list[object] = ["--scale", "paper", "--root", root, "--kinds", root / "kinds.yaml"]
-    arguments += ["--samples", *files, "--predictions"]
+    arguments = ["--scale", "paper", "--root", root, "--samples", *files, "--predictions"]
     return [str(one) for one in (*arguments, *(root / f"{name}.parquet" for name in tables))]
 
 
@@ -220,8 +218,6 @@ def test_the_page_holds_everything_once_and_is_the_same_bytes_twice(tmp_path: Pa
     runs = [benchmark["runs"] for benchmark in data["meta"]["benchmarks"]]
     assert runs == [["sam_r1", "base"], ["sam_r1"]]
     assert sum(name.startswith("image-") for name in data) == 4  # both benchmarks show them
-    assert data["questions-0"]["kinds"] == [[], ["part"], [], []]
-    assert data["questions-1"]["kinds"] == [[], [], [], []]
     assert data["answers-0-1"]["iou"] == [1.0] * 4
     assert not re.search(r"(src|href)=|https?://(?!www\.w3\.org/)", page)
 
@@ -234,25 +230,6 @@ def test_no_text_ends_a_block(tmp_path: Path) -> None:
     assert data["answers-0-0"]["think"][0] == data["answers-0-0"]["text"][3] == HOSTILE
     assert page.count("<script") == page.count("</script>") == len(data) + 1
     assert "<!--" not in page and "<img" not in page
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("scales: {paper: {first: {part: [s9]}}}", 'scales.paper.first.part: "s9" is none of'),
-        ("scales: {paper: {first: {whole: [s1]}}}", "kinds.yaml: scales.paper.first"),
-        ("scales: {paper: {frist: {part: [s1]}}}", "scales.paper.frist: is none of first, second"),
-        ("[]", "must be a mapping"),
-    ],
-)
-def test_what_a_person_says_wrongly_of_kinds_is_refused(
-    text: str, message: str, tmp_path: Path
-) -> None:
-    arguments = write_inputs(tmp_path)
-    (tmp_path / "kinds.yaml").write_text(text)
-    with pytest.raises(UserError, match=re.escape(message)):
-        draw(arguments, tmp_path / "page.html")
-    assert not (tmp_path / "page.html").exists()
 
 
 def test_a_broken_answer_names_its_run_and_benchmark(tmp_path: Path) -> None:

@@ -125,6 +125,6 @@ def test_data_that_nothing_was_compared_on_is_refused(tmp_path: Path) -> None:
     empty = tmp_path / "comparisons.parquet"
     write_table(empty, COMPARISONS.empty_table())
     others = dict.fromkeys(("examples", "curves", "gallery", "data_page"), tmp_path)
-    page = tmp_path / "page.html"
+    measured = Measurements([tmp_path / "metrics_0.parquet"])
     with pytest.raises(UserError, match="photos: no run was compared on it"):
-        write_own_page(page, "photos", Measurements([]), [empty], policies=[], **others)
+        write_own_page(tmp_path / "page.html", "photos", measured, [empty], policies=[], **others)

@@ -9,6 +9,7 @@ import pytest
 from commands import call
 from made_up_metrics import (
     PUBLISHED,
+    cells_of,
     main_table,
     make,
     metric_rows,
@@ -148,9 +149,7 @@ def test_table_4_shows_the_base_and_cannot_do_without(tmp_path: Path, metrics: l
 
 def differences(page: str) -> dict[str, list[str]]:
     """The cells of the table of differences, by the row's name."""
-    lines = page[page.index("| Difference") :].split("\n\n")[0].splitlines()[2:]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {name: rest for name, *rest in cells}
+    return {name: rest for name, *rest in cells_of(page, "| Difference")[1:]}
 
 
 def test_differences_over_seeds_are_marked_after_correction(
@@ -230,5 +229,5 @@ def test_markdown_details() -> None:
     assert percent(-0.0001, signed=True) == "+0.0" and percent(None) == "–"
     assert (
         aligned_table(["a|b", "c"], [["d", ""]])
-        == "| a\\|b |   c |\n| ---- | --: |\n| d    |   – |\n"
+        == "| a\\|b |   c |\n| ---- | --: |\n| d    |   – |"
     )

@@ -8,9 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from answer_world import sample
+from answer_world import sample, write_training
 from answer_world import samples as samples_of
 from made_up_metrics import (
+    cells_of,
     main_table,
     make,
     metric_rows,
@@ -72,12 +73,9 @@ def test_table_2_counts_shared_images(tmp_path: Path, metrics: list[Path]) -> No
     with pytest.raises(UserError, match="table_2 shows the overlap of images: give"):
         make("table_2", tmp_path, metrics, "micro")
     page, records = make("table_2", tmp_path, metrics, "micro", *options)
-    cells = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in page[page.index("| Benchmark") :].splitlines()[2:4]
-    ]
-    assert cells[0] == ["ReasonSeg val", "1", "0", "0.0", "0"]
-    assert cells[1] == ["RefCOCO testA", "4", "2", "50.0", "3"]
+    _, first, second = cells_of(page, "| Benchmark")
+    assert first == ["ReasonSeg val", "1", "0", "0.0", "0"]
+    assert second == ["RefCOCO testA", "4", "2", "50.0", "3"]
     overlap = {r["benchmark"]: r["measured"] for r in records if r["metric"] == "image_overlap"}
     assert overlap == {"reasonseg_val": 0.0, "refcoco_testa": 0.5}
 
@@ -88,7 +86,7 @@ def test_table_2_asks_first_and_every_sentence_and_says_whom_each_compares_with(
     overlap = tmp_path / "training.parquet"
     write_table(overlap, samples_of([sample()]))
     page, records = make("table_2", tmp_path, metrics, "micro", "--training-samples", str(overlap))
-    header, _, *rows = cells_of(page, "| Figure")
+    header, *rows = cells_of(page, "| Figure")
     assert header == ["Figure", "sentences", "`base`", "`sam_r1`", "n"]
     assert [row[:2] for row in rows[:2]] == [
         ["RefCOCO testA cIoU", "first"],
@@ -122,12 +120,6 @@ def right_metrics(folder: Path, runs: Sequence[str]) -> list[Path]:
     return [write_metrics(folder, rows, "right")]
 
 
-def cells_of(page: str, start: str) -> list[list[str]]:
-    """The table that begins with `start`, line by line."""
-    lines = page[page.index(start) :].split("\n\n")[0].splitlines()
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-
-
 def test_what_and_how_are_told_apart_and_every_column_says_by_what(
     tmp_path: Path, metrics: list[Path]
 ) -> None:
@@ -136,7 +128,7 @@ def test_what_and_how_are_told_apart_and_every_column_says_by_what(
     known = [*metrics, *right_metrics(tmp_path, ["base", "sam_r1"])]
     page, records = make("table_4", tmp_path, known, "micro")
     block = page[page.index("*What* and *how*") :]
-    header, _, *rows = cells_of(block, "| Method")
+    header, *rows = cells_of(block, "| Method")
     assert header[1:] == [
         *("ReasonSeg test right point", "ReasonSeg test gIoU if right"),
         *("RefCOCOg test right object", "RefCOCOg test gIoU if right"),
@@ -165,27 +157,22 @@ def test_differences_in_what_and_how_are_marked_among_themselves(
     path = tmp_path / "all.parquet"
     write_table(path, pa.Table.from_pylist(rows, COMPARISONS))
     page, _ = make("table_4", tmp_path, metrics, "micro", "--comparisons", str(path))
-    header, _, *lines = cells_of(page[page.index("The same of *what*") :], "| Difference")
+    header, *lines = cells_of(page[page.index("The same of *what*") :], "| Difference")
     assert header[1] == "RefCOCOg test right object" and len(lines) == 3
     assert all(line[1].endswith("▲") for line in lines)  # 3 × 0.012: with 12 more none would be
-
-
-def write_training(folder: Path, run: str, low: float, high: float, kl: float) -> Path:
-    path = folder / "training" / run / "seed_0.parquet"
-    steps = {"step": [0, 1], "kl": [kl, float("nan")]}
-    clips = {"clip_fraction_low": [0.0, low], "clip_fraction_high": [0.0, high]}
-    write_table(path, pa.table(steps | clips), {"seed": "0"})
-    return path
 
 
 def test_table_5_tells_clip_fractions_and_flags_idle_runs(
     tmp_path: Path, metrics: list[Path]
 ) -> None:
     files = [
-        write_training(tmp_path, "grpo", 0.002, 0.004, 0.1),
-        write_training(tmp_path, "grpo_clip_higher", 0.002, 0.004, 0.1),
-        write_training(tmp_path, "grpo_token_level", 0.0, 0.0, 0.2),
-        write_training(tmp_path, "sam_r1", 0.001, 0.0, 0.3),
+        write_training(tmp_path, run, 0, clip_fraction_low=[0, low], clip_fraction_high=[0, high])
+        for run, low, high in (
+            ("grpo", 0.002, 0.004),
+            ("grpo_clip_higher", 0.002, 0.004),
+            ("grpo_token_level", 0.0, 0.0),
+            ("sam_r1", 0.001, 0.0),
+        )
     ]
     training = ["--training", *map(str, files)]
     page, records = make("table_5", tmp_path, metrics, "micro", *training)

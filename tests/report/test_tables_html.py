@@ -16,6 +16,7 @@ PAGE = """> **Micro world** (scale `smoke`): not comparable.
 ## Table 9. A <script>alert(1)</script> title
 
 {table}
+
 All figures in percent. As data: [table_9.parquet](table_9.parquet); [the paper](https://arxiv.org/).
 """
 

@@ -101,10 +101,10 @@ def main() -> None:
         at_once=AT_ONCE,
         seconds=f"{seconds:.0f}",
         through=f"{through:.0f}",
-        rules=aligned_table(["rule", "SLURM jobs"], [*submitted, ["all", str(len(rules))]]).strip(),
+        rules=aligned_table(["rule", "SLURM jobs"], [*submitted, ["all", str(len(rules))]]),
         warned=f"{states[ended[0]]}: {', '.join(said)}",
         cancelled=states[ended[1]],
-        files=aligned_table(["kind", "files, the same bytes"], files).strip(),
+        files=aligned_table(["kind", "files, the same bytes"], files),
     )
     with atomic_file(output) as temporary:
         temporary.write_text(page, encoding="utf-8")

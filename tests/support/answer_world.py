@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from made_up_samples import sample_row, sample_table
 from PIL import Image
 
 from samr1.core import schemas
@@ -37,9 +38,8 @@ def _drawn(box: Box) -> dict[str, Any]:
 
 def sample(**changes: Any) -> dict[str, Any]:
     """A sample on `image.png`."""
-    row = dict.fromkeys(schemas.SAMPLES.names) | _drawn(TRUTH)
-    row |= {"dataset": "refcocog", "image_path": "image.png", "image_id": "0", "query": "it"}
-    return row | {"sentence_index": 0, "width": WIDTH, "height": HEIGHT} | changes
+    row = sample_row("image.png", (WIDTH, HEIGHT), "it") | _drawn(TRUTH)
+    return row | {"dataset": "refcocog", "image_id": "0"} | changes
 
 
 def answer(
@@ -54,10 +54,7 @@ def answer(
     return row | {"think": "it fits well", "label": "square"} | changes
 
 
-def samples(rows: Sequence[dict[str, Any]]) -> pa.Table:
-    """The samples `s0`, `s1`, ..."""
-    named = [{**row, "sample_id": f"s{i}"} for i, row in enumerate(rows)]
-    return pa.Table.from_pylist(named, schemas.SAMPLES)
+samples = sample_table
 
 
 def predictions(rows: Sequence[dict[str, Any]]) -> pa.Table:

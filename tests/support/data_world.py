@@ -65,6 +65,24 @@ def ref(number: int, sentences: tuple[str, ...] = ("left ball", "ball"), **field
     } | fields
 
 
+def square(left: int = 10, top: int = 5, side: int = 10) -> np.ndarray:
+    """A mask, bool [h, w], of a square."""
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[top : top + side, left : left + side] = True
+    return mask
+
+
+def plain_runs(mask: np.ndarray) -> list[int]:
+    """Run lengths down the columns, one by one; the first is background."""
+    runs, value = [0], False
+    for pixel in mask.T.flatten():
+        if pixel != value:
+            runs.append(0)
+            value = not value
+        runs[-1] += 1
+    return runs
+
+
 def polygon(x1: float, y1: float, x2: float, y2: float) -> list[float]:
     return [x1, y1, x2, y1, x2, y2, x1, y2]
 

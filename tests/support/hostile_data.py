@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from data_world import write_reasonseg
-from mirror_world import square
+from data_world import square, write_reasonseg
 from PIL import Image
 
 from samr1.core.errors import UserError

@@ -20,12 +20,13 @@ from data_world import (
     annotation,
     ref,
     shape,
+    square,
     write_reasonseg,
     write_refer,
     write_zip,
 )
 from hostile_data import as_png, compressed, grey
-from mirror_world import LISTS, MIRROR, row, square, write_mirror
+from mirror_world import LISTS, MIRROR, row, write_mirror
 from own_world import (
     labelme_mask,
     labelme_shape,

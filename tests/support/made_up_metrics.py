@@ -158,10 +158,15 @@ def make(
     return page.read_text(encoding="utf-8"), table.to_pylist()
 
 
+def cells_of(page: str, start: str) -> list[list[str]]:
+    """The first Markdown table of a page that begins with `start`: its heading, and its rows."""
+    lines = page[page.index(start) :].split("\n\n")[0].splitlines()
+    assert len({len(line) for line in lines}) == 1, "pipes must stand in line"
+    header, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    return [header, *rows]
+
+
 def main_table(page: str) -> dict[str, dict[str, str]]:
-    """The first Markdown table of a page: row name -> column -> cell."""
-    block = page[page.index("| Method") :].split("\n\n")[0].splitlines()
-    assert len({len(line) for line in block}) == 1, "pipes must stand in line"
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in block]
-    header, _, *rows = lines
+    """The first table of methods of a page: row name -> column -> cell."""
+    header, *rows = cells_of(page, "| Method")
     return {row[0]: dict(zip(header, row, strict=True)) for row in rows}

@@ -7,10 +7,9 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from data_world import HEIGHT, WIDTH, save_image
+from data_world import HEIGHT, WIDTH, save_image, square
 from PIL import Image
 from pycocotools import mask as coco
 
@@ -21,13 +20,6 @@ from samr1.data.shapes import rasterise_shapes
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 LISTS = pa.list_(pa.list_(pa.bool_()))
 MIRROR = "owner/set_test"
-
-
-def square() -> np.ndarray:
-    """The mask of most rows."""
-    mask = np.zeros((HEIGHT, WIDTH), bool)
-    mask[5:15, 10:20] = True
-    return mask
 
 
 def row(root: Path, number: int = 1, **fields: Any) -> dict[str, Any]:

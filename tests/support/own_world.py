@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from data_world import HEIGHT, WIDTH, square
 from PIL import Image
 
 from samr1.config.own_data import OwnDataStage
@@ -20,8 +21,6 @@ from samr1.config.schema import parse_config
 from samr1.core import schemas
 from samr1.data import masks
 from samr1.data.own.reading import read_own
-
-WIDTH, HEIGHT = 40, 30
 
 Row = dict[str, Any]
 
@@ -50,13 +49,6 @@ def save_picture(path: Path, number: int = 0, size: tuple[int, int] = (WIDTH, HE
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(number).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
-
-
-def square(left: int = 10, top: int = 5, side: int = 10) -> np.ndarray:
-    """A mask, bool [h, w], of a square."""
-    mask = np.zeros((HEIGHT, WIDTH), bool)
-    mask[top : top + side, left : left + side] = True
-    return mask
 
 
 def save_mask(path: Path, mask: np.ndarray) -> None:

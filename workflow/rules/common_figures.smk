@@ -125,7 +125,6 @@ def get_gallery(wildcards):
     if own:
         return get_answers(jobs.evaluate_own(EXPERIMENT, own)) | {"objects": []}
     return {
-        "kinds": f"{WORKFLOW.config_dir}/kinds.yaml",
         "samples": get_samples(EXPERIMENT.main_benchmarks),
         "objects": get_objects(EXPERIMENT.main_benchmarks),
         "predictions": get_evaluated("predictions", jobs.evaluate_gallery(EXPERIMENT)),
@@ -133,11 +132,11 @@ def get_gallery(wildcards):
     }
 
 
-def get_gallery_options(wildcards, input):
+def get_gallery_options(wildcards):
     """Where a gallery's images are, and what is known of their kinds: the drawn world, by its seed,
     says what it drew; public data says nothing."""
     own, world = find_shown(wildcards.gallery), EXPERIMENT.data.world
     if own:
         return f"--root {find_root(own)}"
     seed = f"--world-seed {world.seed}" if world else ""
-    return f"--root {find_root(None)} --kinds {input.kinds} {seed}"
+    return f"--root {find_root(None)} {seed}"

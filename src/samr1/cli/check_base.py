@@ -13,7 +13,7 @@ from samr1.core.files import write_text
 from samr1.micro.tokenizer import TAUGHT
 from samr1.policy.model import load_policy
 from samr1.policy.prompt_settings import MICRO, resolve
-from samr1.pretrain.check import MANNERS, measure, parseable, segmenter_iou
+from samr1.pretrain.check import MANNERS, draw_scenes, measure, parseable, segmenter_iou
 from samr1.pretrain.check_page import check_page
 from samr1.segmenter import Segmenter
 
@@ -37,7 +37,7 @@ def main() -> None:
         for name in tqdm(MANNERS, desc="manners of asking")
     }
     shares = {name: parseable(policy, name, size) for name in tqdm(TAUGHT, desc="dialects")}
-    page = check_page(rows, shares, segmenter_iou(segmenter, size))
+    page = check_page(rows, shares, segmenter_iou(segmenter, draw_scenes(size)))
     write_text(arguments.output, page)
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 
 from samr1.core.errors import run_command
-from samr1.report.gallery.kinds import LabelledSamples, list_kinds, load_labelled_kinds
+from samr1.report.gallery.kinds import list_kinds
 from samr1.report.gallery.page import write_gallery
 from samr1.report.predictions import read_answers
 
@@ -35,9 +34,6 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="data root, for the images")
     parser.add_argument("--scale", required=True, help="the scale that the runs are of")
     parser.add_argument(
-        "--kinds", type=Path, help="which samples are of which kind (YAML; default: none)"
-    )
-    parser.add_argument(
         "--world-seed", type=int, help="seed of the drawn world, which knows what it drew"
     )
     parser.add_argument(
@@ -49,14 +45,7 @@ def main() -> None:
     arguments = parser.parse_args()
     names = [path.stem for path in arguments.samples]
     answers = read_answers(arguments.samples, arguments.predictions, names, arguments.objects)
-    ids = {one.title: set(one.samples["sample_id"].to_pylist()) for one in answers}
-    labelled: Mapping[str, LabelledSamples] = {}
-    if arguments.kinds is not None:
-        labelled = load_labelled_kinds(arguments.kinds, arguments.scale, ids)
-    kinds = [
-        list_kinds(one.samples, arguments.world_seed, labelled.get(one.title, {}))
-        for one in answers
-    ]
+    kinds = [list_kinds(one.samples, arguments.world_seed) for one in answers]
     comparable = arguments.micro_world is None
     write_gallery(arguments.output, answers, kinds, arguments.root, arguments.scale, comparable)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, model_validator
 
 from samr1.config.base import Frozen, NonNegative, Positive, Text, Word, refusal
+from samr1.config.names import PublicDataset
 from samr1.core.hub import locate_dataset
 
 Mirror = Annotated[str, AfterValidator(locate_dataset)]
@@ -75,7 +76,7 @@ class DataConfig(Frozen):
 class Benchmark(Frozen):
     """One benchmark: which split of which data set, read how."""
 
-    dataset: Literal["reasonseg", "refcoco", "refcoco+", "refcocog", "lisa_grounding"]
+    dataset: PublicDataset
     """The data set; `lisa_grounding` is ReasonSeg's files, scored by boxes."""
     split: Word
     """Its split."""

@@ -17,7 +17,7 @@ from samr1.config.data import Benchmark, DataConfig
 from samr1.config.errors import read_mapping, show
 from samr1.config.names import METHOD, Tracker
 from samr1.config.own_data import OwnData, load_own_data
-from samr1.config.published import Published, TableStage, check_published
+from samr1.config.published import Published, Table, TableStage, check_published
 from samr1.config.schema import RunConfig, load_named, load_stage, parse_config
 from samr1.config.studies import Studies, load_studies
 from samr1.core.errors import UserError
@@ -96,14 +96,14 @@ class Experiment(ScaleSettings):
         """The benchmarks' names as readers know them."""
         return {name: one.label or name for name, one in self.benchmarks.items()}
 
-    def table_stage(self, name: str) -> TableStage:
-        """The slice that table `name` depends on."""
+    def table_stage(self, name: str, table: Table | None = None) -> TableStage:
+        """The slice that table `name` depends on; a study's is a `table` of its own."""
         return TableStage(
             name=name,
             scale=self.scale,
             comparable=self.comparable,
             checkpoint=self.checkpoint,
-            table=self.published.tables[name],
+            table=table or self.published.tables[name],
             labels=self.labels,
             baselines=self.baselines,
         )

@@ -30,6 +30,9 @@ RatioLevel = Literal["token", "sequence"]
 Clip = Literal["ppo", "cispo", "sapo"]
 Normaliser = Literal["group", "response", "constant"]
 
+PublicDataset = Literal["reasonseg", "refcoco", "refcoco+", "refcocog", "lisa_grounding"]
+PUBLIC_DATASETS: tuple[PublicDataset, ...] = get_args(PublicDataset)
+
 PackedAttention = Literal["flex", "two_calls"]
 
 Tracker = Literal["wandb", "mlflow"]

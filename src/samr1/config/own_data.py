@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from samr1.config.base import Frozen, Name, Seed, Word, refusal
+from samr1.config.names import PUBLIC_DATASETS
 from samr1.config.schema import load_named
 from samr1.core.errors import UserError
 
@@ -19,7 +20,7 @@ Layout = Literal["table", "coco", "labelme", "masks", "refer", "reasonseg"]
 Part = Literal["train", "test"]
 
 # The public sets' names stand for those sets; `all` for every benchmark, `images` for a file.
-_TAKEN = ("refcoco", "refcoco+", "refcocog", "reasonseg", "lisa_grounding", "all", "images")
+_TAKEN = (*PUBLIC_DATASETS, "all", "images")
 
 
 def _ask_of_category(value: str) -> str:

@@ -37,7 +37,7 @@ def fetch_file(url: str, path: Path, size: int, sha256: str, pause: float = 2.0)
     disk is full. What has come is kept for the next call, unless it is wrong.
     """
     part = path.with_name(f"{path.name}.part")
-    with writing(path), byte_bar(f"fetching {path.name}", size) as bar:
+    with writing(path), _byte_bar(f"fetching {path.name}", size) as bar:
         path.parent.mkdir(parents=True, exist_ok=True)
         resumed = _size(part) > 0
         _persist(url, part, size, pause, bar)
@@ -53,7 +53,7 @@ def fetch_file(url: str, path: Path, size: int, sha256: str, pause: float = 2.0)
         os.replace(part, path)
 
 
-def byte_bar(work: str, total: int) -> tqdm:
+def _byte_bar(work: str, total: int) -> tqdm:
     """A bar of bytes with the time left; in a log it says something every 20 seconds."""
     seconds = 0.1 if sys.stderr.isatty() else 20
     return tqdm(total=total, desc=work, unit="B", unit_scale=True, mininterval=seconds)

@@ -32,8 +32,7 @@ def check_frame(path: Path, told: Size | None) -> Size:
     `told` is the size that the annotation says, None where it says none. Raises UserError where the
     image is broken, the annotation is of another size, or it may be of the turned photo.
     """
-    if (turn := find_turn(path)) != 1:
-        check_turn(path, turn, picture_size(path), told)
+    check_turn(path, find_turn(path), picture_size(path), told)
     return check_image(path, told)
 
 

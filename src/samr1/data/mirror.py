@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -150,16 +151,14 @@ class _Images:
             raise UserError(f"{folder}: no such folder; run unpack_mirror on {mirror} first.")
         self.root = root
         self.paths = {path.stem: path for path in folder.glob("[!.]*")}
-        self.found: dict[str, tuple[str, int, int]] = {}
+        self.find = cache(self._check)
 
-    def find(self, image_id: str) -> tuple[str, int, int]:
+    def _check(self, image_id: str) -> tuple[str, int, int]:
         """Its path below the root, width and height; raises UserError where it is not there."""
         if image_id not in self.paths:
             raise UserError(f"its image {image_id} was not unpacked; run unpack_mirror again.")
-        if image_id not in self.found:
-            path = self.paths[image_id]
-            self.found[image_id] = (path.relative_to(self.root).as_posix(), *check_image(path))
-        return self.found[image_id]
+        path = self.paths[image_id]
+        return path.relative_to(self.root).as_posix(), *check_image(path)
 
 
 def _coco_id(file_id: str, cells: dict[str, pa.Scalar]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from samr1.core.errors import UserError, prefix_errors
-from samr1.core.files import atomic_folder
+from samr1.core.files import atomic_folder, remove_parts
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.images import check_image_bytes
 from samr1.data.mirror_files import cell_value, images_folder, read_rows, shards_folder
@@ -27,12 +27,13 @@ def unpack_images(root: Path | str, mirror: str, on_bad_sample: OnBadSample = "s
     different ones with one `image_id`) and `on_bad_sample` is "stop".
     """
     root = Path(root)
-    folder = shards_folder(root, mirror)
+    folder, images = shards_folder(root, mirror), images_folder(root, mirror)
+    remove_parts(images)  # of an unpacking that was killed
     bad = BadSamples(on_bad_sample)
     digests: dict[str, bytes] = {}  # of the images written, by image_id
     kept = 0
     columns, sizes = ("image", "image_id"), ("img_width", "img_height")
-    with atomic_folder(images_folder(root, mirror)) as output:
+    with atomic_folder(images) as output:
         for where, cells in read_rows(folder, columns, sizes, desc=f"unpack {mirror}"):
             try:
                 _unpack(cells, where, output, digests)

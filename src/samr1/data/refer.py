@@ -8,6 +8,7 @@ images. A ref's file name ends in the annotation's id; the image's own name is i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -169,7 +170,7 @@ class _Instances:
         self.path = path
         self.file = JsonLists(path, MOST_BYTES, REMEDY)
         self.images, self.annotations = find_entries(self.file, path, "images", "annotations")
-        self.checked: dict[int, tuple[str, int, int] | UserError] = {}
+        self.image = cache(self._check_image)
 
     def describe(self, ref: Ref) -> dict[str, Any]:
         """The columns that all sentences of `ref` share. Raises UserError where it is bad."""
@@ -178,7 +179,7 @@ class _Instances:
         annotation = self.file.read(self.annotations[ref["ann_id"]])
         if annotation.get("image_id") != ref["image_id"]:
             raise UserError(f"its annotation {ref['ann_id']} belongs to another image.")
-        image_path, width, height = self._image(ref["image_id"])
+        image_path, width, height = self.image(ref["image_id"])
         with prefix_errors(f"annotation {ref['ann_id']} of {self.path}"):
             mask = masks.segmentation_to_mask(annotation.get("segmentation"), height, width)
             if not mask.any():
@@ -193,18 +194,8 @@ class _Instances:
             "ignore": None,
         }
 
-    def _image(self, image_id: int) -> tuple[str, int, int]:
-        if image_id not in self.checked:
-            try:
-                self.checked[image_id] = self._check(image_id)
-            except UserError as error:
-                self.checked[image_id] = error
-        found = self.checked[image_id]
-        if isinstance(found, UserError):
-            raise found
-        return found
-
-    def _check(self, image_id: int) -> tuple[str, int, int]:
+    def _check_image(self, image_id: int) -> tuple[str, int, int]:
+        """Its path below the root, width and height; raises UserError where it is bad."""
         if image_id not in self.images:
             raise UserError(f"its image {image_id} is not in {self.path}.")
         image = self.file.read(self.images[image_id])

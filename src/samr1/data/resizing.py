@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from samr1.core import schemas
 from samr1.core.errors import UserError, refusing
-from samr1.core.files import atomic_file
+from samr1.core.files import atomic_file, remove_parts
 from samr1.core.reading import BROKEN_PARQUET, open_parquet
 from samr1.data.images import load_original, open_rgb
 
@@ -42,6 +42,7 @@ def resize_images(samples: pa.Table, root: Path, image_size: int, output: Path) 
     """
     if not 1 <= image_size <= LARGEST:
         raise UserError(f"image_size = {image_size}: must be 1 to {LARGEST:,} pixels a side.")
+    remove_parts(output)  # of a resizing that was killed: as large as the images themselves
     schema = schemas.IMAGES.with_metadata({"image_size": str(image_size)})
     with (
         atomic_file(output) as temporary,

@@ -40,10 +40,6 @@ def region(thing: Thing, scene: Scene) -> str:
 _LOOK_SHARE = 0.35
 
 
-def _only(scene: Scene, target: int, test: Callable[[Thing], bool]) -> bool:
-    return [i for i, thing in enumerate(scene.things) if test(thing)] == [target]
-
-
 # The four ends of the axes: name → (coordinate, sign); the first along it by a clear margin.
 _ENDS = {"left": (0, 1), "right": (0, -1), "top": (1, 1), "bottom": (1, -1)}
 
@@ -207,9 +203,9 @@ def ask_reasonseg(rng: np.random.Generator, scene: Scene, target: int) -> Questi
     riddles: list[tuple[str, str, str]] = []
     if thing.whole is not None:
         return _ask_for_part(rng, thing, target)
-    if _only(scene, target, lambda other: other.is_like(thing.shape)):
+    if _same(scene, target, shape=True, color=False) == [target]:
         riddles += [(*riddle, thing.shape) for riddle in SHAPE_RIDDLES[thing.shape]]
-    if _only(scene, target, lambda other: other.color == thing.color):
+    if _same(scene, target, shape=False, color=True) == [target]:
         riddles += [(*riddle, f"{thing.color} one") for riddle in COLOR_RIDDLES[thing.color]]
     if not riddles:
         return None

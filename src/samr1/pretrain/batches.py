@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
+from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 from samr1.micro.policy_config import IMAGE_SIZE, MERGE, PATCH
 from samr1.micro.tokenizer import IMAGE_TOKEN, STOP_TOKEN
 from samr1.policy.dialects import SYSTEM_PROMPT
 from samr1.pretrain.examples import GRID, Example, Picture, dense_labels
 
-# CLIP's normalisation, as Qwen2.5-VL's image processor applies it.
-_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
-_STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
+# As Qwen2.5-VL's image processor normalises.
+_MEAN, _STD = np.array(OPENAI_CLIP_MEAN, np.float32), np.array(OPENAI_CLIP_STD, np.float32)
 _VALUE_PART = '], "value": '
 SMEAR = 1.0  # pixels (standard deviation) over which a coordinate's target is spread
 COORDINATES = IMAGE_SIZE + 1

@@ -6,7 +6,7 @@ its mask has its highest IoU with the thing that was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice, pairwise
 
@@ -90,7 +90,7 @@ def _draw(ask: Ask, name: str) -> Iterator[Asked]:
 def thing_mask(scene: Scene, thing: Thing) -> Mask:
     """The thing's pixels, bool [h, w], at the image's own size."""
     flat = [value for corner in thing.polygon for value in corner]
-    return polygons_to_mask([flat], scene.height, scene.width).astype(bool)
+    return polygons_to_mask([flat], scene.height, scene.width)
 
 
 def measure(policy: Policy, segmenter: Segmenter, name: str, size: int) -> Row:
@@ -180,11 +180,15 @@ def parseable(policy: Policy, dialect: DialectName, size: int) -> float:
     return float(np.mean([parse_answer(str(t), dialect, _FRAME).status == "ok" for t in texts]))
 
 
-def segmenter_iou(segmenter: Segmenter, scenes: int) -> tuple[float, float]:
+def draw_scenes(size: int) -> list[Scene]:
+    """The scenes that the segmenter is measured on."""
+    return [draw_scene(generator("check", "segmenter", index)) for index in range(size)]
+
+
+def segmenter_iou(segmenter: Segmenter, scenes: Iterable[Scene]) -> tuple[float, float]:
     """Mean IoU in the true box with a point on the thing: of all things, and of parts alone."""
     rng, all_things, parts = generator("check", "inside"), [], []
-    for index in range(scenes):
-        scene = draw_scene(generator("check", "segmenter", index))
+    for scene in scenes:
         embedding = segmenter.embed(np.asarray(render(scene)))
         truths = [thing_mask(scene, thing) for thing in scene.things]
         prompts = [_true_prompt(rng, truth) for truth in truths]

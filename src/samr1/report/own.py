@@ -13,7 +13,13 @@ from samr1.core.schemas import COMPARISONS
 from samr1.report.tables.differences import Comparisons, Row, list_differences
 from samr1.report.tables.html import write_page
 from samr1.report.tables.layout import UNPARSEABLE
-from samr1.report.tables.markdown import aligned_table, link_to, measured_cell, percent
+from samr1.report.tables.markdown import (
+    aligned_table,
+    join_blocks,
+    link_to,
+    measured_cell,
+    percent,
+)
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.page import seeds_note
 
@@ -82,7 +88,7 @@ def write_own_page(
         "picture:",
         *(f'    samr1 segment picture.jpg "the question" --policy {policy}' for policy in policies),
     ]
-    write_page("\n\n".join(block.strip("\n") for block in blocks), output)
+    write_page(join_blocks(blocks), output)
 
 
 def _figures(own: str, rows: Sequence[Row], measurements: Measurements) -> list[str]:

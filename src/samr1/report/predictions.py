@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from samr1.config.names import PUBLIC_DATASETS
 from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.files import read_table
 from samr1.data.samples import load_samples
 from samr1.evaluation.answers import answers_in_order
+from samr1.evaluation.bootstrap import Floats
+from samr1.evaluation.score import Protocol, measure_overlaps, sample_ious
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,30 @@ def read_pairs(
                 f"{one.title}: there are predictions of {', '.join(one.runs)}; give two runs' "
                 "answers to every benchmark, .../{run}/seed_{seed}/{benchmark}.parquet."
             )
+    return found
+
+
+def is_of_boxes(samples: pa.Table) -> bool:
+    """Whether the benchmark is scored by boxes, as LISA-Grounding is and where no mask is known."""
+    return bool(samples["mask"].null_count or samples["dataset"][0].as_py() == "lisa_grounding")
+
+
+def mask_protocol(samples: pa.Table) -> Protocol:
+    """How the samples' masks are scored: as the tables' of the public sets, or one's own page's."""
+    return "seg_zero" if samples["dataset"][0].as_py() in PUBLIC_DATASETS else "lisa"
+
+
+def measure_ious(answers: Answers) -> dict[str, list[Floats]]:
+    """The IoUs of every run's answers, an array [N] a seed, as tables and pages average them.
+
+    Raises UserError, naming run and benchmark, where a mask or box is broken.
+    """
+    samples = answers.samples
+    protocol = "rec" if is_of_boxes(samples) else mask_protocol(samples)
+    found: dict[str, list[Floats]] = {}
+    for run, tables in answers.runs.items():
+        with prefix_errors(f"run {run!r} on {answers.title}"):
+            found[run] = [sample_ious(measure_overlaps(samples, one, protocol)) for one in tables]
     return found
 
 

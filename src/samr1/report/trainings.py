@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 
-from samr1.core.errors import UserError
 from samr1.core.files import read_table
 
-CLIPPED = ("clip_fraction_low", "clip_fraction_high")
+Runs = dict[str, list[pd.DataFrame]]  # run -> its seeds, a row a step
 
 
-@dataclass(frozen=True)
-class Training:
-    """The training metrics of one run and seed: a row a step."""
+def read_trainings(files: Sequence[Path], columns: Iterable[str]) -> Runs:
+    """Read `columns` of training metrics by step, by run in the order of the files.
 
-    path: Path
-    steps: pa.Table
-
-
-Runs = dict[str, list[Training]]  # run -> its seeds
-
-
-def read_trainings(files: Sequence[Path]) -> Runs:
-    """Read training metrics, by run in the order of the files.
-
-    A run is named by a file's metadata, else by its folder. Raises UserError where a file is
-    missing, empty, or lacks the clip fractions.
+    A run is named by its folder. Raises UserError where a file is missing or lacks a column.
     """
+    schema = pa.schema([("step", pa.int32()), *((name, pa.float64()) for name in columns)])
     runs: Runs = {}
     for path in dict.fromkeys(files):
-        steps = read_table(path)
-        missing = [name for name in CLIPPED if name not in steps.column_names]
-        if missing or steps.num_rows == 0:
-            what = f"lacks the column {missing[0]!r}" if missing else "has no step"
-            raise UserError(f"{path}: {what}; give the metrics that train_policy wrote.")
-        run = (steps.schema.metadata or {}).get(b"run", path.parent.name.encode()).decode()
-        runs.setdefault(run, []).append(Training(path, steps))
+        steps = read_table(path, schema).to_pandas().set_index("step")
+        runs.setdefault(path.parent.name, []).append(steps)
     return runs

@@ -56,7 +56,7 @@ def _draw_bars(axis: Axes, title: str, bars: Mapping[str, Estimate]) -> float:
     """
     places = range(len(bars))
     values = np.array([100 * bar.value for bar in bars.values()])
-    bounds = np.array([(bar.ci_low, bar.ci_high) for bar in bars.values()], float) * 100
+    bounds = np.array([(bar.ci_low, bar.ci_high) for bar in bars.values()]) * 100
     drawn = axis.barh(
         places,
         values,
@@ -87,7 +87,7 @@ def _draw_bars(axis: Axes, title: str, bars: Mapping[str, Estimate]) -> float:
     axis.set_ylim(len(bars) - 0.4, -0.6)
     axis.grid(visible=False, axis="y")
     axis.tick_params(axis="y", length=0)
-    return float(np.nanmax([*values, *bounds[:, 1], *seeds]))
+    return float(max([*values, *bounds[:, 1], *seeds]))
 
 
 def _draw_seeds(axis: Axes, bars: Sequence[Estimate]) -> list[float]:

@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from samr1.core.errors import UserError
 from samr1.report.figures.style import add_legend, line_look, make_panels, mark_every
-from samr1.report.trainings import Runs, Training, read_trainings
+from samr1.report.trainings import Runs, read_trainings
 
 # What a panel shows: a column of the training metrics under its title; shares are in percent.
 PANELS = {
@@ -34,21 +33,6 @@ PANELS = {
     "think_length": "Thought, words",
 }
 _POINTS = "reward_points"
-
-
-def seed_curve(training: Training, column: str) -> pd.Series:
-    """The values of `column` by step, NaN where a step has none.
-
-    Raises UserError where the file lacks the column.
-    """
-    for name in ("step", column):
-        if name not in training.steps.column_names:
-            raise UserError(
-                f"{training.path}: lacks the column {name!r}; give the metrics that train_policy "
-                "wrote."
-            )
-    steps = training.steps.select(["step", column]).to_pandas()
-    return steps.set_index("step")[column].astype(float)
 
 
 def mean_curve(seeds: Sequence[pd.Series]) -> pd.Series:
@@ -82,7 +66,7 @@ def plot_runs(axis: Axes, runs: Runs, column: str) -> None:
     found: list[pd.Series] = []
     for index, (run, trainings) in enumerate(runs.items()):
         look = line_look(index)
-        seeds = [seed_curve(training, column) for training in trainings]
+        seeds = [steps[column] for steps in trainings]
         found += seeds
         for one in seeds if len(seeds) > 1 else ():
             axis.plot(one, color=look["color"], linewidth=0.5, alpha=0.35)
@@ -107,8 +91,9 @@ def draw_curves(files: Sequence[Path]) -> Figure:
     The point reward has no panel where no run is given any. Raises UserError where a file is not of
     training metrics.
     """
-    runs = read_trainings(files)
-    panels = [column for column in PANELS if column != _POINTS or _has_points(runs)]
+    runs = read_trainings(files, PANELS)
+    given = any(steps[_POINTS].any() for seeds in runs.values() for steps in seeds)
+    panels = [column for column in PANELS if column != _POINTS or given]
     return draw_panels(runs, panels, 4, 1.5, 0.4)
 
 
@@ -124,8 +109,3 @@ def draw_panels(
         axis.set_xlabel("Step")
     add_legend(figure, axes[0])
     return figure
-
-
-def _has_points(runs: Runs) -> bool:
-    given = [seed_curve(training, _POINTS) for seeds in runs.values() for training in seeds]
-    return any(rewards.fillna(0).any() for rewards in given)

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from samr1.data.images import load_rgb
-from samr1.data.masks import box_iou, decode_mask, mask_iou
+from samr1.data.masks import decode_mask
 from samr1.data.painting import paint_mask
-from samr1.report.predictions import Answers
+from samr1.report.predictions import Answers, measure_ious
 
 _SIZE = (1.75, 2.2)  # inches of an example
 _BOX, _TRUTH = "#E69F00", "#FFFFFF"
@@ -26,19 +26,22 @@ def draw_examples(answers: Answers, root: Path, count: int = 5) -> Figure:
 
     Images are read under `root`; raises UserError where one cannot be.
     """
-    samples = answers.samples.to_pylist()
+    samples, ious = answers.samples.to_pylist(), measure_ious(answers)
     chosen = np.linspace(0, len(samples) - 1, count + 2)[1:-1].astype(int)
     figure = Figure(figsize=(_SIZE[0] * count, _SIZE[1] * len(answers.runs)))
     axes = figure.subplots(len(answers.runs), count, squeeze=False)
     for line, (run, tables) in zip(axes, answers.runs.items(), strict=True):
         given = {row["sample_id"]: row for row in tables[0].to_pylist()}
         for axis, place in zip(line, chosen, strict=True):
-            _draw(axis, samples[place], given[samples[place]["sample_id"]], root)
+            answer = given[samples[place]["sample_id"]]
+            _draw(axis, samples[place], answer, ious[run][0][place], root)
         line[0].set_ylabel(run, fontsize=7, fontweight="bold")
     return figure
 
 
-def _draw(axis: Axes, sample: dict[str, Any], answer: dict[str, Any], root: Path) -> None:
+def _draw(
+    axis: Axes, sample: dict[str, Any], answer: dict[str, Any], iou: float, root: Path
+) -> None:
     axis.imshow(load_rgb(root / sample["image_path"]))
     axis.set_xlim(0, sample["width"])  # a box at the edge must not widen the picture
     axis.set_ylim(sample["height"], 0)
@@ -56,7 +59,6 @@ def _draw(axis: Axes, sample: dict[str, Any], answer: dict[str, Any], root: Path
         axis.plot(point["x"], point["y"], marker, color=_BOX, mec="black", mew=0.6, ms=4.5)
     axis.set_title(textwrap.fill(sample["query"], 36), fontsize=5, loc="center", pad=2)
     thought = answer["think"] or f"({answer['status']})"
-    iou = _measure_iou(sample, answer)
     axis.set_xlabel(f"{textwrap.fill(thought, 42)}\nIoU {iou:.2f}", fontsize=4.5)
 
 
@@ -73,20 +75,3 @@ def _draw_truth(axis: Axes, sample: dict[str, Any]) -> None:
 def _draw_box(axis: Axes, box: Sequence[float], **look: Any) -> None:
     x1, y1, x2, y2 = box
     axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, **look))
-
-
-def _measure_iou(sample: dict[str, Any], answer: dict[str, Any]) -> float:
-    """Of the masks, or of the boxes where the sample has a box alone; 0 without an answer.
-
-    Ignored pixels are left out.
-    """
-    kind = "box" if sample["mask"] is None else "mask"
-    if answer[kind] is None:
-        return 0.0
-    if kind == "box":
-        return box_iou(answer["box"], sample["box"])
-    masks = decode_mask(answer["mask"]), decode_mask(sample["mask"])
-    if sample["ignore"] is None:
-        return mask_iou(*masks)
-    kept = ~decode_mask(sample["ignore"])
-    return mask_iou(masks[0] & kept, masks[1] & kept)

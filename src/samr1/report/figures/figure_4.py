@@ -22,6 +22,7 @@ from samr1.report.figures.style import FAINT, GROUND, INK, LINES, WIDTH, add_leg
 from samr1.report.predictions import Answers
 from samr1.report.trainings import Runs, read_trainings
 
+_BY_STEP = {"reward_total": "(a) Reward", "kl": "KL to the base policy, nats a token"}
 _REACH = (-0.75, 1.75)  # what a map shows, in the box's own width and height
 _REWARDS = ("(b) Reward for both values", "(c) Both, inside the box")
 _VALUES = ("positive", "negative")
@@ -35,7 +36,7 @@ def draw_figure_4(training: Sequence[Path], answers: Answers) -> Figure:
     the answers of two runs of `answers`, whose rewards are for points anywhere and inside. Raises
     UserError where a file is not of training metrics, or an answer is broken.
     """
-    runs = read_trainings(training)
+    runs = read_trainings(training, _BY_STEP)
     points = []
     for run, tables in answers.runs.items():
         with prefix_errors(f"run {run!r} on {answers.title}"):
@@ -55,8 +56,7 @@ def draw_figure_4(training: Sequence[Path], answers: Answers) -> Figure:
 
 
 def _draw_runs(axes: Sequence[Axes], runs: Runs) -> None:
-    titles = ("(a) Reward", "KL to the base policy, nats a token")
-    for axis, column, title in zip(axes, ("reward_total", "kl"), titles, strict=True):
+    for axis, (column, title) in zip(axes, _BY_STEP.items(), strict=True):
         plot_runs(axis, runs, column)
         axis.set_title(title)
         axis.set_xlabel("Step")

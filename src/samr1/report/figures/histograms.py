@@ -8,27 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from samr1.core.errors import prefix_errors
 from samr1.evaluation.bootstrap import Floats
-from samr1.evaluation.score import measure_overlaps, sample_ious
 from samr1.method.rewards.segmentation import TIERS
 from samr1.report.figures.style import INK, LINES, add_legend, make_panels
-from samr1.report.predictions import Answers
+from samr1.report.predictions import Answers, measure_ious
 
 _COLUMNS = 2
 EDGES: Floats = np.arange(21) / 20  # every bound of a tier is one of them
-
-
-def benchmark_ious(answers: Answers) -> dict[str, list[Floats]]:
-    """IoUs of every run, an array [N] a seed; a UserError says whose mask is broken."""
-    found: dict[str, list[Floats]] = {}
-    for run, tables in answers.runs.items():
-        with prefix_errors(f"run {run!r} on {answers.title}"):
-            found[run] = [
-                sample_ious(measure_overlaps(answers.samples, table, "seg_zero"))
-                for table in tables
-            ]
-    return found
 
 
 def count_bins(values: Floats, edges: Floats) -> Floats:
@@ -72,7 +58,7 @@ def draw_histograms(benchmarks: Sequence[Answers]) -> Figure:
     """
     figure, axes = make_panels(len(benchmarks), _COLUMNS, 1.9, 0.6)
     for axis, one in zip(axes, benchmarks, strict=True):
-        ious = benchmark_ious(one)
+        ious = measure_ious(one)
         draw_shares(axis, ious, EDGES)
         _draw_tiers(axis, ious)
         axis.set_title(f"{one.title} (n = {len(one.samples):,})")

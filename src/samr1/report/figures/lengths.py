@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from samr1.evaluation.bootstrap import Floats
-from samr1.report.figures.curves import PANELS, mean_curve, seed_curve
+from samr1.report.figures.curves import PANELS, mean_curve
 from samr1.report.figures.histograms import draw_shares
 from samr1.report.figures.style import FAINT, LINES, WIDTH
 from samr1.report.predictions import Answers
@@ -48,7 +48,7 @@ def draw_lengths(training: Sequence[Path], benchmarks: Sequence[Answers]) -> Fig
 
     Raises UserError where a file is not of training metrics.
     """
-    runs = read_trainings(training)
+    runs = read_trainings(training, LENGTHS)
     rows = 1 + len(benchmarks)
     figure = Figure(figsize=(WIDTH, 0.3 + 1.7 * rows))
     axes = figure.subplots(rows, len(LENGTHS), squeeze=False)
@@ -74,7 +74,7 @@ def draw_lengths(training: Sequence[Path], benchmarks: Sequence[Answers]) -> Fig
 def _draw_steps(axis: Axes, runs: Runs, column: str) -> None:
     """The mean over seeds of each run; who is not the first is there for comparison."""
     for place, (run, trainings) in enumerate(runs.items()):
-        curve = mean_curve([seed_curve(training, column) for training in trainings])
+        curve = mean_curve([steps[column] for steps in trainings])
         if place == 0:
             axis.plot(curve, color=LINES[0], label=run, zorder=3)
         else:

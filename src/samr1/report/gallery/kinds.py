@@ -1,27 +1,21 @@
 """The four kinds of question that the paper's Figure 3 shows, and which samples are of which kind.
 
 No data set says it, so a sample is of a kind only
-- by its ground truth alone (`boundaries`: the outline is far from convex),
+- by its ground truth alone (`boundaries`: the outline is far from convex), or
 - because the drawn world says so (`part`) or what else stands in the picture (`several`,
-  `distractors`), or
-- because a person says so, in `config/kinds.yaml`.
+  `distractors`).
 A kind that nothing speaks of stays empty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Literal
 
 import cv2
 import numpy as np
 import pyarrow as pa
 
-from samr1.config.base import Frozen
-from samr1.config.errors import read_mapping, show
-from samr1.config.schema import parse_config
-from samr1.core.errors import UserError
 from samr1.data.masks import Mask, box_iou
 from samr1.micro.scenes import Scene
 from samr1.micro.world import draw_again
@@ -31,7 +25,7 @@ Kind = Literal["several", "part", "distractors", "boundaries"]
 # Of its convex hull a square fills all, the micro world's cross about 0.73 and its star 0.53.
 MOST_SOLID = 0.75
 
-# Title of each kind, and how a sample comes to be of it where no person has said so.
+# Title of each kind, and how a sample comes to be of it.
 KINDS: dict[Kind, tuple[str, str]] = {
     "several": (
         "One among several subjects",
@@ -52,54 +46,17 @@ KINDS: dict[Kind, tuple[str, str]] = {
     ),
 }
 
-LabelledSamples = Mapping[Kind, tuple[str, ...]]  # ids of samples, as a person labels them
 
-
-class LabelledKinds(Frozen):
-    """`config/kinds.yaml`: scale → benchmark → kind → ids of samples."""
-
-    scales: dict[str, dict[str, dict[Kind, tuple[str, ...]]]]
-
-
-def load_labelled_kinds(
-    path: Path, scale: str, samples: Mapping[str, Collection[str]]
-) -> dict[str, LabelledSamples]:
-    """What a person says of the `samples` of `scale` (benchmark → ids): benchmark → kind → ids.
-
-    Raises UserError where the file is wrong, or names a benchmark or an id that is not there.
-    """
-    found = parse_config(read_mapping(path), LabelledKinds, str(path)).scales.get(scale, {})
-    for benchmark, kinds in found.items():
-        where = f"{path}: scales.{scale}.{benchmark}"
-        if benchmark not in samples:
-            raise UserError(f"{where}: is none of {', '.join(samples)}; correct the name.")
-        for kind, ids in kinds.items():
-            for unknown in sorted(set(ids).difference(samples[benchmark])):
-                raise UserError(
-                    f"{where}.{kind}: {show(unknown)} is none of the benchmark's samples; correct "
-                    "the id."
-                )
-    return {benchmark: found.get(benchmark, {}) for benchmark in samples}
-
-
-def list_kinds(
-    samples: pa.Table, world_seed: int | None, labelled: LabelledSamples
-) -> list[set[Kind]]:
-    """The kinds of each sample, apart from its ground truth: as `labelled`, and of a drawn world.
+def list_kinds(samples: pa.Table, world_seed: int | None) -> list[set[Kind]]:
+    """The kinds of each sample, apart from its ground truth: in a drawn world, elsewhere none.
 
     Raises UserError where the world of that seed has no such image.
     """
-    rows = samples.select(["sample_id", "image_id", "box"]).to_pylist()
-    scenes: Mapping[str, Scene] = {}
-    if world_seed is not None:
-        scenes = draw_again([row["image_id"] for row in rows], world_seed)
-    found = []
-    for row in rows:
-        kinds = {kind for kind, ids in labelled.items() if row["sample_id"] in ids}
-        if scenes:
-            kinds |= kinds_in_scene(scenes[row["image_id"]], row["box"])
-        found.append(kinds)
-    return found
+    if world_seed is None:
+        return [set() for _ in range(len(samples))]
+    rows = samples.select(["image_id", "box"]).to_pylist()
+    scenes = draw_again([row["image_id"] for row in rows], world_seed)
+    return [kinds_in_scene(scenes[row["image_id"]], row["box"]) for row in rows]
 
 
 def kinds_in_scene(scene: Scene, box: Sequence[float]) -> set[Kind]:

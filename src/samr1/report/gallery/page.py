@@ -23,8 +23,8 @@ from tqdm import tqdm
 from samr1.core.errors import prefix_errors
 from samr1.core.files import write_text
 from samr1.report.gallery.kinds import KINDS, Kind
-from samr1.report.gallery.records import OUTCOMES, is_of_boxes, list_answers, list_questions
-from samr1.report.predictions import Answers
+from samr1.report.gallery.records import OUTCOMES, list_answers, list_questions
+from samr1.report.predictions import Answers, is_of_boxes
 
 _SCRIPTS = ("card.js", "page.js")
 _IOU = (

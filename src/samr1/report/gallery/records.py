@@ -11,15 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from samr1.data import reasonseg, refer
 from samr1.data.masks import box_mask, decode_mask, encode_mask
 from samr1.evaluation.answers import answers_in_order
-from samr1.evaluation.score import Protocol, measure_overlaps, sample_ious
+from samr1.evaluation.score import measure_overlaps, sample_ious
 from samr1.report.gallery.drawing import (
     Size,
     box_outline,
@@ -29,6 +28,7 @@ from samr1.report.gallery.drawing import (
     to_frame,
 )
 from samr1.report.gallery.kinds import Kind, has_complex_boundary
+from samr1.report.predictions import is_of_boxes, mask_protocol
 
 Columns = dict[str, list[Any]]
 Outcome = Literal["good", "low_iou", "wrong_object", "unparseable"]
@@ -48,17 +48,6 @@ OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "wrong_object": ("✗ wrong object", f"The IoU is below {GOOD_IOU}, and none of that holds."),
     "unparseable": ("? unparseable", "The response could not be read, so that there is no mask."),
 }
-
-
-def is_of_boxes(samples: pa.Table) -> bool:
-    """Whether the benchmark is scored by boxes, as LISA-Grounding is and where no mask is known."""
-    return bool(samples["mask"].null_count or samples["dataset"][0].as_py() == "lisa_grounding")
-
-
-def mask_protocol(samples: pa.Table) -> Protocol:
-    """How the samples' masks are scored: as the tables' of the public sets, or one's own page's."""
-    public = (*refer.DATASETS, *get_args(reasonseg.Dataset))
-    return "seg_zero" if samples["dataset"][0].as_py() in public else "lisa"
 
 
 def fill_boxes(samples: pa.Table) -> pa.Table:

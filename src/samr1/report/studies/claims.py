@@ -34,8 +34,7 @@ RULES = f"""Declared before, and the same at every scale:
   {100 * COLLAPSE:.0f} % of that of its best {WINDOW} in a row. The claim shows where most seeds
   without the KL term collapse and most with it do not, and the other way round the opposite.
   Trainings of fewer than {COLLAPSE_STEPS} steps say nothing.
-- With fewer than {SEEDS} seeds (of both runs of a pair, the same ones) nothing is said.
-"""
+- With fewer than {SEEDS} seeds (of both runs of a pair, the same ones) nothing is said."""
 
 
 @dataclass(frozen=True)

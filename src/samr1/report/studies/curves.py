@@ -35,7 +35,7 @@ def curves_table(curves: pa.Table) -> str:
     """Means over spans of steps and their deviation over seeds; as Markdown."""
     steps = curves.to_pandas()
     if steps.empty:
-        return "Nothing of it is there yet.\n"
+        return "Nothing of it is there yet."
     longest = steps["step"].max() + 1
     width = -(-longest // _SPANS)
     steps["span"] = steps["step"] // width

@@ -39,5 +39,5 @@ def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     ]
     if long:
         outputs = [output / "long.pdf", output / "long.png"]
-        runs = read_trainings(long)
+        runs = read_trainings(long, CURVES)
         write_figure(outputs, micro_world, lambda: draw_panels(runs, list(CURVES), 3, 2.4, 0.0))

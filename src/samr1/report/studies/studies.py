@@ -9,7 +9,7 @@ from typing import Any
 from samr1.config.jobs import find_study_seeds
 from samr1.config.merge import Experiment
 from samr1.config.names import BASE, METHOD
-from samr1.config.published import Extra, Table, TableStage
+from samr1.config.published import Extra, Table
 from samr1.config.studies import Study
 from samr1.core.errors import UserError
 from samr1.core.files import write_table, write_text
@@ -18,7 +18,6 @@ from samr1.report.studies.curves import curves_table, read_curves
 from samr1.report.studies.power import list_power
 from samr1.report.studies.study_data import StudyData
 from samr1.report.tables.clipping import clipping
-from samr1.report.tables.collect import read_page
 from samr1.report.tables.differences import (
     Comparisons,
     Pair,
@@ -26,9 +25,9 @@ from samr1.report.tables.differences import (
     table_pairs,
 )
 from samr1.report.tables.layout import Addition
-from samr1.report.tables.markdown import aligned_table, link_to
+from samr1.report.tables.markdown import aligned_table, join_blocks, link_to
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.page import micro_note, publish_table
+from samr1.report.tables.page import publish_table, warn_of_micro
 
 _SEEDS = (
     "A seed is that of a training's sampling and of the order of its questions; which samples of "
@@ -64,11 +63,14 @@ def write_studies(data: StudyData, experiment: Experiment, output: Path) -> None
     write_table(output / "curves.parquet", curves)
     steps = Addition((_about_curves(output), curves_table(curves)))
 
-    pages = []
+    tables: list[str] = []
     for name, table, held, below in _list_tables(data, experiment, steps):
         there = [pair for pair in held if data.seeds(pair[1])]
         below = list_table_differences(table, experiment.labels, there, comparisons) + below
-        pages.append(_publish(name, only_there(table, data), below, data, experiment, output))
+        stage = experiment.table_stage(name, only_there(table, data))
+        measurements = Measurements(data.metrics([BASE, *stage.table.labels]))
+        files = output / f"{name}.parquet", output / f"{name}.md"
+        tables += publish_table(stage, measurements, below, *files)
 
     columns = list(next(iter(published.ablations.values())).columns.values())
     claims = list_claims(judge_claims(published.claims, columns, comparisons, curves))
@@ -77,7 +79,7 @@ def write_studies(data: StudyData, experiment: Experiment, output: Path) -> None
     if curves.num_rows:
         pictures.append("![Three times the steps, a thin line a seed](long.png)")
     blocks = [claims, *pictures, "## How many seeds", power]
-    _write_readme(data, pages, blocks, experiment, output)
+    _write_readme(data, tables, blocks, experiment, output)
 
 
 def _list_pairs(experiment: Experiment) -> list[tuple[str, str]]:
@@ -117,30 +119,6 @@ def only_there(table: Table, data: StudyData) -> Table:
     return table.only([run for run in table.labels if data.seeds(run)])
 
 
-def _publish(
-    name: str,
-    table: Table,
-    addition: Addition,
-    data: StudyData,
-    experiment: Experiment,
-    output: Path,
-) -> Path:
-    """Write a table; its page."""
-    stage = TableStage(
-        name=name,
-        scale=experiment.scale,
-        comparable=experiment.comparable,
-        checkpoint=experiment.checkpoint,
-        table=table,
-        labels=experiment.labels,
-        baselines={},
-    )
-    parquet, page = output / f"{name}.parquet", output / f"{name}.md"
-    measurements = Measurements(data.metrics([BASE, *table.labels]))
-    publish_table(stage, measurements, addition, parquet, page)
-    return page
-
-
 def _list_runs(study: Study, title: str, experiment: Experiment) -> Table:
     """A study's runs as a table like the ablations', each named with the size of its training."""
     like = next(iter(experiment.published.ablations.values()))
@@ -170,7 +148,7 @@ def _list_changes(study: Study, experiment: Experiment) -> Addition:
         keys = [key for key in theirs if key != "name" and theirs[key] != own.get(key)]
         lines.append(f"- `{run}`: " + ", ".join(f"`{key}: {theirs[key]}`" for key in keys))
     text = "\n".join([f"What is otherwise than in `{study.baseline}`:", "", *lines])
-    return Addition((text + "\n",))
+    return Addition((text,))
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
@@ -195,13 +173,13 @@ def _about_curves(output: Path) -> str:
         "Reward, IoU and KL of the trainings, means over spans of steps ± standard deviation over "
         f"seeds; every step: {link_to(output / 'curves.parquet', output / 'long.md')}. KL is "
         "estimated from the sampled tokens and heavy-tailed: one token that the base expects and "
-        "the policy all but excludes lifts a span by itself:\n"
+        "the policy all but excludes lifts a span by itself:"
     )
 
 
 def _write_readme(
     data: StudyData,
-    pages: Sequence[Path],
+    tables: Sequence[str],
     claims: Sequence[str],
     experiment: Experiment,
     output: Path,
@@ -218,7 +196,7 @@ def _write_readme(
         )
     )
     blocks = [
-        *([] if experiment.comparable else [micro_note(experiment.scale)]),
+        *warn_of_micro(experiment.scale, experiment.comparable),
         "# Studies",
         "## Which of the paper's claims show up here",
         *claims,
@@ -228,10 +206,9 @@ def _write_readme(
         f"All of it is made of the files in `{data.folder.name}/`, and made again by\n\n"
         f"    python -m samr1.cli.collect_study --scale {experiment.scale} --output <this folder>",
         aligned_table(["Run", "seeds asked for", "seeds there"], rows),
-        *(read_page(page)[1] for page in pages),
+        *tables,
     ]
-    text = "\n\n".join(block.strip() for block in blocks)
-    write_text(output / "README.md", f"{text}\n")
+    write_text(output / "README.md", join_blocks(blocks))
 
 
 def _list(seeds: Sequence[int]) -> str:

@@ -14,7 +14,9 @@ from samr1.config.published import Table
 from samr1.core.errors import UserError
 from samr1.report.tables.layout import Addition, Record
 from samr1.report.tables.markdown import aligned_table
-from samr1.report.trainings import CLIPPED, Training, read_trainings
+from samr1.report.trainings import read_trainings
+
+CLIPPED = ("clip_fraction_low", "clip_fraction_high")
 
 
 def clipping(table: Table, files: Sequence[Path]) -> Addition:
@@ -22,7 +24,7 @@ def clipping(table: Table, files: Sequence[Path]) -> Addition:
 
     Raises UserError where the run of a row has no training metrics.
     """
-    trainings, of_rows = read_trainings(files), [row.run for row in table.rows]
+    trainings, of_rows = read_trainings(files, CLIPPED), [row.run for row in table.rows]
     lines: list[list[str]] = []
     records: list[Record] = []
     idle: list[str] = []
@@ -35,8 +37,11 @@ def clipping(table: Table, files: Sequence[Path]) -> Addition:
             )
         if own is None:
             continue
-        fractions = {bound: _mean_over_steps(own, bound) for bound in CLIPPED}
-        steps = " / ".join(str(count) for count in sorted({one.steps.num_rows for one in own}))
+        fractions = {
+            bound: statistics.fmean(statistics.fmean(seed[bound]) for seed in own)
+            for bound in CLIPPED
+        }
+        steps = " / ".join(str(count) for count in sorted({len(seed) for seed in own}))
         cells = (f"**{100 * fraction:.4f}**" for fraction in fractions.values())
         lines.append([f"`{run}`", steps, *cells])
         records += [
@@ -48,24 +53,12 @@ def clipping(table: Table, files: Sequence[Path]) -> Addition:
     blocks = [
         "Clip fractions of the runs above: the share of tokens (%) whose ratio was clipped at the "
         "lower bound (advantage below 0) and the upper (advantage above 0). Mean over steps and "
-        "their updates; in the first update of a step every ratio is 1:\n",
+        "their updates; in the first update of a step every ratio is 1:",
         aligned_table(["Run", "steps", "clipped low %", "clipped high %"], lines),
     ]
     if idle:
         blocks.append(
             f"⚠ No token ever reached a clipping bound in {', '.join(idle)}: clipping had no "
-            "effect there.\n"
+            "effect there."
         )
     return Addition(tuple(blocks), tuple(records))
-
-
-def _mean_over_steps(trainings: Sequence[Training], column: str) -> float:
-    means = []
-    for training in trainings:
-        values = [value for value in training.steps[column].to_pylist() if value is not None]
-        if not values:
-            raise UserError(
-                f"{training.path}: column {column!r} is empty in every step; train the run again."
-            )
-        means.append(statistics.fmean(values))
-    return statistics.fmean(means)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from samr1.core.errors import UserError
 from samr1.core.files import write_text
-from samr1.report.tables.markdown import link_to, read_markdown
+from samr1.report.tables.markdown import join_blocks, link_to, read_markdown
 
 
 def collect_tables(pages: Sequence[Path], output: Path) -> None:
@@ -18,7 +18,7 @@ def collect_tables(pages: Sequence[Path], output: Path) -> None:
     differ: then they are of different scales.
     """
     by_name = sorted(pages, key=lambda page: page.name)
-    notes, bodies = zip(*map(read_page, by_name), strict=True)
+    notes, bodies = zip(*map(_read_page, by_name), strict=True)
     if len(set(notes)) > 1:
         raise UserError(
             f"{', '.join(str(page) for page in pages)}: these tables are of different scales; make "
@@ -28,12 +28,11 @@ def collect_tables(pages: Sequence[Path], output: Path) -> None:
     contents = [
         f"- {title} ({link_to(page, output)})" for title, page in zip(titles, by_name, strict=True)
     ]
-    head = [notes[0], ""] if notes[0] else []
-    text = "\n".join([*head, "# Tables", "", *contents, "", "\n\n".join(bodies), ""])
-    write_text(output, text)
+    head = [notes[0]] if notes[0] else []
+    write_text(output, join_blocks([*head, "# Tables", "\n".join(contents), *bodies]))
 
 
-def read_page(page: Path) -> tuple[str, str]:
+def _read_page(page: Path) -> tuple[str, str]:
     """A page's note ("" where it has none) and the rest; raises UserError where it is missing."""
     first, _, rest = read_markdown(page).partition("\n")
     if first.startswith(">"):

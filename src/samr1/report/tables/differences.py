@@ -152,7 +152,7 @@ def list_differences(
         lines.append([f"{name} − `{baseline}`", *cells, count])
     header = ["Difference, points", *(column.label for column in columns), "seeds"]
     text = lead or _explanation(len(several), len(found) - len(several))
-    return Addition((f"{text}\n", aligned_table(header, lines)), tuple(records))
+    return Addition((text, aligned_table(header, lines)), tuple(records))
 
 
 def _cell(row: Row, corrected: float | None) -> str:

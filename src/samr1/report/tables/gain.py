@@ -47,7 +47,7 @@ def training_gain(
     )
     header = ["Benchmark", f"`{BASE}`", f"`{METHOD}`", "gain", "95 % interval", "relative", "n"]
     rows, records = zip(*found, strict=True)
-    return Addition((f"{text}\n", aligned_table(header, rows)), records)
+    return Addition((text, aligned_table(header, rows)), records)
 
 
 def _gain(

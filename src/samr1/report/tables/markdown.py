@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from samr1.core.reading import read_utf8
@@ -22,7 +22,12 @@ def aligned_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         for line in cells
     ]
     lines.insert(1, rule)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def join_blocks(blocks: Iterable[str]) -> str:
+    """Headings, paragraphs and tables as one text, an empty line between them."""
+    return "\n\n".join(block.strip("\n") for block in blocks) + "\n"
 
 
 def percent(value: float | None, signed: bool = False) -> str:
@@ -45,9 +50,7 @@ def measured_cell(figure: Estimate | None) -> str:
     if figure is None:
         return EMPTY
     spread = "" if figure.sd is None else f" ± {percent(figure.sd)}"
-    bold = f"**{percent(figure.value)}{spread}**"
-    bounds = interval(figure.ci_low, figure.ci_high)
-    return bold if bounds == EMPTY else f"{bold} {bounds}"
+    return f"**{percent(figure.value)}{spread}** {interval(figure.ci_low, figure.ci_high)}"
 
 
 def name_table(name: str) -> str:

@@ -27,12 +27,12 @@ class Estimate:
     """
 
     value: float
-    ci_low: float | None
-    ci_high: float | None
+    ci_low: float
+    ci_high: float
     sd: float | None
     seeds: tuple[int, ...]
     n: int
-    image_bounds: tuple[float | None, float | None]
+    image_bounds: tuple[float, float]
     values: tuple[float, ...]
 
 
@@ -42,8 +42,7 @@ class Measurements:
     def __init__(self, files: Sequence[Path]) -> None:
         """Read the files, each once; raises UserError where two of them give the same figure."""
         tables = {path: read_table(path, METRICS).to_pandas() for path in files}
-        none = {"": METRICS.empty_table().to_pandas()}
-        rows = pd.concat(tables or none, names=["file", None])
+        rows = pd.concat(tables, names=["file", None])
         again = rows[rows.duplicated([*_KEYS, "seed"])]
         if len(again):
             twice = rows[(rows[[*_KEYS, "seed"]] == again.iloc[0][[*_KEYS, "seed"]]).all(axis=1)]
@@ -80,12 +79,10 @@ class Measurements:
                 f"{counts[1]} samples; predict and score them on the same samples."
             )
         values, several = rows["value"].tolist(), len(rows) > 1
-        bounds = rows[["ci_low", "ci_high"]].dropna().values.tolist()
-        low = high = None
-        if len(bounds) == len(rows):
-            low, high = map(statistics.fmean, zip(*bounds, strict=True))
+        bounds = rows[["ci_low", "ci_high"]].values.tolist()
+        low, high = map(statistics.fmean, zip(*bounds, strict=True))
         of_images = low, high
-        if several and low is not None:
+        if several:
             low, high = interval_over_seeds(values, bounds)
         return Estimate(
             value=statistics.fmean(values),

@@ -30,7 +30,7 @@ def training_overlap(
         images = set(load_samples(files[name])["image_id"].to_pylist())
         asked = training.isin(images)
         shared = training[asked].nunique()
-        share = shared / len(images) if images else None
+        share = shared / len(images)
         counts = [str(len(images)), str(shared), percent(share), str(asked.sum())]
         rows.append([labels[name], *counts])
         records.append(
@@ -48,4 +48,4 @@ def training_overlap(
         "them:"
     )
     header = ["Benchmark", "images", "also in training", "share %", "training questions"]
-    return Addition(blocks=(f"{text}\n", aligned_table(header, rows)), records=tuple(records))
+    return Addition(blocks=(text, aligned_table(header, rows)), records=tuple(records))

@@ -22,6 +22,7 @@ from samr1.report.tables.layout import (
 from samr1.report.tables.markdown import (
     EMPTY,
     aligned_table,
+    join_blocks,
     link_to,
     measured_cell,
     name_table,
@@ -48,12 +49,13 @@ _PROCESSORS = (
 )
 
 
-def micro_note(scale: str) -> str:
-    """The first line of a page whose measured figures are not comparable with published ones."""
-    return (
+def warn_of_micro(scale: str, comparable: bool) -> list[str]:
+    """The first block of a page whose figures are not `comparable` with published ones."""
+    note = (
         f"> **Micro world** (scale `{scale}`): measured figures are of the micro world and not "
         "comparable with published ones."
     )
+    return [] if comparable else [note]
 
 
 def seeds_note(several: bool) -> str:
@@ -73,26 +75,26 @@ def publish_table(
     addition: Addition,
     parquet: Path,
     markdown: Path,
-) -> None:
-    """Write a table as `parquet` and `markdown`; raises UserError where a run lacks a figure."""
+) -> list[str]:
+    """Write a table as `parquet` and `markdown`; what that says, but for the micro world's note.
+
+    Raises UserError where a run lacks a figure.
+    """
     table, name = stage.table, stage.name
     rows = arrange_rows(stage, measurements)
     below = list_right(table, stage.labels, rows, measurements) + addition
-    page = "\n".join(
-        [
-            *([micro_note(stage.scale), ""] if not stage.comparable else []),
-            f"## {name_table(name)}. {table.title}",
-            "",
-            *_blocks(stage, rows, link_to(parquet, markdown)),
-            *(f"{block.rstrip()}\n" for block in below.blocks),
-            _CHECKPOINT + ("" if stage.comparable else _PROCESSORS),
-        ]
-    )
+    blocks = [
+        f"## {name_table(name)}. {table.title}",
+        *_blocks(stage, rows, link_to(parquet, markdown)),
+        *below.blocks,
+        _CHECKPOINT + ("" if stage.comparable else _PROCESSORS),
+    ]
     records = [*list_records(table, rows), *below.records]
     data = pa.Table.from_pylist([{"table": name, **record} for record in records], TABLE)
     metadata = {"table": name, "title": table.title, "scale": stage.scale}
     write_table(parquet, data, metadata | {"checkpoint": stage.checkpoint})
-    write_text(markdown, page.rstrip() + "\n")
+    write_text(markdown, join_blocks([*warn_of_micro(stage.scale, stage.comparable), *blocks]))
+    return blocks
 
 
 def _blocks(stage: TableStage, rows: Sequence[TableRow], data: str) -> list[str]:
@@ -111,18 +113,18 @@ def _blocks(stage: TableStage, rows: Sequence[TableRow], data: str) -> list[str]
             for row in rows
         ),
         f"All figures in percent. Measured: {seeds_note(several)}, greedy decoding, "
-        f"protocol {_PROTOCOLS[main]}. Unparseable, n: {order}. As data: {data}.\n",
+        f"protocol {_PROTOCOLS[main]}. Unparseable, n: {order}. As data: {data}.",
     ]
     for protocol in others:
         blocks += [
-            f"The same predictions under the protocol {_PROTOCOLS[protocol]}:\n",
+            f"The same predictions under the protocol {_PROTOCOLS[protocol]}:",
             _lay_out(
                 {"Method": row.name} | _measured(table, row, protocol, several)
                 for row in rows
                 if row.run
             ),
         ]
-    return blocks + [f"{note.rstrip()}\n" for note in table.notes]
+    return [*blocks, *table.notes]
 
 
 def _lay_out(lines: Iterable[Mapping[str, str]]) -> str:

@@ -68,4 +68,4 @@ def list_right(
     if not lines:
         return Addition()
     header = ["Method", *(column.label for column in columns)]
-    return Addition((f"{_TEXT}\n", aligned_table(header, lines)), tuple(records))
+    return Addition((_TEXT, aligned_table(header, lines)), tuple(records))

@@ -47,4 +47,4 @@ def list_sentences(table: Table, labels: Mapping[str, str], measurements: Measur
                     for run, one in found.items()
                 ]
     header = ["Figure", "sentences", f"`{BASE}`", f"`{METHOD}`", "n"]
-    return Addition((f"{_TEXT}\n", aligned_table(header, lines)), tuple(records))
+    return Addition((_TEXT, aligned_table(header, lines)), tuple(records))
