@@ -73,7 +73,6 @@ def test_the_papers_shape_trains_and_is_scored(tmp_path: Path) -> None:
         "at this size: where they point means nothing.",
         {
             "all, s": f"{finished.seconds:.0f}",
-            "jobs": finished.jobs,
             "image tokens of every prompt": VISUAL_TOKENS,
             "longest prompt, tokens": longest,
             "training step, s": f"{step['total']:.0f}",

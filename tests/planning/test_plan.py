@@ -12,7 +12,7 @@ import pytest
 import torch
 from answer_world import sample, samples
 from commands import exit_code
-from snakemake_calls import edit
+from edited_settings import edit
 
 from samr1.cli import plan
 from samr1.config.datasets import load_datasets

@@ -13,8 +13,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from edited_settings import edit
 from own_pictures import write_photos
-from snakemake_calls import ROOT, edit, list_jobs, planned, snakemake
+from snakemake_calls import ROOT, list_jobs, planned, snakemake
 
 from samr1.config.merge import merge
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from edited_settings import edit
 from fetch_server import serve_folder
 from PIL import Image
 from snakemake_calls import (
     ROOT,
     SCALE,
     changed_settings,
-    edit,
     options,
     planned,
     read_files,

@@ -11,11 +11,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from edited_settings import edit
 from snakemake_calls import (
     ROOT,
     SCALE,
     changed_settings,
-    edit,
     options,
     planned,
     read_files,
