@@ -32,7 +32,6 @@ from samr1.evaluation import responses
 from samr1.evaluation.predict import predict
 from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 from samr1.policy.prompt_settings import BASE_SETTINGS, write_settings
-from samr1.segmenter import Prompt, segmenter
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,17 +110,6 @@ def test_a_picture_may_be_a_file_a_pil_image_or_pixels(
     assert model.segment(path, []) == []
     with pytest.raises(UserError, match=r"float64 \[4, 4\] cannot be asked about"):
         model.segment(np.zeros((4, 4)), [question])  # type: ignore[arg-type]
-
-
-def test_masks_are_the_same_however_many_are_resized_at_once(
-    model: Samr1, asked: list[ImageQuestions], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    embedding = model.segmenter.embed(load_picture(asked[0].image.read_bytes(), "picture"))
-    prompts = [Prompt((5.0, 5.0, 30.0 + 9 * i, 40.0)) for i in range(5)]
-    together, _ = model.segmenter.predict(embedding, prompts)
-    monkeypatch.setattr(segmenter, "RESIZED_PIXELS", 2 * embedding.height * embedding.width)
-    apart, _ = model.segmenter.predict(embedding, prompts)
-    assert together.any() and bool((together == apart).all())
 
 
 def run(*arguments: object) -> int:

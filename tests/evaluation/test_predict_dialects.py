@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import cast
 
@@ -25,7 +26,7 @@ from samr1.evaluation.responses import Response
 from samr1.evaluation.score import Protocol
 from samr1.policy.model import Policy
 from samr1.segmenter import Prompt, Segmenter
-from samr1.segmenter.answer_masks import MAX_TOGETHER
+from samr1.segmenter.answer_masks import PROMPTS_TOGETHER
 
 WIDTH, HEIGHT = 70, 42  # of the original: 2.5 and 1.5 of its pixels to one of the policy's
 
@@ -119,13 +120,18 @@ def test_answers_reach_the_segmenter_as_the_public_code_gives_them(
         assert (masks[0] != masks[1]).any()
 
 
+@pytest.mark.parametrize("pixels", [2**27, 5 * WIDTH * HEIGHT])
 def test_many_objects_are_united_in_parts(
     predict_said: Callable[[str, DialectName], pa.Table],
     world: tuple[Path, pa.Table, ImageStore],
     segmenter: Segmenter,
+    pixels: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    parts = import_module("samr1.segmenter.answer_masks")
+    monkeypatch.setattr(parts, "PIXELS_TOGETHER", pixels)
     boxes = [[x, y, x + 3, y + 3] for x in range(0, 25, 2) for y in range(0, 25, 2)]
-    assert len(boxes) > 2 * MAX_TOGETHER
+    assert len(boxes) > 2 * PROMPTS_TOGETHER
     found = predict_said(str(boxes), "qwen").to_pylist()[0]
     image = np.array(Image.open(world[0] / "a.png"))
     scale = np.array([WIDTH, HEIGHT, WIDTH, HEIGHT]) / SIDE

@@ -94,7 +94,8 @@ def check_prompts(run: Run, folder: Path, name: str) -> int:
     lengths = []
     for row in run.read_samples(name).to_pylist():
         question = encode_question(policy, store.get(row["image_id"]), row["query"], "sam_r1")
-        assert int((question.input_ids == policy.image_token_id).sum()) == VISUAL_TOKENS
+        is_image = question.input_ids == policy.model.config.image_token_id
+        assert int(is_image.sum()) == VISUAL_TOKENS
         lengths.append(len(question.input_ids))
     return max(lengths)
 

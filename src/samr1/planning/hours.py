@@ -150,13 +150,9 @@ def _decoded(job: Job, questions: int, group: int, steps: int, rates: Rates) -> 
     read = decoding_bytes(
         job.policy, job.prompt_tokens, group, length, questions, job.number_bytes
     ) / max(length - 1, 1)
-    token, names = read / rates["decoding"], ["decoding"]
+    token = read / rates["decoding"]
     words = f"{steps} tokens × {token * 1e3:.1f} ms, {read / 1e9:.1f} GB read"
-    if job.train.zero_stage == 3:  # elsewhere a graph of the whole step is replayed
-        layers, names = job.text.num_hidden_layers, [*names, "launch"]
-        token = max(token, layers * rates["launch"])
-        words += f", or {layers} layers launched"
-    return Estimate("decoding", words, steps * token, rates.basis(*names))
+    return Estimate("decoding", words, steps * token, rates.basis("decoding"))
 
 
 def _sent_bytes(job: Job) -> float:

@@ -14,7 +14,7 @@ from samr1.planning.job import Estimate, Job, times, total
 from samr1.planning.parameters import key_value_width
 from samr1.rollout.logprobs import LOGITS_AT_ONCE
 from samr1.rollout.rows import count_places
-from samr1.rollout.runners import Captured, Eager
+from samr1.rollout.runners import choose_runner
 from samr1.segmenter.segmenter import EMBEDDED_TOGETHER
 from samr1.train.engine import reduction_bucket
 
@@ -181,7 +181,7 @@ def _step(job: Job) -> list[Estimate]:
 
 def _rollout(job: Job) -> list[Estimate]:
     """Keys and values of all responses in slots of one length, each with its own prompt's."""
-    grain = (Captured if job.cuda and job.train.zero_stage < 3 else Eager).grain
+    grain = choose_runner(job.cuda).grain
     places = count_places(job.prompt_tokens, job.train.max_response_tokens, grain)
     token = 2 * job.text.num_hidden_layers * key_value_width(job.policy) * job.number_bytes
     layers = [
