@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,16 @@ from playwright.sync_api import Browser
 from starlette.datastructures import Headers
 
 from samr1.app.guard import refusal
+from samr1.app.model import load_samr1
 from samr1.app.serving import PAGE, listen
 from samr1.core.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """The page of the shipped model."""
+    with served(load_samr1()) as number:
+        yield number
 
 
 def test_an_answer_holds_what_the_page_shows(port: int) -> None:

@@ -32,7 +32,6 @@ from samr1.evaluation import responses
 from samr1.evaluation.predict import predict
 from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 from samr1.policy.prompt_settings import BASE_SETTINGS, write_settings
-from samr1.segmenter import Prompt, segmenter
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,17 +110,6 @@ def test_a_picture_may_be_a_file_a_pil_image_or_pixels(
     assert model.segment(path, []) == []
     with pytest.raises(UserError, match=r"float64 \[4, 4\] cannot be asked about"):
         model.segment(np.zeros((4, 4)), [question])  # type: ignore[arg-type]
-
-
-def test_masks_are_the_same_however_many_are_resized_at_once(
-    model: Samr1, asked: list[ImageQuestions], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    embedding = model.segmenter.embed(load_picture(asked[0].image.read_bytes(), "picture"))
-    prompts = [Prompt((5.0, 5.0, 30.0 + 9 * i, 40.0)) for i in range(5)]
-    together, _ = model.segmenter.predict(embedding, prompts)
-    monkeypatch.setattr(segmenter, "RESIZED_PIXELS", 2 * embedding.height * embedding.width)
-    apart, _ = model.segmenter.predict(embedding, prompts)
-    assert together.any() and bool((together == apart).all())
 
 
 def run(*arguments: object) -> int:
@@ -270,12 +258,6 @@ def test_questions_are_checked_and_gathered(tmp_path: Path) -> None:
         table.write_text(content)
         with pytest.raises(UserError, match=message):
             gather_questions([table], [])
-    table.write_bytes(b"image,question\na.jpg,\xff\n")
-    with pytest.raises(UserError, match="in UTF-8"):
-        gather_questions([table], [])
-    (tmp_path / "none").mkdir()
-    with pytest.raises(UserError, match="none: holds no picture"):
-        gather_questions([tmp_path / "none"], ["x"])
 
 
 def test_a_policy_without_a_recipe_is_asked_as_the_papers_and_that_is_said(

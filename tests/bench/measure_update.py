@@ -48,7 +48,7 @@ def plain(policy: Policy, question: EncodedPrompt, group: list[list[int]]) -> Te
         attention_mask=torch.ones_like(input_ids),
         pixel_values=question.pixel_values.repeat(len(group), 1),
         image_grid_thw=question.grid_thw.repeat(len(group), 1),
-        mm_token_type_ids=(input_ids == policy.image_token_id).int(),
+        mm_token_type_ids=(input_ids == policy.model.config.image_token_id).int(),
         logits_to_keep=responses.shape[1] + 1,
     ).logits[:, :-1]
     table = next_token_logprobs(logits, torch.tensor(policy.blocked_token_ids), 1.0)

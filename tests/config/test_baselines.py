@@ -16,10 +16,10 @@ from made_up_metrics import (
     write_metrics,
 )
 
-from samr1.config.baselines import Baseline, check_baselines, detect_stage, load_baselines
+from samr1.config.baselines import Baseline, check_baselines, detect_stage
 from samr1.config.merge import load_experiment
 from samr1.config.published import Published
-from samr1.config.schema import load_stage
+from samr1.config.schema import load_named, load_stage
 from samr1.core.errors import UserError
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -34,7 +34,8 @@ def write(folder: Path, **baselines: Any) -> Path:
 
 def check(path: Path) -> None:
     methods = load_stage(PUBLISHED, Published).methods
-    check_baselines(path, load_baselines(path, ["paper"]), ["base"], ["reasonseg_test"], methods)
+    found = load_named(path, Baseline, "baseline")
+    check_baselines(path, found, ["base"], ["reasonseg_test"], methods)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +82,10 @@ def test_names_and_rows_belong_to_one(tmp_path: Path) -> None:
 
 
 def test_the_shipped_ones_are_of_the_papers_scale() -> None:
-    shipped = load_baselines(CONFIG / "baselines.yaml", ["paper"])
-    assert not load_baselines(CONFIG / "baselines.yaml", ["micro"])
+    assert not load_experiment(CONFIG, "micro").baselines
     experiment = load_experiment(CONFIG, "paper")
-    methods = load_stage(PUBLISHED, Published).methods
-    check_baselines(
-        CONFIG / "baselines.yaml", shipped, experiment.runs, experiment.benchmarks, methods
-    )
-    stage = detect_stage("grounded_sam", shipped["grounded_sam"], experiment.runs["base"])
+    shipped = experiment.baselines["grounded_sam"]
+    stage = detect_stage("grounded_sam", shipped, experiment.runs["base"])
     assert stage.detector.box_threshold == 0.3  # grounded_sam_demo.py
     assert stage.segmenter == experiment.runs["base"].segmenter
     # Where the paper's tables and the runs name each other, both ends are there.

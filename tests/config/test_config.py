@@ -40,6 +40,20 @@ REFUSED = [
         "scales/micro.yaml: checkpoint = \"best\": must be 'last'.",
     ),
     (
+        *("runs.yaml", "base/scales", ["papr"]),
+        'runs.yaml: run base: scales = "papr": there is no such scale; there are micro, paper, '
+        "smoke.",
+    ),
+    (
+        *("runs.yaml", "base/scales", ["paper"]),
+        "runs.yaml: there is no run base at scale micro; add it.",
+    ),
+    (
+        *("baselines.yaml", "grounded_sam/scales", ["papr"]),
+        'baselines.yaml: baseline grounded_sam: scales = "papr": there is no such scale; there are '
+        "micro, paper, smoke.",
+    ),
+    (
         *("runs.yaml", "base/benchmarks", ["reasonseg"]),
         'runs.yaml: run base: benchmarks = "reasonseg": there is no such benchmark; there are '
         "reasonseg_val, reasonseg_test, refcoco_testa, refcocop_testa, refcocog_test, "
@@ -113,11 +127,6 @@ REFUSED = [
         *("runs.yaml", "filter_groups/train/filter_groups", {"max_num_gen_batches": 1}),
         "runs.yaml: run filter_groups: train.filter_groups.max_num_gen_batches = 1: must be "
         "greater than or equal to 2.",
-    ),
-    (
-        *("runs.yaml", "quantile_reward/reward", {"segmentation": "quantile", "threshold": 0.5}),
-        "runs.yaml: run quantile_reward: reward.threshold = 0.5: must be left out with quantile "
-        "rewards.",
     ),
     (
         *("runs.yaml", "sam_r1/train", {"questions_per_update": 5}),

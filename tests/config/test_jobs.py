@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from snakemake_calls import ROOT, edit
+from edited_settings import SETTINGS, edit
 
 from samr1.config.jobs import (
     Evaluation,
@@ -26,7 +26,7 @@ from samr1.core.errors import UserError
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+    return Path(shutil.copytree(SETTINGS, tmp_path / "config"))
 
 
 def add_run(folder: Path, table: str, name: str, run: str) -> None:
@@ -39,7 +39,7 @@ def add_run(folder: Path, table: str, name: str, run: str) -> None:
 
 @pytest.mark.parametrize("scale", ["micro", "smoke", "paper"])
 def test_all_that_a_table_shows_is_trained_and_evaluated_once(scale: str) -> None:
-    experiment = load_experiment(ROOT / "config", scale)
+    experiment = load_experiment(SETTINGS, scale)
     trainings, evaluations = list_trainings(experiment), list_evaluations(experiment)
     assert len(trainings) == len(set(trainings)) and len(evaluations) == len(set(evaluations))
     trained = {one.run for one in trainings}
@@ -118,7 +118,7 @@ def test_an_untrained_run_is_evaluated_and_never_trained(folder: Path) -> None:
 
 
 def test_a_gain_is_over_the_base_and_an_ablation_from_the_method() -> None:
-    experiment = load_experiment(ROOT / "config", "micro")
+    experiment = load_experiment(SETTINGS, "micro")
     gain = experiment.published.tables["table_1"].gain_on
     assert compare_table(experiment, "table_1") == [("base", benchmark) for benchmark in gain]
     assert {baseline for baseline, _ in compare_table(experiment, "table_4")} == {"sam_r1"}

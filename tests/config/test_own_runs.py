@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from snakemake_calls import ROOT, edit
+from edited_settings import SETTINGS, edit
 
 from samr1.config.jobs import (
     Evaluation,
@@ -27,7 +27,7 @@ PHOTOS = {"layout": "table", "root": "my_photos", "file": "questions.csv"}
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The settings with a data set `photos`."""
-    folder = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+    folder = Path(shutil.copytree(SETTINGS, tmp_path / "config"))
     edit(folder / "own_data.yaml", lambda own: own | {"photos": PHOTOS})
     return folder
 
@@ -40,9 +40,9 @@ def load(folder: Path, scale: str = "micro", **runs: dict[str, Any]) -> Experime
 def test_all_of_the_data_is_drawn_unless_the_run_says_a_number(folder: Path) -> None:
     some = {"data": "photos", "train": {"samples": 100, "samples_factor": 0.5}}
     steps = {"data": "photos", "train": {"steps": 7}}
-    runs = load(folder, whole={"data": "photos"}, some=some, steps=steps).runs
-    drawn = [runs[name].train.drawn_samples for name in ("whole", "some", "steps", "sam_r1")]
-    assert drawn == [None, 50, None, 640]
+    runs = load(folder, whole={"data": "photos"}, some=some, steps=steps, none={"data": None}).runs
+    drawn = [runs[name].train.drawn_samples for name in ("whole", "some", "steps", "none")]
+    assert drawn == [None, 50, None, 640] and runs["none"].train == runs["sam_r1"].train
     assert runs["steps"].train.steps == 7
 
 
@@ -109,6 +109,11 @@ def test_a_policy_without_an_untrained_run_is_refused(folder: Path) -> None:
             "refcocog_test",
             {},
             "own_data.yaml: refcocog_test: is the name of a benchmark; choose another.",
+        ),
+        (
+            "refcocog",
+            {},
+            "own_data.yaml: refcocog: is the name of a public data set; choose another.",
         ),
         (
             "training_640",

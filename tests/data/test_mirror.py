@@ -15,6 +15,7 @@ import pytest
 from data_world import HEIGHT, WIDTH, plain_runs, square
 from fetch_server import serve_hub
 from mirror_world import LISTS, MIRROR, read_mirror, reasonseg_rows, refer_rows, row, write_mirror
+from scoring import score
 
 from samr1.config.data import WorldConfig
 from samr1.core import schemas
@@ -23,7 +24,6 @@ from samr1.core.files import atomic_folder
 from samr1.data import masks, mirror, reasonseg, refer
 from samr1.data.mirror_files import fetch_mirror, images_folder, read_rows, shards_folder
 from samr1.data.mirror_images import unpack_images
-from samr1.evaluation.score import score
 from samr1.micro.world import draw_world
 
 RLE_STRUCT = pa.struct([("size", pa.list_(pa.int64())), ("counts", pa.string())])
@@ -87,9 +87,9 @@ def test_scored_predictions_are_equal(world: Path, name: str) -> None:
         answers = pa.table(
             {"sample_id": samples["sample_id"], "mask": pa.array(shifted, schemas.RLE)}
         )
-        scored = [score(samples, answers, "seg_zero", resamples=50)]
+        scored = [score(samples, answers, "seg_zero")]
         if files["ignore"].null_count == len(files):
-            scored.append(score(samples, answers, "lisa", resamples=50))
+            scored.append(score(samples, answers, "lisa"))
         figures.append(pa.concat_tables(scored))
     assert figures[0].equals(figures[1])
     # The world draws ignored regions, or the two routes would be compared on what is easy.

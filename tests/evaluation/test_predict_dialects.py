@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import cast
 
@@ -11,10 +12,10 @@ import pyarrow as pa
 import pytest
 from made_up_samples import sample_row, sample_table
 from PIL import Image
-from predict_world import random_segmenter
+from predict_world import SIDE, random_segmenter, stage
+from scoring import score, values_of
 
 from samr1.config.names import DialectName
-from samr1.config.schema import PredictStage
 from samr1.core import schemas
 from samr1.core.stopwatch import Stopwatch
 from samr1.data.masks import decode_mask, encode_mask
@@ -22,13 +23,11 @@ from samr1.data.resizing import ImageStore, resize_images
 from samr1.evaluation import predict as module
 from samr1.evaluation.predict import predict
 from samr1.evaluation.responses import Response
-from samr1.evaluation.score import Protocol, score
-from samr1.micro.segmenter_config import IMAGE_SIZE
+from samr1.evaluation.score import Protocol
 from samr1.policy.model import Policy
 from samr1.segmenter import Prompt, Segmenter
-from samr1.segmenter.answer_masks import MAX_TOGETHER
+from samr1.segmenter.answer_masks import PROMPTS_TOGETHER
 
-SIDE = 28  # pixels of the policy's square
 WIDTH, HEIGHT = 70, 42  # of the original: 2.5 and 1.5 of its pixels to one of the policy's
 
 THOUGHT = "<think> there </think>"
@@ -84,24 +83,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pa.Table, Ima
     return root, samples, ImageStore(root / "images.parquet")
 
 
-def stage(dialect: DialectName) -> PredictStage:
-    return PredictStage.model_validate(
-        {
-            "name": "test",
-            "dialect": dialect,
-            "threads": 1,
-            "policy": {
-                "path": "tests",
-                "image_size": SIDE,
-                "dtype": "float32",
-                "train_vision": False,
-            },
-            "segmenter": {"path": "tests", "image_size": IMAGE_SIZE},
-            "evaluation": {"batch_size": 1, "max_response_tokens": 1},
-        }
-    )
-
-
 @pytest.fixture
 def predict_said(
     world: tuple[Path, pa.Table, ImageStore], segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
@@ -112,7 +93,8 @@ def predict_said(
     def run(text: str, dialect: DialectName) -> pa.Table:
         monkeypatch.setattr(module, "respond", lambda *_: (one for one in [{0: Response(text, 5)}]))
         policy = cast(Policy, None)
-        return predict(samples, store, root, policy, segmenter, stage(dialect), Stopwatch())
+        asked = stage().model_copy(update={"dialect": dialect})
+        return predict(samples, store, root, policy, segmenter, asked, Stopwatch())
 
     return run
 
@@ -138,13 +120,18 @@ def test_answers_reach_the_segmenter_as_the_public_code_gives_them(
         assert (masks[0] != masks[1]).any()
 
 
+@pytest.mark.parametrize("pixels", [2**27, 5 * WIDTH * HEIGHT])
 def test_many_objects_are_united_in_parts(
     predict_said: Callable[[str, DialectName], pa.Table],
     world: tuple[Path, pa.Table, ImageStore],
     segmenter: Segmenter,
+    pixels: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    parts = import_module("samr1.segmenter.answer_masks")
+    monkeypatch.setattr(parts, "PIXELS_TOGETHER", pixels)
     boxes = [[x, y, x + 3, y + 3] for x in range(0, 25, 2) for y in range(0, 25, 2)]
-    assert len(boxes) > 2 * MAX_TOGETHER
+    assert len(boxes) > 2 * PROMPTS_TOGETHER
     found = predict_said(str(boxes), "qwen").to_pylist()[0]
     image = np.array(Image.open(world[0] / "a.png"))
     scale = np.array([WIDTH, HEIGHT, WIDTH, HEIGHT]) / SIDE
@@ -165,8 +152,7 @@ def test_nothing_there_is_an_empty_mask_that_the_protocols_score(
     assert not decode_mask(row["mask"]).any()
 
     def figures(samples: pa.Table, protocol: Protocol) -> dict[str, float]:
-        table = score(samples, found, protocol, resamples=10).to_pylist()
-        return {one["metric"]: one["value"] for one in table}
+        return values_of(score(samples, found, protocol))
 
     there = world[1].set_column(9, "box", pa.array([[0.0, 0.0, 9.0, 9.0]], schemas.BOX))
     nothing = encode_mask(np.zeros((HEIGHT, WIDTH)))

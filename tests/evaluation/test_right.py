@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from scoring import score, values_of
 
 from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.data.masks import Mask, encode_mask
 from samr1.evaluation.compare import compare
 from samr1.evaluation.right import Points, is_right_object, is_right_point, shown_point
-from samr1.evaluation.score import measure_overlaps, score
+from samr1.evaluation.score import measure_overlaps
 
 # A plate on a table, and a cup beside it: 3×6 pixels.
 TABLE, PLATE, CUP = "tttttt/tttttt/......", ".pp.../.pp.../......", "....../....../....cc"
@@ -158,23 +159,19 @@ ANSWERS = (
 )
 
 
-def values(table: pa.Table) -> dict[str, float]:
-    return dict(zip(table["metric"].to_pylist(), table["value"].to_pylist(), strict=True))
-
-
 @pytest.mark.parametrize("protocol", ["seg_zero", "lisa"])
 def test_what_and_how_by_hand(protocol: Any) -> None:
     asked, answered = samples(*ASKED), predictions(*ANSWERS)
     overlaps = measure_overlaps(asked, answered, protocol, objects=KNOWN)
     assert overlaps["right_object"].to_pylist() == [True, False, False, None]
     assert overlaps["right_point"].to_pylist() == [True, True, False, None]
-    found = values(score(asked, answered, protocol, objects=KNOWN, resamples=10))
+    found = values_of(score(asked, answered, protocol, objects=KNOWN))
     assert found["right_object"] == pytest.approx(1 / 3)
     assert found["giou_right"] == pytest.approx(0.5, abs=1e-5)
     assert found["right_point"] == pytest.approx(2 / 3)
     assert found["giou_right_point"] == pytest.approx((0.5 + 0) / 2, abs=1e-5)
     # They change no other figure, and without the objects the first two are not there.
-    without = values(score(asked, answered, protocol, resamples=10))
+    without = values_of(score(asked, answered, protocol))
     assert set(found) - set(without) == {"right_object", "giou_right"}
     assert without == {name: found[name] for name in without}
 
@@ -202,9 +199,9 @@ def test_runs_are_compared_in_what_both_have() -> None:
     ours = measure_overlaps(asked, predictions(*ANSWERS), "seg_zero", "ours", objects=KNOWN)
     worse = predictions(*[(None, [])] * 4)
     theirs = measure_overlaps(asked, worse, "seg_zero", "theirs", objects=KNOWN)
-    gains = values(compare({0: (ours, theirs)}, resamples=10, bootstrap_seed=0))
+    gains = values_of(compare({0: (ours, theirs)}, resamples=10, bootstrap_seed=0))
     assert gains["right_object"] == pytest.approx(1 / 3)
     assert gains["right_point"] == pytest.approx(2 / 3)
     theirs = measure_overlaps(asked, worse, "seg_zero", "theirs")
-    gains = values(compare({0: (ours, theirs)}, resamples=10, bootstrap_seed=0))
+    gains = values_of(compare({0: (ours, theirs)}, resamples=10, bootstrap_seed=0))
     assert "right_point" in gains and "right_object" not in gains

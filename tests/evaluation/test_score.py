@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import call, exit_code
 from data_world import ref, write_refer
+from scoring import score, values_of
 
+from samr1.cli import compare_runs, score_benchmark
 from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.data import refer
 from samr1.data.masks import encode_mask
 from samr1.evaluation.compare import compare
-from samr1.evaluation.score import PROTOCOLS, measure_overlaps, score
+from samr1.evaluation.score import PROTOCOLS, measure_overlaps
 
 # 2×4 masks. "o" is on, "i" ignored.
 SHAPE = (2, 4)
@@ -61,12 +62,8 @@ def boxes(*values: list[float] | None) -> pa.Table:
     return pa.table({"sample_id": [f"s{i}" for i in range(len(values))], "box": values})
 
 
-def values(table: pa.Table) -> dict[str, float]:
-    return dict(zip(table["metric"].to_pylist(), table["value"].to_pylist(), strict=True))
-
-
 def one(truth: str, predicted: str | None, protocol: Any) -> dict[str, float]:
-    return values(score(samples(truth), predictions(predicted), protocol, resamples=10))
+    return values_of(score(samples(truth), predictions(predicted), protocol))
 
 
 # truth, prediction -> intersection and union as each protocol counts them
@@ -112,8 +109,8 @@ def test_a_prediction_inside_the_ignored_pixels_of_an_empty_truth() -> None:
 
 def test_several_samples_by_hand() -> None:
     truths = samples("oo../oo..", "o.../....", "oooo/oooo")
-    table = score(truths, predictions(".oo./.oo.", "o.../....", None), "seg_zero", resamples=10)
-    found = values(table)
+    table = score(truths, predictions(".oo./.oo.", "o.../....", None), "seg_zero")
+    found = values_of(table)
     assert found["giou"] == pytest.approx((2 / 6 + 1 + 0) / 3)
     assert found["ciou"] == pytest.approx((2 + 1 + 0) / (6 + 1 + 8))
     assert found["unparseable"] == pytest.approx(1 / 3)
@@ -131,7 +128,7 @@ def test_boxes_by_hand() -> None:
         None,
         [0, 0, 1, 1],  # nothing to find
     )
-    found = values(score(truths, given, "rec", resamples=10))
+    found = values_of(score(truths, given, "rec"))
     assert found["box_iou"] == pytest.approx((1 + 1 / 3 + 1 / 2) / 6)
     assert found["box_accuracy_0.5"] == pytest.approx(1 / 6)
     assert found["unparseable"] == pytest.approx(1 / 6)
@@ -141,8 +138,8 @@ def test_the_order_of_the_predictions_does_not_matter() -> None:
     truths = samples("oo../....", "o.../....", "..oo/....")
     given = predictions("o.../....", "o.../....", None)
     for protocol in ("seg_zero", "lisa"):
-        forwards = score(truths, given, protocol, resamples=10)
-        assert score(truths, given.take([2, 0, 1]), protocol, resamples=10).equals(forwards)
+        forwards = score(truths, given, protocol)
+        assert score(truths, given.take([2, 0, 1]), protocol).equals(forwards)
 
 
 @pytest.mark.parametrize(
@@ -186,22 +183,22 @@ def test_masks_with_text_counts_are_read() -> None:
     rows = [
         {"sample_id": "s0", "mask": {"size": list(SHAPE), "counts": encoded["counts"].decode()}}
     ]
-    assert values(score(samples("oo../...."), pa.Table.from_pylist(rows), "lisa"))["ciou"] > 0.99
+    assert values_of(score(samples("oo../...."), pa.Table.from_pylist(rows), "lisa"))["ciou"] > 0.99
 
 
 def test_compare_is_the_difference_of_the_scores() -> None:
     truths = samples("oo../....", "o.../....", "oooo/oooo", images=("a", "a", "b"))
     ours, theirs = predictions("oo../....", "o.../....", None), predictions("o.../....", None, None)
     for protocol in PROTOCOLS[:2]:
-        first, second = (values(score(truths, p, protocol, resamples=9)) for p in (ours, theirs))
+        first, second = (values_of(score(truths, p, protocol)) for p in (ours, theirs))
         one = measure_overlaps(truths, ours, protocol, "x", 3)
         two = measure_overlaps(truths, theirs, protocol, "y", 3)
         table = compare({3: (one, two)}, resamples=9, bootstrap_seed=0)
-        assert values(table) == pytest.approx({k: first[k] - second[k] for k in first})
+        assert values_of(table) == pytest.approx({k: first[k] - second[k] for k in first})
         assert table["seeds"].to_pylist() == [[3]] * len(first)
         several = compare({3: (one, two), 4: (two, two)}, resamples=9, bootstrap_seed=0)
-        halved = {k: gain / 2 for k, gain in values(table).items()}
-        assert values(several) == pytest.approx(halved)
+        halved = {k: gain / 2 for k, gain in values_of(table).items()}
+        assert values_of(several) == pytest.approx(halved)
     fewer = measure_overlaps(truths.slice(0, 2), theirs.slice(0, 2), "lisa", "y")
     with pytest.raises(UserError, match=r"'y', seed 0 .* same samples"):
         compare({0: (one, fewer)}, resamples=9, bootstrap_seed=0)
@@ -216,49 +213,38 @@ def test_every_sentence_weighs_objects_by_how_often_they_were_described(tmp_path
         masks = zip(right, asked["mask"].to_pylist(), strict=True)
         given = [drawn if is_right else None for is_right, drawn in masks]
         columns = {"sample_id": asked["sample_id"], "mask": pa.array(given, schemas.RLE)}
-        table = score(asked, pa.table(columns), "seg_zero", resamples=10)
-        found[sentences] = values(table)["giou"], table["n"][0].as_py()
+        table = score(asked, pa.table(columns), "seg_zero")
+        found[sentences] = values_of(table)["giou"], table["n"][0].as_py()
     assert found == {"first": (1 / 2, 2), "all": (1 / 4, 4)}
 
 
-def command(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", f"samr1.cli.{name}", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={"PYTHONPATH": "src"},
-        check=False,
-    )
-
-
-def test_commands(tmp_path: Path) -> None:
+def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     truths, ours, theirs = tmp_path / "s.parquet", tmp_path / "a.parquet", tmp_path / "b.parquet"
     pq.write_table(samples("oo../....", "o.../...."), truths)
     pq.write_table(predictions("oo../....", None), ours)
     pq.write_table(predictions("o.../....", None), theirs)
     output = tmp_path / "out" / "metrics.parquet"
     kept = [tmp_path / "out" / f"{name}.parquet" for name in ("ours", "theirs")]
-    shared = ("--samples", truths, "--protocol", "seg_zero", "--protocol", "lisa")
-    shared = (*shared, "--output", output)
-    named = ("--run", "r", "--seed", "7", "--output-overlaps", kept[0])
-    done = command("score_benchmark", *shared, "--predictions", ours, *named)
-    assert done.returncode == 0, done.stderr
+    protocols = ("--protocol", "seg_zero", "--protocol", "lisa")
+    shared = {"samples": truths, "output": output}
+    named = {"predictions": ours, "run": "r", "seed": 7, "output_overlaps": kept[0]}
+    call(score_benchmark.main, *protocols, **shared, **named)
     table = pq.read_table(output)
     assert table.schema.equals(schemas.METRICS, check_metadata=False)
     assert table["protocol"].to_pylist() == ["seg_zero"] * 5 + ["lisa"] * 5
     assert table["value"].to_pylist()[0] == 0.5 and set(table["seed"].to_pylist()) == {7}
     written = output.read_bytes()
-    command("score_benchmark", *shared, "--predictions", theirs, "--output-overlaps", kept[1])
-    command("score_benchmark", *shared, "--predictions", ours, *named)
+    call(score_benchmark.main, *protocols, **shared, predictions=theirs, output_overlaps=kept[1])
+    call(score_benchmark.main, *protocols, **shared, **named)
     assert output.read_bytes() == written
-    done = command("compare_runs", "--overlaps", kept[0], "--baseline", kept[1], "--output", output)
-    assert done.returncode == 0, done.stderr
+    call(compare_runs.main, overlaps=kept[0], baseline=kept[1], output=output)
     gain = pq.read_table(output).to_pylist()[0]
     assert (gain["run"], gain["baseline"], gain["seeds"]) == ("r", "imported", [7])
     assert gain["value"] == pytest.approx(0.25)
     output.unlink()
     pq.write_table(predictions("oo../....", None, None), ours)
-    done = command("score_benchmark", *shared, "--predictions", ours)
-    assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert str(ours) in done.stderr and "row 3" in done.stderr
+    capsys.readouterr()
+    assert exit_code(score_benchmark.main, *protocols, **shared, predictions=ours) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert str(ours) in said and "row 3" in said
     assert not output.exists()

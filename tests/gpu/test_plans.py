@@ -34,7 +34,6 @@ FIGURES = {
     "update.operations": 400.0,
     "update.optimizer_bytes": 2000.0,
     "decoding.captured.bytes": 2500.0,
-    "decoding.eager.layer": 0.9,
     "segmenter.tf32.images": 25.0,
     "segmenter.tf32.prompts": 500.0,
 }

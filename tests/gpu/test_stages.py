@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -12,16 +11,15 @@ import pytest
 import torch
 from decoding_world import Tape, three_questions
 from plain_twins import early_stopper
-from tiny import use_block_masks
-from torch import Tensor
+from tiny import use_flex
 
 from samr1.gpu.findings import NO_CUDA, Finding
 from samr1.gpu.run import STAGES
 from samr1.gpu.setting import Setting, make_setting
 from samr1.gpu.stages import agreement, attention
+from samr1.policy.packed_rows import PackedRows
 from samr1.rollout import logprobs
 from samr1.rollout.decode import Draw, State
-from samr1.rollout.masks import block_mask
 from samr1.rollout.runners import Captured, Eager
 from samr1.rollout.sample import sample_groups
 from samr1.rollout.slots import Slots
@@ -114,10 +112,9 @@ def test_what_a_capture_is_held_against_takes_the_same_shapes() -> None:
 
 
 def test_an_attention_that_sees_too_much_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    true: Callable[[Tensor], object] = attention.packed_groups
     # The first response's last token is taken for the second one's.
     monkeypatch.setattr(
-        attention, "packed_groups", lambda owner: true(torch.where(owner == 2, 1, owner))
+        attention, "PackedRows", lambda owner: PackedRows(torch.where(owner == 2, 1, owner))
     )
     found = {one.key: one for one in attention.look(replace(tiny(), shapes=((2, 20, 3, 7),)))}
     assert found["attention.groups.0.forward"].passed is False
@@ -125,8 +122,8 @@ def test_an_attention_that_sees_too_much_is_found(monkeypatch: pytest.MonkeyPatc
 
 
 def test_flex_attention_is_held_to_the_same_dense_mask(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_block_masks(monkeypatch)
-    monkeypatch.setattr(attention, "packed_groups", block_mask)
+    use_flex(monkeypatch)
+    monkeypatch.setattr(Setting, "attention", "flex")
     found = {one.key: one for one in attention.look(replace(tiny(), shapes=((2, 20, 3, 7),)))}
-    assert found["attention.groups.0.forward"].passed is True
-    assert found["attention.groups.0.backward"].passed is True
+    assert found["attention.flex.0.forward"].passed is True
+    assert found["attention.flex.0.backward"].passed is True

@@ -12,6 +12,7 @@ import pytest
 from data_world import HEIGHT, WIDTH, polygon, square
 from hostile_data import ALL, as_png, compressed, grey, odd_tiff, refused, write_samples
 from PIL import Image
+from scoring import score
 
 from samr1.config.errors import read_mapping
 from samr1.core import schemas
@@ -20,7 +21,6 @@ from samr1.core.files import read_table
 from samr1.data import masks
 from samr1.data.images import check_image, load_mask, load_picture
 from samr1.evaluation.imports import import_predictions
-from samr1.evaluation.score import score
 
 # Pictures of masks, and answers
 
@@ -80,7 +80,6 @@ ANSWERS: list[tuple[Any, int | str]] = [
     ({"segmentation": RUNS | {"counts": ""}}, "a run-length encoding that does not fit"),
     ({"segmentation": RUNS | {"counts": f"b'{RUNS['counts']}'"}}, "encoding that does not fit"),
     ({"segmentation": LARGER}, "its polygons go to 200, 150 in an image of 40×30"),
-    ({"segmentation": [polygon(20, 10, 80, 20)]}, "its polygons go to 80, 20 in"),
     ({"segmentation": [polygon(41, 10, 41.5, 20)]}, "polygons cover no pixel of the image"),
     ({"segmentation": [[0.1, 0.1, 0.5, 0.1, 0.5, 0.9]]}, "all lie between 0 and 1"),
     ({"segmentation": [[0, 1, 1, 0]] * 3}, "3 rows of 4 pixels, and its image has 30 of 40"),
@@ -111,7 +110,6 @@ PREDICTIONS: list[tuple[dict[str, Any], Any, str | None]] = [
     ({"mask": pa.array([RLE], schemas.RLE), "points": [[None]]}, "lisa", None),
     ({"mask": pa.array([{"size": None, "counts": b"x"}], schemas.RLE)}, "lisa", "lacks its size"),
     ({"box": [[True, False, True, True]]}, "rec", "boxes are true and false"),
-    ({"box": [[1.0, 2.0, float("inf"), 4.0]]}, "rec", "is not four finite numbers"),
     ({"box": [[0.1, 0.2, 0.5, 0.6]]}, "rec", None),
 ]
 

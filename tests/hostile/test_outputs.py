@@ -14,6 +14,7 @@ from hostile_data import refused
 from interrupting import stage_of
 from matplotlib.figure import Figure
 from predict_world import stage
+from snakemake_calls import read_files
 
 from samr1.cli import check_gpu, collect_study, plan, score_benchmark
 from samr1.core.files import MARK, atomic_folder
@@ -34,12 +35,7 @@ def fill(folder: Path) -> dict[str, bytes]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"mine: {name}")
     (folder / "events.out.tfevents.1.there").write_bytes(b"mine")
-    return content(folder)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+    return read_files(folder)
 
 
 def check_the_gpu(folder: Path) -> None:
@@ -59,7 +55,7 @@ def test_a_folder_of_anothers_is_not_written_into(
     (tmp_path / "file").write_text("mine")
     refused("is there and no folder", lambda: write(tmp_path / "file"))
     refused("cannot be written", lambda: write(tmp_path / "file/below"))
-    assert content(tmp_path) == before | {"file": b"mine"}
+    assert read_files(tmp_path) == before | {"file": b"mine"}
 
 
 def keep(folder: Path) -> None:
@@ -104,7 +100,7 @@ def test_what_is_removed_is_what_was_made_here(
     folder = tmp_path / "folder"
     before = fill(folder)
     write(folder)
-    assert content(folder) == before
+    assert read_files(folder) == before
 
 
 def test_a_marked_folder_is_replaced_and_another_never(tmp_path: Path) -> None:
@@ -112,7 +108,7 @@ def test_a_marked_folder_is_replaced_and_another_never(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "notes", tmp_path / "README.md"):
         with pytest.raises(Exception, match=r"not made by samr1|no folder"), atomic_folder(path):
             raise AssertionError("never reached")
-    assert content(tmp_path) == before
+    assert read_files(tmp_path) == before
     (tmp_path / "notes" / MARK).touch()
     with atomic_folder(tmp_path / "notes") as folder:
         (folder / "new").touch()

@@ -14,7 +14,8 @@ from hostile_data import refused
 from own_world import labelme_shape, save_mask, stage, write_class_masks, write_coco, write_labelme
 from PIL import Image
 
-from samr1.config.own_data import OwnDataStage, load_own_data
+from samr1.config.own_data import OwnData, OwnDataStage
+from samr1.config.schema import load_named
 from samr1.data.own.reading import read_own
 from samr1.report.dataset.page import write_page
 
@@ -235,7 +236,6 @@ SETTINGS: list[tuple[str, str]] = [
         "roots: unknown key; the nearest allowed key is",
     ),
     ("photos: {layout: labelme, root: a, test_split: train}", "test_split = .*: must be another"),
-    ("refcocog: {layout: labelme, root: a}", "refcocog: the name is taken; give it another"),
     ("My photos: {layout: labelme, root: a}", "My photos: name = "),
     (f"{'a' * 101}: {{layout: labelme, root: a}}", "name = .*must have at most 100 characters"),
     ("photos: {layout: labelme, root: a, seed: yes}", "seed = true: must be a number"),
@@ -260,13 +260,13 @@ SETTINGS: list[tuple[str, str]] = [
 def test_settings_that_cannot_be_are_named(tmp_path: Path, content: str, told: str) -> None:
     path = tmp_path / "own_data.yaml"
     path.write_text(content)
-    refused(rf"own_data\.yaml: data set .*{told}", lambda: load_own_data(path))
+    refused(rf"own_data\.yaml: data set .*{told}", lambda: load_named(path, OwnData, "data set"))
 
 
 def test_a_stage_is_its_data_set_with_a_name(tmp_path: Path) -> None:
     path = tmp_path / "own_data.yaml"
     path.write_text("photos: {layout: masks, root: a, masks: m, categories: {1: cat}}")
-    (one,) = load_own_data(path).values()
+    (one,) = load_named(path, OwnData, "data set").values()
     assert one.stage("photos") == OwnDataStage(
         name="photos", layout="masks", root="a", masks="m", categories={1: "cat"}
     )

@@ -109,8 +109,9 @@ def test_a_picture_of_too_many_parts_is_refused_unread(
     tmp_path: Path, make: Callable[[int], bytes], few: int, many: int, told: str
 ) -> None:
     assert load_picture(make(few), "a").shape == (SIDE, SIDE, 3)
-    (tmp_path / "a").write_bytes(make(many))
-    refused(told, lambda: load_picture(make(many), "a"))
+    content = make(many)
+    (tmp_path / "a").write_bytes(content)
+    refused(told, lambda: load_picture(content, "a"))
     refused(told, lambda: check_image(tmp_path / "a"))
 
 

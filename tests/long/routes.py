@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from edited_settings import edit
 from fetch_server import Folder
-from snakemake_calls import ROOT, Said, edit, snakemake
+from snakemake_calls import ROOT, Said, snakemake
 
 from samr1.config.merge import load_experiment, merge
 from samr1.core import schemas

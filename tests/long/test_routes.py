@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import re
 import shutil
-import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from edited_settings import edit
 from fetch_server import Folder, serve_folder
 from mirror_world import reasonseg_rows, refer_rows, write_mirror
 from routes import (
@@ -29,7 +29,7 @@ from routes import (
     write_settings,
 )
 from routes_report import forget, keep
-from snakemake_calls import ROOT, Said, edit, read_files, snakemake
+from snakemake_calls import ROOT, Said, read_files
 
 from samr1.config.jobs import list_evaluations
 from samr1.config.merge import load_experiment
@@ -133,7 +133,6 @@ def test_the_public_files_come_to_all_tables(public: Public, world: Path, server
         {
             "fetching, s": f"{public.fetched.seconds:.0f}",
             "all else, s": f"{public.finished.seconds:.0f}",
-            "jobs": public.fetched.jobs + public.finished.jobs,
             "answers that were scored": answers,
             "a second time, s": f"{again.seconds:.0f}",
         },
@@ -226,7 +225,6 @@ def test_the_mirrors_give_the_figures_of_the_files(
         "By `lisa` ReasonSeg's may differ: its mirrors have the ignored regions in the target.",
         {
             "all, s": f"{finished.seconds:.0f}",
-            "jobs": finished.jobs,
             "figures by seg_zero and rec, all equal": equal,
             "benchmarks whose lisa figures differ": ", ".join(sorted(other)) or "none",
         },
@@ -243,25 +241,3 @@ def write_mirrors(world: Path, root: Path) -> None:
         else:
             rows = refer_rows(world, one.dataset, one.split_by, one.split)
         write_mirror(root, rows, one.mirror, shards=2)
-
-
-def test_the_paper_scale_is_planned_whole(tmp_path: Path) -> None:
-    forget("4_plan")
-    told = ["--dry-run", "--quiet", "rules", "--config", f"scale={SCALE}", f"results={tmp_path}"]
-    plans = [snakemake(*told) for _ in range(3)]
-    for plan in plans:
-        assert plan.code == 0, plan.text[-5000:]
-    counts = dict(re.findall(r"^(\w+) +(\d+)$", plans[0].text, re.MULTILINE))
-    assert set(TABLES) <= counts.keys()
-    seconds = statistics.median(plan.seconds for plan in plans)
-    keep(
-        "4_plan",
-        "The plan",
-        "`snakemake -n --config scale=paper`: every table, with no data and no model there yet.",
-        {
-            "median of three, s": f"{seconds:.1f}",
-            "jobs": counts["total"],
-            "of them trainings": counts["train_policy"],
-            "of them shards of a prediction": counts["predict_masks"],
-        },
-    )

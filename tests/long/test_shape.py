@@ -73,7 +73,6 @@ def test_the_papers_shape_trains_and_is_scored(tmp_path: Path) -> None:
         "at this size: where they point means nothing.",
         {
             "all, s": f"{finished.seconds:.0f}",
-            "jobs": finished.jobs,
             "image tokens of every prompt": VISUAL_TOKENS,
             "longest prompt, tokens": longest,
             "training step, s": f"{step['total']:.0f}",
@@ -95,7 +94,8 @@ def check_prompts(run: Run, folder: Path, name: str) -> int:
     lengths = []
     for row in run.read_samples(name).to_pylist():
         question = encode_question(policy, store.get(row["image_id"]), row["query"], "sam_r1")
-        assert int((question.input_ids == policy.image_token_id).sum()) == VISUAL_TOKENS
+        is_image = question.input_ids == policy.model.config.image_token_id
+        assert int(is_image.sum()) == VISUAL_TOKENS
         lengths.append(len(question.input_ids))
     return max(lengths)
 

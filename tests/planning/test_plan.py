@@ -12,7 +12,7 @@ import pytest
 import torch
 from answer_world import sample, samples
 from commands import exit_code
-from snakemake_calls import edit
+from edited_settings import edit
 
 from samr1.cli import plan
 from samr1.config.datasets import load_datasets
@@ -30,7 +30,7 @@ from samr1.planning.fit import (
     with_rank,
 )
 from samr1.planning.hours import plan_answers, plan_step
-from samr1.planning.job import Job, describe_evaluation, describe_job, total
+from samr1.planning.job import Job, describe_job, total
 from samr1.planning.memory import plan_evaluation, plan_host, plan_memory
 from samr1.planning.rates import GPUS, calculated, with_measured
 from samr1.planning.splits import Split, find_split
@@ -137,7 +137,7 @@ def test_what_is_offloaded_is_the_hosts_and_must_fit_there(
 
 def test_an_evaluation_has_a_memory_of_its_own_and_as_many_answers_at_once_as_fit() -> None:
     run = load_experiment(ROOT / "config", "paper").runs["sam_r1"]
-    job = describe_evaluation(run, True)
+    job = describe_job(run.train_stage(), 1, True, evaluated=True)
     memory = plan_evaluation(job, run.evaluation)
     # Weights, and 64 answers' keys and values: 1,100 and 1,024 tokens in slots of 9 × 256.
     least = 8_292_166_656 * 2 + 224_430_130 * 4 + 64 * 9 * 256 * (2 * 28 * 512 * 2)
@@ -147,16 +147,6 @@ def test_an_evaluation_has_a_memory_of_its_own_and_as_many_answers_at_once_as_fi
     assert "it fits with evaluation.batch_size: 32 (" in said
     assert said.count("GB") == 3
     assert "not even one answer" in evaluation_does_not_fit(run, job, 18e9)
-
-
-def test_an_evaluation_takes_as_long_however_its_policy_is_trained() -> None:
-    run, rates = load_experiment(ROOT / "config", "paper").runs["sam_r1"], calculated(GPUS["a100"])
-    parted = run.model_copy(update={"train": run.train.model_copy(update={"zero_stage": 3})})
-    ours, theirs = (
-        plan_answers(describe_evaluation(one, True), Split(6400, 0), 64, rates)
-        for one in (run, parted)
-    )
-    assert ours == theirs
 
 
 def test_splits_are_as_large_as_published_or_as_drawn() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import gc
 import json
-import math
 import random
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from hostile_answers import PIECES, check_response, draw_response, hostile_respo
 
 from samr1.config.names import DIALECTS, DialectName
 from samr1.policy.answer import Answer, parse_answer, to_original
-from samr1.policy.parsing import MAX_CHARACTERS, MAX_OBJECTS, Status, finite_number
+from samr1.policy.parsing import MAX_CHARACTERS, MAX_OBJECTS, Status
 
 THOUGHT = "<think> it is on the left </think>"
 BOX, NEXT = "[10, 20, 30, 40]", "[50, 60, 70, 80]"
@@ -244,12 +243,6 @@ def test_an_answer_on_0_to_1000_is_scaled_as_one_in_a_frame_of_1000() -> None:
     frame = (1000, 1000)
     answer = parse_answer('{"bbox_2d": [0, 500, 250, 1000]}', "qwen", frame)
     assert to_original(answer, frame, (640, 480)).box == (0.0, 240.0, 160.0, 480.0)
-
-
-def test_what_counts_as_a_number() -> None:
-    assert finite_number(-0.5) == -0.5
-    nothing = (True, None, "1", [1], math.nan, -math.inf, 10**400)
-    assert [finite_number(x) for x in nothing] == [None] * len(nothing)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from fake_cuda import fake_cuda
-from tiny import tiny_policy, use_block_masks
+from tiny import tiny_policy, use_flex
 from torch import Tensor
 from torch.nn.attention.flex_attention import create_block_mask
 from torch.nn.functional import scaled_dot_product_attention
@@ -20,7 +20,8 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from samr1.config.names import PackedAttention
 from samr1.core.errors import UserError
 from samr1.policy import attention
-from samr1.rollout.masks import attention_mask, block_mask, packed_groups
+from samr1.policy.attention import attend, attention_name
+from samr1.policy.packed_rows import PackedGroups, PackedRows, block_mask, packed_groups
 
 
 def owners(*rows: list[int]) -> Tensor:
@@ -43,9 +44,21 @@ def dense_mask(owner: Tensor) -> Tensor:
     )
 
 
-def attention_of(module: torch.nn.Module, states: list[Tensor], mask: Any) -> Tensor:
-    """[Q, L, H, D] of query, key and value."""
-    return attention.attend(module, *states, mask, scaling=0.25)[0]
+def grouped() -> torch.nn.Module:
+    """What is asked of an attention's module: two heads of a query to each of the keys'."""
+    module = torch.nn.Module()
+    module.num_key_value_groups = 2
+    return module
+
+
+def attend_dense(states: list[Tensor], owner: Tensor) -> Tensor:
+    """[Q, L, H, D] of query, key and value, by the dense mask."""
+    return attend(grouped(), *states, dense_mask(owner), 0.25)[0]
+
+
+def attend_packed(states: list[Tensor], owner: Tensor, form: PackedAttention) -> Tensor:
+    rows = PackedRows(owner)
+    return attend(grouped(), *states, None, 0.25, packed=form, packed_rows=rows)[0]
 
 
 # By the lengths of prompt and responses: unequal prompts, empty responses and a padded row.
@@ -67,12 +80,8 @@ def test_packed_groups_see_what_the_dense_mask_shows(rows: list[list[int]]) -> N
     states = [states.requires_grad_() for states in (query, key, value)]
     weights = torch.randn(len(rows), owner.shape[1], 4, 16, generator=draw)
     weights[owner < 0] = 0  # what stands at the padding is nobody's
-    module = torch.nn.Module()
-    module.num_key_value_groups = 2
-    groups = packed_groups(owner)
     results = []
-    for mask in (groups, dense_mask(owner)):
-        output = attention_of(module, states, mask)
+    for output in (attend_packed(states, owner, "two_calls"), attend_dense(states, owner)):
         gradients = torch.autograd.grad((output * weights).sum(), states)
         results.append([output[owner >= 0], *gradients])
     for ours, theirs in zip(*results, strict=True):
@@ -100,16 +109,14 @@ def test_the_packed_groups_of_two_rows() -> None:
 def test_packed_rows_take_the_form_that_was_chosen_and_on_a_cpu_two_calls(
     device: str, chosen: PackedAttention, taken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_block_masks(monkeypatch)
-    owner = owners([5, 3, 3], [9, 1, 0])
-    mask = attention_mask(owner)
-    states = list(torch.randn(3, 2, 2, owner.shape[1], 16))
-    attend = ALL_ATTENTION_FUNCTIONS[attention.attention_name(chosen, torch.device(device))]
-    ours, _ = attend(torch.nn.Module(), *states, mask, scaling=0.25)
-    made = {form: getattr(mask, form).cache_info().currsize for form in ("groups", "blocks")}
-    assert [form for form, count in made.items() if count] == [taken]
-    theirs = attention_of(torch.nn.Module(), states, dense_mask(owner))
-    of_tokens = owner >= 0
+    use_flex(monkeypatch)
+    rows = PackedRows(owners([5, 3, 3], [9, 1, 0]))
+    states = list(torch.randn(3, 2, 2, rows.owner.shape[1], 16))
+    chosen_attend = ALL_ATTENTION_FUNCTIONS[attention_name(chosen, torch.device(device))]
+    ours, _ = chosen_attend(torch.nn.Module(), *states, None, scaling=0.25, packed_rows=rows)
+    assert vars(rows).keys() == {"owner", taken}  # the other form was not made
+    theirs, _ = attend(torch.nn.Module(), *states, dense_mask(rows.owner), 0.25)
+    of_tokens = rows.owner >= 0
     torch.testing.assert_close(ours[of_tokens], theirs[of_tokens], atol=1e-5, rtol=1e-5)
 
 
@@ -166,7 +173,7 @@ def test_a_block_mask_is_the_dense_mask_in_blocks_and_never_whole(rows: list[lis
 
 
 def test_one_compiled_kernel_serves_rows_of_all_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_block_masks(monkeypatch)
+    use_flex(monkeypatch)
     compiled = []
 
     def backend(graph: torch.fx.GraphModule, inputs: list[Any]) -> Any:
@@ -183,11 +190,9 @@ def test_one_compiled_kernel_serves_rows_of_all_lengths(monkeypatch: pytest.Monk
         owner = owners(*rows)
         query = torch.randn(len(rows), 4, owner.shape[1], 16, generator=draw)
         key, value = torch.randn(2, len(rows), 2, owner.shape[1], 16, generator=draw)
-        module = torch.nn.Module()
-        module.num_key_value_groups = 2
         states = [query, key, value]
-        ours = attention_of(module, states, block_mask(owner))
-        theirs = attention_of(module, states, packed_groups(owner))
+        ours = attend_packed(states, owner, "flex")
+        theirs = attend_packed(states, owner, "two_calls")
         of_tokens = owner >= 0
         ours, theirs = ours[of_tokens], theirs[of_tokens]
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
@@ -214,25 +219,11 @@ def test_a_gpu_gets_the_keys_of_every_head_where_its_kernels_have_a_mask() -> No
         states = [zeros(2, heads, 12, 16) for heads in (4, 2, 2)]
         index = partial(zeros, dtype=torch.int64)
         visible = zeros(3, 1, 5, 9, dtype=torch.bool)
-        groups = attention.PackedGroups(4, index(3), index(3, 5), visible, index(24))
-        found = attention_of(torch.nn.Module(), states, groups)
+        rows = PackedRows(index(2, 12))
+        vars(rows)["groups"] = PackedGroups(4, index(3), index(3, 5), visible, index(24))
+        found = attend(torch.nn.Module(), *states, None, 0.25, packed_rows=rows)[0]
     assert found.shape == (2, 12, 4, 16)
     assert heads.seen == [(4, 2, False), (4, 4, True)]
-
-
-@pytest.mark.parametrize("make_mask", [block_mask, packed_groups])
-def test_packed_rows_with_dropout_are_refused(make_mask: Any) -> None:
-    states = torch.zeros(1, 1, 4, 16)
-    with pytest.raises(ValueError, match=r"no dropout, and 0\.1 is asked"):
-        attention.attend(
-            torch.nn.Module(),
-            states,
-            states,
-            states,
-            make_mask(owners([4])),
-            scaling=1.0,
-            dropout=0.1,
-        )
 
 
 def test_the_attentions_are_not_saved() -> None:

@@ -145,7 +145,7 @@ def test_a_kernel_that_fails_is_one_sentence(policy: Path, monkeypatch: pytest.M
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("Failed to find C compiler.\nand a page of details")
 
-    monkeypatch.setattr("samr1.rollout.logprobs.attention_mask", fail)
+    monkeypatch.setattr("samr1.rollout.logprobs.PackedRows", fail)
     last = look_at_policy(policy, training=make_stage(policy.parent))[-1]
     assert last.name == "policy: training pass" and not last.passed
     assert "fails on this device (Failed to find C compiler.); see" in last.found

@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 import torch
+from plain_twins import generate_greedily
 from tiny import CHAT_TEMPLATE, random_image, tiny_policy, tiny_tokenizer
 
 from samr1.config.names import DIALECTS, DialectName
 from samr1.core.errors import UserError
+from samr1.core.weights import safetensors_files, safetensors_shapes
 from samr1.micro.tokenizer import CHAT_TEMPLATE as MICRO_TEMPLATE
 from samr1.policy.dialects import get_dialect
+from samr1.policy.families import FAMILIES
 from samr1.policy.model import encode_prompt, encode_question, load_policy, save_policy
+from samr1.rollout.sample import sample_groups
 
 
 def test_a_question_has_one_token_a_merged_patch_in_the_models_own_positions() -> None:
@@ -21,7 +25,7 @@ def test_a_question_has_one_token_a_merged_patch_in_the_models_own_positions() -
     question = encode_question(policy, random_image(0, 84), "the red ball", "sam_r1")
     assert question.grid_thw.tolist() == [[1, 12, 12]]
     assert question.pixel_values.shape == (144, 3 * 2 * 7 * 7)
-    is_image = question.input_ids == policy.image_token_id
+    is_image = question.input_ids == policy.model.config.image_token_id
     assert int(is_image.sum()) == 36
     start = int(is_image.nonzero()[0])
     # Time stands still over a picture; height and width run over its 6×6 merged patches.
@@ -114,6 +118,27 @@ def test_a_saved_policy_loads_again_and_is_the_same_bytes_each_time(tmp_path: Pa
     for name, weight in policy.model.state_dict().items():
         assert torch.equal(weight, loaded.model.state_dict()[name]), name
     assert loaded.blocked_token_ids == policy.blocked_token_ids
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_answers_as_the_library_lets_it_answer(
+    family: str, tied: bool, tmp_path: Path
+) -> None:
+    save_policy(tiny_policy(family=family, tied=tied), tmp_path)
+    policy = load_policy(tmp_path)
+    assert isinstance(policy.model, FAMILIES[family].model)
+    head = policy.model.lm_head.weight
+    assert (head is policy.model.get_input_embeddings().weight) == tied
+    assert ("lm_head.weight" in safetensors_shapes(safetensors_files(tmp_path))) != tied
+    questions = [
+        encode_question(policy, random_image(seed), query, FAMILIES[family].dialect)
+        for seed, query in enumerate(("cup", "the left ball"))
+    ]
+    groups = sample_groups(policy, questions, group_size=1, temperature=0.0, max_new_tokens=12)
+    policy.model.set_attn_implementation("eager")
+    for question, group in zip(questions, groups, strict=True):
+        assert group.responses[0] == generate_greedily(policy, question, 12)
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 import torch
 from decoding_world import three_questions
-from plain_twins import objective_by_loops, plain_logits, plain_logprobs
-from tiny import TRAINED, tiny_policy, use_block_masks
+from plain_twins import plain_logits, plain_logprobs
+from tiny import TRAINED, tiny_policy, use_flex
 from torch import Tensor
 
-from samr1.config.names import Normaliser
-from samr1.method.objective import policy_objective
 from samr1.policy.model import EncodedPrompt, Policy
 from samr1.rollout.distribution import next_token_logprobs
 from samr1.rollout.logprobs import response_logprobs, response_logprobs_in_passes
-from samr1.rollout.packing import pack, split_passes
+from samr1.rollout.packing import split_passes
 
 
 @pytest.fixture(scope="module", params=TRAINED)
@@ -47,15 +43,14 @@ def relative(ours: Tensor, theirs: Tensor) -> float:
     return float((ours - theirs).norm() / theirs.norm().clamp(min=1e-3))
 
 
-@pytest.fixture(params=["groups", "blocks"])
-def mask_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Packed passes with the CPU's groups, and with the block mask of CUDA."""
-    if request.param == "blocks":
-        use_block_masks(monkeypatch)
-    return str(request.param)
+@pytest.fixture(params=["two_calls", "flex"])
+def packed_attention(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Policies whose packed rows are attended as on a CPU, and as on a GPU."""
+    if request.param == "flex":
+        use_flex(monkeypatch)
 
 
-@pytest.mark.usefixtures("mask_kind")
+@pytest.mark.usefixtures("packed_attention")
 @pytest.mark.parametrize(
     ("shape", "lengths"),
     [
@@ -143,26 +138,6 @@ def test_entropy_and_the_tokens_that_are_never_said(
     assert not ours.entropies.requires_grad
 
 
-def test_packed_positions_are_the_models_own(
-    policy: Policy, questions: list[EncodedPrompt]
-) -> None:
-    groups = random_groups(policy, LENGTHS)
-    packed = pack(questions, groups)
-    for row, (question, group) in enumerate(zip(questions, groups, strict=True)):
-        prompt, start = len(question.input_ids), len(question.input_ids)
-        for response in group:
-            ids = torch.cat([question.input_ids, torch.tensor(response, dtype=torch.int64)])[None]
-            own, _ = policy.model.model.get_rope_index(
-                ids, (ids == policy.image_token_id).int(), image_grid_thw=question.grid_thw
-            )
-            end = start + max(len(response) - 1, 0)
-            assert torch.equal(packed.position_ids[:, row, :prompt], own[:, 0, :prompt])
-            assert torch.equal(
-                packed.position_ids[:, row, start:end], own[:, 0, prompt : prompt + end - start]
-            )
-            start = end
-
-
 def test_passes_hold_every_question_once_within_the_limit(
     policy: Policy, questions: list[EncodedPrompt]
 ) -> None:
@@ -175,54 +150,3 @@ def test_passes_hold_every_question_once_within_the_limit(
     assert sorted(row for rows in passes for row in rows) == [0, 1, 2]
     assert [len(rows) for rows in passes] == [2, 1]
     assert [len(rows) for rows in split_passes(questions, groups, 1)] == [1, 1, 1]
-
-
-@pytest.mark.parametrize("normaliser", ["group", "response"])
-def test_the_objective_over_packed_rows_is_the_equations_over_plain_passes(
-    policy: Policy, questions: list[EncodedPrompt], normaliser: Normaliser
-) -> None:
-    groups = random_groups(policy, LENGTHS)
-    draw = torch.Generator().manual_seed(2)
-    noise = 0.3 * torch.randn(3, 3, 9, generator=draw)
-    advantages = torch.randn(3, 3, generator=draw)
-    settings = {"clip_low": 0.2, "clip_high": 0.3, "kl_coef": 0.05, "normaliser": normaliser}
-    weight = policy.model.model.language_model.layers[0].self_attn.k_proj.weight
-
-    results = []
-    for logprobs in (packed_logprobs, plain_padded_logprobs):
-        new, mask = logprobs(policy, questions, groups)
-        other = tiny_policy(seed=4, family=policy.model.config.model_type)
-        ref, _ = logprobs(other, questions, groups)
-        tensors = (new, (new + noise).detach(), ref.detach(), advantages, mask)
-        terms = policy_objective(*tensors, **settings)
-        (gradient,) = torch.autograd.grad(terms.objective, weight)
-        results.append((terms, gradient, tensors))
-    (ours, our_gradient, _), (theirs, their_gradient, plain) = results
-    objective, kl = objective_by_loops(*(tensor.detach() for tensor in plain), **settings)
-    assert ours.objective.item() == pytest.approx(objective, rel=1e-5)
-    assert ours.kl.item() == pytest.approx(kl, rel=1e-5)
-    for name in ("clip_fraction_low", "clip_fraction_high"):
-        assert 0 < getattr(ours, name).item() == getattr(theirs, name).item() < 1
-    assert relative(our_gradient, their_gradient) < 1e-5
-
-
-def packed_logprobs(
-    policy: Policy, questions: list[EncodedPrompt], groups: list[list[list[int]]]
-) -> tuple[Tensor, Tensor]:
-    scored = response_logprobs(
-        policy.model, questions, groups, temperature=1.0, blocked_token_ids=()
-    )
-    return scored.logprobs, scored.mask
-
-
-def plain_padded_logprobs(
-    policy: Policy, questions: list[EncodedPrompt], groups: list[list[list[int]]]
-) -> tuple[Tensor, Tensor]:
-    """The twin's log-probabilities of all responses, [3, 3, 9], and where they are."""
-    values, mask = torch.zeros(3, 3, 9), torch.zeros(3, 3, 9, dtype=torch.bool)
-    for q, g in itertools.product(range(3), range(3)):
-        response = groups[q][g]
-        table = torch.log_softmax(plain_logits(policy, questions[q], response), dim=-1)
-        values[q, g, : len(response)] = table[range(len(response)), response]
-        mask[q, g, : len(response)] = True
-    return values, mask

@@ -1,4 +1,4 @@
-"""The segmenter against SAM 2's own predictor and against the plain, one-by-one computation."""
+"""The segmenter against SAM 2's own predictor, which takes one image and one prompt at a time."""
 
 from __future__ import annotations
 
@@ -103,25 +103,6 @@ def test_equals_the_predictor_of_sam2(segmenter: Segmenter, predictor_class: Any
         best = quality.argmax()
         assert scores[i].item() == pytest.approx(float(quality[best]), rel=1e-5)
         assert (masks[i].numpy() != theirs[best].astype(bool)).mean() < 1e-4
-
-
-def test_many_prompts_equal_one_by_one(segmenter: Segmenter) -> None:
-    image = picture(61, 97)
-    masks, scores = segmenter.predict(segmenter.embed(image), PROMPTS)
-    for i, prompt in enumerate(PROMPTS):
-        mask, score = segmenter.predict(segmenter.embed(image), [prompt])
-        torch.testing.assert_close(scores[i : i + 1], score, rtol=1e-5, atol=1e-6)
-        assert (mask[0] != masks[i]).float().mean() < 1e-4
-
-
-def test_embeds_images_of_different_size_together(segmenter: Segmenter) -> None:
-    images = [picture(61, 97), picture(128, 40, seed=1)]
-    for image, together in zip(images, segmenter.embed_batch(images), strict=True):
-        alone = segmenter.embed(image)
-        assert (together.height, together.width) == image.shape[:2]
-        torch.testing.assert_close(together.image, alone.image, rtol=1e-4, atol=1e-5)
-        for ours, theirs in zip(together.high_res, alone.high_res, strict=True):
-            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_embeds_a_few_at_a_time_with_the_results_of_one_by_one(segmenter: Segmenter) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from snakemake_calls import ROOT, edit
+from edited_settings import edit
+from snakemake_calls import ROOT
 
 STEPS = 6  # of a training: enough to be stopped in twice
 

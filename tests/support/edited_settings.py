@@ -1,10 +1,11 @@
-"""The settings with one value changed."""
+"""Settings with something changed."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -27,3 +28,9 @@ def copy_settings(folder: Path) -> Edit:
         return folder
 
     return change
+
+
+def edit(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Write what `change` makes of a settings file's mapping."""
+    values = change(yaml.safe_load(file.read_text(encoding="utf-8")))
+    file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")

@@ -37,6 +37,7 @@ from own_world import (
     write_table,
 )
 from PIL import Image
+from scoring import score
 
 from samr1.config.datasets import load_datasets
 from samr1.config.merge import load_experiment
@@ -52,7 +53,6 @@ from samr1.data.resizing import ImageStore, resize_images
 from samr1.data.samples import load_samples
 from samr1.data.unpacking import unpack_folder
 from samr1.evaluation.imports import import_predictions
-from samr1.evaluation.score import score
 
 ROOT = Path(__file__).parents[2]
 FORMATS = ("jpg", "png", "gif", "bmp", "tif", "webp")
@@ -137,7 +137,7 @@ def write_samples(folder: Path) -> None:
 def read_samples(folder: Path, _: OnBadSample) -> pa.Table:
     samples = load_samples(folder / "samples.parquet")
     predictions = samples.select(["sample_id", "mask"])
-    score(samples, predictions, "lisa", resamples=10)
+    score(samples, predictions, "lisa")
     resize_images(samples, folder, 20, folder / "again.parquet")
     return samples
 
@@ -151,7 +151,7 @@ def read_answers(name: str) -> Callable[[Path, OnBadSample], pa.Table]:
     def read(folder: Path, _: OnBadSample) -> pa.Table:
         samples = load_samples(folder / "samples.parquet")
         found = import_predictions(folder / name, samples, "mask")
-        score(samples, found, "seg_zero", resamples=10)
+        score(samples, found, "seg_zero")
         return found
 
     return read

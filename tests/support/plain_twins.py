@@ -23,7 +23,7 @@ def plain_logits(policy: Policy, question: EncodedPrompt, response: list[int]) -
         attention_mask=torch.ones_like(input_ids),
         pixel_values=question.pixel_values,
         image_grid_thw=question.grid_thw,
-        mm_token_type_ids=(input_ids == policy.image_token_id).int(),
+        mm_token_type_ids=(input_ids == policy.model.config.image_token_id).int(),
     ).logits[0]
     start = len(question.input_ids) - 1
     return logits[start : start + len(response)]
@@ -43,7 +43,7 @@ def generate_greedily(policy: Policy, question: EncodedPrompt, max_new_tokens: i
     output = policy.model.generate(
         input_ids=ids,
         attention_mask=torch.ones_like(ids),
-        mm_token_type_ids=(ids == policy.image_token_id).int(),
+        mm_token_type_ids=(ids == policy.model.config.image_token_id).int(),
         pixel_values=question.pixel_values,
         image_grid_thw=question.grid_thw,
         max_new_tokens=max_new_tokens,
@@ -121,7 +121,7 @@ def plain_sample(
     """
     ids, start = question.input_ids[None], len(question.input_ids)
     image = {"pixel_values": question.pixel_values, "image_grid_thw": question.grid_thw}
-    is_image = (ids == policy.image_token_id).int()
+    is_image = (ids == policy.model.config.image_token_id).int()
     cache = DynamicCache(config=policy.model.model.language_model.config)
     position = question.position_ids[:, None]
     tokens: list[int] = []

@@ -15,4 +15,5 @@ import torch.utils.tensorboard  # noqa: F401
 import training_world  # noqa: F401
 from deepspeed.ops import __compatible_ops__  # noqa: F401 (asks compilers, at the first engine)
 
-import samr1.cli.train_policy  # noqa: F401
+import samr1.cli.train_policy
+import samr1.config.jobs  # noqa: F401

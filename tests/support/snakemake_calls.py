@@ -6,12 +6,9 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
 from edited_settings import copy_settings
 from processes import fork
 from snakemake import cli
@@ -27,12 +24,6 @@ class Said:
     code: int
     text: str
     seconds: float
-
-    @property
-    def jobs(self) -> int:
-        """How many jobs it finished."""
-        found = re.findall(r"^(\d+) of \d+ steps", self.text, re.MULTILINE)
-        return int(found[-1]) if found else 0
 
 
 def snakemake(*arguments: str, checkout: Path = ROOT) -> Said:
@@ -65,12 +56,6 @@ def planned(*arguments: str, checkout: Path = ROOT) -> dict[str, int]:
     done = snakemake(*arguments, "--dry-run", "--quiet", "rules", checkout=checkout)
     assert done.code == 0, done.text
     return {} if "Nothing to be done" in done.text else list_jobs(done.text)
-
-
-def edit(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Write what `change` makes of a settings file's mapping."""
-    values = change(yaml.safe_load(file.read_text(encoding="utf-8")))
-    file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 
 def options(results: Path, settings: Path | str = "config", scale: str = SCALE) -> list[str]:

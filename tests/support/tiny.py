@@ -10,9 +10,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from samr1.policy.attention import attention_name
 from samr1.policy.families import FAMILIES
 from samr1.policy.model import Policy, assemble_policy
-from samr1.rollout.masks import block_mask
 
 SPECIAL = (
     "<|endoftext|>",
@@ -96,6 +96,8 @@ def tiny_policy(
         text["head_dim"] = head
         seen = [0, 1][:layers]  # more than the language model's layers would be of no use
         vision |= {"depth": 3, "num_position_embeddings": 16, "deepstack_visual_indexes": seen}
+    elif family == "qwen2_vl":
+        vision |= {"embed_dim": 32, "hidden_size": hidden, "mlp_ratio": 2}
     else:
         vision |= {"window_size": 28, "fullatt_block_indexes": [1]}
     config = FAMILIES[family].config(
@@ -123,10 +125,11 @@ def random_image(seed: int, side: int = 56) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def use_block_masks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let packed passes take CUDA's path on the CPU: block masks and FlexAttention."""
+def use_flex(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let policies that are made from now on attend packed rows on the CPU as CUDA does."""
     # Only this check keeps FlexAttention's backward pass from the CPU: the uncompiled one is there.
     monkeypatch.setattr("torch.nn.attention.flex_attention._validate_device", lambda *_: None)
-    monkeypatch.setattr("samr1.rollout.logprobs.attention_mask", block_mask)
+    of_cuda = attention_name("flex", torch.device("cuda"))
+    monkeypatch.setattr("samr1.policy.model.attention_name", lambda *_: of_cuda)
     # Each shape compiles a small wrapper, of which there may be few.
     torch.compiler.reset()

@@ -176,7 +176,7 @@ def test_gradient_checkpointing_computes_layers_again_and_changes_nothing_else(w
 
 
 def count_runs(policy: Policy) -> Counter[str]:
-    """How often each layer's first part has run; every layer is ready to drop out when trained."""
+    """How often each layer's first part has run."""
     runs: Counter[str] = Counter()
     language, visual = policy.model.model.language_model, policy.model.model.visual
     for name, part in [
@@ -184,8 +184,6 @@ def count_runs(policy: Policy) -> Counter[str]:
         *((f"vision {i}", block.norm1) for i, block in enumerate(visual.blocks)),
     ]:
         part.register_forward_pre_hook(lambda *_, name=name: runs.update([name]))
-    for layer in language.layers:
-        layer.self_attn.attention_dropout = 0.5
     return runs
 
 

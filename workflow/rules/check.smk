@@ -21,7 +21,7 @@ rule check_models:
     params:
         device=DEVICE,
         threads=get_threads,
-        training=get_training_option,
+        training=get_option("training"),
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.check_models "
         "--config {input.config} {params.training} --device {params.device} --output {output} 2> {log}"

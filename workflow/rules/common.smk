@@ -89,6 +89,16 @@ def get_trainings(runs, seeds=SEEDS):
     ]
 
 
+def get_option(option):
+    """An input as the option of that name; nothing where there is none of it."""
+
+    def find(wildcards, input):
+        given = input[option.replace("-", "_")]
+        return f"--{option} {given}" if given else ""
+
+    return find
+
+
 def get_code(command):
     """The files that a cheap rule's command is made of: an edit there runs it again."""
     return [str(path) for path in find_sources(f"samr1.cli.{command}", Path("src"))]
@@ -132,11 +142,6 @@ def get_training_config(wildcards):
     if not RUNS[wildcards.run].trained:
         return []
     return f"{OUT}/config/train/{wildcards.run}/seed_{EXPERIMENT.seeds[0]}.yaml"
-
-
-def get_training_option(wildcards, input):
-    """The same as the check is told of it."""
-    return f"--training {input.training}" if input.training else ""
 
 
 def get_policy(wildcards):

@@ -114,11 +114,6 @@ def get_scored_objects(wildcards):
     return get_objects([wildcards.benchmark])
 
 
-def get_objects_option(wildcards, input):
-    """The same as the command takes it."""
-    return f"--objects {input.objects}" if input.objects else ""
-
-
 def get_compared(wildcards):
     """The overlaps of the runs that are compared with a baseline, at all their seeds."""
     return get_scores(

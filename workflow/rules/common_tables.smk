@@ -47,12 +47,6 @@ def get_table_training_samples(wildcards):
     return get_training("samples", METHOD) if get_table(wildcards).overlap else []
 
 
-def get_training_samples_option(wildcards, input):
-    """The same as an option of the command."""
-    one = input.training_samples
-    return f"--training-samples {one}" if one else ""
-
-
 def get_table_label(wildcards):
     """A table's name as the report shows it."""
     return {"table": wildcards.table.replace("_", " ").capitalize()}

@@ -109,7 +109,7 @@ rule score_benchmark:
     conda:
         ENVIRONMENT
     params:
-        objects=get_objects_option,
+        objects=get_option("objects"),
         protocols=get_protocols,
     shell:
         "python -m samr1.cli.score_benchmark --config {input.config} --samples {input.samples} "

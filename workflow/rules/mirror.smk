@@ -6,6 +6,10 @@ if EXPERIMENT.data.layout == "mirror":
     localrules:
         fetch_mirror,
 
+    wildcard_constraints:
+        owner="[^/]+?",
+        name="[^/]+",
+
     rule fetch_mirror:
         output:
             f"{OUT}/fetched/{{owner}}--{{name}}.json",
@@ -13,9 +17,6 @@ if EXPERIMENT.data.layout == "mirror":
             f"{OUT}/logs/fetch_mirror/{{owner}}--{{name}}.log",
         benchmark:
             f"{OUT}/timings/jobs/fetch_mirror/{{owner}}--{{name}}.tsv"
-        wildcard_constraints:
-            owner="[^/]+?",
-            name="[^/]+",
         retries: 0
         conda:
             ENVIRONMENT
@@ -34,9 +35,6 @@ if EXPERIMENT.data.layout == "mirror":
             f"{OUT}/logs/unpack_mirror/{{owner}}--{{name}}.log",
         benchmark:
             f"{OUT}/timings/jobs/unpack_mirror/{{owner}}--{{name}}.tsv"
-        wildcard_constraints:
-            owner="[^/]+?",
-            name="[^/]+",
         conda:
             ENVIRONMENT
         params:

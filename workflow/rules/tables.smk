@@ -19,7 +19,7 @@ rule make_table:
     conda:
         ENVIRONMENT
     params:
-        training_samples=get_training_samples_option,
+        training_samples=get_option("training-samples"),
     shell:
         "python -m samr1.cli.make_table --config {input.config} --metrics {input.metrics} "
         "--comparisons {input.comparisons} --training {input.training} "

@@ -24,7 +24,7 @@ from samr1.planning.fit import (
     with_rank,
 )
 from samr1.planning.hours import plan_hours, plan_step
-from samr1.planning.job import Job, describe_evaluation, describe_job
+from samr1.planning.job import Job, describe_job
 from samr1.planning.memory import plan_evaluation, plan_host, plan_memory
 from samr1.planning.page import disk_page, evaluation_page, memory_page, time_page
 from samr1.planning.rates import GPUS, Rates, calculated, read_measured
@@ -137,7 +137,7 @@ def _largest_evaluation(
 ) -> tuple[RunConfig, Job]:
     """The run whose evaluation needs the most memory, and a process of that."""
     runs = [experiment.runs[name] for name in planned.runs]
-    found = [(run, describe_evaluation(run, cuda)) for run in runs]
+    found = [(run, describe_job(run.train_stage(), 1, cuda, evaluated=True)) for run in runs]
     return max(found, key=lambda one: plan_evaluation(one[1], one[0].evaluation).needed)
 
 

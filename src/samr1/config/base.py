@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -49,6 +49,11 @@ class Frozen(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+
+def slice_of(part: type[Frozen], whole: Frozen) -> dict[str, Any]:
+    """The values in `whole` of the keys that a `part` has."""
+    return {name: getattr(whole, name) for name in part.model_fields}
 
 
 class Named(Frozen):

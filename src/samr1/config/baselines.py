@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from samr1.config.base import Frozen, Name, Positive, Text, refusal
 from samr1.config.errors import show
-from samr1.config.schema import RunConfig, SegmenterConfig, load_named
+from samr1.config.schema import RunConfig, SegmenterConfig
 from samr1.core.errors import UserError
 from samr1.core.hub import ModelPath
 
@@ -73,15 +73,6 @@ def detect_stage(name: str, baseline: Baseline, run: RunConfig) -> DetectStage:
     return DetectStage(
         name=name, threads=run.threads, detector=baseline.detector, segmenter=run.segmenter
     )
-
-
-def load_baselines(path: Path, family: Collection[str]) -> dict[str, Baseline]:
-    """Read `config/baselines.yaml`; only those of a scale in `family` come back.
-
-    Raises UserError naming the file, the baseline and the key.
-    """
-    found = load_named(path, Baseline, "baseline")
-    return {name: one for name, one in found.items() if set(one.scales) & set(family)}
 
 
 def check_baselines(

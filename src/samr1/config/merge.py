@@ -9,20 +9,21 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from samr1.config.base import Frozen, NonNegative, Positive, Seeds, Word
-from samr1.config.baselines import Baseline, check_baselines, load_baselines
+from samr1.config.base import Frozen, NonNegative, Positive, Seeds, Word, slice_of
+from samr1.config.baselines import Baseline, check_baselines
 from samr1.config.data import Benchmark, DataConfig
 from samr1.config.errors import read_mapping, show
-from samr1.config.names import METHOD, Tracker
-from samr1.config.own_data import OwnData, load_own_data
+from samr1.config.names import BASE, METHOD, PUBLIC_DATASETS, Tracker
+from samr1.config.own_data import OwnData
 from samr1.config.published import Published, Table, TableStage, check_published
 from samr1.config.schema import RunConfig, load_named, load_stage, parse_config
 from samr1.config.studies import Studies, load_studies
 from samr1.core.errors import UserError
 
 Mapping = dict[str, Any]
+Kept = TypeVar("Kept", RunConfig, Baseline)
 
 
 class ScaleSettings(Frozen):
@@ -139,24 +140,25 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
         for name in ("runs", "benchmarks", "own_data", "published", "baselines", "studies")
     }
     settings, family = _load_scale(folder / "scales", scale)
-    declared = _load_runs(files["runs"], settings)
-    known = _list_scales(folder / "scales")
-    for name, run in declared.items():
-        _refuse_unknown_scales(run.scales or (), known, f"{files['runs']}: run {name}")
-    runs = {
-        name: run
-        for name, run in declared.items()
-        if run.scales is None or set(run.scales) & set(family)
-    }
-    _refuse_idle_clipping(runs, files["runs"])
     benchmarks = load_named(files["benchmarks"], Benchmark, "benchmark")
-    _refuse_unknown_benchmarks(runs, benchmarks, files["runs"])
-    own = load_own_data(files["own_data"])
+    own = load_named(files["own_data"], OwnData, "data set")
     _refuse_taken_names(own, benchmarks, files["own_data"])
-    _refuse_unknown_data(runs, own, files["runs"], files["own_data"])
+    declared = _load_runs(files["runs"], settings)
+    systems = load_named(files["baselines"], Baseline, "baseline")
+    scales = _list_scales(folder / "scales")
+    runs = _keep_at(family, scales, declared, f"{files['runs']}: run")
+    baselines = _keep_at(family, scales, systems, f"{files['baselines']}: baseline")
+    for name, run in runs.items():
+        where = f"{files['runs']}: run {name}"
+        _refuse_unknown(f"{where}: benchmarks", run.benchmarks, "benchmark", benchmarks)
+        data = [run.data] if run.data else None
+        _refuse_unknown(f"{where}: data", data, f"data set in {files['own_data']}", own)
+    for name in (BASE, METHOD):
+        if name not in runs:
+            raise UserError(f"{files['runs']}: there is no run {name} at scale {scale}; add it.")
+    _refuse_idle_clipping(runs, files["runs"])
     published = load_stage(files["published"], Published)
     check_published(files["published"], published, runs, declared, benchmarks)
-    baselines = load_baselines(files["baselines"], family)
     check_baselines(files["baselines"], baselines, runs, benchmarks, published.methods)
     tables = {name: table.only(runs) for name, table in published.tables.items()}
     if settings.data.layout == "mirror":  # which has one sentence a ref
@@ -166,7 +168,7 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
             name: table.model_copy(update={"every_sentence": {}}) for name, table in tables.items()
         }
     return Experiment(
-        **{name: getattr(settings, name) for name in ScaleSettings.model_fields},
+        **slice_of(ScaleSettings, settings),
         scale=scale,
         family=family,
         runs=runs,
@@ -207,7 +209,7 @@ def _load_runs(file: Path, settings: ScaleConfig) -> dict[str, RunConfig]:
         if clash := {"name", "seed"} & set(overrides):
             raise UserError(f"{where}: {min(clash)}: is not a run's to choose; remove it.")
         # Data of one's own is drawn whole, where the run does not say how many questions of it.
-        whole = {"train": {"samples": None}} if "data" in overrides else {}
+        whole = {"train": {"samples": None}} if overrides.get("data") is not None else {}
         merged = merge(merge(settings.defaults, whole), overrides)
         fixed = {"name": name, "seed": settings.seeds[0]}
         runs[name] = parse_config(merged | fixed, RunConfig, where)
@@ -240,48 +242,45 @@ def read_scale(path: Path, above: tuple[str, ...] = ()) -> tuple[Mapping, tuple[
     return merge(below, values), family
 
 
-def _refuse_unknown_benchmarks(
-    runs: dict[str, RunConfig], benchmarks: dict[str, Benchmark], runs_file: Path
+def _keep_at(
+    family: Collection[str], scales: Collection[str], declared: dict[str, Kept], where: str
+) -> dict[str, Kept]:
+    """What exists at a scale, which is the first of its `family`.
+
+    Raises UserError where one names none of the `scales` that there are.
+    """
+    for name, one in declared.items():
+        _refuse_unknown(f"{where} {name}: scales", one.scales, "scale", scales)
+    return {
+        name: one
+        for name, one in declared.items()
+        if one.scales is None or set(one.scales) & set(family)
+    }
+
+
+def _refuse_unknown(
+    place: str, names: Collection[str] | None, what: str, known: Collection[str]
 ) -> None:
-    for run in runs.values():
-        for name in run.benchmarks or ():
-            if name not in benchmarks:
-                raise UserError(
-                    f"{runs_file}: run {run.name}: benchmarks = {show(name)}: there is no such "
-                    f"benchmark; there are {', '.join(benchmarks)}."
-                )
-
-
-def _refuse_unknown_scales(scales: Collection[str], known: Collection[str], where: str) -> None:
-    """Raise UserError where what is only there at some scales would be at none."""
-    for scale in scales:
-        if scale not in known:
-            raise UserError(
-                f"{where}: scales = {show(scale)}: there is no such scale; there are "
-                f"{', '.join(known)}."
-            )
+    """Raise UserError where a key, at `place`, names a `what` that is not among the `known`."""
+    for name in names or ():
+        if name not in known:
+            there = f"there are {', '.join(known)}" if known else "write it there"
+            raise UserError(f"{place} = {show(name)}: there is no such {what}; {there}.")
 
 
 def _refuse_taken_names(own: Collection[str], benchmarks: Collection[str], own_file: Path) -> None:
     """A table of samples is called after its benchmark or data set, and some others are there."""
     for name in [*own, *benchmarks]:
-        of_both = name in own and name in benchmarks
-        if of_both or name == "pool" or name.startswith("training_"):
-            whose = "a benchmark" if of_both else "a table of the workflow's own"
-            file = own_file if name in own else own_file.with_name("benchmarks.yaml")
-            raise UserError(f"{file}: {name}: is the name of {whose}; choose another.")
-
-
-def _refuse_unknown_data(
-    runs: dict[str, RunConfig], own: Collection[str], runs_file: Path, own_file: Path
-) -> None:
-    there = f"there are {', '.join(own)}" if own else "write it there"
-    for run in runs.values():
-        if run.data is not None and run.data not in own:
-            raise UserError(
-                f"{runs_file}: run {run.name}: data = {show(run.data)}: there is no such data set "
-                f"in {own_file}; {there}."
-            )
+        if name in own and name in benchmarks:
+            whose = "a benchmark"
+        elif name in own and name in PUBLIC_DATASETS:
+            whose = "a public data set"
+        elif name == "pool" or name.startswith("training_"):
+            whose = "a table of the workflow's own"
+        else:
+            continue
+        file = own_file if name in own else own_file.with_name("benchmarks.yaml")
+        raise UserError(f"{file}: {name}: is the name of {whose}; choose another.")
 
 
 def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:
@@ -289,9 +288,7 @@ def _refuse_idle_clipping(runs: dict[str, RunConfig], runs_file: Path) -> None:
 
     With one update the ratio is 1 in every token, and no bound can act.
     """
-    reference = runs.get(METHOD)
-    if reference is None:
-        return
+    reference = runs[METHOD]
     bounds = (reference.train.clip_low, reference.train.clip_high)
     trained = [run for run in runs.values() if run.trained]
     changed = [run for run in trained if (run.train.clip_low, run.train.clip_high) != bounds]

@@ -6,21 +6,32 @@ parts, `train` and `test`: by the data's own split, where it has one, or by a se
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from samr1.config.base import Frozen, Name, Seed, Word, refusal
-from samr1.config.names import PUBLIC_DATASETS
-from samr1.config.schema import load_named
-from samr1.core.errors import UserError
 
 Layout = Literal["table", "coco", "labelme", "masks", "refer", "reasonseg"]
 Part = Literal["train", "test"]
 
-# The public sets' names stand for those sets; `all` for every benchmark, `images` for a file.
-_TAKEN = (*PUBLIC_DATASETS, "all", "images")
+# The layouts without which a key means nothing, and those that cannot be read without it.
+_OF_SOME: dict[str, tuple[Layout, ...]] = {
+    "file": ("table", "coco", "refer"),
+    "images": ("table", "coco", "masks"),
+    "masks": ("table", "masks"),
+    "categories": ("masks",),
+    "ignore_index": ("masks",),
+    "target": ("table",),
+    "questions": ("coco",),
+    "instances": ("coco", "labelme"),
+}
+_NEEDED: dict[str, tuple[Layout, ...]] = {
+    "file": ("table", "coco", "refer"),
+    "masks": ("masks",),
+    "categories": ("masks",),
+}
 
 
 def _ask_of_category(value: str) -> str:
@@ -89,35 +100,15 @@ class OwnData(Frozen):
     """Stop at the first sample that cannot be read, or skip and count it."""
 
     @model_validator(mode="after")
-    def _has_what_its_layout_needs(self) -> OwnData:
-        needs: dict[Layout, tuple[str, ...]] = {
-            "table": ("file",),
-            "coco": ("file",),
-            "refer": ("file",),
-            "masks": ("masks", "categories"),
-        }
-        for key in needs.get(self.layout, ()):
-            if getattr(self, key) is None:
+    def _has_what_its_layout_has(self) -> OwnData:
+        for key, layouts in _NEEDED.items():
+            if self.layout in layouts and getattr(self, key) is None:
                 raise refusal(key, None, f"must be given with layout {self.layout}")
-        may_have: dict[str, tuple[Layout, ...]] = {
-            "file": ("table", "coco", "refer"),
-            "images": ("table", "coco", "masks"),
-            "masks": ("table", "masks"),
-            "categories": ("masks",),
-            "ignore_index": ("masks",),
-        }
-        for key, layouts in may_have.items():
-            if getattr(self, key) is not None and self.layout not in layouts:
-                raise refusal(
-                    key, getattr(self, key), f"must be left out with layout {self.layout}"
-                )
-        for key, plain, layouts in (
-            ("target", "mask", ("table",)),
-            ("questions", "template", ("coco",)),
-            ("instances", "union", ("coco", "labelme")),
-        ):
-            if getattr(self, key) != plain and self.layout not in layouts:
-                raise refusal(key, getattr(self, key), f"must be {plain} with layout {self.layout}")
+        for key, layouts in _OF_SOME.items():
+            value, plain = getattr(self, key), type(self).model_fields[key].default
+            if value != plain and self.layout not in layouts:
+                allowed = "left out" if plain is None else plain
+                raise refusal(key, value, f"must be {allowed} with layout {self.layout}")
         return self
 
     @model_validator(mode="after")
@@ -148,12 +139,3 @@ class OwnDataStage(OwnData):
     """What `index_own` and `check_dataset` read, and nothing more."""
 
     name: Name
-
-
-def load_own_data(path: Path) -> dict[str, OwnData]:
-    """Read `config/own_data.yaml`; raises UserError naming the file, the data set and the key."""
-    found = load_named(path, OwnData, "data set")
-    for name in found:
-        if name in _TAKEN:
-            raise UserError(f"{path}: data set {name}: the name is taken; give it another.")
-    return found

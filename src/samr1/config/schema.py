@@ -13,7 +13,17 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from samr1.config.base import Frozen, Name, Named, NonNegative, Positive, Seed, check_word, refusal
+from samr1.config.base import (
+    Frozen,
+    Name,
+    Named,
+    NonNegative,
+    Positive,
+    Seed,
+    check_word,
+    refusal,
+    slice_of,
+)
 from samr1.config.errors import explain, find_unlike, read_mapping, show
 from samr1.config.lora import check_targets
 from samr1.config.names import POINT_VALUES, DialectName, MaskReward, PackedAttention
@@ -178,19 +188,16 @@ class RunConfig(TrainStage):
 
     def train_stage(self) -> TrainStage:
         """The slice that training depends on."""
-        return TrainStage(**{name: getattr(self, name) for name in TrainStage.model_fields})
+        return TrainStage(**slice_of(TrainStage, self))
 
     def predict_stage(self) -> PredictStage:
         """The slice that prediction depends on."""
-        shared = set(PredictStage.model_fields) - {"evaluation"}
-        values = {name: getattr(self, name) for name in shared}
-        evaluation = {name: getattr(self.evaluation, name) for name in PredictConfig.model_fields}
-        return PredictStage(**values, evaluation=PredictConfig(**evaluation))
+        evaluation = PredictConfig(**slice_of(PredictConfig, self.evaluation))
+        return PredictStage(**slice_of(PredictStage, self) | {"evaluation": evaluation})
 
     def score_stage(self) -> ScoreStage:
         """The slice that scoring depends on."""
-        names = ScoreStage.model_fields
-        return ScoreStage(**{name: getattr(self.evaluation, name) for name in names})
+        return ScoreStage(**slice_of(ScoreStage, self.evaluation))
 
 
 Model = TypeVar("Model", bound=Frozen)

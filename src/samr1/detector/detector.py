@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,7 @@ from transformers.models.grounding_dino.image_processing_pil_grounding_dino impo
     GroundingDinoImageProcessorPil,
 )
 
-from samr1.core.errors import UserError, refusing
+from samr1.core.errors import refusing
 from samr1.core.weights import check_finite, safetensors_files
 from samr1.detector.files import (
     TOKENIZER,
@@ -74,19 +73,8 @@ class Detector:
             with refusing(*unloadable):
                 images = GroundingDinoImageProcessorPil.from_pretrained(stage)
         with weights_alone(folder, files) as stage, refusing(*unloadable):
-            both: Any = GroundingDinoForObjectDetection.from_pretrained(
-                stage,
-                config=config,
-                dtype=torch.float32,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
-        model, loaded = both
-        # What is missing would be drawn at random, and said in a warning alone.
-        if missing := sorted(loaded["missing_keys"]):
-            raise UserError(
-                f"{path}: the weights do not fit config.json: {len(missing)} missing, first "
-                f"{missing[0]}; get the checkpoint again."
+            model = GroundingDinoForObjectDetection.from_pretrained(
+                stage, config=config, dtype=torch.float32, use_safetensors=True
             )
         check_finite(model, f"{path}")
         return cls(model, tokenizer, images, device)

@@ -48,32 +48,35 @@ LISA_SAMPLE_EPSILON = 1e-5
 LISA_TOTAL_EPSILON = 1e-10
 
 
-def score(
+def measure_overlaps(
     samples: pa.Table,
     predictions: pa.Table,
     protocol: Protocol,
-    *,
-    objects: pa.Table | None = None,
     run: str = "imported",
     seed: int = 0,
     benchmark: str = "",
-    resamples: int = 2000,
-    bootstrap_seed: int = 0,
+    objects: pa.Table | None = None,
 ) -> pa.Table:
-    """The figures of `predictions` on `samples` under `protocol`, as rows of `schemas.METRICS`.
+    """Each sample's overlap with its answer under `protocol`, as rows of `schemas.OVERLAPS`.
 
     `samples` are rows of `schemas.SAMPLES`; `predictions` need `sample_id` and the `mask` (for
     `rec`, the `box`) in pixels of the original, null where there is no answer; `objects`, rows of
-    `schemas.OBJECTS`, are those of the samples' images. Intervals are 95 % bootstrap intervals over
-    images. Raises UserError unless every sample is answered once, by a mask of its image's size or
-    a box of four numbers.
+    `schemas.OBJECTS`, are those of the samples' images. Raises UserError unless every sample is
+    answered once, by a mask of its image's size or a box of four numbers.
     """
-    overlaps = measure_overlaps(samples, predictions, protocol, run, seed, benchmark, objects)
-    return score_overlaps(overlaps, resamples=resamples, bootstrap_seed=bootstrap_seed)
+    if protocol == "rec":
+        measured = _measure_boxes(samples, predictions)
+    else:
+        measured = _measure_masks(samples, predictions, protocol, ImageObjects(objects))
+    whose = {"run": run, "seed": seed, "benchmark": benchmark, "protocol": protocol}
+    return pa.Table.from_pylist([whose | row for row in measured], schemas.OVERLAPS)
 
 
 def score_overlaps(overlaps: pa.Table, *, resamples: int, bootstrap_seed: int) -> pa.Table:
-    """The figures of one run, seed, benchmark and protocol, as rows of `schemas.METRICS`."""
+    """The figures of one run, seed, benchmark and protocol, as rows of `schemas.METRICS`.
+
+    Intervals are 95 % bootstrap intervals over images.
+    """
     ratios = figures(overlaps)
     intervals = bootstrap(
         list(ratios.values()),
@@ -94,24 +97,6 @@ def score_overlaps(overlaps: pa.Table, *, resamples: int, bootstrap_seed: int) -
         for metric, interval in zip(ratios, intervals, strict=True)
     ]
     return pa.Table.from_pylist(rows, schema=schemas.METRICS)
-
-
-def measure_overlaps(
-    samples: pa.Table,
-    predictions: pa.Table,
-    protocol: Protocol,
-    run: str = "imported",
-    seed: int = 0,
-    benchmark: str = "",
-    objects: pa.Table | None = None,
-) -> pa.Table:
-    """Each sample's overlap with its answer, as rows of `schemas.OVERLAPS`; raises as `score`."""
-    if protocol == "rec":
-        measured = _measure_boxes(samples, predictions)
-    else:
-        measured = _measure_masks(samples, predictions, protocol, ImageObjects(objects))
-    whose = {"run": run, "seed": seed, "benchmark": benchmark, "protocol": protocol}
-    return pa.Table.from_pylist([whose | row for row in measured], schemas.OVERLAPS)
 
 
 def figures(overlaps: pa.Table) -> dict[str, Ratio]:

@@ -34,7 +34,6 @@ _FIGURES: dict[str, tuple[str, Callable[[float], float]]] = {
     "operations": ("update.operations", lambda tera: tera * 1e12),
     "decoding": ("decoding.captured.bytes", lambda giga: giga * 1e9),
     "optimizer": ("update.optimizer_bytes", lambda giga: giga * 1e9),
-    "launch": ("decoding.eager.layer", lambda milli: milli / 1e3),
     "image": ("segmenter.tf32.images", lambda rate: 1 / rate),
     "prompt": ("segmenter.tf32.prompts", lambda rate: 1 / rate),
 }
@@ -126,7 +125,7 @@ def look(setting: Setting, card: str, values: Mapping[str, float]) -> Findings:
         else:
             yield not_measured(f"rates.{name}", what, f"not measured: {note}")
     what = f"a step of {_QUESTIONS} × {setting.group_size}, extrapolated"
-    if missing := sorted({*MEASURABLE} - {"launch"} - {*values}):
+    if missing := sorted({*MEASURABLE} - {*values}):
         why = f"not measured, for want of {', '.join(missing)}"
         yield at_most("rates.step", what, None, STEP_SECONDS, "GPU-seconds", why)
         return

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from samr1.config.jobs import JobList
 from samr1.config.merge import Experiment
-from samr1.planning.job import Estimate, Job, describe_evaluation, total
+from samr1.planning.job import Estimate, Job, describe_job, total
 from samr1.planning.rates import Rates
 from samr1.planning.splits import Split, find_split
 from samr1.planning.work import decoding_bytes, forward, text_forward, vision_forward
@@ -58,7 +58,7 @@ def _evaluations(
     run: str, experiment: Experiment, planned: JobList, rates: Rates, gpus: int
 ) -> Estimate:
     config = experiment.runs[run]
-    job = describe_evaluation(config, True)
+    job = describe_job(config.train_stage(), 1, True, evaluated=True)
     asked = [one for one in planned.evaluations if one.run == run]
     starts = len(asked) * experiment.evaluation_shards
     if experiment.evaluated_together == "run":
@@ -150,13 +150,9 @@ def _decoded(job: Job, questions: int, group: int, steps: int, rates: Rates) -> 
     read = decoding_bytes(
         job.policy, job.prompt_tokens, group, length, questions, job.number_bytes
     ) / max(length - 1, 1)
-    token, names = read / rates["decoding"], ["decoding"]
+    token = read / rates["decoding"]
     words = f"{steps} tokens × {token * 1e3:.1f} ms, {read / 1e9:.1f} GB read"
-    if job.train.zero_stage == 3:  # elsewhere a graph of the whole step is replayed
-        layers, names = job.text.num_hidden_layers, [*names, "launch"]
-        token = max(token, layers * rates["launch"])
-        words += f", or {layers} layers launched"
-    return Estimate("decoding", words, steps * token, rates.basis(*names))
+    return Estimate("decoding", words, steps * token, rates.basis("decoding"))
 
 
 def _sent_bytes(job: Job) -> float:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from samr1.config.lora import LoraConfig
-from samr1.config.schema import RunConfig, TrainStage
+from samr1.config.schema import TrainStage
 from samr1.config.train import TrainConfig
 from samr1.planning.parameters import (
     ParameterCounts,
@@ -150,8 +150,8 @@ def _find_policy(path: str, evaluated: bool) -> tuple[QwenConfig, ParameterCount
 
 
 @cache
-def _count_adapter(path: str, lora: LoraConfig, vision: bool) -> int:
-    return count_adapter(_find_policy(path, False)[0], lora, vision)
+def _count_adapter(path: str, evaluated: bool, lora: LoraConfig, vision: bool) -> int:
+    return count_adapter(_find_policy(path, evaluated)[0], lora, vision)
 
 
 def describe_job(stage: TrainStage, processes: int, cuda: bool, *, evaluated: bool = False) -> Job:
@@ -164,7 +164,7 @@ def describe_job(stage: TrainStage, processes: int, cuda: bool, *, evaluated: bo
     config, parts = _find_policy(path, evaluated)
     trainable = parts.all - (0 if vision else parts.vision)
     if stage.train.lora is not None:
-        trainable = _count_adapter(path, stage.train.lora, vision)
+        trainable = _count_adapter(path, evaluated, stage.train.lora, vision)
     return Job(
         stage=stage,
         policy=config,
@@ -175,10 +175,3 @@ def describe_job(stage: TrainStage, processes: int, cuda: bool, *, evaluated: bo
         processes=processes,
         cuda=cuda,
     )
-
-
-def describe_evaluation(run: RunConfig, cuda: bool) -> Job:
-    """One process that evaluates the policy of `run`: its weights in one piece, adapters merged."""
-    stage = run.train_stage()
-    whole = stage.train.model_copy(update={"zero_stage": 0, "lora": None})
-    return describe_job(stage.model_copy(update={"train": whole}), 1, cuda, evaluated=True)

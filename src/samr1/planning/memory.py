@@ -16,7 +16,7 @@ from samr1.planning.job import Estimate, Job, times, total
 from samr1.planning.parameters import key_value_width
 from samr1.rollout.logprobs import LOGITS_AT_ONCE
 from samr1.rollout.rows import count_places
-from samr1.rollout.runners import Captured, Eager
+from samr1.rollout.runners import choose_runner
 from samr1.segmenter.segmenter import EMBEDDED_TOGETHER
 from samr1.train.engine import reduction_bucket
 
@@ -206,8 +206,7 @@ def _rollout(job: Job) -> list[Estimate]:
 def _decoding(job: Job, rows: int, prompts: int, limit: int) -> list[Estimate]:
     """Keys and values of `rows` responses in slots of one length, each with its own prompt's, and
     what running so many `prompts` together adds."""
-    grain = (Captured if job.cuda and job.train.zero_stage < 3 else Eager).grain
-    places = count_places(job.prompt_tokens, limit, grain)
+    places = count_places(job.prompt_tokens, limit, choose_runner(job.cuda).grain)
     token = 2 * job.text.num_hidden_layers * key_value_width(job.policy) * job.number_bytes
     block = (3 * job.vision.intermediate_size + 4 * job.vision.hidden_size) * job.number_bytes
     layers = [

@@ -84,7 +84,7 @@ class Rates:
 
 
 # The rates that a check of one card can tell.
-Measurable = Literal["operations", "decoding", "optimizer", "launch", "image", "prompt"]
+Measurable = Literal["operations", "decoding", "optimizer", "image", "prompt"]
 MEASURABLE: tuple[Measurable, ...] = get_args(Measurable)
 
 
@@ -106,7 +106,6 @@ def calculated(gpu: Gpu) -> Rates:
         "operations": ("operations", operations, "FLOP/s", computed),  # forward and backward
         "decoding": ("bytes, decoding", memory, "B/s", moved),  # weights, keys and values
         "optimizer": ("bytes, AdamW", memory, "B/s", moved),
-        "launch": ("a layer, launched", 0.8e-3, "ms", "with ZeRO 3 alone"),  # of a decoding step
         "image": ("SAM: an image", 0.12, "ms", "Large, 1024×1024"),  # in float32
         "prompt": ("SAM: a prompt", 0.01, "ms", "mask at original size"),
         "link": ("bytes, between GPUs", link, "B/s", sent),

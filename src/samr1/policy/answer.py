@@ -63,7 +63,7 @@ def parse_answer(text: str, dialect: DialectName = "sam_r1", frame: Frame = (840
     found = form.read(text)
     if isinstance(found, str):
         return Answer(None, (), None, think, found)
-    objects = [form.read_object(one, frame) for one in found]
+    objects = [form.object_of(one, frame) for one in found]
     whole = [(one.box, one) for one in objects if one.box is not None]
     if not whole:
         first = objects[0]

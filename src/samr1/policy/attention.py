@@ -1,23 +1,21 @@
-"""The attention of the language model: the mask that a pass brings chooses the kernel.
+"""The attention of the language model: a pass that brings packed rows has a kernel of its own.
 
-A block mask goes to FlexAttention, packed groups to two calls of SDPA, anything else to one, so
-that one model decodes with a cache and trains on packed rows with nothing to switch in between. A
+So one model decodes with a cache and trains on packed rows with nothing to switch in between. A
 switch would be back by the time that gradient checkpointing computes a layer for the second time.
-Which form packed rows take was said when the model was loaded, by the name of its attention.
+Whether packed rows go to FlexAttention or to two calls of SDPA was said when the model was loaded,
+by the name of its attention.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention.flex_attention import BlockMask, flex_attention
+from torch.nn.attention.flex_attention import flex_attention
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
@@ -25,37 +23,9 @@ from transformers.masking_utils import sdpa_mask
 
 from samr1.config.names import PackedAttention
 from samr1.core.errors import UserError
+from samr1.policy.packed_rows import PackedGroups, PackedRows
 
-_NAME = "by_mask_{}"  # the name under which `transformers` knows it, by the form of packed rows
-
-
-@dataclass(frozen=True)
-class PackedRows:
-    """The mask of packed rows in either form; each is made when it is asked for, and once."""
-
-    groups: Callable[[], PackedGroups]
-    blocks: Callable[[], BlockMask]
-
-
-@dataclass(frozen=True)
-class PackedGroups:
-    """Where the prompts and responses of Q packed rows of length L stand, as SDPA is to read them.
-
-    `prompt` P, the longest prompt; `row` [R] int64, the row of each response; `tokens` [R, T]
-    int64, the places of its tokens among the Q·L of all rows, and any place beyond its end;
-    `visible` [R, 1, T, P + T] bool, what each of its tokens sees of its row's first P places and
-    then of itself; `place` [Q·L] int64, where each packed token's result stands after those of Q·P
-    prompt places and R·T response tokens are put side by side.
-    """
-
-    prompt: int
-    row: Tensor
-    tokens: Tensor
-    visible: Tensor
-    place: Tensor
-
-
-Mask = Tensor | BlockMask | PackedGroups | PackedRows | None
+_NAME = "packed_{}"  # the name under which `transformers` knows it, by the form of packed rows
 
 
 def attend(
@@ -63,37 +33,28 @@ def attend(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    attention_mask: Mask,
+    attention_mask: Tensor | None,
     scaling: float,
-    dropout: float = 0.0,
+    *,
     packed: PackedAttention = "two_calls",
-    packed_rows: Mask = None,
+    packed_rows: PackedRows | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """Attention of query [B, H, L, D] to key and value [B, K, S, D], K a divisor of H.
 
-    `packed` is the form that packed rows take. A model's `attention_mask` goes through the library,
-    which knows no mask of packed rows; so these may come by a keyword that it hands on. Returns
-    [B, L, H, D], and None for the weights.
-    Raises ValueError for a dropout over packed rows, which FlexAttention does not know.
+    `packed_rows` go by themselves, since the library looks into every `attention_mask`; they are
+    attended in the form `packed`, without dropout. Returns [B, L, H, D], and None for the weights.
     """
-    if packed_rows is not None:
-        attention_mask = packed_rows
-    if isinstance(attention_mask, PackedRows):
-        form = attention_mask.blocks if packed == "flex" else attention_mask.groups
-        attention_mask = form()
-    if not isinstance(attention_mask, BlockMask | PackedGroups):
+    if packed_rows is None:
         return sdpa_attention_forward(
-            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **options
+            module, query, key, value, attention_mask, scaling=scaling, **options
         )
-    if dropout:
-        raise ValueError(f"attention over packed rows has no dropout, and {dropout:g} is asked")
-    if isinstance(attention_mask, PackedGroups):
-        return _attend_in_groups(query, key, value, attention_mask, scaling), None
+    if packed == "two_calls":
+        return _attend_in_groups(query, key, value, packed_rows.groups, scaling), None
     # Uncompiled it serves the tests, on the CPU: there it holds all scores at once.
     flex: Any = _compiled_flex() if query.is_cuda else flex_attention
     output: Tensor = flex(
-        query, key, value, block_mask=attention_mask, scale=scaling, enable_gqa=True
+        query, key, value, block_mask=packed_rows.blocks, scale=scaling, enable_gqa=True
     )  # [B, H, L, D]
     return output.transpose(1, 2).contiguous(), None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cache, partial
 
 from PIL import Image
 
@@ -24,17 +24,41 @@ def check_policy(config: PolicyConfig, dialect: DialectName) -> Iterator[Step]:
 
     A hub name is downloaded by the first of them, once, before many processes ask for it.
     """
-    folders: list[Path] = []
+    folder = cache(partial(model_folder, config.path))
 
     def files() -> str:
-        folder = model_folder(config.path)
-        weights = safetensors_files(folder)
-        folders.append(folder)
+        weights = safetensors_files(folder())
         size = sum(file.stat().st_size for file in weights)
-        return f"weights of {size / 1e9:.3f} GB, files: {len(weights)}, in {folder}"
+        return f"weights of {size / 1e9:.3f} GB, files: {len(weights)}, in {folder()}"
+
+    def architecture() -> str:
+        model = build_on_meta(read_policy_config(folder()), f"{folder()}")
+        count = sum(weight.numel() for weight in model.parameters())
+        visual = sum(weight.numel() for weight in model.model.visual.parameters())
+        return f"{count:,} parameters, {visual:,} of them visual; {_frames(model.config, dialect)}"
+
+    def weights() -> str:
+        model = build_on_meta(read_policy_config(folder()), f"{folder()}")
+        found = safetensors_shapes(safetensors_files(folder()))
+        check_weights(model, found, f"{folder()}")
+        return f"{len(found)} names and shapes as the model has them"
+
+    def tokenizer() -> str:
+        loaded, _ = load_processors(folder())
+        ids = encode_prompt(loaded, "ball", dialect)
+        return f"{len(loaded)} tokens; a prompt of {len(ids)} with its image as one"
+
+    def image() -> str:
+        _, processor = load_processors(folder())
+        _, grid = encode_image(processor, Image.new("RGB", (config.image_size, config.image_size)))
+        _, rows, columns = grid[0].tolist()
+        return f"{config.image_size} pixels a side are {rows}×{columns} patches"
 
     yield "policy: files", files
-    yield from _look(folders[0], config, dialect)
+    yield "policy: configuration", architecture
+    yield "policy: weights", weights
+    yield "policy: tokenizer", tokenizer
+    yield "policy: image size", image
 
 
 def _frames(config: QwenConfig, dialect: DialectName) -> str:
@@ -47,33 +71,3 @@ def _frames(config: QwenConfig, dialect: DialectName) -> str:
         for name in (family_of(config).dialect, dialect)
     )
     return f"its family gives coordinates {taught}, and {dialect} asks for them {asked}"
-
-
-def _look(folder: Path, config: PolicyConfig, dialect: DialectName) -> Iterator[Step]:
-    def architecture() -> str:
-        model = build_on_meta(read_policy_config(folder), f"{folder}")
-        count = sum(weight.numel() for weight in model.parameters())
-        visual = sum(weight.numel() for weight in model.model.visual.parameters())
-        return f"{count:,} parameters, {visual:,} of them visual; {_frames(model.config, dialect)}"
-
-    def weights() -> str:
-        model = build_on_meta(read_policy_config(folder), f"{folder}")
-        found = safetensors_shapes(safetensors_files(folder))
-        check_weights(model, found, f"{folder}")
-        return f"{len(found)} names and shapes as the model has them"
-
-    def tokenizer() -> str:
-        loaded, _ = load_processors(folder)
-        ids = encode_prompt(loaded, "ball", dialect)
-        return f"{len(loaded)} tokens; a prompt of {len(ids)} with its image as one"
-
-    def image() -> str:
-        _, processor = load_processors(folder)
-        _, grid = encode_image(processor, Image.new("RGB", (config.image_size, config.image_size)))
-        _, rows, columns = grid[0].tolist()
-        return f"{config.image_size} pixels a side are {rows}×{columns} patches"
-
-    yield "policy: configuration", architecture
-    yield "policy: weights", weights
-    yield "policy: tokenizer", tokenizer
-    yield "policy: image size", image

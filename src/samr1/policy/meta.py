@@ -57,8 +57,9 @@ def build_on_meta(config: QwenConfig, where: str = "config.json") -> QwenModel:
 def check_weights(model: QwenModel, found: Mapping[str, Shape], where: str) -> None:
     """Raise UserError unless `model`, on the meta device, can be given `found` and be run.
 
-    One layer of each kind is run on four tokens and an image of four, without data, so that sizes
-    in its configuration that do not go together show before there are weights.
+    What is missing the library would draw at random, and say in a warning alone. One layer of each
+    kind is run on four tokens and an image of four, without data, so that sizes in its
+    configuration that do not go together show before there are weights.
     """
     if mismatch := find_mismatch(needed_shapes(model), name_as_model(model, found)):
         raise UserError(f"{where}: the weights do not fit config.json: {mismatch}; get it again.")

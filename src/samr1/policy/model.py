@@ -42,7 +42,6 @@ class Policy:
     model: QwenModel
     tokenizer: PreTrainedTokenizerBase
     image_processor: Qwen2VLImageProcessorPil
-    image_token_id: int
     stop_token_id: int
     blocked_token_ids: tuple[int, ...]
 
@@ -93,23 +92,14 @@ def load_policy(
         weights_alone(folder, weights) as stage,
         refusing(f"{path}: cannot be loaded as a policy", "get the checkpoint again"),
     ):
-        both: Any = family_of(config).model.from_pretrained(
+        model: Any = family_of(config).model.from_pretrained(
             stage,
             config=config,
             dtype=getattr(torch, dtype),
             attn_implementation="sdpa",
             use_safetensors=True,
-            output_loading_info=True,
         )
-        model, loaded = both
         model.generation_config.validate(strict=True)  # else it could not be saved
-    # What is missing would be drawn at random, and said in a warning alone.
-    for kind in ("missing", "unexpected"):
-        if keys := sorted(loaded[f"{kind}_keys"]):
-            raise UserError(
-                f"{path}: the weights do not fit config.json: {len(keys)} {kind}, first {keys[0]}; "
-                "get the checkpoint again."
-            )
     model.config.name_or_path = f"{path}"
     model.to(device=torch.device(device))
     check_finite(model, f"{path}")
@@ -141,7 +131,6 @@ def assemble_policy(
         model=model,
         tokenizer=tokenizer,
         image_processor=image_processor,
-        image_token_id=vocabulary["<|image_pad|>"],
         stop_token_id=vocabulary[STOP_TOKEN],
         blocked_token_ids=(*sorted(vocabulary[token] for token in VISION_TOKENS), *rounding),
     )
@@ -167,11 +156,10 @@ def join_prompt(
     Raises UserError as `encode_question` does.
     """
     pixel_values, grid_thw = image
-    merge = policy.image_processor.merge_size
-    needed = int(grid_thw.prod()) // merge**2
-    expanded = _expand_image_token(ids, policy.image_token_id, needed)
-    input_ids = torch.tensor(expanded, dtype=torch.int64)
-    is_image = (input_ids == policy.image_token_id).int()
+    needed = int(grid_thw.prod()) // policy.image_processor.merge_size**2
+    image_token: int = policy.model.config.image_token_id
+    input_ids = torch.tensor(_expand_image_token(ids, image_token, needed), dtype=torch.int64)
+    is_image = (input_ids == image_token).int()
     if (found := int(is_image.sum())) != needed:
         raise UserError(
             f"the prompt for {query!r} holds {found} image tokens and its image {needed} merged "

@@ -43,11 +43,6 @@ def read_object(found: RawObject, frame: Frame) -> AnswerObject:
     return make_object(corners, points, label, frame)._replace(left_out=left_out)
 
 
-def read_box_alone(found: RawObject, frame: Frame) -> AnswerObject:
-    """The object without its points, in dialects that have none."""
-    return read_object(found, frame)._replace(points=(), left_out=0)
-
-
 def make_object(
     corners: list[float], points: tuple[Point, ...], label: str | None, frame: Frame
 ) -> AnswerObject:

@@ -29,7 +29,6 @@ def attend_windows(
     value: Tensor,
     attention_mask: None,
     scaling: float,
-    dropout: float = 0.0,
     *,
     cu_seq_lens_q: Tensor,
     **options: Any,
@@ -48,7 +47,7 @@ def attend_windows(
     done: dict[int, Tensor] = {}
     for members in alike.values():
         q, k, v = (torch.cat([parts[i] for i in members]) for parts in windows)  # [N, H, length, D]
-        output = scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scaling)
+        output = scaled_dot_product_attention(q, k, v, scale=scaling)
         done.update(zip(members, output.transpose(1, 2), strict=True))  # [length, H, D] each
     return torch.cat([done[i] for i in range(len(lengths))])[None], None
 

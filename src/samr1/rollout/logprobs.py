@@ -16,9 +16,9 @@ from torch.utils.checkpoint import checkpoint
 
 from samr1.policy.families import QwenModel
 from samr1.policy.model import EncodedPrompt
+from samr1.policy.packed_rows import PackedRows
 from samr1.rollout.distribution import next_token_logprobs
 from samr1.rollout.inputs import embed_tokens, encode_images
-from samr1.rollout.masks import attention_mask
 from samr1.rollout.packing import Packed, Responses, pack, split_passes
 
 # Response positions × vocabulary that are held as float32 logits at once: 256 MiB.
@@ -63,10 +63,8 @@ def response_logprobs(
         _score_in_chunks, target=target, blocked=blocked, temperature=temperature, rows=rows
     )
     logprobs, entropies = model.lm_head(hidden, score)
-    times = max((len(response) for group in groups for response in group), default=0)
-    shape = (len(groups), len(groups[0]), max(times, 1))
     slot = tuple(packed.slot.to(hidden.device))
-    empty = torch.zeros(shape, device=hidden.device)
+    empty = torch.zeros(_shape(groups), device=hidden.device)
     return ResponseLogprobs(
         logprobs=empty.index_put(slot, logprobs),
         entropies=empty.index_put(slot, entropies),
@@ -85,9 +83,7 @@ def response_logprobs_in_passes(
     image_features: Sequence[Tensor] | None = None,
 ) -> Tensor:
     """Log-probabilities [Q, G, T] of all `questions` without gradient, a pass at a time."""
-    times = max((len(response) for group in groups for response in group), default=0)
-    shape = (len(groups), len(groups[0]), max(times, 1))
-    result = torch.zeros(shape, device=model.device)
+    result = torch.zeros(_shape(groups), device=model.device)
     for rows in split_passes(questions, groups, tokens_per_pass):
         with torch.no_grad():
             part = response_logprobs(
@@ -102,6 +98,12 @@ def response_logprobs_in_passes(
     return result
 
 
+def _shape(groups: Sequence[Responses]) -> tuple[int, int, int]:
+    """[Q, G, T]; T is one at least."""
+    times = max((len(response) for group in groups for response in group), default=0)
+    return len(groups), len(groups[0]), max(times, 1)
+
+
 def _hidden_at_responses(
     model: QwenModel, packed: Packed, image_features: Sequence[Tensor]
 ) -> Tensor:
@@ -110,7 +112,7 @@ def _hidden_at_responses(
     output = model.model.language_model(
         **embed_tokens(model, packed.input_ids.to(device), image_features),
         position_ids=packed.position_ids.to(device),
-        packed_rows=attention_mask(packed.owner.to(device)),
+        packed_rows=PackedRows(packed.owner.to(device)),
         use_cache=False,
     )
     row, place = packed.source.to(device)

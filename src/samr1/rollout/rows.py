@@ -57,7 +57,8 @@ class Rows:
         runner: type[Runner] | None = None,
     ) -> None:
         """`count` free rows for prompts of up to `longest` tokens; `runner` is the device's own."""
-        model, make = policy.model, runner or choose_runner(policy.model)
+        model = policy.model
+        make = runner or choose_runner(model.device.type == "cuda")
         self.longest = longest
         self.draw = Draw.of(policy, sampling)
         places = count_places(longest, sampling.max_new_tokens, make.grain)

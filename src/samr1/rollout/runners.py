@@ -11,7 +11,6 @@ from functools import lru_cache, partial
 from typing import Protocol
 
 import torch
-from torch import nn
 
 from samr1.rollout.decode import Draw, State, decode_step
 from samr1.rollout.slots import Slots
@@ -44,7 +43,7 @@ def _step(draw: Draw, slots: Slots, state: State, rows: int, places: int) -> Ste
 
 
 class Eager:
-    """Calls the step: on a CPU, and where weights are gathered anew for every rollout."""
+    """Calls the step: on a CPU."""
 
     together = 1
     grain = 8
@@ -65,7 +64,9 @@ class CudaRecorder:
     """Records steps as CUDA graphs that share the memory for what a step needs meanwhile.
 
     That is some 200 MB, most of it tables over the vocabulary. Nothing of it outlives a step, so it
-    does not matter which graph is replayed after which.
+    does not matter which graph is replayed after which. Before each recording torch returns the
+    memory that it keeps to the driver, which takes time: while it records it returns none, and
+    would fail where the driver has none left.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -89,15 +90,13 @@ class CudaRecorder:
 
 
 class Captured:
-    """Records the step once a shape and replays it, on a GPU whose weights stay where they are.
+    """Records the step once a shape and replays it: on a GPU.
 
-    DeepSpeed's stages 0 to 2 update weights in place, so a graph outlives an optimiser step. Where
-    an address has changed all the same, it is recorded anew.
-
-    Graphs live as long as this object, and it as long as a rollout or a prediction. A training's
-    memory is planned phase by phase, and at 7B the 16 rows of one of 8 GPUs hold 2 GB of keys and
-    values, the 128 rows of a single card 16 GB, of which the update has need. To record two or
-    three shapes again in each step should take 0.3 s of some 15.
+    Graphs live as long as this object, and it as long as a rollout or a prediction, in which no
+    weight moves: what ZeRO 3 keeps in parts is gathered before. A training's memory is planned
+    phase by phase, and at 7B the 16 rows of one of 8 GPUs hold 2 GB of keys and values, the 128
+    rows of a single card 16 GB, of which the update has need. To record two or three shapes again
+    in each step should take 0.3 s of some 15.
     """
 
     # What is wasted on rows that have ended is less than what the host would wait.
@@ -110,16 +109,12 @@ class Captured:
         self, draw: Draw, slots: Slots, state: State, record: Recorder | None = None
     ) -> None:
         """`record` takes a step once and returns what takes it again; a `CudaRecorder`, or None."""
-        self._model, self._step = draw.policy.model, partial(_step, draw, slots, state)
+        self._step = partial(_step, draw, slots, state)
         self._record = record or CudaRecorder(state.done.device)
         self._replays: dict[tuple[int, int], Step] = {}
-        self._recorded_at: list[int] = []
 
     def run(self, steps: int, rows: int, places: int) -> None:
         """Take `steps` steps over `rows` rows, none of which needs more than `places` places."""
-        found = addresses(self._model)
-        if found != self._recorded_at:
-            self._replays, self._recorded_at = {}, found
         shape = (rows, places)
         if steps and shape not in self._replays:
             self._replays[shape] = self._record(self._step(rows, places))
@@ -128,20 +123,6 @@ class Captured:
             self._replays[shape]()
 
 
-def addresses(model: nn.Module) -> list[int]:
-    """Where the weights and buffers of `model` are in its device's memory."""
-    return [tensor.data_ptr() for tensor in (*model.parameters(), *model.buffers())]
-
-
-def weights_stay(model: nn.Module) -> bool:
-    """Whether the weights of `model` keep their addresses from one rollout to the next.
-
-    ZeRO 3 gathers them anew for each; it marks a weight by an id.
-    """
-    return not any(hasattr(weight, "ds_id") for weight in model.parameters())
-
-
-def choose_runner(model: nn.Module) -> type[Runner]:
-    """The runner that suits where the weights of `model` are, and whether they stay there."""
-    on_gpu = next(model.parameters()).is_cuda
-    return Captured if on_gpu and weights_stay(model) else Eager
+def choose_runner(cuda: bool) -> type[Runner]:
+    """The runner that suits a policy on a GPU, or on a CPU."""
+    return Captured if cuda else Eager

@@ -3,8 +3,8 @@
 A decoding step writes a row's token at the row's own length, so rows of any age stand side by side,
 nothing of the past is copied, and every step has the same shapes and addresses: a CUDA graph can
 replay it. Places beyond a row's length are masked, which is enough as long as they are finite. They
-are: a fresh row is all zeros, a row that is filled again is wiped first, even of NaN, and what
-follows a prompt in its padding came out of the same pass as the prompt.
+are: a row that is filled is wiped first, even of NaN, and what follows a prompt in its padding came
+out of the same pass as the prompt.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ class Slots:
         self.order = torch.arange(places, device=like.device)
         # Where each row begins, were all places of a layer in one line.
         self.begins = torch.arange(rows, device=like.device) * places
-        self._touched = 0  # rows before it have held something
 
     def window(self, rows: int, places: int) -> Window:
         """The first `rows` rows and `places` places, as one decoding step sees them."""
@@ -49,11 +48,9 @@ class Slots:
 
     def prompts(self, rows: Sequence[int], sources: Sequence[int], lengths: Tensor) -> Prompts:
         """A cache for a pass over prompts of `lengths` [Q]; `rows[i]` gets prompt `sources[i]`."""
-        stale = [row for row in rows if row < self._touched]
-        self._touched = max(self._touched, *(row + 1 for row in rows))
-        to, of, again = (self._indices(part) for part in (rows, sources, stale))
+        to, of = self._indices(rows), self._indices(sources)
         self.lengths[to] = lengths[of]
-        return Prompts(self, to, of, again)
+        return Prompts(self, to, of)
 
     def move(self, targets: Sequence[int], sources: Sequence[int], places: int) -> None:
         """Let rows `targets` hold what `sources` hold in the first `places` places.
@@ -73,10 +70,9 @@ class Slots:
 class Prompts(Cache):
     """The cache of a pass over prompts: each layer goes straight into the prompts' rows."""
 
-    def __init__(self, slots: Slots, rows: Tensor, sources: Tensor, stale: Tensor) -> None:
-        """`stale` are the rows that held something before."""
+    def __init__(self, slots: Slots, rows: Tensor, sources: Tensor) -> None:
         super().__init__(layers=[])
-        self.slots, self.rows, self.sources, self.stale = slots, rows, sources, stale
+        self.slots, self.rows, self.sources = slots, rows, sources
 
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
@@ -85,7 +81,7 @@ class Prompts(Cache):
         length = key_states.shape[2]
         for buffers, states in ((self.slots.keys, key_states), (self.slots.values, value_states)):
             buffer = buffers[layer_idx]
-            buffer.index_fill_(0, self.stale, 0)
+            buffer.index_fill_(0, self.rows, 0)
             prompts = states.transpose(1, 2).index_select(0, self.sources)
             buffer.narrow(1, 0, length).index_copy_(0, self.rows, prompts)
         return key_states, value_states

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from samr1.policy.answer import Answer
-from samr1.segmenter.segmenter import RESIZED_PIXELS, Embedding, Prompt, Segmenter
+from samr1.segmenter.segmenter import Embedding, Prompt, Segmenter
 
-MAX_TOGETHER = 64  # prompts decoded together: an answer may list a thousand objects
+# Prompts decoded together, and pixels of their masks, which are float32 before they are bool: an
+# answer may list a thousand objects, and a photograph have a hundred million pixels.
+PROMPTS_TOGETHER, PIXELS_TOGETHER = 64, 2**27
 
 
 def answer_masks(
@@ -30,7 +32,7 @@ def answer_masks(
     size, device = (embedding.height, embedding.width), segmenter.device
     united = torch.zeros(len(answers), *size, dtype=torch.bool, device=device)
     lowest = torch.full((len(answers),), torch.inf, device=device)
-    together = max(1, min(MAX_TOGETHER, RESIZED_PIXELS // (size[0] * size[1])))
+    together = max(1, min(PROMPTS_TOGETHER, PIXELS_TOGETHER // (size[0] * size[1])))
     for start in range(0, len(prompts), together):
         masks, scores = segmenter.predict(embedding, prompts[start : start + together])
         for i, mask, score in zip(owners[start:], masks, scores, strict=False):

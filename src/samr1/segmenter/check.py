@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from samr1.config.schema import SegmenterConfig
 from samr1.core.checks import Step
 from samr1.core.errors import UserError
 from samr1.core.files import hash_file
-from samr1.segmenter.files import PUBLISHED, SegmenterFiles, find_sam2
+from samr1.segmenter.files import PUBLISHED, find_sam2
 from samr1.segmenter.segmenter import Prompt, Segmenter
 
 CROP = 64  # pixels a side of the image that is embedded
@@ -22,16 +23,16 @@ def check_segmenter(config: SegmenterConfig, place: Callable[[], torch.device]) 
 
     The weights are matched with the model's names and shapes where they are loaded.
     """
-    found: list[SegmenterFiles] = []
-    loaded: list[Segmenter] = []
+    find = cache(partial(find_sam2, config.path))
+    load = cache(lambda: Segmenter.load(config.path, config.image_size, place()))
 
     def files() -> str:
-        found.append(find_sam2(config.path))
-        size = found[0].weights.stat().st_size
-        return f"{found[0].weights.name}, {size / 1e6:.1f} MB, by {found[0].config.name}"
+        found = find()
+        size = found.weights.stat().st_size
+        return f"{found.weights.name}, {size / 1e6:.1f} MB, by {found.config.name}"
 
     def checksum() -> str:
-        weights = found[0].weights
+        weights = find().weights
         digest = hash_file(weights)
         if weights.suffix != ".pt":
             return f"SHA-256 {digest}, with none published to compare"
@@ -43,8 +44,7 @@ def check_segmenter(config: SegmenterConfig, place: Callable[[], torch.device]) 
         return f"SHA-256 {digest}, as published"
 
     def weights() -> str:
-        loaded.append(Segmenter.load(config.path, config.image_size, place()))
-        model = loaded[0].model
+        model = load().model
         count = sum(weight.numel() for weight in model.parameters())
         return (
             f"{len(model.state_dict())} names and shapes as the model has them, {count:,} "
@@ -52,16 +52,14 @@ def check_segmenter(config: SegmenterConfig, place: Callable[[], torch.device]) 
         )
 
     def forward() -> str:
-        image = np.zeros((CROP, CROP, 3), np.uint8)
+        segmenter, image = load(), np.zeros((CROP, CROP, 3), np.uint8)
         box = (CROP / 4, CROP / 4, CROP / 2, CROP / 2)
-        _, scores = loaded[0].predict(loaded[0].embed(image), [Prompt(box)])
+        _, scores = segmenter.predict(segmenter.embed(image), [Prompt(box)])
         if not bool(scores.isfinite().all()):
             raise UserError(
                 f"{config.path}: gives a score that is not finite; get the weights again."
             )
-        return (
-            f"one image and one box on {loaded[0].device}: a mask with score {float(scores[0]):.3f}"
-        )
+        return f"one image and one box on {segmenter.device}: a mask with score {scores[0]:.3f}"
 
     yield "segmenter: files", files
     yield "segmenter: checksum", checksum

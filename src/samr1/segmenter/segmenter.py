@@ -34,9 +34,6 @@ BOX_LABELS = (2, 3)  # the prompt encoder's labels of a box's first and second c
 # Images in one forward pass: more gain little, and at 1024×1024 each takes 1 GB.
 EMBEDDED_TOGETHER = 4
 
-# Pixels of the masks that are brought to the image's size at once: 0.5 GB in float32.
-RESIZED_PIXELS = 2**27
-
 
 @dataclass(frozen=True)
 class Prompt:
@@ -140,19 +137,16 @@ class Segmenter:
         height, width = embedding.height, embedding.width
         masks = torch.zeros(len(prompts), height, width, dtype=torch.bool, device=self.device)
         scores = torch.zeros(len(prompts), device=self.device)
-        together = max(1, RESIZED_PIXELS // (height * width))
         by_length: defaultdict[int, list[int]] = defaultdict(list)
         for i, prompt in enumerate(prompts):
             by_length[len(prompt.points) + (2 if prompt.box is not None else 0)].append(i)
         for members in by_length.values():
             logits, best = self._decode(embedding, [prompts[i] for i in members])
+            full = F.interpolate(
+                logits[:, None], (height, width), mode="bilinear", align_corners=False
+            )
             rows = torch.tensor(members, device=self.device)
-            for some, part in zip(rows.split(together), logits.split(together), strict=True):
-                full = F.interpolate(
-                    part[:, None], (height, width), mode="bilinear", align_corners=False
-                )
-                masks[some] = full[:, 0] > 0
-            scores[rows] = best
+            masks[rows], scores[rows] = full[:, 0] > 0, best
         return masks, scores
 
     def _pixels(self, image: np.ndarray) -> Tensor:

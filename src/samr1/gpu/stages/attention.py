@@ -8,8 +8,8 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention.flex_attention import BlockMask
 
+from samr1.config.names import PackedAttention
 from samr1.gpu.findings import (
     NO_CUDA,
     Finding,
@@ -22,8 +22,8 @@ from samr1.gpu.findings import (
 from samr1.gpu.setting import Setting
 from samr1.gpu.timing import median_seconds, release, synchronize
 from samr1.planning.parameters import text_of
-from samr1.policy.attention import PackedGroups, attend
-from samr1.rollout.masks import block_mask, packed_groups
+from samr1.policy.attention import attend
+from samr1.policy.packed_rows import PackedRows
 
 # Of the largest value: float32 in another order of summation.
 LIMIT = 1e-5
@@ -45,8 +45,8 @@ def look(setting: Setting) -> Findings:
         what = "{}×({}+{}×{})".format(*shape)
         random = _random(setting, owner, torch.float32)
         dense = _passes(partial(_dense, owner=owner), random, owner)
-        for kind, mask in _masks(owner, compiled).items():
-            key, attention = f"attention.{kind}.{number}", partial(_packed, mask=mask)
+        for kind, attention in _forms(owner, compiled).items():
+            key = f"attention.{kind}.{number}"
             yield from _against(key, f"{_NAMES[kind]}, {what}", attention, random, owner, dense)
         del random, dense
         release(setting.device)
@@ -62,9 +62,12 @@ def owners(rows: int, prompt: int, group: int, length: int, device: torch.device
     return table
 
 
-def _masks(owner: Tensor, compiled: bool) -> dict[str, BlockMask | PackedGroups]:
-    groups: dict[str, BlockMask | PackedGroups] = {"groups": packed_groups(owner)}
-    return groups | ({"flex": block_mask(owner)} if compiled else {})
+def _forms(owner: Tensor, compiled: bool) -> dict[str, Attention]:
+    """How the rows can be attended here, by the names of the findings."""
+    forms: dict[str, PackedAttention] = {"groups": "two_calls"}
+    forms |= {"flex": "flex"} if compiled else {}
+    rows = PackedRows(owner)
+    return {kind: partial(_packed, rows=rows, form=form) for kind, form in forms.items()}
 
 
 def _random(setting: Setting, owner: Tensor, dtype: torch.dtype) -> Tensors:
@@ -93,8 +96,12 @@ def _dense(query: Tensor, key: Tensor, value: Tensor, owner: Tensor) -> Tensor:
     return (weights @ value).transpose(1, 2)
 
 
-def _packed(query: Tensor, key: Tensor, value: Tensor, mask: BlockMask | PackedGroups) -> Tensor:
-    return attend(nn.Module(), query, key, value, mask, query.shape[3] ** -0.5)[0]
+def _packed(
+    query: Tensor, key: Tensor, value: Tensor, rows: PackedRows, form: PackedAttention
+) -> Tensor:
+    scaling = query.shape[3] ** -0.5
+    module = nn.Module()
+    return attend(module, query, key, value, None, scaling, packed=form, packed_rows=rows)[0]
 
 
 def _passes(attention: Attention, tensors: Tensors, owner: Tensor) -> list[Tensor]:
@@ -143,8 +150,8 @@ def _against(
 def _speed(setting: Setting, owner: Tensor, compiled: bool) -> Iterator[Finding]:
     """One layer's attention in bfloat16, as training has it."""
     tensors = _random(setting, owner, torch.bfloat16)
-    for kind, mask in _masks(owner, compiled).items():
-        work = partial(_passes, partial(_packed, mask=mask), tensors, owner)
+    for kind, attention in _forms(owner, compiled).items():
+        work = partial(_passes, attention, tensors, owner)
         seconds = median_seconds(work, setting.device, setting.repeats, warm=2)
         what = f"{_NAMES[kind]}: a layer, forward and backward, bfloat16"
         yield found(f"attention.{kind}.seconds", what, seconds * 1e3, "ms")

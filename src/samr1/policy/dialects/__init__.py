@@ -83,6 +83,11 @@ class Dialect:
         answer = self.write(box, points[: self.points], label)
         return f"<think> {think} </think><answer>{answer}</answer>" if self.thinks else answer
 
+    def object_of(self, found: RawObject, frame: Frame) -> AnswerObject:
+        """One object of a response, without points in a dialect that has none."""
+        read = self.read_object(found, frame)
+        return read if self.points else read._replace(points=(), left_out=0)
+
     def exact_objects(self, text: str, frame: Frame) -> list[dict[str, Any]] | None:
         """The objects of a response that has the strict form; None where it has not."""
         value = self.decode(text)

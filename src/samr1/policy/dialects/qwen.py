@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 
 from samr1.policy.dialects import Dialect, write_numbers
-from samr1.policy.objects import Box, Point, read_box_alone
+from samr1.policy.objects import Box, Point
 from samr1.policy.parsing import (
     Failure,
     RawObject,
@@ -48,6 +48,5 @@ DIALECT = Dialect(
     lists=True,
     thinks=False,
     read=read,
-    read_object=read_box_alone,
     decode=fenced_json,
 )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from samr1.policy.dialects import Dialect, write_numbers
-from samr1.policy.objects import Box, Point, read_box_alone
+from samr1.policy.objects import Box, Point
 from samr1.policy.parsing import CORNERS, MAX_CHARACTERS, Failure, RawObject, whole_numbers
 from samr1.policy.strict import is_box, tagged_text
 
@@ -52,6 +52,5 @@ DIALECT = Dialect(
     relative=1000,
     points=0,
     read=read,
-    read_object=read_box_alone,
     decode=decode,
 )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from samr1.policy.dialects import Dialect, write_numbers
-from samr1.policy.objects import Box, Frame, Point, read_box_alone
+from samr1.policy.objects import Box, Frame, Point
 from samr1.policy.parsing import MAX_CHARACTERS, Failure, RawObject, whole_numbers
 from samr1.policy.strict import is_box
 
@@ -51,5 +51,4 @@ DIALECT = Dialect(
     shape={"bbox_2d": is_whole_box},
     points=0,
     read=read,
-    read_object=read_box_alone,
 )

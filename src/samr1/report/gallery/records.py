@@ -114,7 +114,7 @@ def list_answers(
     """What is shown of one run's answers, in the order of `samples`.
 
     `objects` are all of the images'. Outlines and points are in the sample's frame. Raises
-    UserError as `evaluation.score.score`.
+    UserError as `measure_overlaps`.
     """
     of_boxes = is_of_boxes(samples)
     samples = fill_boxes(samples)

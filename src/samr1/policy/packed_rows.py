@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask
 
-from samr1.policy.attention import PackedGroups, PackedRows
-
 _BLOCK = 128  # the side of FlexAttention's blocks
 
 
-def attention_mask(owner: Tensor) -> PackedRows:
-    """The mask of packed rows whose tokens belong to `owner` [Q, L]; the model takes its form."""
-    return PackedRows(cache(partial(packed_groups, owner)), cache(partial(block_mask, owner)))
+@dataclass(frozen=True)
+class PackedRows:
+    """Rows whose tokens belong to `owner` [Q, L]: 0 the prompt, 1..G the responses, -1 padding.
+
+    Either form of their mask is made when an attention asks for it, and once.
+    """
+
+    owner: Tensor
+
+    @cached_property
+    def groups(self) -> PackedGroups:
+        return packed_groups(self.owner)
+
+    @cached_property
+    def blocks(self) -> BlockMask:
+        return block_mask(self.owner)
+
+
+@dataclass(frozen=True)
+class PackedGroups:
+    """Where the prompts and responses of Q packed rows of length L stand, as SDPA is to read them.
+
+    `prompt` P, the longest prompt; `row` [R] int64, the row of each response; `tokens` [R, T]
+    int64, the places of its tokens among the Q·L of all rows, and any place beyond its end;
+    `visible` [R, 1, T, P + T] bool, what each of its tokens sees of its row's first P places and
+    then of itself; `place` [Q·L] int64, where each packed token's result stands after those of Q·P
+    prompt places and R·T response tokens are put side by side.
+    """
+
+    prompt: int
+    row: Tensor
+    tokens: Tensor
+    visible: Tensor
+    place: Tensor
 
 
 def packed_groups(owner: Tensor) -> PackedGroups:
