@@ -9,7 +9,7 @@ import pytest
 from safetensors import SafetensorError
 
 from samr1.core.errors import UserError
-from samr1.core.files import MARK, atomic_file, atomic_folder
+from samr1.core.files import MARK, atomic_file, atomic_folder, remove_parts
 
 FULL = Path("/dev/full")  # every write to it ends as on a full disk
 
@@ -108,3 +108,17 @@ def test_what_a_person_put_there_stays(tmp_path: Path, monkeypatch: pytest.Monke
         temporary.touch()
     assert names(tmp_path) == {"mine", "link", "a" * 255}
     assert names(mine) == {"file", "inside"} and (mine / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("common", ["a", "a" * 90, "é" * 90])
+def test_what_is_removed_of_killed_writers_is_of_that_name_alone(
+    tmp_path: Path, common: str
+) -> None:
+    ours, theirs = (tmp_path / f"{common}-{number}.parquet" for number in (100, 1000))
+    killed = atomic_file(ours)
+    killed.__enter__().touch()
+    with atomic_file(theirs) as living:
+        living.touch()
+        remove_parts(ours)
+        assert list(tmp_path.iterdir()) == [living]
+    assert list(tmp_path.iterdir()) == [theirs]

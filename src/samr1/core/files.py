@@ -44,8 +44,14 @@ def _unwritable(path: Path, reason: object) -> UserError:
 
 
 def _part_name(path: Path) -> str:
-    """How the names of what is written for `path` begin; a name of full length has no room."""
-    return f".{path.name[:60]}.part-"
+    """How the names of what is written for `path`, and for nothing else beside it, begin.
+
+    A name of full length has no room; a long one is told by its digest.
+    """
+    name = path.name
+    if len(name) > 40:
+        name = f"{name[:40]}-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:16]}"
+    return f".{name}.part-"
 
 
 def _part(path: Path) -> Path:
@@ -54,7 +60,7 @@ def _part(path: Path) -> Path:
 
 
 def remove_parts(path: Path) -> None:
-    """Remove what killed writers of `path` left beside it; its name may hold `*`.
+    """Remove what killed writers of `path` left beside it; a short name may hold `*`.
 
     Only for who alone writes `path`: a living writer's work would go too.
     """
