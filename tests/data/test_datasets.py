@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -114,6 +115,20 @@ def test_a_bad_archive_leaves_nothing(tmp_path: Path) -> None:
     with serve(body) as server, pytest.raises(UserError, match=r"set.zip: would unpack to"):
         fetch_dataset(declared(server), tmp_path / "data", HASTY)
     assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_an_archive_is_kept_where_the_disk_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    body = archive(tmp_path, {"set/a.json": b"{}"})
+    with serve(body) as server, monkeypatch.context() as patch:
+        patch.setattr("zipfile.ZipFile.extract", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            fetch_dataset(declared(server), tmp_path / "data", HASTY)
+    assert [path.name for path in (tmp_path / "data").iterdir()] == [".set.zip"]
 
 
 def test_what_needs_a_person_says_what_to_put_where(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ byte more than is declared; what is inside is known by the archive's checksum.
 
 from __future__ import annotations
 
+import errno
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from samr1.core.files import atomic_folder
 
 # Images are hardly compressed and JSON by ten; only what is made to fill disks by more than this.
 _MOST_INFLATION = 100
+# The system's refusals that are the archive's: of a name that no file can have, of a broken place.
+_ITS_OWN = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EINVAL, None)
 
 
 class BadArchiveError(UserError):
@@ -58,6 +61,8 @@ def _reading(archive: Path) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno not in _ITS_OWN:
+            raise  # a disk's or network's that fails says nothing of the archive
         raise BadArchiveError(
             f"{archive}: not a whole zip file ({reason_of(error)}); fetch it again."
         ) from error
