@@ -63,6 +63,11 @@ def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> N
     refused(tmp_path, write_zip(tmp_path / "a.zip", GOOD | {name: b"x"}), "not a whole zip file")
 
 
+def test_folders_without_end_are_refused(tmp_path: Path) -> None:
+    deep = {"set/" + "a/" * 1500 + "b": b"x"}
+    refused(tmp_path, write_zip(tmp_path / "a.zip", GOOD | deep), "more than 20 folders in one")
+
+
 def test_a_bomb_is_refused(tmp_path: Path) -> None:
     archive = write_zip(tmp_path / "a.zip", {"set/zeros": bytes(20_000_000)})
     refused(tmp_path, archive, r"would unpack to 20,000,000 bytes, more than 100 times its own")

@@ -7,6 +7,7 @@ byte more than is declared; what is inside is known by the archive's checksum.
 from __future__ import annotations
 
 import errno
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from samr1.core.files import atomic_folder
 
 # Images are hardly compressed and JSON by ten; only what is made to fill disks by more than this.
 _MOST_INFLATION = 100
+_DEEPEST = 20  # folders in one another: what removes them again calls itself for each
 # The system's refusals that are the archive's: of a name that no file can have, of a broken place.
 _ITS_OWN = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EINVAL, None)
 
@@ -30,8 +32,8 @@ class BadArchiveError(UserError):
 def unpack_folder(archive: Path, name: str, folder: Path) -> None:
     """Unpack what the zip file `archive` holds below its folder `name` as the new folder `folder`.
 
-    Raises BadArchiveError where the archive is not whole, has no such folder, or inflates beyond
-    all measure; UserError where `folder` is there or the disk is full.
+    Raises BadArchiveError where the archive is not whole, has no such folder, or goes deeper or
+    inflates beyond all measure; UserError where `folder` is there or the disk is full.
     """
     with (
         atomic_folder(folder, replace=False) as temporary,
@@ -42,13 +44,18 @@ def unpack_folder(archive: Path, name: str, folder: Path) -> None:
         inside = [one for one in below if not one.is_dir()]
         if not inside:
             raise BadArchiveError(f"{archive}: has no folder {name!r}; it is another file.")
+        if max(one.filename.count("/") for one in inside) > _DEEPEST:
+            raise BadArchiveError(
+                f"{archive}: has more than {_DEEPEST} folders in one another; it is not unpacked."
+            )
         inflated = sum(one.file_size for one in inside)
         if inflated > _MOST_INFLATION * archive.stat().st_size:
             raise BadArchiveError(
                 f"{archive}: would unpack to {inflated:,} bytes, more than {_MOST_INFLATION} times "
                 "its own; it is not unpacked."
             )
-        for one in tqdm(inside, desc=f"unpacking {archive.name}", unit="file", disable=None):
+        every = 0.1 if sys.stderr.isatty() else 20
+        for one in tqdm(inside, f"unpacking {archive.name}", unit="file", mininterval=every):
             one.filename = one.filename.removeprefix(f"{name}/")
             file.extract(one, temporary)
 
