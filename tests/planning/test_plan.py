@@ -141,7 +141,11 @@ def test_an_evaluation_has_a_memory_of_its_own_and_as_many_answers_at_once_as_fi
     memory = plan_evaluation(job, run.evaluation)
     # Weights, and 64 answers' keys and values: 1,100 and 1,024 tokens in slots of 9 × 256.
     least = 8_292_166_656 * 2 + 224_430_130 * 4 + 64 * 9 * 256 * (2 * 28 * 512 * 2)
-    assert least < memory.needed < 1.5 * least
+    least += 4 * 10**9 + 64 * 10**8  # SAM 2: images, and masks of all questions on one of them
+    assert least < memory.needed < 1.2 * least
+    sizes = {"train.group_size": 2, "train.questions_per_step": 1}
+    other = replace(job, stage=change_stage(job.stage, sizes))
+    assert plan_evaluation(other, run.evaluation) == memory  # a training's sizes are none of its
     said = evaluation_does_not_fit(run, job, 0.9 * memory.needed)
     assert said.startswith(f"evaluating sam_r1 needs {memory.needed / 1e9:.1f} GB a process and ")
     assert "it fits with evaluation.batch_size: 32 (" in said

@@ -58,8 +58,9 @@ class Setting:
 def check_size(size: Size) -> torch.device:
     """The device that stages of `size` will run on, which is not touched.
 
-    Raises UserError where there is no card for the published widths.
+    Raises UserError where there is no card for the published widths, or no `config/` beside `src/`.
     """
+    _papers_training(_CONFIG)
     cuda = torch.cuda.is_available()
     if size == "7b" and not cuda:
         raise UserError(
@@ -107,8 +108,13 @@ def make_setting(size: Size, device: torch.device) -> Setting:
 
 
 @cache
-def _papers_training() -> TrainStage:
-    return load_experiment(_CONFIG, "paper").runs[METHOD].train_stage()
+def _papers_training(config: Path) -> TrainStage:
+    if not config.is_dir():
+        raise UserError(
+            f"{config}: is not there, and the check trains as it says; copy it with src/, or run "
+            "in the checkout."
+        )
+    return load_experiment(config, "paper").runs[METHOD].train_stage()
 
 
 def train_stage(setting: Setting, tokens: int) -> TrainStage:
@@ -124,4 +130,4 @@ def train_stage(setting: Setting, tokens: int) -> TrainStage:
         "train.questions_per_step": setting.questions,
         "train.max_response_tokens": tokens,
     }
-    return change_stage(_papers_training(), sizes)
+    return change_stage(_papers_training(_CONFIG), sizes)

@@ -17,6 +17,7 @@ from samr1.planning.parameters import key_value_width
 from samr1.rollout.logprobs import LOGITS_AT_ONCE
 from samr1.rollout.rows import count_places
 from samr1.rollout.runners import choose_runner
+from samr1.segmenter.answer_masks import PROMPTS_TOGETHER as MASKS_TOGETHER
 from samr1.segmenter.segmenter import EMBEDDED_TOGETHER
 from samr1.train.engine import reduction_bucket
 
@@ -90,13 +91,15 @@ def plan_memory(job: Job) -> Memory:
 def plan_evaluation(job: Job, evaluation: PredictConfig) -> Memory:
     """The memory of one process that evaluates the policy of `job`, all its slots taken.
 
-    Masks are made while the next answers are decoded.
+    Masks are made while the next answers are decoded: an image's together, of all questions about
+    it and all objects that an answer lists, as many as are taken at once.
     """
     slots, prompts = evaluation.batch_size, min(evaluation.batch_size, PROMPTS_TOGETHER)
     decoding = _decoding(job, slots, prompts, evaluation.max_response_tokens)
     weights = times("policy weights", job.parts.all, job.number_bytes)
     states = [weights, _segmenter_weights(job)]
-    return Memory(states, {"evaluation": decoding + _reward(job)}, job.cuda)
+    masks = _segmenting(job, EMBEDDED_TOGETHER, MASKS_TOGETHER)
+    return Memory(states, {"evaluation": decoding + masks}, job.cuda)
 
 
 def plan_host(job: Job) -> list[Estimate]:
@@ -221,12 +224,16 @@ def _decoding(job: Job, rows: int, prompts: int, limit: int) -> list[Estimate]:
 
 
 def _reward(job: Job) -> list[Estimate]:
-    side, images = job.stage.segmenter.image_size, min(EMBEDDED_TOGETHER, job.questions)
+    return _segmenting(job, min(EMBEDDED_TOGETHER, job.questions), job.train.group_size)
+
+
+def _segmenting(job: Job, images: int, masks: int) -> list[Estimate]:
+    side = job.stage.segmenter.image_size
     image = EMBEDDING_BYTES * side**2 * job.segmenter.channels
     mask = PROMPT_BYTES * side**2 + ORIGINAL_PIXELS * 6
     return [
         times("segmenter: images embedded", images, image),
-        times("segmenter: masks together", job.train.group_size, mask),
+        times("segmenter: masks together", masks, mask),
     ]
 
 
