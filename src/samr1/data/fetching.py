@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
+from samr1.core.bars import bar_interval
 from samr1.core.errors import UserError, printable
 from samr1.core.files import hash_file, writing
 
@@ -55,8 +56,7 @@ def fetch_file(url: str, path: Path, size: int, sha256: str, pause: float = 2.0)
 
 def _byte_bar(work: str, total: int) -> tqdm:
     """A bar of bytes with the time left; in a log it says something every 20 seconds."""
-    seconds = 0.1 if sys.stderr.isatty() else 20
-    return tqdm(total=total, desc=work, unit="B", unit_scale=True, mininterval=seconds)
+    return tqdm(total=total, desc=work, unit="B", unit_scale=True, mininterval=bar_interval())
 
 
 def _size(path: Path) -> int:

@@ -7,7 +7,6 @@ byte more than is declared; what is inside is known by the archive's checksum.
 from __future__ import annotations
 
 import errno
-import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from samr1.core.bars import bar_interval
 from samr1.core.errors import UserError, reason_of
 from samr1.core.files import atomic_folder
 
@@ -54,7 +54,7 @@ def unpack_folder(archive: Path, name: str, folder: Path) -> None:
                 f"{archive}: would unpack to {inflated:,} bytes, more than {_MOST_INFLATION} times "
                 "its own; it is not unpacked."
             )
-        every = 0.1 if sys.stderr.isatty() else 20
+        every = bar_interval()
         for one in tqdm(inside, f"unpacking {archive.name}", unit="file", mininterval=every):
             one.filename = one.filename.removeprefix(f"{name}/")
             file.extract(one, temporary)

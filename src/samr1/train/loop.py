@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from samr1.config.names import Tracker
 from samr1.config.schema import TrainStage
+from samr1.core.bars import bar_interval
 from samr1.core.device import DeviceKind, any_order, wait_for
 from samr1.core.errors import Stopped, UserError, printable
 from samr1.core.prefetch import prefetch
@@ -174,7 +175,7 @@ def _progress_bar(first: int, steps: int, engine: Engine, stage: TrainStage) -> 
         initial=first,
         total=steps,
         disable=engine.rank > 0,
-        mininterval=0.1 if sys.stderr.isatty() else 20,
+        mininterval=bar_interval(),
     )
 
 
