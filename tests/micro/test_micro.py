@@ -16,6 +16,7 @@ from PIL import Image
 from samr1.config.data import WorldConfig
 from samr1.config.names import DIALECTS
 from samr1.core.errors import UserError
+from samr1.core.files import atomic_folder
 from samr1.data import reasonseg, refer
 from samr1.data.masks import box_iou, decode_mask, mask_iou
 from samr1.data.objects import read_objects
@@ -59,7 +60,10 @@ def digest(root: Path) -> dict[str, str]:
 
 
 def test_world_is_the_same_to_the_byte(world: Path, tmp_path: Path) -> None:
+    killed = atomic_folder(tmp_path / "again")  # what it leaves goes
+    killed.__enter__()
     draw_world(SIZES, tmp_path / "again")
+    assert [path.name for path in tmp_path.iterdir()] == ["again"]
     assert digest(tmp_path / "again") == digest(world)
     other = SIZES.model_copy(update={"seed": 4})
     draw_world(other, tmp_path / "other")

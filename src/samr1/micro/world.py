@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from samr1.config.data import WorldConfig
 from samr1.core.errors import UserError
-from samr1.core.files import atomic_folder
+from samr1.core.files import atomic_folder, remove_parts
 from samr1.micro.queries import ASK, Question
 from samr1.micro.reasonseg_files import draw_reasonseg_scenes, write_reasonseg_split
 from samr1.micro.refer_files import Ref, ReferSet
@@ -49,6 +49,7 @@ _POOL_AT = {first // _POOL_SIZE: pool for pool, first in _POOLS.items()}
 
 def draw_world(config: WorldConfig, root: Path) -> None:
     """Draw the whole world into `root`, which appears complete or not at all."""
+    remove_parts(root)  # of a drawing that was killed
     with atomic_folder(root) as folder:
         images = folder / "train2014"
         images.mkdir()
