@@ -149,6 +149,18 @@ def test_texts_of_a_labelme_file_ask_for_all_of_its_shapes(tmp_path: Path) -> No
 ONE = np.ones((2, 2), bool)
 
 
+def test_folders_may_be_links_to_another_disk(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    shapes = [labelme_shape("cat", [[1, 1], [9, 1], [9, 9]])]
+    for number, split in enumerate(("train", "test")):
+        write_labelme(tmp_path / "disk" / split, "a", shapes, number)
+        (tmp_path / "set" / split).symlink_to(tmp_path / "disk" / split)
+    rows = read_samples(stage(tmp_path / "set", "labelme"))
+    assert {name: row["split"] for name, row in rows.items()} == {
+        **{"train/a/cat": "train", "test/a/cat": "test"}
+    }
+
+
 def test_a_group_of_labelme_is_one_instance(tmp_path: Path) -> None:
     boxes = [[[1, 1], [4, 4]], [[10, 10], [14, 14]]]
     for number, groups in enumerate(([1, 1], [1, 2], [None, None])):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from samr1.config.own_data import OwnDataStage
 from samr1.core.errors import UserError
+from samr1.core.tree import walk
 
 REMEDY = "correct `root` or `file` of the data set"
 
@@ -21,7 +22,7 @@ def list_files(folder: Path, suffixes: Collection[str]) -> list[str]:
         raise UserError(f"{folder}: no such folder; correct the paths of the data set.")
     paths = (
         path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
+        for path in walk(folder)
         if path.suffix.lower() in suffixes and path.is_file()
     )
     return sorted(path for path in paths if not any(one[0] == "." for one in path.split("/")))
