@@ -12,6 +12,7 @@ import pytest
 import torch
 from commands import call
 from made_up_samples import sample_row, sample_table
+from predict_world import stage as predict_stage
 
 from samr1.cli import gather_predictions, predict_masks
 from samr1.config.merge import load_experiment
@@ -22,6 +23,7 @@ from samr1.core.files import write_table
 from samr1.core.stopwatch import TIMINGS, Stopwatch
 from samr1.data.resizing import resize_images
 from samr1.evaluation import parallel
+from samr1.evaluation.kept import Kept
 from samr1.evaluation.shards import Shard, add_timings, gather, split_by_image
 from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 
@@ -195,6 +197,27 @@ def predict_both(world: Path, output: Path, *extra: str) -> list[Path]:
         *("--kept", str(output / "kept"), *extra),
     )
     return outputs
+
+
+def test_what_is_kept_is_of_models_and_inputs_as_they_are(tmp_path: Path) -> None:
+    policy, segmenter = tmp_path / "policy", tmp_path / "segmenter"
+    read = [policy / "model.safetensors", segmenter / "model.safetensors", tmp_path / "samples"]
+    for file in read:
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+
+    def place(segmenter: Path = segmenter) -> Path:
+        stage = predict_stage(segmenter=str(segmenter))
+        return Kept(tmp_path / "kept", stage, str(policy), Shard(1, 1), read[2:]).place("0")
+
+    assert place() == place() != place(tmp_path / "another")
+    for file in read:
+        before = place()
+        file.write_bytes(b"of another size")
+        assert place() != before
+    before = place(read[1])
+    read[1].write_bytes(b"one file")
+    assert place(read[1]) != before
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])

@@ -11,6 +11,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from samr1.config.schema import PredictStage
@@ -18,6 +19,11 @@ from samr1.core.files import atomic_file
 from samr1.evaluation.shards import Shard
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def _list_files(model: Path) -> list[Path]:
+    """The files of a model; none of one on the model hub, whose name has its commit."""
+    return [model] if model.is_file() else sorted(model.glob("*"))
 
 
 class Kept:
@@ -28,11 +34,12 @@ class Kept:
     ) -> None:
         """Keep in `folder`, which no other job uses; what was kept there of anything else goes.
 
-        `inputs` are the files that are read, and the policy's folder is one of them where it is
-        here: another size or time is another content.
+        `inputs` are the files that are read, and the models are some of them where they are here:
+        another size or time is another content.
         """
         digest = hashlib.sha256(repr((stage.model_dump_json(), policy, shard)).encode())
-        for path in [*inputs, *sorted(Path(policy).glob("*"))]:
+        models = [_list_files(Path(model)) for model in (policy, stage.segmenter.path)]
+        for path in chain(inputs, *models):
             status = path.stat()
             digest.update(repr((str(path), status.st_size, status.st_mtime_ns)).encode())
         self._root, self._folder = folder, folder / digest.hexdigest()
