@@ -52,10 +52,10 @@ bench: $(READY)
 install: $(READY)
 
 $(READY): $(LOCKS)
-	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@test -x "$(BIN)/python" || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "error: $(PYTHON) is no Python 3.11 or newer; name one: make install PYTHON=python3.11" >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	bash envs/install.sh $(BIN)/python
+	test -x "$(BIN)/python" || $(PYTHON) -m venv $(VENV)
+	bash envs/install.sh "$(BIN)/python"
 	touch $@
 
 # Resolve envs/requirements.in anew (ten minutes; pip-tools in an environment of its own). torch and
