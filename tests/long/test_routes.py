@@ -144,7 +144,7 @@ def table_files(tables: list[str]) -> list[str]:
 
 
 def check_tables(run: Run, names: list[str]) -> None:
-    folder = run.results / "tables"
+    folder = run.path("tables")
     assert {path.name for path in folder.iterdir()} == set(names)
     assert all(path.stat().st_size for path in folder.iterdir())
 

@@ -58,7 +58,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_all_five_tables_are_written(finished: Path) -> None:
-    names = {path.name for path in (finished / "tables").iterdir()}
+    names = {path.name for path in (finished / SCALE / "tables").iterdir()}
     tables = {f"table_{n}.{kind}" for n in range(1, 6) for kind in ("parquet", "md", "html")}
     assert tables | {"README.md"} == names
 

@@ -43,7 +43,7 @@ DEVICE = "cuda" if EXPERIMENT.gpus else "cpu"
 
 RUNS = EXPERIMENT.runs
 OUT = f"{WORKFLOW.results}/{WORKFLOW.scale}"
-TABLES = f"{WORKFLOW.results}/tables"
+TABLES = f"{OUT}/tables"
 FIGURES = f"{OUT}/figures"
 WORLD = f"{OUT}/world"
 # What reads originals needs the drawn world; public data is there since its samples were indexed.

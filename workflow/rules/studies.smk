@@ -1,7 +1,7 @@
 # Several seeds, other numbers of training samples and longer trainings: hours, and never part of `all`.
 # Every training, prediction and score is a job and a file of its own, at the place where `all` has
 # them, so that what is interrupted goes on.
-STUDIES = f"{WORKFLOW.results}/studies"
+STUDIES = f"{OUT}/studies"
 
 
 rule collect_study:

@@ -1,4 +1,4 @@
-"""All tables on one page: `results/tables/README.md`."""
+"""All tables on one page: `results/<scale>/tables/README.md`."""
 
 from __future__ import annotations
 
