@@ -57,7 +57,7 @@ def test_the_papers_shape_trains_and_is_scored(tmp_path: Path) -> None:
     finished = run.snakemake(*(str(run.path(file)) for file in files))
     assert finished.code == 0, finished.text[-5000:]
 
-    page = run.path("checks/sam_r1.md").read_text(encoding="utf-8")
+    (page,) = (path.read_text(encoding="utf-8") for path in run.path("checks").glob("*.md"))
     assert f"{IMAGE_SIZE} pixels a side are 60×60 patches" in page
     assert f"input of {SEGMENTER_SIZE} pixels a side" in page
     longest = max(check_prompts(run, policy, name) for name in ("training_2", *BENCHMARKS))
@@ -89,7 +89,7 @@ def test_the_papers_shape_trains_and_is_scored(tmp_path: Path) -> None:
 def check_prompts(run: Run, folder: Path, name: str) -> int:
     """Every question's prompt has the image in 900 tokens; the longest prompt's tokens."""
     policy = load_policy(folder)
-    store = ImageStore(run.path(f"images/{name}.parquet"))
+    store = ImageStore(run.path(f"images_{IMAGE_SIZE}/{name}.parquet"))
     assert store.image_size == IMAGE_SIZE
     lengths = []
     for row in run.read_samples(name).to_pylist():

@@ -28,7 +28,7 @@ from samr1.report.tables.markdown import aligned_table
 KINDS = (
     "config",
     "samples",
-    "images",
+    "images_84",
     "policies",
     "training",
     "predictions",

@@ -19,8 +19,8 @@ from through_slurm import STEPS, slurm_jobs, start, through_slurm, wait_for, wri
 TRAINING = "training/sam_r1/seed_0.parquet"
 SHARD = "predictions/base/seed_0/parts/reasonseg_val/2-of-2"
 CHEAP = (
-    "images/training_12.parquet",
-    "images/reasonseg_val.parquet",
+    "images_84/training_12.parquet",
+    "images_84/reasonseg_val.parquet",
     "config/train/sam_r1/seed_0.yaml",
     "config/predict/base.yaml",
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 from edited_settings import copy_settings
 from processes import fork
 from snakemake import cli
+from snakemake.executors import touch
 
 ROOT = Path(__file__).parents[2]
 SCALE = "smoke"  # of the workflows that tests run
@@ -56,6 +57,27 @@ def planned(*arguments: str, checkout: Path = ROOT) -> dict[str, int]:
     done = snakemake(*arguments, "--dry-run", "--quiet", "rules", checkout=checkout)
     assert done.code == 0, done.text
     return {} if "Nothing to be done" in done.text else list_jobs(done.text)
+
+
+def pretend(*arguments: str) -> None:
+    """Let Snakemake believe that all was made; configurations are, and other files are empty."""
+    plan = snakemake(*arguments, "--dry-run")
+    assert plan.code == 0, plan.text
+    outputs = re.findall(r"^    output: (.*)$", plan.text, re.M)
+    made = {Path(file.split()[0]) for line in outputs for file in line.split(", ")}
+    configs = [str(path) for path in made if path.suffix == ".yaml"]
+    told = arguments[arguments.index("--config") :]
+    done = snakemake("--cores", "1", *configs, *told)
+    assert done.code == 0, done.text
+    for path in made:
+        if path.suffix in (".parquet", ".json", ".md", ".html", ".pdf", ".png"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        elif path.suffix != ".yaml":
+            path.mkdir(parents=True, exist_ok=True)
+    touch.Executor.SLEEPING_TIME = 0.001  # seconds between jobs, of which there are hundreds
+    done = snakemake("--touch", "--forceall", "--cores", "1", *arguments)
+    assert done.code == 0, done.text
 
 
 def options(results: Path, settings: Path | str = "config", scale: str = SCALE) -> list[str]:

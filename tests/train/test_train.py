@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
@@ -270,6 +271,12 @@ def test_training_twice_gives_the_same_bytes(world: Path, tmp_path: Path) -> Non
     seconds = read_table(tmp_path / "a" / "timings.parquet").to_pylist()
     assert all(row["total"] > row["rollout"] > 0 for row in seconds)
     assert list((tmp_path / "a" / "board").glob("events.out.tfevents.*"))
+
+
+def test_how_often_a_training_is_kept_is_an_option(world: Path, tmp_path: Path) -> None:
+    run_command_line(world, tmp_path / "a", "--checkpoint-steps", "2")
+    metadata = pq.read_schema(tmp_path / "a" / "metrics.parquet").metadata
+    assert yaml.safe_load(metadata[b"config"])["train"]["checkpoint_steps"] == 2
 
 
 def test_a_training_on_a_gpu_that_is_not_there_is_refused(

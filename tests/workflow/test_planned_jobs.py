@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import sys
 import zipfile
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from edited_settings import edit
 from fetch_server import serve_folder
 from PIL import Image
@@ -106,7 +108,7 @@ def test_a_run_of_another_image_size_has_images_of_its_own_and_is_run_when_asked
     assert sorted(made) == [
         ("832", "images_832/reasonseg_val.parquet"),
         ("832", "images_832/training_3000.parquet"),
-        ("840", "images/training_3000.parquet"),
+        ("840", "images_840/training_3000.parquet"),
     ]
 
 
@@ -114,9 +116,11 @@ def test_a_job_of_one_gpu_has_the_whole_machine_which_gives_all_the_same_one(
     tmp_path: Path,
 ) -> None:
     paper = tmp_path / "results/paper"
-    wanted = [paper / "metrics/grounded_sam/seed_0/reasonseg_val.parquet", paper / "checks/base.md"]
+    wanted = [
+        f"{paper}/metrics/{run}/seed_0/reasonseg_val.parquet" for run in ("grounded_sam", "base")
+    ]
     told = options(tmp_path / "results", scale="paper")
-    plan = snakemake(*map(str, wanted), "--dry-run", "--cores", "64", *told)
+    plan = snakemake(*wanted, "--dry-run", "--cores", "64", *told)
     assert plan.code == 0, plan.text
     for rule in ("predict_grounding_dino", "check_models"):
         job = plan.text.partition(f"rule {rule}:")[2].partition("\nrule ")[0]
@@ -220,6 +224,24 @@ def test_a_public_checkpoint_may_be_left_out(tmp_path: Path) -> None:
     plan = snakemake("--dry-run", *options(tmp_path / "results", settings, "paper"))
     assert plan.code == 0, plan.text
     assert "make_table" in plan.text and "qwen2.5vl_3b/" not in plan.text
+
+
+def test_every_pair_of_models_can_be_looked_at_first(tmp_path: Path) -> None:
+    told = options(tmp_path, scale="paper")
+    assert planned("--until", "check_models", *told) == {"write_config": 6, "check_models": 5}
+    method = f"{tmp_path}/paper/policies/sam_r1/seed_0"
+    plan = planned(method, "--until", "check_models", *told)
+    assert plan == {"write_config": 2, "check_models": 1}
+
+
+def test_the_interpreter_may_be_in_a_folder_with_blanks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "a folder/bin/python"))
+    config = f"{tmp_path}/{SCALE}/config/world.yaml"
+    done = snakemake(config, "--cores", "1", *options(tmp_path))
+    assert done.code == 0, done.text
+    assert yaml.safe_load(Path(config).read_text())["seed"] == 0
 
 
 def test_an_unknown_configuration_key_is_refused(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ rule predict_grounding_dino:
     input:
         config=f"{OUT}/config/detect/{{baseline}}.yaml",
         detector=get_detector,
-        segmenter=get_weights(RUNS[BASE].segmenter),
+        segmenter=get_segmenter,
         samples=f"{OUT}/samples/{{benchmark}}.parquet",
         world=get_world,
     output:
@@ -43,11 +43,11 @@ rule predict_grounding_dino:
     threads: get_cores
     resources:
         gpu=1 if EXPERIMENT.gpus else 0,
+        root=get_root,
     params:
         device=DEVICE,
-        root=get_root,
         threads=get_threads,
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_grounding_dino "
-        "--config {input.config} --samples {input.samples} --root {params.root} "
+        "--config {input.config} --samples {input.samples} --root {resources.root} "
         "--device {params.device} --output {output} 2> {log}"

@@ -3,16 +3,16 @@
 # downloaded here, once, before many processes ask for it.
 rule check_models:
     input:
-        config=f"{OUT}/config/predict/{{run}}.yaml",
+        config=get_checked_config,
         training=get_training_config,
         policy=get_base_policy,
         segmenter=get_segmenter,
     output:
-        f"{OUT}/checks/{{run}}.md",
+        f"{OUT}/checks/{{models}}.md",
     log:
-        f"{OUT}/logs/check_models/{{run}}.log",
+        f"{OUT}/logs/check_models/{{models}}.log",
     benchmark:
-        f"{OUT}/timings/jobs/check_models/{{run}}.tsv"
+        f"{OUT}/timings/jobs/check_models/{{models}}.tsv"
     conda:
         ENVIRONMENT
     threads: get_cores

@@ -1,11 +1,15 @@
 # What the rules share: the validated configuration, the names of runs, and the `get_*` helpers.
+import hashlib
 import os
+import shlex
 import sys
 from functools import cache
 from pathlib import Path
 
 from samr1.config import jobs
+from samr1.config.base import slice_of
 from samr1.config.baselines import detect_stage
+from samr1.config.data import DrawStage, SamplesStage
 from samr1.config.datasets import load_datasets
 from samr1.config.merge import WorkflowConfig, load_experiment
 from samr1.config.names import BASE, METHOD
@@ -23,7 +27,7 @@ pass_on_warnings()
 # Jobs use the interpreter that runs Snakemake, whatever is first on the path.
 shell.prefix(
     "trap '' USR1; set -euo pipefail; "
-    f"export PATH={os.path.dirname(sys.executable)}:$PATH; "
+    f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH"; '
 )
 
 try:
@@ -112,37 +116,67 @@ def get_files(folder):
 
 
 def get_weights(model):
-    """A model's files as inputs; a name on the model hub is no file."""
-    return [] if isinstance(locate(model.path), HubName) else get_files(model.path)
+    """A model's files as inputs; a name on the model hub is no file, and a policy that is trained
+    here is the folder that its training writes, whether it is there yet or not."""
+    path, trained = locate(model.path), Path(OUT, "policies")
+    if isinstance(path, HubName):
+        return []
+    if path.resolve().is_relative_to(trained.resolve()):
+        return [str(trained / path.resolve().relative_to(trained.resolve()))]
+    return get_files(model.path)
+
+
+def find_run(wildcards):
+    """The run of a job; of one that has none the base, which shares its segmenter and threads."""
+    return RUNS[CHECKED.get(wildcards.get("models"), wildcards.get("run", BASE))]
 
 
 def get_segmenter(wildcards):
     """The segmenter's files."""
-    return get_weights(RUNS[wildcards.run].segmenter)
+    return get_weights(find_run(wildcards).segmenter)
 
 
 def get_base_policy(wildcards):
     """The files of the policy that training starts from."""
-    return get_weights(RUNS[wildcards.run].policy)
+    return get_weights(find_run(wildcards).policy)
+
+
+def name_models(run):
+    """The name of a run's policy and segmenter, as they are set: the same for all that have both."""
+    settings = dump_stage(run.policy) + dump_stage(run.segmenter)
+    digest = hashlib.sha256(settings.encode()).hexdigest()
+    return f"{Path(run.policy.path).name.partition('@')[0][:40]}-{digest[:8]}"
+
+
+# By each pair's name the run that it is checked as: the first, and rather one that is trained, whose
+# check tries that too. No page has that run's name, so that another one put above it trains nothing.
+CHECKED = {
+    name_models(RUNS[run]): run
+    for run in reversed(sorted(RUNS, key=lambda run: not RUNS[run].trained))
+}
 
 
 def get_check(wildcards):
-    """The page of the check of a run's models: the first run that has the same writes it, and
-    rather one that is trained, whose check tries that too."""
-    run = RUNS[wildcards.run]
-    same = [
-        name
-        for name, other in RUNS.items()
-        if (other.policy, other.segmenter) == (run.policy, run.segmenter)
-    ]
-    return f"{OUT}/checks/{min(same, key=lambda name: not RUNS[name].trained)}.md"
+    """The page of the check of a run's models."""
+    return f"{OUT}/checks/{name_models(RUNS[wildcards.run])}.md"
+
+
+def get_checked_config(wildcards):
+    """The predict stage of the run that a pair of models is checked as."""
+    return f"{OUT}/config/predict/{CHECKED[wildcards.models]}.yaml"
 
 
 def get_training_config(wildcards):
-    """The train stage of a run at its first seed; nothing for one that is not trained."""
-    if not RUNS[wildcards.run].trained:
+    """The train stage of that run at its first seed; nothing where it is not trained."""
+    run = CHECKED[wildcards.models]
+    if not RUNS[run].trained:
         return []
-    return f"{OUT}/config/train/{wildcards.run}/seed_{EXPERIMENT.seeds[0]}.yaml"
+    return f"{OUT}/config/train/{run}/seed_{EXPERIMENT.seeds[0]}.yaml"
+
+
+def get_checkpoint_steps(wildcards):
+    """How often a training of the run is kept."""
+    return RUNS[wildcards.run].train.checkpoint_steps
 
 
 def get_policy(wildcards):
@@ -160,7 +194,7 @@ def get_policy_path(wildcards):
 
 def get_threads(wildcards):
     """Torch threads of one process of a model job: part of the config, so that bytes agree."""
-    return RUNS[wildcards.get("run", BASE)].threads
+    return find_run(wildcards).threads
 
 
 def get_cores(wildcards):
@@ -176,6 +210,8 @@ def get_stage(wildcards):
     slices = {
         "world": lambda: EXPERIMENT.data.world,
         "detect": lambda: detect_stage(name, BASELINES[name], run),
+        "samples": lambda: get_samples_stage(name),
+        "draw": lambda: DrawStage(**slice_of(DrawStage, EXPERIMENT.data.training)),
         "own_data": lambda: OWN[name].stage(name),
         "table": lambda: EXPERIMENT.table_stage(name),
         "train": lambda: run.model_copy(
@@ -184,7 +220,21 @@ def get_stage(wildcards):
         "predict": run.predict_stage,
         "score": run.score_stage,
     }
-    return dump_stage(slices[stage]())
+    # How often a training is kept changes nothing that it comes to.
+    unused = {"train": {"checkpoint_steps"}} if stage == "train" else None
+    return dump_stage(slices[stage](), unused)
+
+
+def force_outdated(wildcards):
+    """No file; but a config file that says something else than the configuration is written again.
+
+    Snakemake knows a changed parameter by .snakemake alone, which does not move with the results
+    and which another clone does not have. What counts is what stands in the file.
+    """
+    file = Path(f"{OUT}/config/{wildcards.stage}.yaml")
+    if file.is_file() and file.read_bytes() != get_stage(wildcards).encode():
+        workflow.dag.forcefiles.add(str(file))
+    return []
 
 
 # How many training questions are drawn, and of what: `640` of the pool, `photos-all` of one's own.
@@ -193,6 +243,7 @@ DRAW = rf"(?:\d+|(?:{get_names(OWN)})-(?:all|\d+))"
 
 wildcard_constraints:
     run=get_names(RUNS),
+    models=get_names(CHECKED),
     seed=r"\d+",
     shard=r"\d+",
     benchmark=get_names(BENCHMARKS),

@@ -13,13 +13,7 @@ def get_training_samples(wildcards):
 
 def get_images(wildcards):
     """The folder of the resized images that a run's policy sees: one a size."""
-    side = RUNS[wildcards.run].policy.image_size
-    return "images" if side == EXPERIMENT.image_size else f"images_{side}"
-
-
-def get_side(wildcards):
-    """The side in pixels of the images in such a folder."""
-    return wildcards.images.partition("_")[2] or EXPERIMENT.image_size
+    return f"images_{RUNS[wildcards.run].policy.image_size}"
 
 
 def get_training_images(wildcards):
@@ -36,6 +30,18 @@ def get_source(samples):
     """What a table of samples is read from: a benchmark's split, or the training pool's."""
     pool = samples == "pool"
     return EXPERIMENT.data.training if pool else EXPERIMENT.benchmarks[samples]
+
+
+def get_samples_stage(samples):
+    """What a table of samples depends on. A subset of a split is its folder's, so that another
+    folder may hold another; a split that is counted is the same in all."""
+    data, source = EXPERIMENT.data, get_source(samples)
+    return SamplesStage(
+        source=source.model_copy(update={"label": None}),
+        layout=data.layout,
+        on_bad_sample=data.on_bad_sample,
+        root=None if data.check_counts else data.root,
+    )
 
 
 def get_mirror(samples):
@@ -59,7 +65,7 @@ def find_root(own):
 
 def find_own(wildcards):
     """The data of one's own whose samples a job reads; None where they are of the public sets."""
-    names = (wildcards.get(name) for name in ("samples", "benchmarks", "benchmark"))
+    names = (wildcards.get(name) for name in ("samples", "asked", "benchmark"))
     samples = next(filter(None, names), None)
     if samples is None:
         return RUNS[wildcards.run].data if "run" in wildcards.keys() else None

@@ -38,14 +38,27 @@ def get_results(wildcards):
     return OUT
 
 
+@cache
+def list_together(run):
+    """The benchmarks that one job answers of a run, and a name of this list: of one size, as a
+    file's name has a longest. Another list is another name, since Snakemake can ask a job for all
+    that it has written and not for what is missing of it."""
+    shown = {one.benchmark: None for one in EVALUATIONS if one.run == run}
+    if EXPERIMENT.evaluated_together == "benchmark" or len(shown) < 2:
+        return [], None
+    return [*shown], f"all-{hashlib.sha256('+'.join(shown).encode()).hexdigest()[:8]}"
+
+
 def get_together(wildcards):
-    """The benchmarks that one job answers where `benchmark` is asked of a run, joined by `+`."""
-    shown = dict.fromkeys(
-        one.benchmark for one in EVALUATIONS if one.run == wildcards.run
-    )
-    if EXPERIMENT.evaluated_together == "run" and wildcards.benchmark in shown:
-        return "+".join(shown)
-    return wildcards.benchmark
+    """The name of what one job answers where `benchmark` is asked of a run."""
+    shown, name = list_together(wildcards.run)
+    return name if wildcards.benchmark in shown else wildcards.benchmark
+
+
+def list_asked(wildcards):
+    """The benchmarks that a job of prediction answers."""
+    shown, name = list_together(wildcards.run)
+    return shown if wildcards.asked == name else [wildcards.asked]
 
 
 def get_asked(kind):
@@ -53,9 +66,7 @@ def get_asked(kind):
 
     def find(wildcards):
         folder = get_images(wildcards) if kind == "images" else kind
-        return [
-            f"{OUT}/{folder}/{name}.parquet" for name in wildcards.benchmarks.split("+")
-        ]
+        return [f"{OUT}/{folder}/{name}.parquet" for name in list_asked(wildcards)]
 
     return find
 
@@ -66,9 +77,7 @@ def get_answered(kind):
     def find(wildcards, output):
         if not DEALT:
             return output[kind]
-        return [
-            f"{output[kind]}/{name}.parquet" for name in wildcards.benchmarks.split("+")
-        ]
+        return [f"{output[kind]}/{name}.parquet" for name in list_asked(wildcards)]
 
     return find
 

@@ -1,6 +1,4 @@
 # The helpers of the rules that draw: what each figure is drawn of.
-import shlex
-
 # What is not comparable with published figures says so in every figure.
 MICRO_WORLD = "" if EXPERIMENT.comparable else f"--micro-world {EXPERIMENT.scale}"
 

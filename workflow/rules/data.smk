@@ -1,4 +1,7 @@
 # From the data sets' public layouts to one table of samples and one of resized images each.
+#
+# Where the data is, and whether a split is counted, changes no result: such options are resources,
+# since a change of params makes a file, and all that is made of it, again.
 if EXPERIMENT.data.world:
 
     rule draw_world:
@@ -19,6 +22,7 @@ if EXPERIMENT.data.world:
 
 rule index_refer:
     input:
+        config=f"{OUT}/config/samples/{{samples}}.yaml",
         data=get_data,
     output:
         f"{OUT}/samples/{{samples}}.parquet",
@@ -30,18 +34,20 @@ rule index_refer:
         samples=get_names(get_indexed("refcoco", "refcoco+", "refcocog")),
     conda:
         ENVIRONMENT
-    params:
+    resources:
         root=get_root,
+        counts=COUNTS,
+    params:
         options=get_refer_options,
         on_bad_sample=EXPERIMENT.data.on_bad_sample,
-        counts=COUNTS,
     shell:
-        "python -m samr1.cli.index_refer --root {params.root} {params.options} "
-        "--on-bad-sample {params.on_bad_sample} {params.counts} --output {output} 2> {log}"
+        "python -m samr1.cli.index_refer --root {resources.root} {params.options} "
+        "--on-bad-sample {params.on_bad_sample} {resources.counts} --output {output} 2> {log}"
 
 
 rule index_reasonseg:
     input:
+        config=f"{OUT}/config/samples/{{samples}}.yaml",
         data=get_data,
     output:
         f"{OUT}/samples/{{samples}}.parquet",
@@ -53,18 +59,20 @@ rule index_reasonseg:
         samples=get_names(get_indexed("reasonseg")),
     conda:
         ENVIRONMENT
-    params:
+    resources:
         root=get_root,
+        counts=COUNTS,
+    params:
         split=get_split,
         on_bad_sample=EXPERIMENT.data.on_bad_sample,
-        counts=COUNTS,
     shell:
-        "python -m samr1.cli.index_reasonseg --root {params.root} --split {params.split} "
-        "--on-bad-sample {params.on_bad_sample} {params.counts} --output {output} 2> {log}"
+        "python -m samr1.cli.index_reasonseg --root {resources.root} --split {params.split} "
+        "--on-bad-sample {params.on_bad_sample} {resources.counts} --output {output} 2> {log}"
 
 
 rule index_lisa_grounding:
     input:
+        config=f"{OUT}/config/samples/{{samples}}.yaml",
         data=get_data,
     output:
         f"{OUT}/samples/{{samples}}.parquet",
@@ -76,14 +84,15 @@ rule index_lisa_grounding:
         samples=get_names(get_indexed("lisa_grounding")),
     conda:
         ENVIRONMENT
-    params:
+    resources:
         root=get_root,
+        counts=COUNTS,
+    params:
         split=get_split,
         on_bad_sample=EXPERIMENT.data.on_bad_sample,
-        counts=COUNTS,
     shell:
-        "python -m samr1.cli.index_lisa_grounding --root {params.root} --split {params.split} "
-        "--on-bad-sample {params.on_bad_sample} {params.counts} --output {output} 2> {log}"
+        "python -m samr1.cli.index_lisa_grounding --root {resources.root} --split {params.split} "
+        "--on-bad-sample {params.on_bad_sample} {resources.counts} --output {output} 2> {log}"
 
 
 rule index_objects:
@@ -100,15 +109,16 @@ rule index_objects:
         samples=get_names(EXPERIMENT.benchmarks),
     conda:
         ENVIRONMENT
-    params:
+    resources:
         instances=get_instances,
     shell:
         "python -m samr1.cli.index_objects --samples {input.samples} "
-        "--instances {params.instances} --output {output} 2> {log}"
+        "--instances {resources.instances} --output {output} 2> {log}"
 
 
 rule sample_training:
     input:
+        config=f"{OUT}/config/draw.yaml",
         pool=get_pool,
         leave_out=get_left_out,
     output:
@@ -134,18 +144,17 @@ rule resize_images:
         samples=f"{OUT}/samples/{{samples}}.parquet",
         world=get_world,
     output:
-        f"{OUT}/{{images}}/{{samples}}.parquet",
+        f"{OUT}/images_{{side}}/{{samples}}.parquet",
     log:
-        f"{OUT}/logs/resize_{{images}}/{{samples}}.log",
+        f"{OUT}/logs/resize_images_{{side}}/{{samples}}.log",
     benchmark:
-        f"{OUT}/timings/jobs/resize_{{images}}/{{samples}}.tsv"
+        f"{OUT}/timings/jobs/resize_images_{{side}}/{{samples}}.tsv"
     wildcard_constraints:
-        images=r"images(_\d+)?",
+        side=r"\d+",
     conda:
         ENVIRONMENT
-    params:
+    resources:
         root=get_root,
-        image_size=get_side,
     shell:
-        "python -m samr1.cli.resize_images --samples {input.samples} --root {params.root} "
-        "--image-size {params.image_size} --output {output} 2> {log}"
+        "python -m samr1.cli.resize_images --samples {input.samples} --root {resources.root} "
+        "--image-size {wildcards.side} --output {output} 2> {log}"

@@ -7,11 +7,10 @@ SHARDS = EXPERIMENT.evaluation_shards
 DEALT = SHARDS > 1 or EXPERIMENT.evaluated_together == "run"
 WHOLE = "{run}/seed_{seed}/{benchmark}"
 ANSWERED = (
-    f"{{run}}/seed_{{seed}}/parts/{{benchmarks}}/{{shard}}-of-{SHARDS}"
+    f"{{run}}/seed_{{seed}}/parts/{{asked}}/{{shard}}-of-{SHARDS}"
     if DEALT
-    else "{run}/seed_{seed}/{benchmarks}"
+    else "{run}/seed_{seed}/{asked}"
 )
-ONE = get_names(BENCHMARKS)
 
 
 rule predict_masks:
@@ -39,15 +38,15 @@ rule predict_masks:
     benchmark:
         f"{OUT}/timings/jobs/predict_masks/{ANSWERED}.tsv"
     wildcard_constraints:
-        benchmarks=rf"(?:{ONE})(?:\+(?:{ONE}))*" if DEALT else ONE,
+        asked=rf"{get_names(BENCHMARKS)}|all-[0-9a-f]{{8}}",
     conda:
         ENVIRONMENT
     threads: get_cores
     resources:
         gpu=EXPERIMENT.gpus,
+        root=get_root,
     params:
         device=DEVICE,
-        root=get_root,
         threads=get_threads,
         policy=get_policy_path,
         shard=get_shard,
@@ -58,7 +57,7 @@ rule predict_masks:
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_masks "
         "--config {input.config} --policy {params.policy} --samples {input.samples} "
-        "--images {input.images} --root {params.root} --shard {params.shard} --device {params.device} "
+        "--images {input.images} --root {resources.root} --shard {params.shard} --device {params.device} "
         "{params.kept} --output {params.predictions} --output-timings {params.timings} 2> {log}"
 
 

@@ -47,6 +47,7 @@ if EXPERIMENT.data.layout == "mirror":
 
     rule index_mirror:
         input:
+            config=f"{OUT}/config/samples/{{samples}}.yaml",
             images=get_mirror_images,
         output:
             f"{OUT}/samples/{{samples}}.parquet",
@@ -58,11 +59,12 @@ if EXPERIMENT.data.layout == "mirror":
             samples=get_names(filter(get_mirror, ["pool", *EXPERIMENT.benchmarks])),
         conda:
             ENVIRONMENT
-        params:
+        resources:
             root=get_root,
+            counts=COUNTS,
+        params:
             options=get_mirror_options,
             on_bad_sample=EXPERIMENT.data.on_bad_sample,
-            counts=COUNTS,
         shell:
-            "python -m samr1.cli.index_mirror --root {params.root} {params.options} "
-            "--on-bad-sample {params.on_bad_sample} {params.counts} --output {output} 2> {log}"
+            "python -m samr1.cli.index_mirror --root {resources.root} {params.options} "
+            "--on-bad-sample {params.on_bad_sample} {resources.counts} --output {output} 2> {log}"

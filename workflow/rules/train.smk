@@ -22,19 +22,21 @@ rule train_policy:
     threads: get_cores
     resources:
         gpu=EXPERIMENT.gpus,
-        # Here, since a change of where metrics are shown must not train anew, as one of params does.
+        # Here, since a change of these must not train anew, as one of params does: where metrics are
+        # shown and images are, by how many processes a step is shared, how often it is kept.
         log_to=" ".join(WORKFLOW.log_to),
+        root=get_root,
+        processes=EXPERIMENT.processes,
+        checkpoint_steps=get_checkpoint_steps,
     params:
         device=DEVICE,
-        root=get_root,
         threads=get_threads,
-        processes=EXPERIMENT.processes,
         # Not an output: those are removed before each attempt, and a second one goes on from here.
         checkpoints=f"{OUT}/checkpoints/{{run}}/seed_{{seed}}",
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.train_policy "
         "--config {input.config} --samples {input.samples} --images {input.images} "
-        "--root {params.root} --output-policy {output.policy} --output-metrics {output.metrics} "
+        "--root {resources.root} --output-policy {output.policy} --output-metrics {output.metrics} "
         "--output-timings {output.timings} --tensorboard {output.tensorboard} "
-        "--checkpoints {params.checkpoints} --processes {params.processes} --device {params.device} "
-        "--log-to {resources.log_to} 2> {log}"
+        "--checkpoints {params.checkpoints} --processes {resources.processes} --device {params.device} "
+        "--checkpoint-steps {resources.checkpoint_steps} --log-to {resources.log_to} 2> {log}"

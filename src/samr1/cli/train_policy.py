@@ -45,9 +45,14 @@ def main() -> None:
     parser.add_argument(
         "--log-to", nargs="*", default=[], choices=get_args(Tracker), help="TensorBoard is always"
     )
+    parser.add_argument(
+        "--checkpoint-steps", type=int, help="from one to the next (default: the configuration's)"
+    )
     parser.add_argument("--processes", type=int, default=1, help="of this machine, one a GPU")
     add_device_option(parser)
     arguments = parser.parse_args()
+    if arguments.checkpoint_steps is not None and arguments.checkpoint_steps < 1:
+        parser.error("--checkpoint-steps: must be at least 1")
     if not is_started():
         for output in (
             arguments.output_policy,
@@ -62,6 +67,9 @@ def main() -> None:
         end_with_launcher()
     logging.disable_progress_bar()
     stage = load_stage(arguments.config, TrainStage)
+    if arguments.checkpoint_steps is not None:
+        kept = {"checkpoint_steps": arguments.checkpoint_steps}
+        stage = stage.model_copy(update={"train": stage.train.model_copy(update=kept)})
     samples = load_samples(arguments.samples)
     check_fits(stage, join_processes(arguments.device), dist.get_world_size())
     trained = train_policy(

@@ -10,6 +10,8 @@ from samr1.config.base import Frozen, NonNegative, Positive, Text, Word, refusal
 from samr1.config.names import PublicDataset
 from samr1.core.hub import locate_dataset
 
+Layout = Literal["files", "mirror"]
+OnBadSample = Literal["stop", "skip"]
 Mirror = Annotated[str, AfterValidator(locate_dataset)]
 
 
@@ -32,7 +34,16 @@ class WorldConfig(Frozen):
     """Seeds the drawing of every scene."""
 
 
-class TrainingData(Frozen):
+class DrawStage(Frozen):
+    """What a draw of training questions depends on, beside what they are drawn from."""
+
+    seed: NonNegative
+    """Seeds the draw of the training samples."""
+    leave_out_benchmark_images: bool
+    """Leave out of the pool every image that a benchmark shows."""
+
+
+class TrainingData(DrawStage):
     """The pool of training questions; how many are drawn is a run's `train.samples`."""
 
     dataset: Literal["refcoco", "refcoco+", "refcocog"]
@@ -41,10 +52,6 @@ class TrainingData(Frozen):
     """Who made its splits."""
     split: Word
     """The split that is the pool."""
-    seed: NonNegative
-    """Seeds the draw of the training samples."""
-    leave_out_benchmark_images: bool
-    """Leave out of the pool every image that a benchmark shows."""
     mirror: Mirror | None = None
     """The pool's mirror, with masks, owner/name@commit; null always reads the files."""
 
@@ -55,9 +62,9 @@ class DataConfig(Frozen):
     world: WorldConfig | None = None
     """The micro world to draw; its folder is then the root."""
     training: TrainingData
-    on_bad_sample: Literal["stop", "skip"]
+    on_bad_sample: OnBadSample
     """Stop at the first sample that cannot be read, or skip and count it."""
-    layout: Literal["files", "mirror"] = "files"
+    layout: Layout = "files"
     """Read the data sets' own files; or, for all that has a `mirror`, that one instead."""
     check_counts: bool = True
     """Stop where a split is not as large as published; false for a subset."""
@@ -103,3 +110,13 @@ class Benchmark(Frozen):
         if self.mirror is not None and self.dataset == "lisa_grounding":
             raise refusal("mirror", self.mirror, "must be left out; no mirror has its first shapes")
         return self
+
+
+class SamplesStage(Frozen):
+    """What a table of samples depends on, beside the data; its command has it as options."""
+
+    source: Benchmark | TrainingData
+    layout: Layout
+    on_bad_sample: OnBadSample
+    root: Word | None
+    """The data root, where it decides what is read."""

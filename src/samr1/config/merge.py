@@ -109,11 +109,6 @@ class Experiment(ScaleSettings):
             baselines=self.baselines,
         )
 
-    @property
-    def image_size(self) -> int:
-        """Side in pixels of the resized images of most runs; any other has images of its own."""
-        return next(iter(self.runs.values())).policy.image_size
-
 
 def merge(defaults: Mapping, overrides: Mapping) -> Mapping:
     """`defaults` with `overrides` on top, mapping by mapping; neither is changed.

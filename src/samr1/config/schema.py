@@ -7,6 +7,7 @@ evaluation never retrains.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -234,6 +235,10 @@ def load_named(path: Path, cls: type[Model], what: str) -> dict[str, Model]:
     return found
 
 
-def dump_stage(stage: Frozen) -> str:
-    """The YAML text of a stage, in the schema's order; `load_stage` reads it back."""
-    return yaml.safe_dump(stage.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+def dump_stage(stage: Frozen, leave_out: Mapping[str, set[str]] | None = None) -> str:
+    """The YAML text of a stage, in the schema's order; `load_stage` reads it back.
+
+    `leave_out` names keys with a default that nothing depends on.
+    """
+    values = stage.model_dump(mode="json", exclude=leave_out)
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -91,7 +91,7 @@ class TrainConfig(Frozen):
     """Keep AdamW's masters and moments in the host's memory and step there; with ZeRO 1 to 3."""
     lora: LoraConfig | None = None
     """Train adapters of low rank (LoRA) and leave the weights as they are; null trains these."""
-    checkpoint_steps: Positive
+    checkpoint_steps: Positive = 10
     """How many steps lie between two checkpoints; after the last there always is one."""
 
     @property

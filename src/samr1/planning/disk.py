@@ -10,6 +10,7 @@ from pathlib import Path
 from samr1.config.datasets import Dataset
 from samr1.config.jobs import JobList
 from samr1.config.merge import Experiment
+from samr1.config.names import METHOD
 from samr1.core.hub import cache_folder
 from samr1.data.datasets import find_missing
 from samr1.planning.job import Estimate, Job, times, total
@@ -69,8 +70,9 @@ def _results(experiment: Experiment, planned: JobList, job: Job) -> list[Estimat
     drawn = {experiment.runs[one.run].train.drawn_samples for one in planned.trainings}
     images = sum(filter(None, drawn)) + sum(split.images for split in splits.values())
     asked = sum(splits[one.benchmark].samples for one in planned.evaluations)
+    side = experiment.runs[METHOD].policy.image_size  # as most runs have
     return [
-        times("resized images", images, _PNG_BYTES * experiment.image_size**2),
+        times("resized images", images, _PNG_BYTES * side**2),
         times("checkpoints of a training", _KEPT, job.trainable, 12),
         # Adapters are merged.
         times("policies trained", len(planned.trainings), job.parts.all, job.number_bytes),
