@@ -69,6 +69,15 @@ def test_a_second_step_from_a_checkpoint_is_the_same() -> None:
     assert [one.value for one in again] == [True, True, True]
 
 
+@pytest.mark.parametrize("stage", ["agreement", "decoding", "segmenter"])
+def test_a_stage_that_only_looks_keeps_nothing_for_a_backward_pass(stage: str) -> None:
+    def refuse(_: torch.Tensor) -> None:
+        raise AssertionError("it is kept for a backward pass that never comes")
+
+    with torch.autograd.graph.saved_tensors_hooks(refuse, refuse):
+        assert list(importlib.import_module(f"samr1.gpu.stages.{stage}").look(tiny()))
+
+
 def test_another_temperature_in_the_packed_pass_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def warmer(*values: Any, temperature: float, **options: Any) -> logprobs.ResponseLogprobs:
         return logprobs.response_logprobs(*values, temperature=1.2 * temperature, **options)

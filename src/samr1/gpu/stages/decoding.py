@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
+
 from samr1.gpu.findings import Findings, at_least, at_most, found, not_measured
 from samr1.gpu.models import draw_questions, random_policy
 from samr1.gpu.setting import Setting
@@ -75,6 +77,7 @@ def _measure(setting: Setting, policy: Policy, rows: int, bandwidth: float) -> F
         yield found(f"decoding.faster.{rows}", faster_what, faster)
 
 
+@torch.no_grad()
 def _seconds(
     setting: Setting, policy: Policy, rows: int, runner: type[Runner]
 ) -> tuple[float, int, int]:
