@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Literal
 
 import torch
@@ -74,6 +74,15 @@ def same_device() -> Callable[[], None]:
     if not torch.cuda.is_initialized():
         return lambda: None
     return partial(torch.cuda.set_device, torch.cuda.current_device())
+
+
+@cache
+def side_stream(device: torch.device, use: str) -> torch.cuda.Stream:
+    """The stream of a GPU, beside its usual one, that is for one `use` and no other.
+
+    Always the same one: for each that ever multiplied cuBLAS keeps a workspace of 32 MiB.
+    """
+    return torch.cuda.Stream(device)
 
 
 def wait_for(device: torch.device) -> Callable[[], None]:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import torch
 
+from samr1.core.device import side_stream
 from samr1.rollout.decode import Draw, State, decode_step
 from samr1.rollout.slots import Slots
 
@@ -70,7 +71,7 @@ class CudaRecorder:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._stream = torch.cuda.Stream(device)
+        self._stream = side_stream(device, "recording")
         self._memory = torch.cuda.graph_pool_handle()
 
     def __call__(self, step: Step) -> Step:
