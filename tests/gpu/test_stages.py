@@ -50,6 +50,7 @@ def test_every_bar_stands_on_the_page_of_a_cpu_too() -> None:
     bars = {
         key: one.bar for module in MODULES for key, one in findings_of(module).items() if one.bar
     }
+    assert bars["attention.flex.further"] == "≤ 2"
     assert bars["agreement.k3"] == "≤ 0.001"
     assert bars["decoding.over.8"] == "≤ 1.5"
     assert bars["decoding.faster.8"] == "≥ 2.5"
@@ -133,6 +134,9 @@ def test_an_attention_that_sees_too_much_is_found(monkeypatch: pytest.MonkeyPatc
 def test_flex_attention_is_held_to_the_same_dense_mask(monkeypatch: pytest.MonkeyPatch) -> None:
     use_flex(monkeypatch)
     monkeypatch.setattr(Setting, "attention", "flex")
+    monkeypatch.setattr(attention, "FURTHER", -1.0)
     found = {one.key: one for one in attention.look(replace(tiny(), shapes=((2, 20, 3, 7),)))}
     assert found["attention.flex.0.forward"].passed is True
     assert found["attention.flex.0.backward"].passed is True
+    assert found["attention.flex.further"].value == found["attention.flex.0.first"].value
+    assert found["attention.flex.further"].passed is False
