@@ -16,7 +16,7 @@ from tiny import use_flex
 from samr1.gpu.findings import NO_CUDA, Finding
 from samr1.gpu.run import STAGES
 from samr1.gpu.setting import Setting, make_setting
-from samr1.gpu.stages import agreement, attention
+from samr1.gpu.stages import agreement, attention, decoding, machine
 from samr1.policy.packed_rows import PackedRows
 from samr1.rollout import logprobs
 from samr1.rollout.decode import Draw, State
@@ -24,6 +24,7 @@ from samr1.rollout.runners import Captured, Eager
 from samr1.rollout.sample import sample_groups
 from samr1.rollout.slots import Slots
 
+SEGMENTS = "expandable_segments:True"
 MODULES = [stage.module for stage in STAGES]
 
 
@@ -115,6 +116,26 @@ def shapes_of(runner: Any) -> list[tuple[int, int, int]]:
         runner=Watched,
     )
     return seen
+
+
+def test_what_is_captured_is_timed_with_its_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Setting, "cuda", True)
+    monkeypatch.setattr(decoding, "Captured", Played)
+    found = {one.key: one for one in decoding.look(tiny())}
+    for key in ("captured.8", "recording.8", "captured.bytes", "over.8", "faster.8"):
+        assert isinstance(found[f"decoding.{key}"].value, float)
+
+
+@pytest.mark.parametrize(("asked", "passed"), [(SEGMENTS, True), ("", False)])
+def test_the_allocator_has_the_settings_that_were_asked_for(
+    monkeypatch: pytest.MonkeyPatch, asked: str, passed: bool
+) -> None:
+    before = torch._C._accelerator_getAllocatorSettings()
+    torch._C._accelerator_setAllocatorSettings(SEGMENTS)
+    monkeypatch.setenv("PYTORCH_ALLOC_CONF", asked)
+    found = machine.allocator(torch.device("cuda"))
+    torch._C._accelerator_setAllocatorSettings(before)
+    assert (found.passed, found.note) == (passed, SEGMENTS)
 
 
 def test_what_a_capture_is_held_against_takes_the_same_shapes() -> None:

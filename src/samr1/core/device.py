@@ -14,7 +14,7 @@ from samr1.core.errors import UserError
 
 DeviceKind = Literal["cpu", "cuda"]
 
-_ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")  # the second is torch's older name
+ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")  # the second is torch's older name
 
 
 def use_device(
@@ -47,8 +47,8 @@ def use_device(
             f"process {number + 1} of this job needs a GPU of its own and this machine shows "
             f"{count}; lower processes and gpus in the scale file."
         )
-    if not any(name in os.environ for name in _ALLOCATOR):
-        os.environ[_ALLOCATOR[0]] = _settings()  # read at the first allocation
+    if not any(name in os.environ for name in ALLOCATOR):
+        os.environ[ALLOCATOR[0]] = _settings()  # read at the first allocation
     torch.cuda.set_device(number)
     # It plans by exact shape, and with a cache that grows by a token every token is a new one.
     torch.backends.cuda.enable_cudnn_sdp(False)
