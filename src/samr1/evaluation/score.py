@@ -36,11 +36,10 @@ import pyarrow as pa
 
 from samr1.core import schemas
 from samr1.core.errors import say
-from samr1.data.masks import Mask, box_iou, mask_overlap
+from samr1.data.masks import Mask, box_around, box_iou, mask_overlap
 from samr1.evaluation.answers import answers_in_order, list_objects, read_box, read_mask
 from samr1.evaluation.bootstrap import Floats, Ratio, bootstrap
 from samr1.evaluation.right import ImageObjects, is_right_object, is_right_point
-from samr1.policy.objects import hull
 
 Protocol = Literal["seg_zero", "lisa", "rec"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
@@ -159,7 +158,8 @@ def _measure_boxes(samples: pa.Table, predictions: pa.Table) -> Iterator[dict[st
         truth = read_box(name, "ground-truth", sample["box"])
         if box is not None:
             objects = list_objects(answer)[: 1 if sample["dataset"] == "lisa_grounding" else None]
-            iou = box_iou(truth, hull([read_box(name, "predicted", one["box"]) for one in objects]))
+            boxes = [read_box(name, "predicted", one["box"]) for one in objects]
+            iou = box_iou(truth, box_around(boxes))
         yield {
             "sample_id": name,
             "image_id": sample["image_id"],

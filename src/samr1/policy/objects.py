@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from samr1.policy.parsing import (
@@ -57,16 +57,6 @@ def make_object(
 def clip(x: float, y: float, frame: Frame) -> tuple[float, float]:
     """The place inside the frame that is nearest to (x, y)."""
     return min(max(x, 0.0), float(frame[0])), min(max(y, 0.0), float(frame[1]))
-
-
-def hull(boxes: Sequence[Sequence[float]]) -> Box:
-    """The smallest box (xyxy) around `boxes`, one at least: a list's counterpart of one truth.
-
-    >>> hull([(2, 3, 5, 6), (4, 1, 9, 5)])
-    (2, 1, 9, 6)
-    """
-    left, top, right, bottom = zip(*boxes, strict=True)
-    return min(left), min(top), max(right), max(bottom)
 
 
 def find_points(found: RawObject, frame: Frame) -> tuple[Point, ...]:

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import torch
 
 from samr1.config.schema import TrainStage
-from samr1.data.masks import Mask, box_iou, box_mask
+from samr1.data.masks import Mask, box_around, box_iou, box_mask
 from samr1.evaluation.right import is_right_point
 from samr1.method.rewards import IouWindow, RewardParts, score_response
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.dialects import get_dialect
-from samr1.policy.objects import hull
 from samr1.segmenter import Embedding, Segmenter, answer_masks, mask_iou
 from samr1.train.batches import Batch, ignored_pixels
 
@@ -103,7 +102,7 @@ def measure_boxes(
     def measure(answer: Answer) -> Measured:
         if answer.box is None:
             return 0.0, False
-        box = hull([box for box, _ in answer.objects])
+        box = box_around([box for box, _ in answer.objects])
         shown = box_mask(box, height, width)
         return box_iou(box, truth), bool(is_right_point(target, shown, answer.points))
 
