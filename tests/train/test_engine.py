@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 import torch
-from engine_world import make_rollout
+from engine_world import make_rollout, start_engine, take_step
+from interrupting import stage_of
 from plain_twins import plain_logprobs
 from processes import find_port, fork, take_place
 from torch import Tensor, nn
@@ -26,6 +27,7 @@ from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.rollout import logprobs
 from samr1.rollout.sample import Group
 from samr1.train.engine import Engine, join_processes
+from samr1.train.scorer import Scorer
 from samr1.train.step import Rollout, plan_updates, update
 
 
@@ -150,6 +152,26 @@ def test_what_a_run_names_is_the_objective_that_it_is_trained_on(
     ours, norms = run_update(world, 4096, **objective)
     assert norms == pytest.approx(plain_norms, rel=1e-3)
     assert distance(ours, plain, world) < 5e-3
+
+
+@pytest.mark.parametrize("zero_stage", [0, 1])
+def test_a_first_step_in_bfloat16_is_torchs_adamw_on_masters_in_float32(
+    world: Path, zero_stage: int
+) -> None:
+    engine, _, rollout = start_engine(world, stage_of(world, "bfloat16", zero_stage=zero_stage))
+    take_step(engine, rollout)
+    policy = load_policy(world / "policy", "bfloat16")
+    (-Scorer(policy, 1.0, False)(rollout.questions, rollout.responses, None)[0].sum()).backward()
+    masters = [weight.detach().float() for weight in policy.model.parameters()]
+    for master, weight in zip(masters, policy.model.parameters(), strict=True):
+        master.grad = weight.grad.float()
+    nn.utils.clip_grad_norm_(masters, 0.5)
+    torch.optim.AdamW(masters, lr=1e-3, weight_decay=0.01).step()
+    tensors = engine.tensors()
+    assert {float(one) for name, one in tensors.items() if name.endswith(".step")} == {1.0}
+    ours = [one.flatten() for name, one in tensors.items() if name.endswith(".master")]
+    theirs = torch.cat([master.flatten() for master in masters])
+    torch.testing.assert_close(torch.cat(ours)[: len(theirs)], theirs, rtol=0, atol=1e-6)
 
 
 def test_gradient_checkpointing_computes_layers_again_and_changes_nothing_else(world: Path) -> None:
