@@ -133,14 +133,14 @@ def train_policy(
         questions = Questions(models.policy, rows, images, root, stage)
         batches = questions.batches(done.step, steps, engine.rank, engine.processes)
         bar = _progress_bar(done.step, steps, engine, stage)
-        with closing(boards), closing(bar), closing(prefetch(batches)) as ready:
+        with boards, closing(bar), closing(prefetch(batches)) as ready:
             for step in bar:
                 rate = learning_rate(step, steps, stage.train)
                 done, response = _step(models, questions, ready, done, rate, stage)
-                boards.add_step(done.metrics[-1], done.timings[-1])
                 _say_step(bar, done.metrics, response, engine)
                 if keeper is not None:
                     _keep_step(keeper, done, steps, asked, engine, stage)
+                boards.add_step(done.metrics[-1], done.timings[-1])
     return Trained(
         policy=models.policy,
         metrics=pa.Table.from_pylist(done.metrics, schema=TRAINING_METRICS),
