@@ -26,6 +26,7 @@ from samr1.method.objective import policy_objective
 from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.rollout import logprobs
 from samr1.rollout.sample import Group
+from samr1.train.agreement import Agreement
 from samr1.train.engine import Engine, join_processes
 from samr1.train.scorer import Scorer
 from samr1.train.step import Rollout, plan_updates, update
@@ -285,8 +286,30 @@ def test_a_rollout_of_another_distribution_stops_the_training(world: Path) -> No
     engine = Engine(policy, stage)
     updates = plan_updates(engine, rollout, 3, False, stage)
     reference, advantages = reference_and_advantages(rollout)
-    with pytest.raises(UserError, match=r"largest difference is 1\.00e-02, more than 1e-04"):
+    with pytest.raises(UserError, match=r"largest difference is 1\.00e-02, more than 1\.0e-04"):
         update(engine, rollout, reference, advantages, updates, 1e-3, 0, stage)
+
+
+@pytest.mark.parametrize("is_padding", [False, True])
+def test_what_any_process_counts_stops_all_and_what_only_keeps_company_none(
+    world: Path, is_padding: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = make_stage(world)
+    engine, _, rollout = start_engine(world, stage)
+    shifted = [
+        replace(group, logprobs=[x + 0.01 for x in group.logprobs]) for group in rollout.groups
+    ]
+    other = Agreement.of(torch.full((3,), 0.0 if is_padding else 0.02), torch.zeros(3))
+    rollout = replace(rollout, groups=shifted) if is_padding else rollout
+    updates = plan_updates(engine, rollout, 3, is_padding, stage)
+    monkeypatch.setattr(engine, "gather", lambda own: [*own, other])
+    given = engine, rollout, *reference_and_advantages(rollout), updates, 1e-3, 0, stage
+    if is_padding:
+        records, _ = update(*given)
+        assert {record.agreement for record in records} == {None}
+    else:
+        with pytest.raises(UserError, match=r"largest difference is 2\.00e-02"):
+            update(*given)
 
 
 def test_a_question_of_a_later_update_is_held_against_the_rollout_too(world: Path) -> None:
@@ -300,7 +323,7 @@ def test_a_question_of_a_later_update_is_held_against_the_rollout_too(world: Pat
     engine = Engine(policy, stage)
     updates = plan_updates(engine, rollout, 3, False, stage)
     reference, advantages = reference_and_advantages(rollout)
-    with pytest.raises(UserError, match=r"largest difference is 2\.00e-02, more than 1e-04"):
+    with pytest.raises(UserError, match=r"largest difference is 2\.00e-02, more than 1\.0e-04"):
         update(engine, rollout, reference, advantages, updates, 1e-3, 0, stage)
 
 

@@ -246,13 +246,15 @@ def _step(
         updates = plan_updates(engine, rollout, batch.in_step, batch.is_padding, stage)
         records, norms = update(engine, rollout, reference, advantages, updates, rate, step, stage)
     responses = engine.gather(response_records(sampled))
-    row = step_metrics(step, responses, engine.gather(records), norms, rate)
+    passes = engine.gather(records)
+    row = step_metrics(step, responses, passes, norms, rate)
     window = done.window
     if stage.reward.segmentation == "quantile":
         window = window.extended(gather_ious(sampled, engine))
-    agreement = Agreement.together(one.agreement for one in records if one.agreement)
+    agreement = Agreement.together(one.agreement for one in passes if one.agreement)
+    tokens = sum(engine.gather([] if batch.is_padding else [sampled.tokens]))
     total = time.perf_counter() - begin
-    timing = step_timing(step, clock.seconds, total, sampled.tokens, agreement)
+    timing = step_timing(step, clock.seconds, total, tokens, agreement)
     now = Progress(step + 1, [*done.metrics, row], [*done.timings, timing], window)
     return now, rollout.texts[0][0]
 
