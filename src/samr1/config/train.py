@@ -19,10 +19,10 @@ def _one_distribution(value: float) -> float:
 
 
 class FilterGroups(Frozen):
-    """Dynamic sampling, as DAPO has it: questions whose responses get one reward are drawn again.
+    """Dynamic sampling, as DAPO has it: a question whose responses get one reward is replaced.
 
-    Such a group teaches nothing. Others take its place, which the step has not drawn; what agrees
-    at the bound stays.
+    Such a group teaches nothing. Another takes its place, of the training's samples one that the
+    step has not drawn; what agrees at the bound stays.
     """
 
     max_num_gen_batches: Annotated[int, Field(ge=2)]
@@ -47,7 +47,7 @@ class TrainConfig(Frozen):
     """Questions of one optimiser step (verl's ppo_mini_batch_size), in the order of the draw; null
     is all of the rollout step. Null and updates_per_rollout: 1 let no clip bound act."""
     filter_groups: FilterGroups | None = None
-    """Draw questions again whose group agrees in reward; null trains on all."""
+    """Replace questions whose group agrees in reward by others; null trains on all."""
     learning_rate: Annotated[float, Field(gt=0)]
     """AdamW's peak learning rate."""
     weight_decay: Annotated[float, Field(ge=0)]
