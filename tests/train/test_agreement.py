@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from engine_world import reference_and_advantages, start_engine
+from training_world import make_stage
 
 from samr1.core.errors import UserError
 from samr1.train.agreement import Agreement, check_agreement
+from samr1.train.metrics import UpdateRecord
+from samr1.train.step import plan_updates, update
 
 
 def noise(scale: float, shift: float = 0.0) -> Agreement:
@@ -98,3 +105,53 @@ def test_a_rollouts_own_bfloat16_agrees(count: int) -> None:
     found = rounded(count)
     assert found.largest > 1e-2
     check_agreement(found, "bfloat16", says=False)
+
+
+def update_first(
+    world: Path,
+    shifts: Sequence[float],
+    *,
+    is_padding: bool = False,
+    elsewhere: Sequence[Agreement] = (),
+    **train: int,
+) -> list[UpdateRecord]:
+    """The first step's updates, after a rollout whose log-probabilities are off by `shifts` [Q].
+
+    `elsewhere` is what other processes measured.
+    """
+    stage = make_stage(world, **train)
+    engine, _, rollout = start_engine(world, stage)
+    groups = [
+        replace(group, logprobs=[row + shift for row in group.logprobs])
+        for group, shift in zip(rollout.groups, shifts, strict=True)
+    ]
+    rollout = replace(rollout, groups=groups)
+    updates = plan_updates(engine, rollout, 3, is_padding, stage)
+    reference, advantages = reference_and_advantages(rollout)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "gather", lambda own: [*own, *elsewhere])
+        return update(engine, rollout, reference, advantages, updates, 1e-3, 0, stage)[0]
+
+
+@pytest.mark.parametrize(
+    ("shifts", "train"),
+    [((0.02, 0.02, 0.02), {}), ((0.0, 0.0, -0.02), {"questions_per_update": 1})],
+    ids=["all", "one of a later update"],
+)
+def test_a_rollout_of_another_distribution_stops_the_training(
+    world: Path, shifts: tuple[float, ...], train: dict[str, int]
+) -> None:
+    with pytest.raises(UserError, match=r"largest difference is 2\.00e-02, more than 1\.0e-04"):
+        update_first(world, shifts, **train)
+
+
+def test_what_one_process_measured_stops_all(world: Path) -> None:
+    off = Agreement.of(torch.full((3,), 0.02), torch.zeros(3))
+    with pytest.raises(UserError, match=r"largest difference is 2\.00e-02"):
+        update_first(world, (0.0, 0.0, 0.0), elsewhere=[off])
+
+
+def test_a_process_that_only_keeps_company_measures_nothing(world: Path) -> None:
+    near = Agreement.of(torch.zeros(3), torch.zeros(3))
+    records = update_first(world, (0.02, 0.02, 0.02), is_padding=True, elsewhere=[near])
+    assert {record.agreement for record in records} == {None}

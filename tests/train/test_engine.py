@@ -7,14 +7,13 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from engine_world import make_rollout, start_engine, take_step
+from engine_world import make_rollout, reference_and_advantages, start_engine, take_step
 from interrupting import stage_of
 from plain_twins import plain_logprobs
 from processes import find_port, fork, take_place
@@ -25,19 +24,9 @@ from samr1.core.errors import UserError
 from samr1.method.objective import policy_objective
 from samr1.policy.model import Policy, load_policy, save_policy
 from samr1.rollout import logprobs
-from samr1.rollout.sample import Group
-from samr1.train.agreement import Agreement
 from samr1.train.engine import Engine, join_processes
 from samr1.train.scorer import Scorer
 from samr1.train.step import Rollout, plan_updates, update
-
-
-def reference_and_advantages(rollout: Rollout) -> tuple[Tensor, Tensor]:
-    draw = torch.Generator().manual_seed(5)
-    longest = max(len(response) for group in rollout.responses for response in group)
-    reference = -5 + torch.rand(3, 3, longest, generator=draw)
-    return reference, torch.randn(3, 3, generator=draw)
-
 
 Weights = dict[str, Tensor]
 
@@ -271,60 +260,6 @@ def distance(ours: Weights, theirs: Weights, world: Path) -> float:
     assert float(moved.abs().mean()) > 3e-3
     # AdamW divides by the gradient's own size: one that is all rounding may turn around.
     return float(apart.norm() / moved.norm())
-
-
-def test_a_rollout_of_another_distribution_stops_the_training(world: Path) -> None:
-    stage = make_stage(world)
-    join_processes()
-    policy = load_policy(world / "policy")
-    rollout = make_rollout(policy)
-    shifted = [
-        Group(group.responses, [row + 0.01 for row in group.logprobs], group.truncated)
-        for group in rollout.groups
-    ]
-    rollout = replace(rollout, groups=shifted)
-    engine = Engine(policy, stage)
-    updates = plan_updates(engine, rollout, 3, False, stage)
-    reference, advantages = reference_and_advantages(rollout)
-    with pytest.raises(UserError, match=r"largest difference is 1\.00e-02, more than 1\.0e-04"):
-        update(engine, rollout, reference, advantages, updates, 1e-3, 0, stage)
-
-
-@pytest.mark.parametrize("is_padding", [False, True])
-def test_what_any_process_counts_stops_all_and_what_only_keeps_company_none(
-    world: Path, is_padding: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stage = make_stage(world)
-    engine, _, rollout = start_engine(world, stage)
-    shifted = [
-        replace(group, logprobs=[x + 0.01 for x in group.logprobs]) for group in rollout.groups
-    ]
-    other = Agreement.of(torch.full((3,), 0.0 if is_padding else 0.02), torch.zeros(3))
-    rollout = replace(rollout, groups=shifted) if is_padding else rollout
-    updates = plan_updates(engine, rollout, 3, is_padding, stage)
-    monkeypatch.setattr(engine, "gather", lambda own: [*own, other])
-    given = engine, rollout, *reference_and_advantages(rollout), updates, 1e-3, 0, stage
-    if is_padding:
-        records, _ = update(*given)
-        assert {record.agreement for record in records} == {None}
-    else:
-        with pytest.raises(UserError, match=r"largest difference is 2\.00e-02"):
-            update(*given)
-
-
-def test_a_question_of_a_later_update_is_held_against_the_rollout_too(world: Path) -> None:
-    stage = make_stage(world, questions_per_update=1)
-    join_processes()
-    policy = load_policy(world / "policy")
-    rollout = make_rollout(policy)
-    last = rollout.groups[2]
-    shifted = Group(last.responses, [row - 0.02 for row in last.logprobs], last.truncated)
-    rollout = replace(rollout, groups=[*rollout.groups[:2], shifted])
-    engine = Engine(policy, stage)
-    updates = plan_updates(engine, rollout, 3, False, stage)
-    reference, advantages = reference_and_advantages(rollout)
-    with pytest.raises(UserError, match=r"largest difference is 2\.00e-02, more than 1\.0e-04"):
-        update(engine, rollout, reference, advantages, updates, 1e-3, 0, stage)
 
 
 def test_a_loss_that_is_no_number_stops_the_training(world: Path) -> None:
