@@ -31,8 +31,8 @@ class FilterGroups(Frozen):
 
 class TrainConfig(Frozen):
     samples: Positive | None
-    """Training questions that the scale draws, one sentence of each; null is all of them, which a
-    run with `data` of its own draws where it says no number itself, and no other run can."""
+    """Objects that the scale draws to train on, one question about each; null is every question of
+    all, which a run with `data` of its own draws where it says no number, and no other run can."""
     samples_factor: Annotated[float, Field(gt=0)] = 1.0
     """Times as many are drawn for this run; a smaller draw is the beginning of a larger one."""
     steps: Positive | None
