@@ -101,6 +101,12 @@ def test_a_policy_without_an_untrained_run_is_refused(folder: Path) -> None:
         ),
         (
             "photos",
+            {"data": "photos", "train": {"samples_factor": 0.5}},
+            "runs.yaml: run mine: train.samples_factor = 0.5: must be left out where train.samples "
+            "is null, which draws all; give a number.",
+        ),
+        (
+            "photos",
             {"train": {"samples": None}},
             "runs.yaml: run mine: train.samples = null: must be a number without data of one's "
             "own.",

@@ -110,6 +110,13 @@ class TrainConfig(Frozen):
         return self.steps or -(-samples // self.questions_per_step)
 
     @model_validator(mode="after")
+    def _a_factor_is_of_a_number(self) -> TrainConfig:
+        if self.samples is None and self.samples_factor != 1:
+            allowed = "must be left out where train.samples is null, which draws all; give a number"
+            raise refusal("samples_factor", self.samples_factor, allowed)
+        return self
+
+    @model_validator(mode="after")
     def _bounds_are_ordered(self) -> TrainConfig:
         # CISPO's bounds are of a weight: its authors set none below, which is a clip_low near 1.
         if self.clip == "ppo" and self.clip_high < self.clip_low:
