@@ -150,6 +150,7 @@ def test_a_table_may_hold_its_runs_against_the_base(folder: Path) -> None:
         ("benchmark: refcoco_testa", "benchmark: testa", "tables.table_2: there is no benchmark"),
         ("refcoco: refcoco_testa_all", "refcoco: all", "tables.table_2: there is no benchmark all"),
         ("refcoco: refcoco_testa_all", "testa: x", 'tables.table_2.every_sentence = "testa": must'),
+        ("compared_with", "overlap: false #", 'tables = ["table_1", "table_2", '),
         ("gain_on:", "gain_in:", "tables.table_1.gain_in: unknown key; the nearest allowed key is"),
     ],
 )

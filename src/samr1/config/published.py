@@ -184,6 +184,14 @@ class Published(Frozen):
     claims: Claims
     """What the studies judge."""
 
+    @model_validator(mode="after")
+    def _ablations_are_there(self) -> Published:
+        columns = [one for table in self.ablations.values() for one in table.columns.values()]
+        if not any(column.metric for column in columns):
+            allowed = "must have one with compared_with and a metric: ablations and studies show it"
+            raise refusal("tables", list(self.tables), allowed)
+        return self
+
     @property
     def methods(self) -> list[str]:
         """The names of all published rows, each once."""
