@@ -222,6 +222,8 @@ class TableStage(Frozen):
     scale: str
     comparable: bool
     """Whether a measured figure may stand beside a published one; as the scale file says."""
+    drawn: bool
+    """Whether measured figures are of the drawn world and the tiny models."""
     checkpoint: Literal["last"]
     table: Table
     """Without the runs that the scale does not have."""
