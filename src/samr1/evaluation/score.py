@@ -9,7 +9,8 @@
 `rec` (LISA-Grounding): `box_iou`, the mean IoU of boxes as Visual-RFT has it, and
     `box_accuracy_0.5`, the share above 0.5 as VLM-R1 has it. A box's area is width × height, with
     no pixel added. Visual-RFT divides both boxes by the image's size first; that scales all areas
-    alike and cancels out. An answer that could not be read scores 0, a box without an area too.
+    alike and cancels out. An answer that could not be read scores 0, a box without an area too, and
+    so does every answer where the truth has none: two of the test set's files are without a shape.
 
 Of `seg_zero` and `lisa` the figures are `giou` (mean IoU over samples) and `ciou` (ΣI / ΣU). Every
 protocol adds `unparseable`, the share of answers that could not be read: those without a mask (for
