@@ -62,7 +62,7 @@ class OwnData(Frozen):
     """How its files lie: a table of questions; a COCO file; labelme's JSON files; PNGs of class
     indices; REFER's refs with `train2014`; ReasonSeg's folders."""
     root: Word
-    """Its folder (relative to the repository, or absolute); all other paths are below it."""
+    """The folder that all other paths are below; relative to the repository, or absolute."""
     file: Below | None = None
     """The table (`.csv`, `.jsonl` or `.parquet`), COCO's JSON, or REFER's `NAME/refs(WHO).p`; where
     it is not in `root` itself, it is looked for in a folder a split (`train/FILE`, `test/FILE`)."""
@@ -77,7 +77,7 @@ class OwnData(Frozen):
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share of the images that `seed` puts into `test`, where the data has no split of its own."""
     seed: Seed = 0
-    """Of that draw."""
+    """Seeds that draw."""
     train_split: Split = "train"
     """What the data's own split calls the part to train on."""
     test_split: Split = "test"
