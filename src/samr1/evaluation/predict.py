@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from samr1.config.schema import PredictStage
 from samr1.core import schemas
+from samr1.core.device import side_stream
 from samr1.core.errors import UserError
 from samr1.core.prefetch import prefetch
 from samr1.core.stopwatch import Stopwatch
@@ -131,7 +132,7 @@ def _beside(
         return
     stream = None
     if device.type == "cuda":
-        stream = torch.cuda.Stream(device)
+        stream = side_stream(device, "segmenting")
         stream.wait_stream(torch.cuda.current_stream(device))  # the weights are there
     with closing(prefetch(batches)) as ready, torch.cuda.stream(stream):
         yield ready
