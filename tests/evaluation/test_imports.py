@@ -184,6 +184,7 @@ RUNS = {"size": [HEIGHT, WIDTH], "counts": [HEIGHT * WIDTH]}
         ({"segmentation": "mask.png"}, r"neither polygons nor run lengths"),
         ({"bbox": [1, 2, 3]}, r"bbox \[1, 2, 3\] is not \[x, y, width, height\]"),
         ({"bbox": "1234"}, r"is not \[x, y, width, height\]"),
+        ({"bbox": [1, 2, 10**400, 3]}, r"is not \[x, y, width, height\]"),
         ({"bbox": [1, 2, 3, float("nan")]}, r"is not \[x, y, width, height\]"),
         ({"bbox": [1, 2, 3, float("inf")]}, r"is not \[x, y, width, height\]"),
     ],

@@ -125,6 +125,10 @@ REASONSEG: list[tuple[Callable[[Path], object], str]] = [
     (add_bytes("a.json", b'{"text": ["\x81"], "shapes": []}'), r"a\.json: not a JSON file"),
     (add_bytes("a.json", b"[" * 200_000), r"a\.json: not a JSON file .*recursion"),
     (add_bytes("a.json", b"9" * 5_000), r"a\.json: not a JSON file .*4300 digits"),
+    (
+        lambda root: write_reasonseg(root, shapes=[shape([[1, 1], [10**400, 5], [9, 9]])]),
+        "no point",
+    ),
     (name_in_latin, r"caf.*: its name is no valid Unicode; rename it"),
 ]
 
@@ -179,6 +183,8 @@ SEGMENTATIONS: list[tuple[Any, int]] = [
     (square().astype(int).tolist(), ALL),
     ((square() * 255).tolist(), ALL),
     (square().tolist(), ALL),
+    (square().astype(float).tolist(), ALL),
+    ((square() * 255.0).tolist(), ALL),
 ]
 
 
