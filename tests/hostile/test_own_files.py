@@ -184,7 +184,13 @@ def test_two_files_of_one_name_are_named(tmp_path: Path) -> None:
     refused(told, lambda: read_own(stage(tmp_path, "labelme")))
 
 
+def mask_of_a_photo_that_is_not_read(root: Path) -> None:
+    spoil("masks/7.png", Image.new("L", (9, 9)))(root)
+    (root / "images/7.heic").write_bytes(b"x")
+
+
 MASKS: list[tuple[Write, str]] = [
+    (mask_of_a_photo_that_is_not_read, r"images/7\.heic: not an image that can be read; .*HEIC"),
     (
         spoil("masks/1.png", Image.new("RGB", (WIDTH, HEIGHT))),
         r"is in colours \(mode RGB\) and has no",

@@ -24,6 +24,7 @@ from samr1.core.reading import check_file
 from samr1.data.picture_parts import look_through
 
 Pixels = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Size = tuple[int, int]  # width, height
 
 # A small file can claim any size; this is far beyond every image of the data sets (about 0.3 GB).
@@ -38,6 +39,7 @@ _REMEDY = "put the image there or correct the data root"
 # The data sets hold JPEG and PNG; some formats that PIL knows run other programs to be read.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp")
+UNREAD = (".heic", ".heif", ".avif")  # pictures too, as cameras write them
 
 _UNREADABLE = "fetch it again, or save it as JPEG or PNG where it is of another kind, as HEIC"
 
@@ -257,8 +259,8 @@ def load_mask(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np
         return shown
 
 
-def load_indices(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np.int32]:
-    """Decode the picture of class indices, int32 [h, w]: a palette's places, or the greys.
+def load_indices(data: bytes, name: str, width: int, height: int) -> Indices:
+    """Decode the picture of class indices, [h, w]: a palette's places, or the greys.
 
     Raises UserError where the file is not of `width`×`height`, is broken, or has colours instead.
     """
@@ -269,7 +271,11 @@ def load_indices(data: bytes, name: str, width: int, height: int) -> npt.NDArray
                 f"{name}: the mask is in colours (mode {image.mode}) and has no class indices; "
                 "save it with a palette, or as greys."
             )
-        return np.asarray(image).astype(np.int32)
+        wide = image.mode in _SIXTEEN_BITS
+        indices = np.empty((height, width), np.uint16 if wide else np.uint8)
+        for rows, band in _bands(image, name, lambda part: part):
+            indices[rows] = band[..., 0]
+        return indices
 
 
 def picture_size(path: Path) -> Size:

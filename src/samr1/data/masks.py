@@ -38,7 +38,7 @@ class Rle(TypedDict):
 
 def encode_mask(mask: npt.NDArray[Any]) -> Rle:
     """Encode a mask [h, w] (bool, or integers of which every non-zero one counts) as COCO RLE."""
-    rle = coco.encode(np.asfortranarray(mask.astype(bool), dtype=np.uint8))
+    rle = coco.encode(np.asfortranarray(mask.astype(bool, copy=False), dtype=np.uint8))
     return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"]}
 
 

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import numpy as np
-import numpy.typing as npt
 
 from samr1.core.errors import UserError
 from samr1.core.reading import read_bytes
-from samr1.data.images import MAX_BYTES, SUFFIXES, load_indices, picture_size
+from samr1.data.images import MAX_BYTES, SUFFIXES, UNREAD, Indices, load_indices, picture_size
 from samr1.data.own.folders import find_splits, list_files
 from samr1.data.own.questions import Question, Source, Truth, mask_truth
 from samr1.data.samples import check_query
+
+_COUNTED_AT_ONCE = 1_000_000  # pixels: each takes eight bytes while it is counted
 
 
 def read(source: Source) -> Iterator[Question]:
@@ -56,6 +57,8 @@ def _find_images(source: Source, masks: list[str]) -> dict[str, list[str]]:
         path = str(folder / file)
         if path not in own:
             images.setdefault(_stem(file), []).append(path)
+    for file in list_files(source.root / folder, UNREAD):  # named where they have no twin
+        images.setdefault(_stem(file), [str(folder / file)])
     return images
 
 
@@ -67,10 +70,17 @@ def _find_image(images: dict[str, list[str]], mask: str) -> str:
     return found[0]
 
 
-def _ask(source: Source, indices: npt.NDArray[np.int32]) -> Iterator[tuple[int, str, Truth]]:
+def _find_indices(indices: Indices) -> set[int]:
+    flat = indices.reshape(-1)
+    starts = range(0, flat.size, _COUNTED_AT_ONCE)
+    counts = (np.bincount(flat[start : start + _COUNTED_AT_ONCE]) for start in starts)
+    return {index for count in counts for index in np.flatnonzero(count).tolist()}
+
+
+def _ask(source: Source, indices: Indices) -> Iterator[tuple[int, str, Truth]]:
     """Index, question and truth of each named class that has a pixel."""
     names, ignore_index = source.stage.category_names, source.stage.ignore_index
-    there = set(np.unique(indices).tolist())
+    there = _find_indices(indices)
     for index in sorted(there - {0, ignore_index} - names.keys()):
         source.left_out[f"masks with the class index {index}, which has no name"] += 1
     if not there & names.keys():
