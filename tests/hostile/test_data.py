@@ -74,6 +74,9 @@ def test_a_folder_that_is_none_or_has_two_files_of_one_name_is_named(tmp_path: P
     path = write_annotation(tmp_path)
     shutil.copy(path, path.with_suffix(".JSON"))
     refused(r"a\.json: lies beside a\.JSON; keep one", lambda: reasonseg.read(tmp_path, "val"))
+    latin = os.fsdecode(b"caf\xe9")
+    write_reasonseg(tmp_path, split=latin)
+    refused("its name is no valid Unicode; rename", lambda: reasonseg.read(tmp_path, latin))
 
 
 def turn(path: Path, orientation: int) -> None:
