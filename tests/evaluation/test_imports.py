@@ -49,6 +49,9 @@ def samples() -> pa.Table:
 
 
 def save_masks(folder: Path) -> Path:
+    """Beside a hidden one of none of the questions, as editors leave them."""
+    (folder / ".ipynb_checkpoints").mkdir(parents=True, exist_ok=True)
+    Image.new("L", (WIDTH, HEIGHT)).save(folder / ".ipynb_checkpoints/0.png")
     for sample_id, mask in MASKS.items():
         file = folder / f"{sample_id}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
