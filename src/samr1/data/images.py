@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from samr1.core.errors import UserError, prefix_errors, refusing
+from samr1.core.errors import ON_INPUT, UserError, prefix_errors, refusing
 from samr1.core.reading import check_file
 from samr1.data.picture_parts import look_through
 
@@ -74,9 +74,11 @@ _TURNS: dict[object, Image.Transpose] = {
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def _decoding(name: Path | str) -> AbstractContextManager[None]:
+def _decoding(
+    name: Path | str, kinds: tuple[type[Exception], ...] = (Exception,)
+) -> AbstractContextManager[None]:
     """What PIL raises on a broken picture, nearly anything, becomes the picture's error."""
-    return refusing(f"{name}: the image is broken", "fetch it again")
+    return refusing(f"{name}: the image is broken", "fetch it again", kinds)
 
 
 @contextmanager
@@ -95,8 +97,9 @@ def _opened(
     """
     if data is None:
         check_file(Path(path), _MOST_FILE, _REMEDY)
-    with _decoding(path):
+    with _decoding(path, ON_INPUT):
         held = _look_through(Path(path)) if data is None else look_through(data)
+    with _decoding(path):
         try:
             image = Image.open(path if data is None else io.BytesIO(data), formats=_FORMATS)
         except Image.DecompressionBombError as error:  # PIL's own bound, at twice MAX_PIXELS
