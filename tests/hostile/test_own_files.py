@@ -118,6 +118,10 @@ LABELME: list[tuple[Write, str]] = [
     (labelme(labelme_shape("cat", [[1, 1], [9, 9]], "line")), "which has no area"),
     (labelme(labelme_shape("cat", [[99, 1], [199, 1], [199, 9]])), "leave no pixel of the target"),
     (labelme(labelme_shape("cat", [], "polygon")), "label 'cat': a shape has no label, no points"),
+    (
+        labelme(CAT, *[labelme_shape("ignore", [[5, 5]])] * 100_001),
+        "beside 1 labels 100001 ignored shapes are too many; unite them",
+    ),
     (labelme(text=[]), r": text\[0\] is no text"),
     (labelme(text=[3]), r"text\[0\] is no text"),
 ]

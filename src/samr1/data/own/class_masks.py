@@ -13,11 +13,12 @@ import numpy as np
 from samr1.core.errors import UserError
 from samr1.core.reading import read_bytes
 from samr1.data.images import MAX_BYTES, SUFFIXES, UNREAD, Indices, load_indices, picture_size
+from samr1.data.masks import Mask
 from samr1.data.own.folders import find_splits, list_files
 from samr1.data.own.questions import Question, Source, Truth, mask_truth
 from samr1.data.samples import check_query
 
-_COUNTED_AT_ONCE = 1_000_000  # pixels: each takes eight bytes while it is counted
+_AT_ONCE = 1_000_000  # pixels: each takes eight bytes or more while it is counted or compared
 
 
 def read(source: Source) -> Iterator[Question]:
@@ -70,11 +71,18 @@ def _find_image(images: dict[str, list[str]], mask: str) -> str:
     return found[0]
 
 
+def _parts(indices: Indices) -> list[Indices]:
+    return np.array_split(indices.reshape(-1), indices.size // _AT_ONCE + 1)
+
+
 def _find_indices(indices: Indices) -> set[int]:
-    flat = indices.reshape(-1)
-    starts = range(0, flat.size, _COUNTED_AT_ONCE)
-    counts = (np.bincount(flat[start : start + _COUNTED_AT_ONCE]) for start in starts)
+    counts = map(np.bincount, _parts(indices))
     return {index for count in counts for index in np.flatnonzero(count).tolist()}
+
+
+def _are_any(indices: Indices, chosen: list[int]) -> Mask:
+    parts = [np.isin(part, chosen) for part in _parts(indices)]
+    return np.concatenate(parts).reshape(indices.shape)
 
 
 def _ask(source: Source, indices: Indices) -> Iterator[tuple[int, str, Truth]]:
@@ -90,4 +98,4 @@ def _ask(source: Source, indices: Indices) -> Iterator[tuple[int, str, Truth]]:
         of_name = sorted(index for index in names if names[index] == name)
         query = source.stage.question.replace("{category}", name)
         query = check_query(query, f"the question of class {of_name[0]}")
-        yield of_name[0], query, mask_truth(np.isin(indices, of_name), ignore)
+        yield of_name[0], query, mask_truth(_are_any(indices, of_name), ignore)
