@@ -24,7 +24,7 @@ from samr1.core.reading import check_file
 from samr1.data.picture_parts import look_through
 
 Pixels = npt.NDArray[np.uint8]
-Indices = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Indices = npt.NDArray[np.unsignedinteger[Any]]  # of 8 or 16 bits
 Size = tuple[int, int]  # width, height
 
 # A small file can claim any size; this is far beyond every image of the data sets (about 0.3 GB).
