@@ -15,6 +15,7 @@ from samr1.config.jobs import (
     find_base,
     list_comparisons,
     list_evaluations,
+    list_other_prompts,
     list_own,
     list_trainings,
 )
@@ -70,6 +71,8 @@ def test_the_base_is_the_same_policy_untrained_and_asked_alike_where_one_is(fold
     experiment = load(folder, listed=listed, pointed=pointed)
     assert find_base(experiment, "listed") == "tiny_vision_reasoner"
     assert find_base(experiment, "pointed") == "base"
+    asked = list_other_prompts(experiment, "photos")
+    assert asked == [("base", "sam_r1", "pointed", "sam_r1_points")]
     # For which public benchmarks an untrained run is, says nothing of one's own data.
     assert Evaluation("tiny_vision_reasoner", 0, "photos") in evaluate_own(experiment, "photos")
 

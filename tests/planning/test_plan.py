@@ -75,6 +75,8 @@ def test_a_plan_is_printed_with_its_arithmetic(
     said = capsys.readouterr().out
     assert "8,292,166,656 × 8 B / 8" in said
     assert "evaluate sam_r1" in said
+    heads = [line for line in said.splitlines() if line.startswith(("Memory", "Disk"))]
+    assert len(heads) == 4 and all(", calculated" in head for head in heads)
     three = ("--run", "qwen2.5vl_3b", "--gpus", "1", "--gpu-memory", "80")
     assert run_plan(monkeypatch, *paper, *three) == 1
     printed = capsys.readouterr()

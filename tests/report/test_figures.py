@@ -99,7 +99,8 @@ def test_a_figure_is_refused_whole(
 
 def test_examples_show_answers_that_could_be_read_and_such_that_could_not(tmp_path: Path) -> None:
     write_image(tmp_path)
-    read = answer((10, 10, 30, 30), [(20, 15, 1), (50, 5, 0)])
+    others = [{"box": [40.0, 5.0, 50.0, 15.0], "points": []}]
+    read = answer((10, 10, 30, 30), [(20, 15, 1), (50, 5, 0)], others=others)
     given = predictions([read, read, answer(None), read])
     answers = Answers("b", samples([sample()] * 4), {"base": [given]})
     outputs = [tmp_path / "world.png", tmp_path / "public.png"]
@@ -108,6 +109,7 @@ def test_examples_show_answers_that_could_be_read_and_such_that_could_not(tmp_pa
         assert count_colour(output, "#E69F00") > 50  # the box
     left, right = draw_examples(answers, tmp_path, 2).axes
     assert "it fits well\nIoU 1.00" in left.get_xlabel() and "(no_answer)" in right.get_xlabel()
+    assert (len(left.patches), len(right.patches)) == (2, 0)
     assert outputs[0].read_bytes() != outputs[1].read_bytes()  # it says that it was drawn
 
 

@@ -212,6 +212,14 @@ def compare_own(experiment: Experiment, data: str) -> list[tuple[str, str]]:
     return [(run, find_base(experiment, run)) for run in list_own(experiment)[data]]
 
 
+def list_other_prompts(experiment: Experiment, data: str) -> list[tuple[str, str, str, str]]:
+    """(base, its dialect, run, its dialect) of every run that is asked otherwise than its base."""
+    dialects = {name: run.dialect for name, run in experiment.runs.items()}
+    pairs = compare_own(experiment, data)
+    asked = [(base, dialects[base], run, dialects[run]) for run, base in pairs]
+    return [one for one in asked if one[1] != one[3]]
+
+
 def evaluate_own(experiment: Experiment, data: str) -> list[Evaluation]:
     """The evaluations of data of one's own: of the runs that are trained on it, and their bases."""
     pairs = compare_own(experiment, data)

@@ -11,7 +11,9 @@ from typing import Literal, get_args
 DialectName = Literal[
     "sam_r1",
     "sam_r1_points",
+    "sam_r1_list",
     "sam_r1_1000",
+    "sam_r1_1000_list",
     "seg_zero",
     "vision_reasoner",
     "visual_rft",

@@ -1,7 +1,7 @@
 """Predictions joined to their samples and checked: what the scoring protocols look at.
 
 A predictions file made elsewhere needs `sample_id` and `mask` or `box`; of the other columns of
-`schemas.PREDICTIONS`, `points` and `status` are read where they are there.
+`schemas.PREDICTIONS`, `points`, `others` and `status` are read where they are there.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ def answers_in_order(
     there = [*needed, *(name for name in others if name in predictions.column_names)]
     columns = {name: _cast(predictions, name).take(rows) for name in there}
     return [dict.fromkeys(others) | answer for answer in pa.table(columns).to_pylist()]
+
+
+def list_objects(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The objects that a row of predictions lists, each with its `box` and `points`."""
+    return [answer, *(one or {"box": None, "points": None} for one in answer["others"] or ())]
 
 
 def _cast(predictions: pa.Table, name: str) -> pa.ChunkedArray:

@@ -9,7 +9,10 @@
 `rec` (LISA-Grounding): `box_iou`, the mean IoU of boxes as Visual-RFT has it, and
     `box_accuracy_0.5`, the share above 0.5 as VLM-R1 has it. A box's area is width × height, with
     no pixel added. Visual-RFT divides both boxes by the image's size first; that scales all areas
-    alike and cancels out. An answer that could not be read scores 0, a box without an area too.
+    alike and cancels out. An answer that could not be read scores 0, a box without an area too. Of
+    a list the box around all of its boxes counts, as the truth is that around all that is asked
+    for (VisionReasoner's script merges them so, and takes the best of all besides); the truth of
+    LISA-Grounding is of one shape, and there the first alone counts, as Visual-RFT's code reads.
 
 Of `seg_zero` and `lisa` the figures are `giou` (mean IoU over samples) and `ciou` (ΣI / ΣU). Every
 protocol adds `unparseable`, the share of answers that could not be read: those without a mask (for
@@ -33,8 +36,8 @@ import pyarrow as pa
 
 from samr1.core import schemas
 from samr1.core.errors import say
-from samr1.data.masks import Mask, box_iou, mask_overlap
-from samr1.evaluation.answers import answers_in_order, read_box, read_mask
+from samr1.data.masks import Mask, box_around, box_iou, mask_overlap
+from samr1.evaluation.answers import answers_in_order, list_objects, read_box, read_mask
 from samr1.evaluation.bootstrap import Floats, Ratio, bootstrap
 from samr1.evaluation.right import ImageObjects, is_right_object, is_right_point
 
@@ -145,16 +148,18 @@ def _sample_ious(intersection: Floats, union: Floats, protocol: Protocol) -> Flo
 
 def _measure_boxes(samples: pa.Table, predictions: pa.Table) -> Iterator[dict[str, Any]]:
     """Box IoUs, 0 where there is no answer. "Nothing there" could be read, though it has no box."""
-    answers = answers_in_order(samples, predictions, ["box"], ["status"])
+    answers = answers_in_order(samples, predictions, ["box"], ["others", "status"])
     if (told := [value for one in answers for value in one["box"] or ()]) and all(
         value is not None and 0 <= value <= 1 for value in told
     ):
         say("note: the predicted boxes all lie between 0 and 1; they are read as pixels.")
-    for sample, answer in zip(_rows(samples, "box"), answers, strict=True):
+    for sample, answer in zip(_rows(samples, "box", "dataset"), answers, strict=True):
         name, box, iou = sample["sample_id"], answer["box"], 0.0
         truth = read_box(name, "ground-truth", sample["box"])
         if box is not None:
-            iou = box_iou(truth, read_box(name, "predicted", box))
+            objects = list_objects(answer)[: 1 if sample["dataset"] == "lisa_grounding" else None]
+            boxes = [read_box(name, "predicted", one["box"]) for one in objects]
+            iou = box_iou(truth, box_around(boxes))
         yield {
             "sample_id": name,
             "image_id": sample["image_id"],

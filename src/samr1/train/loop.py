@@ -138,7 +138,7 @@ def train_policy(
                 rate = learning_rate(step, steps, stage.train)
                 done, response = _step(models, questions, ready, done, rate, stage)
                 boards.add_step(done.metrics[-1], done.timings[-1])
-                _say_step(bar, done.metrics, response, engine)
+                _say_step(bar, done.metrics, response, engine, stage)
                 if keeper is not None:
                     _keep_step(keeper, done, steps, asked, engine, stage)
     return Trained(
@@ -180,13 +180,17 @@ def _progress_bar(first: int, steps: int, engine: Engine, stage: TrainStage) -> 
 
 
 def _say_step(
-    bar: tqdm[int], metrics: Sequence[Mapping[str, float]], response: str, engine: Engine
+    bar: tqdm[int],
+    metrics: Sequence[Mapping[str, float]],
+    response: str,
+    engine: Engine,
+    stage: TrainStage,
 ) -> None:
     """Show the last of the rows of `metrics` on the bar, and name a reward that stays flat."""
     row = metrics[-1]
     bar.set_postfix(reward=f"{row['reward_total']:.2f}", iou=f"{row['iou']:.3f}", refresh=False)
     if engine.rank == 0:
-        for sentence in name_flat(metrics, response):
+        for sentence in name_flat(metrics, response, stage.reward):
             tqdm.write(printable(f"step {len(metrics) - 1}: {sentence}"), file=sys.stderr)
 
 
