@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hostile_answers import draw_response, hostile_response, mutate
 
-from samr1.config.names import DIALECTS, POINT_VALUES, DialectName
+from samr1.config.names import DIALECTS, POINT_VALUES, WITHOUT_THOUGHT, DialectName
 from samr1.method.rewards import segmentation_format_reward
 from samr1.policy import dialects
 from samr1.policy.answer import Answer, parse_answer, to_original
@@ -31,6 +31,7 @@ def test_every_name_has_its_file_and_every_file_its_name() -> None:
     assert {name for name in DIALECTS if '"value":' in get_dialect(name).template} == set(
         POINT_VALUES
     )
+    assert {name for name in DIALECTS if not get_dialect(name).thinks} == set(WITHOUT_THOUGHT)
 
 
 def test_questions_are_put_as_the_public_code_puts_them() -> None:

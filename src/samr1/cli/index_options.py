@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from samr1.cli.score_options import parse_name
 from samr1.core.files import write_table
 from samr1.data import reasonseg
 
@@ -17,7 +18,9 @@ def index_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     """A parser for the command `name`, with the options of every data set."""
     parser = argparse.ArgumentParser(prog=f"python -m samr1.cli.{name}", description=description)
     parser.add_argument("--root", type=Path, required=True, help="data root")
-    parser.add_argument("--split", required=True, help="train, val, test, testA or testB")
+    parser.add_argument(
+        "--split", type=parse_name, required=True, help="train, val, test, testA or testB"
+    )
     add_on_bad_sample(parser)
     parser.add_argument(
         "--check-counts",

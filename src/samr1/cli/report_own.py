@@ -25,7 +25,7 @@ def main() -> None:
     add(
         "--micro-world",
         metavar="SCALE",
-        help="the scale, where its figures are not comparable with published ones",
+        help="the scale, where it is of the drawn world and the tiny models",
     )
     add(
         "--asked-otherwise",

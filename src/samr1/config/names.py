@@ -24,6 +24,8 @@ DialectName = Literal[
 DIALECTS: tuple[DialectName, ...] = get_args(DialectName)
 POINT_VALUES: tuple[DialectName, ...] = ("sam_r1_points",)
 """Those whose points have values, 1 on the object and 0 off it."""
+WITHOUT_THOUGHT: tuple[DialectName, ...] = ("qwen", "qwen3")
+"""Those that are answered without a thought, and without its tags."""
 
 # The method's choices, the paper's first.
 MaskReward = Literal["tiered", "fixed", "iou", "quantile"]

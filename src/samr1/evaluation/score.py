@@ -9,8 +9,9 @@
 `rec` (LISA-Grounding): `box_iou`, the mean IoU of boxes as Visual-RFT has it, and
     `box_accuracy_0.5`, the share above 0.5 as VLM-R1 has it. A box's area is width × height, with
     no pixel added. Visual-RFT divides both boxes by the image's size first; that scales all areas
-    alike and cancels out. An answer that could not be read scores 0, a box without an area too. Of
-    a list the box around all of its boxes counts, as the truth is that around all that is asked
+    alike and cancels out. An answer that could not be read scores 0, a box without an area too, and
+    so does every answer where the truth has none: two of the test set's files are without a shape.
+    Of a list the box around all of its boxes counts, as the truth is that around all that is asked
     for (VisionReasoner's script merges them so, and takes the best of all besides); the truth of
     LISA-Grounding is of one shape, and there the first alone counts, as Visual-RFT's code reads.
 

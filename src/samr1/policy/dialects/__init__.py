@@ -48,7 +48,8 @@ class Dialect:
     to_pixel: Callable[[float], float] = float
     """How its code rounds a coordinate of the original image before it prompts SAM."""
     points: int = 1
-    """The most points that an object has; without any the segmenter gets the box alone."""
+    """The most points that a right answer is written with, though a response's are all read; with
+    0 none is, and the segmenter gets the box alone."""
     lists: bool = False
     """Whether an answer is a list of objects; its mask is the union of theirs."""
     thinks: bool = True
