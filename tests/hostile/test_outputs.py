@@ -121,7 +121,10 @@ def test_a_page_that_is_no_text_is_named(tmp_path: Path) -> None:
     refused("no text in UTF-8", lambda: collect_tables([tmp_path / "a.md"], tmp_path / "b.md"))
 
 
-@pytest.mark.parametrize("words", [("--seed", "9" * 12), ("--run", "\udcff"), ("--seed", "x\x1b")])
+@pytest.mark.parametrize(
+    "words",
+    [("--seed", "9" * 12), ("--run", "\udcff"), ("--seed", "x\x1b"), ("--x", "\x1b[2J\u202e")],
+)
 def test_a_name_or_seed_that_no_table_can_hold_is_wrong_usage(
     words: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:

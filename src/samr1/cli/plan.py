@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.config.datasets import load_datasets
 from samr1.config.errors import read_mapping
 from samr1.config.jobs import JobList, Training, list_evaluations, list_trainings
@@ -32,7 +33,7 @@ from samr1.planning.rates import GPUS, Rates, calculated, read_measured
 
 def main() -> None:
     """Parse, load, plan, print."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.plan", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.plan", description=__doc__)
     parser.add_argument(
         "--config",
         nargs="+",
