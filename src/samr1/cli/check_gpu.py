@@ -37,7 +37,7 @@ def main() -> None:
     if not 0 < arguments.minutes <= 1440:  # which no NaN is
         parser.error("--minutes must be above 0 and at most 1440")
     check_size(arguments.size)
-    output = use_folder(arguments.output, "check_gpu.json")
+    output = use_folder(arguments.output, "check_gpu", "check_gpu.json")
     log = output / "log.txt"
     log.unlink(missing_ok=True)
 

@@ -28,7 +28,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     experiment = load_experiment(arguments.config_dir, arguments.scale)
-    output = use_folder(arguments.output, "data/overlaps")
+    output = use_folder(arguments.output, "collect_study", "data/overlaps")
     data = find_study_data(output / "data", experiment)
     if arguments.results is not None:
         pack_study(arguments.results, data)

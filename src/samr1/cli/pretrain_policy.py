@@ -48,7 +48,7 @@ def main() -> None:
             record=lambda row: print(json.dumps(row), file=log, flush=True),
         )
     policy = assemble_policy(model.eval(), tokenizer, build_image_processor())
-    save_policy(policy, arguments.output)
+    save_policy(policy, arguments.output, maker="pretrain_policy")
 
 
 def _stop_after(recipe: PolicyRecipe, name: str) -> PolicyRecipe:

@@ -36,7 +36,7 @@ def main() -> None:
         pretrain_segmenter(
             model, recipe, record=lambda row: print(json.dumps(row), file=log, flush=True)
         )
-    with atomic_folder(arguments.output) as folder:
+    with atomic_folder(arguments.output, "pretrain_segmenter") as folder:
         save_file(model.state_dict(), folder / "model.safetensors")
         (folder / "config.yaml").write_text(yaml.safe_dump(SEGMENTER_CONFIG, sort_keys=False))
 
