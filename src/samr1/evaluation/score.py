@@ -34,7 +34,7 @@ import pyarrow as pa
 from samr1.core import schemas
 from samr1.core.errors import say
 from samr1.data.masks import Mask, box_iou, mask_overlap
-from samr1.evaluation.answers import answers_in_order, read_box, read_mask
+from samr1.evaluation.answers import answers_in_order, are_fractions, read_box, read_mask
 from samr1.evaluation.bootstrap import Floats, Ratio, bootstrap
 from samr1.evaluation.right import ImageObjects, is_right_object, is_right_point
 
@@ -146,15 +146,16 @@ def _sample_ious(intersection: Floats, union: Floats, protocol: Protocol) -> Flo
 def _measure_boxes(samples: pa.Table, predictions: pa.Table) -> Iterator[dict[str, Any]]:
     """Box IoUs, 0 where there is no answer. "Nothing there" could be read, though it has no box."""
     answers = answers_in_order(samples, predictions, ["box"], ["status"])
-    if (told := [value for one in answers for value in one["box"] or ()]) and all(
-        value is not None and 0 <= value <= 1 for value in told
-    ):
-        say("note: the predicted boxes all lie between 0 and 1; they are read as pixels.")
-    for sample, answer in zip(_rows(samples, "box"), answers, strict=True):
-        name, box, iou = sample["sample_id"], answer["box"], 0.0
+    boxes = [
+        None if one["box"] is None else read_box(name, "predicted", one["box"])
+        for name, one in zip(samples["sample_id"].to_pylist(), answers, strict=True)
+    ]
+    if are_fractions(boxes):
+        say("note: the predicted boxes lie between 0 and 1; they are read as pixels.")
+    for sample, answer, box in zip(_rows(samples, "box"), answers, boxes, strict=True):
+        name = sample["sample_id"]
         truth = read_box(name, "ground-truth", sample["box"])
-        if box is not None:
-            iou = box_iou(truth, read_box(name, "predicted", box))
+        iou = 0.0 if box is None else box_iou(truth, box)
         yield {
             "sample_id": name,
             "image_id": sample["image_id"],
