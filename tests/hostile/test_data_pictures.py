@@ -84,7 +84,7 @@ ANSWERS: list[tuple[Any, int | str]] = [
     ({"segmentation": [[0.1, 0.1, 0.5, 0.1, 0.5, 0.9]]}, "all lie between 0 and 1"),
     ({"segmentation": [[0, 1, 1, 0]] * 3}, "3 rows of 4 pixels, and its image has 30 of 40"),
     ({"mask": RUNS}, "result 1 has neither `segmentation` nor `bbox`"),
-    ({"bbox": [0.1, 0.2, 0.5, 0.6], "segmentation": RUNS}, "boxes all lie between 0 and 1"),
+    ({"bbox": [0.1, 0.2, 0.5, 0.6], "segmentation": RUNS}, "its boxes lie between 0 and 1"),
     ({"bbox": [1, 2, -3, 4]}, r"its bbox .* is not \[x, y, width, height\]"),
     ({"bbox": [True, 2, 3, 4]}, r"is not \[x, y, width, height\]"),
     ({"bbox": [1, 2, 1e308, 1e308]}, r"is not \[x, y, width, height\]"),
