@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+import yaml
 from huggingface_hub import ModelCard
 from training_world import make_stage
 
@@ -58,14 +59,16 @@ def test_a_card_says_what_the_run_was() -> None:
         "5 questions on 3 images: 5 of `refcocog` (train), read from a data root called `world`"
         in text
     )
-    assert "4 above 0.8, 3 above 0.7, 2 above 0.5, else 0" in text
+    settings = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
+    stage = stage_of("/models/base")
+    assert settings["reward"] == stage.reward.model_dump()
+    assert settings["train"] == stage.train.model_dump(mode="json")
+    assert settings["segmenter"]["path"] == "micro"
     # Of 20 steps the first two and the last two.
     assert "| reward | 0.005 | 0.185 |" in text
     assert "`metrics/test/seed_0/`" in text
-    assert "/somewhere" not in text
-    fixed = {"segmentation": "fixed", "threshold": 0.7, "negative_points": "inside"}
-    changed = beside(stage_of("/models/base", reward=fixed), steps=1)["README.md"]
-    assert "4 above 0.7, else 0" in changed and "inside the answer's own box: +1" in changed
+    assert "/somewhere" not in text and "/models" not in text
+    changed = beside(stage_of("/models/base"), steps=1)["README.md"]
     assert "| mean over 1 of 1 steps | the first | the last |" in changed
 
 

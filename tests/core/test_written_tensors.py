@@ -28,7 +28,7 @@ TENSORS = {
 def test_what_is_written_is_what_the_library_reads(
     tmp_path: Path, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "_PART", part)
+    monkeypatch.setattr(weights, "BYTES_AT_ONCE", part)
     path = tmp_path / "tensors"
     digest = write_tensors(path, TENSORS)
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from data_world import HEIGHT, WIDTH, square, write_reasonseg, write_refer
 from data_world import ref as refer_ref
+from hostile_data import refused
 from own_world import (
     labelme_mask,
     labelme_shape,
@@ -56,7 +57,23 @@ def test_of_single_instances_alone_is_asked_where_the_settings_say_so(tmp_path: 
     )
     reading = read_own(settings)
     assert set(reading.samples["query"].to_pylist()) == {"Where is dog?"}
-    assert reading.left_out == {"categories of an image with several instances": 3}
+    why = "categories of an image with several instances"
+    assert reading.left_out == {why: 3}
+    write_coco(tmp_path, categories=[{"id": 1, "name": "cat"}, {"id": 2, "name": "cat"}])
+    refused(rf"has no question; left out are {why} \(3\); correct", lambda: read_own(settings))
+
+
+def test_categories_of_one_name_are_one(tmp_path: Path) -> None:
+    content = write_coco(tmp_path)
+    apart = read_samples(stage(tmp_path, "coco", file="instances.json"))
+    content["categories"][1]["name"] = " cat"
+    write_coco(tmp_path, **content)
+    rows = read_samples(stage(tmp_path, "coco", file="instances.json"))
+    assert list(rows) == ["0/1", "1/1", "2/1"]
+    assert {row["query"] for row in rows.values()} == {"the cat"}
+    for image in range(3):
+        union = apart[f"{image}/1"]["mask"] | apart[f"{image}/2"]["mask"]
+        assert (rows[f"{image}/1"]["mask"] == union).all()
 
 
 def test_a_crowd_is_no_target_but_ignored(tmp_path: Path) -> None:
@@ -149,6 +166,18 @@ def test_texts_of_a_labelme_file_ask_for_all_of_its_shapes(tmp_path: Path) -> No
 ONE = np.ones((2, 2), bool)
 
 
+def test_folders_may_be_links_to_another_disk(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    shapes = [labelme_shape("cat", [[1, 1], [9, 1], [9, 9]])]
+    for number, split in enumerate(("train", "test")):
+        write_labelme(tmp_path / "disk" / split, "a", shapes, number)
+        (tmp_path / "set" / split).symlink_to(tmp_path / "disk" / split)
+    rows = read_samples(stage(tmp_path / "set", "labelme"))
+    assert {name: row["split"] for name, row in rows.items()} == {
+        **{"train/a/cat": "train", "test/a/cat": "test"}
+    }
+
+
 def test_a_group_of_labelme_is_one_instance(tmp_path: Path) -> None:
     boxes = [[[1, 1], [4, 4]], [[10, 10], [14, 14]]]
     for number, groups in enumerate(([1, 1], [1, 2], [None, None])):
@@ -188,6 +217,11 @@ def test_class_masks_are_asked_of_each_named_class(tmp_path: Path) -> None:
         "masks with the class index 2, which has no name": 3,
         "images without a mask": 1,
     }
+    both = stage(tmp_path, "masks", images="images", masks="masks", categories={2: "a", 1: "a"})
+    corner = np.zeros((HEIGHT, WIDTH), bool)
+    corner[:3, :3] = True
+    assert all((row["mask"] == square() | corner).all() for row in read_samples(both).values())
+    assert list(read_samples(both)) == ["0/1", "1/1", "2/1"]
     listed = stage(tmp_path, "masks", images="images", masks="masks", categories=[None, "a", "b"])
     assert {row["query"] for row in read_samples(listed).values()} == {"the a", "the b"}
 
@@ -206,16 +240,20 @@ def test_masks_may_lie_beside_their_images_and_folders_may_be_splits(tmp_path: P
 
 
 def test_files_that_lie_like_refers_and_reasonsegs_are_read(tmp_path: Path) -> None:
-    refs = [refer_ref(number, split="train" if number > 1 else "test") for number in (1, 2)]
-    write_refer(tmp_path, refs)
+    splits = enumerate(("test", "train", "val", "val"), start=1)
+    write_refer(tmp_path, [refer_ref(number, split=split) for number, split in splits])
     save_picture(tmp_path / "train2014/COCO_train2014_000000000002.jpg", 2)
-    rows = read_samples(stage(tmp_path, "refer", file="refcocog/refs(umd).p"))
+    settings = stage(tmp_path, "refer", file="refcocog/refs(umd).p")
+    assert read_own(settings).left_out == {"of the split 'val', which is neither part": 4}
+    rows = read_samples(settings)
     assert list(rows) == ["train/2/0", "train/2/1", "test/1/0", "test/1/1"]
     assert rows["test/1/1"]["box"] == [10, 5, 20, 15]
-    for number, split in enumerate(("train", "val")):
+    for number, split in enumerate(("train", "val", "test")):
         write_reasonseg(tmp_path, split=split)
         save_picture(tmp_path / f"ReasonSeg/{split}/a.jpg", number)
-    rows = read_samples(stage(tmp_path, "reasonseg", test_split="val"))
+    settings = stage(tmp_path, "reasonseg", test_split="val")
+    assert read_own(settings).left_out == {"of the split 'test', which is neither part": 1}
+    rows = read_samples(settings)
     assert {name: row["split"] for name, row in rows.items()} == {
         "train/a": "train",
         "val/a": "test",

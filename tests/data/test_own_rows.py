@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from pycocotools import mask as coco_mask
 from samr1.data import masks
 from samr1.data.own.reading import read_own
 
+GUIDE = Path(__file__).parents[2] / "src/samr1/data/README.md"
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "own"
 
 
@@ -74,13 +76,42 @@ def test_an_image_folder_of_hugging_face_has_its_metadata_in_a_folder_a_split(
             save_picture(tmp_path / split / f"{number}.png", number + 10 * count)
             runs = masks.encode_mask(square())
             told = {"size": runs["size"], "counts": runs["counts"].decode()}
-            lines.append({"file_name": f"{number}.png", "text": "a thing", "segmentation": told})
+            save_mask(tmp_path / split / f"mask_{number}.png", square())
+            truths = {"segmentation": told}, {"mask_file_name": f"mask_{number}.png"}
+            lines.append({"file_name": f"{number}.png", "text": "a thing"} | truths[number % 2])
         write_rows(tmp_path / split / "metadata.jsonl", lines)
-    rows = read_samples(stage(tmp_path, file="metadata.jsonl"))
+    write_rows(tmp_path / "validation/metadata.jsonl", lines)
+    settings = stage(tmp_path, file="metadata.jsonl")
+    other = "the file metadata.jsonl of the split 'validation', which is neither part"
+    assert read_own(settings).left_out == {other: 1}
+    rows = read_samples(settings)
     assert list(rows) == ["train/1", "train/2", "train/3", "test/1", "test/2"]
     assert [row["split"] for row in rows.values()] == ["train"] * 3 + ["test"] * 2
     assert rows["test/2"]["image_path"] == "test/1.png"
     assert (rows["test/2"]["mask"] == square()).all()
+
+
+def test_pictures_inside_a_parquet_file_are_put_beside_it_as_the_guide_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = write_photos(tmp_path / "plain")
+    write_rows(tmp_path / "plain/questions.jsonl", rows)
+    for row in rows:
+        for column in ("image", "mask"):
+            data = (tmp_path / "plain" / row[column]).read_bytes()
+            row[column] = {"bytes": data, "path": row[column].split("/")[-1]}
+    write_rows(tmp_path / "train.parquet", rows)
+    (tmp_path / "my_photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    exec(code, {})
+    found, plain = (
+        read_samples(stage(tmp_path / name, file="questions.jsonl"))
+        for name in ("my_photos", "plain")
+    )
+    for name, row in found.items():
+        assert row["query"] == plain[name]["query"]
+        assert (row["mask"] == plain[name]["mask"]).all()
 
 
 def test_every_form_of_a_target_in_a_csv_is_the_same_mask(tmp_path: Path) -> None:
@@ -96,6 +127,30 @@ def test_every_form_of_a_target_in_a_csv_is_the_same_mask(tmp_path: Path) -> Non
     rows = list(read_samples(stage(tmp_path)).values())
     assert all((row["mask"] == square()).all() for row in rows[:4])
     assert (rows[4]["mask"] == square(14)).all()
+
+
+@pytest.mark.parametrize("file", ["questions.csv", "questions.jsonl", "questions.parquet"])
+@pytest.mark.parametrize("column", ["mask", "mask_file_names"])
+def test_masks_of_several_objects_are_united(tmp_path: Path, file: str, column: str) -> None:
+    rows = write_photos(tmp_path)
+    names = [row.pop("mask") for row in rows]
+    for number, row in enumerate(rows):
+        row[column] = [names[number], names[(number + 1) % 4]]
+    write_rows(tmp_path / file, rows)
+    united = [row["mask"] for row in read_samples(stage(tmp_path, file=file)).values()]
+    for number, mask in enumerate(united):
+        assert (mask == square(10 + number) | square(10 + (number + 1) % 4)).all()
+
+
+def test_an_absolute_path_may_lead_into_the_data_set(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "set")
+    rows = write_photos(tmp_path / "set")
+    write_rows(tmp_path / "set/questions.csv", rows)
+    plain = read_own(stage(tmp_path / "set")).samples
+    for row, root in zip(rows, ("set", "link", "set/../set", "set//"), strict=True):
+        row |= {key: f"{tmp_path}/{root}/{row[key]}" for key in ("image", "mask")}
+    write_rows(tmp_path / "set/questions.csv", rows)
+    assert read_own(stage(tmp_path / "link")).samples.equals(plain)
 
 
 def test_ids_splits_and_ignored_pixels_of_a_table(tmp_path: Path) -> None:
@@ -124,10 +179,22 @@ def test_ids_splits_and_ignored_pixels_of_a_table(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("file", ["questions.csv", "questions.jsonl", "questions.parquet"])
+def test_splits_and_ids_may_be_numbers(tmp_path: Path, file: str) -> None:
+    numbers = enumerate([0, 0, 1, 2])
+    write_table(tmp_path, *({"id": 7 + at, "split": one} for at, one in numbers), file=file)
+    rows = read_samples(stage(tmp_path, file=file, train_split="0", test_split="1"))
+    assert {name: row["split"] for name, row in rows.items()} == {
+        **{"7": "train", "8": "train", "9": "test"}
+    }
+
+
 def test_boxes_alone_leave_the_mask_unknown(tmp_path: Path) -> None:
     changes: list[Any] = [[1, 2, 30.5, 20], "1, 2, 30.5, 20", "[1, 2, 30.5, 20]"]
-    write_table(tmp_path, *({"mask": None, "box": box} for box in changes), count=3)
-    rows = list(read_samples(stage(tmp_path, target="box")).values())
+    write_table(tmp_path, *({"mask": None, "ignore": "x", "box": box} for box in changes), count=3)
+    settings = stage(tmp_path, target="box")
+    rows = list(read_samples(settings).values())
+    assert read_own(settings).left_out == {"column 'ignore' of the table, which is not read": 1}
     assert [row["box"] for row in rows] == [[1, 2, 30.5, 20]] * 3
     assert all(row["mask"] is None and row["ignore"] is None for row in rows)
 

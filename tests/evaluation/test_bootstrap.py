@@ -41,7 +41,7 @@ def test_bootstrap_equals_its_plain_twin(monkeypatch: pytest.MonkeyPatch) -> Non
         assert interval.low < interval.value < interval.high
     assert mean.value() == pytest.approx(mean.numerator.mean())
     # The size of a block of draws is a matter of memory alone.
-    monkeypatch.setattr("samr1.evaluation.bootstrap._CELLS", 7 * 3)
+    monkeypatch.setattr("samr1.evaluation.bootstrap.CELLS_AT_ONCE", 7 * 3)
     assert bootstrap([mean, total], images, resamples=200, seed=3) == found
 
 

@@ -128,6 +128,6 @@ def test_published_widths_are_refused_without_a_gpu() -> None:
 def test_a_copy_without_the_settings_is_refused_before_the_first_stage(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("samr1.gpu.setting._CONFIG", tmp_path / "config")
+    monkeypatch.setattr("samr1.gpu.setting.CONFIG", tmp_path / "config")
     with pytest.raises(UserError, match=r"/config: is not there.*; copy it with src/"):
         check_size("tiny")

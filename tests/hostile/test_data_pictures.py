@@ -31,12 +31,19 @@ def palette(*colours: int) -> Image.Image:
     return image
 
 
+def with_alpha(image: Image.Image) -> Image.Image:
+    """The object opaque and all else not there."""
+    image.putalpha(grey(0, 255))
+    return image
+
+
 MASKS: list[tuple[Image.Image, int]] = [
     (Image.fromarray(square()), ALL),
     (grey(0, 255), ALL),
     (grey(0, 1), ALL),
     (grey(255, 0), WIDTH * HEIGHT - ALL),  # white is the object, wherever it is
     (grey(0, 255).convert("RGB"), ALL),
+    (grey(0, 255).convert("RGBA"), ALL),  # with a channel of transparency, and nothing in it
     (Image.fromarray((square() * 65_535).astype(np.uint16)), ALL),
     (palette(0, 0, 0, 255, 255, 255), ALL),
     (palette(255, 255, 255, 0, 0, 0), WIDTH * HEIGHT - ALL),
@@ -56,7 +63,8 @@ def test_a_mask_is_what_its_picture_shows(image: Image.Image, pixels: int) -> No
         (grey(3, 250), r"a\.png: the mask shows several colours beside black"),
         (palette(255, 255, 255, 128, 0, 0), "several colours beside black"),
         (grey(0, 255).resize((WIDTH, HEIGHT)).rotate(9, Image.Resampling.BILINEAR), "several col"),
-        (grey(0, 255).convert("LA"), "the mask is transparent in parts"),
+        (with_alpha(grey(255, 255)), "the mask is transparent in parts"),
+        (with_alpha(grey(0, 255).convert("RGB")), "the mask is transparent in parts"),
         (
             grey(0, 255).resize((WIDTH * 2, HEIGHT)),
             "the image is 80×30 pixels and the one",

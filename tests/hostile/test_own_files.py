@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from data_world import HEIGHT, WIDTH, square
 from hostile_data import refused
-from own_world import labelme_shape, save_mask, stage, write_class_masks, write_coco, write_labelme
+from own_world import (
+    labelme_shape,
+    save_mask,
+    save_picture,
+    stage,
+    write_class_masks,
+    write_coco,
+    write_labelme,
+)
 from PIL import Image
 
 from samr1.config.own_data import OwnData, OwnDataStage
@@ -212,6 +220,18 @@ def test_a_bad_mask_of_class_indices_is_named(tmp_path: Path, write: Write, told
     refused(told, lambda: read_own(settings))
 
 
+def test_it_is_said_why_nothing_is_asked(tmp_path: Path) -> None:
+    """White on black, the object called 1: the likeliest mistake."""
+    for number in range(3):
+        save_mask(tmp_path / f"masks/{number}.png", square())
+        save_picture(tmp_path / f"images/{number}.jpg", number)
+    settings = stage(tmp_path, "masks", images="images", masks="masks", categories={1: "cat"})
+    told = (
+        r"has no question; left out are masks with the class index 255, which has no name \(3\), "
+    )
+    refused(told, lambda: read_own(settings))
+
+
 # The settings
 
 SETTINGS: list[tuple[str, str]] = [
@@ -230,6 +250,24 @@ SETTINGS: list[tuple[str, str]] = [
     (
         "photos: {layout: labelme, root: a, target: box}",
         'target = "box": must be mask with layout l',
+    ),
+    *(
+        (f"photos: {{root: a, layout: {keys}}}", told)
+        for keys, told in (
+            ("table, file: b, question: 'a {category}'", "question = .* with layout table"),
+            ("refer, file: b, question: 'a {category}'", "question = .* with layout refer"),
+            ("reasonseg, question: 'a {category}'", "question = .* with layout reasonseg"),
+            ("reasonseg, test_share: 0.5", "test_share = .* must be 0.2 with layout reasonseg"),
+            (
+                "coco, file: b, questions: captions, question: 'a {category}'",
+                "question = .*: must be the {category} with questions: captions",
+            ),
+            (
+                "coco, file: b, questions: captions, instances: single",
+                'instances = "single": must be union with questions: captions',
+            ),
+            ("table, file: b, target: box, masks: c", "masks = .* left out with target: box"),
+        )
     ),
     (
         "photos: {layout: labelme, root: a, roots: b}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from collections.abc import Callable
@@ -79,6 +80,17 @@ ROWS: list[tuple[Write, str]] = [
         row_of("masks/b.png", lambda path: save_mask(path, square() * 0), mask="masks/b.png"),
         "its mask is empty, and a question has to ask for something",
     ),
+    (row(mask=[]), "its list of masks is empty; name one"),
+    (row(mask='["masks/1.png'), r"its mask is no JSON \(.*write it as in "),
+    (row(mask=["masks/1.png", "masks/none.png"]), r"masks/none\.png: no such file"),
+    (
+        row_of(
+            "masks/b.png",
+            lambda path: save_mask(path, square() * 0),
+            mask=["masks/1.png", "masks/b.png"],
+        ),
+        r"masks/b\.png: its mask is empty, and a question",
+    ),
     (row(mask=None, segmentation="[[1, 2"), r"its segmentation is no JSON \(.*write it as COCO"),
     (row(mask=None, segmentation="[array([10., 5.])]"), "its segmentation is no JSON"),
     (row(mask=None, segmentation=[]), "it has no segmentation"),
@@ -149,6 +161,11 @@ def text(content: str | bytes, name: str = "questions.csv") -> Write:
     return write
 
 
+def nested(root: Path) -> None:
+    gc.collect()  # what is collected in the depth of the recursion has no room to end there
+    text("[" * 200_000, "questions.jsonl")(root)
+
+
 def pandas_style(root: Path) -> None:
     write_photos(root)
     table = pa.table({"image": ["img/0.png"], "question": [b"\xff"], "mask": ["masks/0.png"]})
@@ -191,14 +208,14 @@ FILES: list[tuple[str, Write, str]] = [
     ("questions.jsonl", text("[1]", "questions.jsonl"), "line 1: not a JSON object; write one"),
     (
         "questions.jsonl",
-        text("[" * 200_000, "questions.jsonl"),
+        nested,
         "line 1: not a line of JSON .*recur",
     ),
     ("questions.csv", text(HEAD + "," * 3_000_000), r"CSV file \(a line of more than 2,000,000 v"),
     ("questions.jsonl", text("[" + "1," * 3_000_000, "questions.jsonl"), "a line of more than 2,"),
     ("questions.parquet", text("PAR1", "questions.parquet"), "not a readable Parquet file"),
     ("questions.parquet", pandas_style, "its question is no text; give it words"),
-    ("questions.parquet", pictures_inside, "row 1: its image is no name of a file"),
+    ("questions.parquet", pictures_inside, "row 1: its image lies inside of the table; write it "),
 ]
 
 
@@ -220,6 +237,11 @@ def test_two_rows_of_one_id_and_a_missing_split_are_named(tmp_path: Path) -> Non
     refused("row 4: its id, 'a', is that of .*row 2 too", lambda: read_own(stage(tmp_path)))
     write_table(tmp_path, *({"split": "train"},) * 2, {}, {"split": "test"})
     refused("row 4: it has no split, and the table has a c", lambda: read_own(stage(tmp_path)))
+    write_table(tmp_path, *({"split": split} for split in (0, 1.5, 1, 1)), file="questions.jsonl")
+    refused(
+        "line 2: its split is no short text; write 1 to 200 characters",
+        lambda: read_own(stage(tmp_path, file="questions.jsonl")),
+    )
     write_table(tmp_path, *({"split": "val"},) * 4)
     refused(
         "splits are 'val'; name two of them by `train_split`", lambda: read_own(stage(tmp_path))

@@ -115,7 +115,7 @@ def test_the_public_files_come_to_all_tables(public: Public, world: Path, server
 
     pages = [f"{table}.html" for table in TABLES]
     check_tables(run, ["README.md", *table_files(TABLES), *pages])
-    for figure in ("examples", "figure_4", "histograms"):
+    for figure in ("examples", "figure_4"):
         assert run.path(f"figures/{figure}.png").is_file()
     check_samples(run, world)
     answers = check_metrics(run)

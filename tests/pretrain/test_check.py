@@ -39,7 +39,7 @@ def test_shares_of_a_few_questions_fit_together(row: Row) -> None:
     assert 0 <= row.right_sampled <= row.right_once <= 1
     assert row.mixed <= row.right_once
     assert sum(row.tiers) == pytest.approx(1)
-    assert 20 < row.lengths[0] <= row.lengths[1] <= row.lengths[2] <= 96
+    assert 8 < row.thoughts[0] < row.thoughts[2] < 80
 
 
 def test_each_manner_asks_its_own_questions() -> None:

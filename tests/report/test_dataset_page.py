@@ -64,6 +64,7 @@ def test_what_is_wrong_is_named_by_its_kind(tmp_path: Path) -> None:
 
 def test_remarks_are_of_what_may_be_a_mistake(tmp_path: Path) -> None:
     rows = write_photos(tmp_path, 4)
+    rows[2]["question"] = "the background"
     whole, speck = np.ones((HEIGHT, WIDTH), bool), np.zeros((1000, 1000), bool)
     whole[:2], speck[0, 0] = False, True
     save_mask(tmp_path / "masks/0.png", whole)
@@ -72,12 +73,13 @@ def test_remarks_are_of_what_may_be_a_mistake(tmp_path: Path) -> None:
     write_rows(tmp_path / "questions.csv", [{**row, "split": "train"} for row in [*rows, rows[3]]])
     reading = read_own(stage(tmp_path))
     found = reading.samples.to_pylist()
-    remarks = facts.find_remarks(found, facts.target_shares(found), [["a", "b"]])
+    remarks = facts.find_remarks(found, facts.target_shares(found), [["a", "b"]], "the {category}")
     ids = [row["sample_id"] for row in found]
     assert [remark.split(". ")[0] for remark in remarks] == [
         "The part test is empty.",
         f"Targets of more than 90% of their image: 1 ({ids[0]})",
         f"Targets of less than 0.05% of their image: 1 ({ids[1]}).",
+        f"Questions about the background: 1 ({ids[2]})",
         f"Questions asked more than once of one image: 1 (img/3.png: {rows[3]['question']})",
         "Pictures that lie there as several files: 1 (below)",
     ]

@@ -65,8 +65,6 @@ def inputs(tmp_path: Path) -> dict[str, list[object]]:
         "curves": training,
         "examples": [*answers, "--root", tmp_path],
         "figure_4": training + answers,
-        "histograms": answers,
-        "lengths": training + answers,
     }
 
 
@@ -92,9 +90,9 @@ def test_a_figure_is_refused_whole(
     with pytest.raises(UserError, match=r"seed_0/b.parquet: 1 of 4 samples have no answer"):
         draw("figure_4", tmp_path, *inputs["figure_4"])
     with pytest.raises(SystemExit):
-        draw("lengths", tmp_path, *inputs["histograms"])
-    assert "lengths needs --training" in capsys.readouterr().err
-    assert not [*tmp_path.glob("figure_4.*"), *tmp_path.glob("lengths.*")]
+        draw("figure_4", tmp_path, *inputs["curves"])
+    assert "figure_4 needs --samples" in capsys.readouterr().err
+    assert not [*tmp_path.glob("figure_4.*")]
     with pytest.raises(UserError, match=r"x.svg: a figure is a .pdf or a .png"):
         write_figure([tmp_path / "x.svg"], None, Figure)
 

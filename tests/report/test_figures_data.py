@@ -1,4 +1,4 @@
-"""What the figures show, as numbers: curves, points on boxes, bins, lengths and bars."""
+"""What the figures show, as numbers: curves, points on boxes and bars."""
 
 from __future__ import annotations
 
@@ -13,12 +13,8 @@ from samr1.config.published import Published
 from samr1.config.schema import load_stage
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
-from samr1.method.rewards import tiered_iou_reward
-from samr1.method.rewards.segmentation import TIERS
 from samr1.report.figures.ablations import measure_runs
 from samr1.report.figures.curves import mean_curve
-from samr1.report.figures.histograms import EDGES, count_bins, mean_shares
-from samr1.report.figures.lengths import count_tokens, count_words, length_edges
 from samr1.report.figures.points import locate_points, share_places
 from samr1.report.predictions import read_answers, read_pairs
 from samr1.report.tables.measured import Measurements
@@ -77,25 +73,6 @@ def test_points_are_placed_on_the_answers_own_box() -> None:
     nowhere = predictions([answer(box, [(float("nan"), 5, 0)])] * 5)
     with pytest.raises(UserError, match=r"sample 's0': the point .* is not two finite numbers"):
         locate_points(asked, [nowhere])
-
-
-def test_bins_are_the_tiers_of_the_reward() -> None:
-    ious = np.array([0.0, 0.2, 0.5, 0.5 + 1e-9, 0.7, 0.75, 0.8, 0.8 + 1e-9, 1.0, 1.0])
-    edges = np.array([0.0, *sorted(bound for bound, _ in TIERS), 1.0])
-    rewards = np.array([tiered_iou_reward(iou) for iou in ious])
-    expected = [float(np.mean(rewards == reward)) for reward in (0, 2, 3, 4)]
-    assert count_bins(ious, edges).tolist() == expected == [0.3, 0.2, 0.2, 0.3]
-    assert set(edges) <= set(EDGES)
-    assert mean_shares([ious, np.ones(3)], edges).tolist() == pytest.approx([0.15, 0.1, 0.1, 0.65])
-
-
-def test_lengths_of_answers_and_the_bins_that_hold_them() -> None:
-    answers = predictions([answer((0, 0, 9, 9)), answer(None)])
-    assert count_tokens(answers).tolist() == [9, 9]
-    assert count_words(answers).tolist() == [3, 0]
-    assert length_edges([np.array([3.0, 5.0]), np.array([4.0])]).tolist() == [2.5, 3.5, 4.5, 5.5]
-    wide = length_edges([np.array([0.0, 400.0])])
-    assert wide[0] < 0 and wide[-1] > 400 and len(wide) <= 41 and set(np.diff(wide)) == {11}
 
 
 def test_answers_are_found_by_run_seed_and_benchmark(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_token_is_where_the_sum_passes_the_draw(tokens: int) -> None:
 def test_what_is_blocked_is_never_drawn_not_even_at_the_ends(
     stretch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distribution, "_STRETCH", stretch)
+    monkeypatch.setattr(distribution, "STRETCH", stretch)
     blocked = [0, 1, 2, 3, 4, 9, 15, 16, 17, 18, 19]  # whole stretches of 4, first and last
     ends = [0.0, np.nextafter(1.0, 0.0), 0.5, 1e-300, 1 - 1e-16]
     uniforms = torch.tensor(ends * 40, dtype=torch.float64)
@@ -48,7 +48,7 @@ def test_what_is_blocked_is_never_drawn_not_even_at_the_ends(
 def test_a_draw_on_a_border_takes_a_token_that_may_be_said(
     stretch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distribution, "_STRETCH", stretch)
+    monkeypatch.setattr(distribution, "STRETCH", stretch)
     open_tokens = [token for token in range(40) if token % stretch == 1]
     blocked = [token for token in range(40) if token % stretch != 1]
     table = random_table(3000, 40, blocked)

@@ -97,7 +97,7 @@ def test_the_report_shows_every_figure_table_and_picture_with_a_caption(
     shown = {Path(path).stem for path in results}
     assert drawn | {f"table_{number}" for number in range(1, 6)} <= shown
     figures = {path.stem for path in (finished / SCALE / "figures").glob("*.pdf")}
-    assert drawn == figures and len(figures) == 8
+    assert drawn == figures and len(figures) == 6
 
 
 def test_a_second_run_does_nothing(finished: Path) -> None:

@@ -15,6 +15,7 @@ from samr1.core.errors import UserError
 from samr1.core.hub import HubName, locate
 from samr1.core.signals import pass_on_warnings
 from samr1.core.sources import find_sources
+from samr1.core.tree import find_newest
 
 # The Snakemake of a cluster's job hears that its time is nearly up, and tells the processes below;
 # who has no answer to it, as the shell of the job, ignores it.

@@ -43,15 +43,6 @@ DRAWN = {
             ],
         },
     ),
-    "histograms": (
-        "IoU against the tiers of the reward",
-        get_shown(SHOWN.histograms, SHOWN.histograms.runs),
-    ),
-    "lengths": (
-        "Lengths of responses and thoughts",
-        {"training": get_trainings(run for runs in CURVES.values() for run in runs)}
-        | get_shown(SHOWN.lengths, SHOWN.lengths.runs),
-    ),
 } | {
     f"curves_{name}": (
         f"Training curves: {name.replace('_', ' ').capitalize()}",

@@ -1,17 +1,11 @@
 # The helpers of the rules of data of one's own: what its pages are made of.
 def get_own_files(wildcards):
-    """What of data of one's own is looked at for changes: the newest of all that lies in its folder.
-
-    A file that is mended in its place is the newest one, and where a file came or went its folder is.
-    """
-    return find_newest(Path(OWN[wildcards.own].root))
+    """What of data of one's own is looked at for changes: the newest of all that lies in its folder."""
+    return find_own_newest(Path(OWN[wildcards.own].root)) or []
 
 
-@cache
-def find_newest(root):
-    """The newest file or folder below `root`, looked for once: every rule that reads it asks."""
-    there = [path for path in (root, *root.rglob("*")) if path.exists()]
-    return max(there, key=lambda path: (path.stat().st_mtime, path), default=[])
+# Once a data set: every rule that reads it asks.
+find_own_newest = cache(find_newest)
 
 
 def get_part(wildcards):

@@ -11,10 +11,10 @@ from string import Template
 from typing import Any
 
 import pyarrow as pa
+import yaml
 from huggingface_hub import ModelCardData
 
-from samr1.config.schema import RewardConfig, TrainStage
-from samr1.config.train import TrainConfig
+from samr1.config.schema import TrainStage
 from samr1.core.hub import HubName, require
 from samr1.policy.dialects import get_dialect
 from samr1.policy.prompt_settings import FILE, MICRO, is_shipped, settings_of, write_settings
@@ -27,14 +27,6 @@ _LICENCES = {
     "Qwen/Qwen2.5-VL-72B-Instruct": {"license": "other", "license_name": "qwen"},
     **{f"Qwen/Qwen3-VL-{n}B-Instruct": {"license": "apache-2.0"} for n in (2, 4, 8, 32)},
 }
-
-# What tokens are averaged over, and how the advantages are scaled, by the keys' values.
-_TOKENS = {
-    "group": "the group's tokens",
-    "response": "each response's tokens",
-    "constant": "as many tokens as the longest responses have",
-}
-_ADVANTAGES = {"group": "in the group's deviations", "group_mean": "undivided"}
 
 # Rows of the table: column of the training metrics, what it is called, digits after the point.
 _METRICS = (
@@ -62,34 +54,22 @@ def write_card(stage: TrainStage, samples: pa.Table, root: Path, metrics: pa.Tab
     `metrics` are of `TRAINING_METRICS`. Markdown with the model hub's front matter.
     """
     template = Template(Path(__file__).with_name("card.md").read_text(encoding="utf-8"))
-    numbers = {
-        name: f"{value:g}" if isinstance(value, float) else value
-        for name, value in stage.train.model_dump().items()
-    }
     place = settings_of(stage).segmenter
     on_hub = place == MICRO or isinstance(require(place), HubName)
     steps = len(metrics)
     part = max(1, steps // 10)
     return template.substitute(
-        numbers,
         name=stage.name,
         seed=stage.seed,
-        dialect=stage.dialect,
         root=root.name,
-        tokens=_TOKENS[stage.train.normaliser],
-        deviations=_ADVANTAGES[stage.train.advantage],
-        clipping=_clipping(stage.train),
-        update=stage.train.questions_per_update or stage.train.questions_per_step,
-        learns=_what_learns(stage),
-        dtype=stage.policy.dtype,
+        settings=_settings(stage, place if on_hub else Path(place).name),
         image_size=stage.policy.image_size,
-        segmenter=place if on_hub else Path(place).name,
+        max_response_tokens=stage.train.max_response_tokens,
         steps=steps,
         part=part,
         metrics=_metrics(metrics, part),
         **_base(stage, sorted(set(samples["dataset"].to_pylist()))),
         **_data(samples),
-        **_rewards(stage.reward),
         **_asking(stage),
     )
 
@@ -133,42 +113,11 @@ def _data(samples: pa.Table) -> dict[str, str]:
     }
 
 
-def _rewards(reward: RewardConfig) -> dict[str, str]:
-    if reward.segmentation == "tiered":
-        mask = "4 above 0.8, 3 above 0.7, 2 above 0.5, else 0"
-    elif reward.threshold is not None:
-        mask = f"4 above {reward.threshold:g}, else 0"
-    elif reward.segmentation == "iou":
-        mask = "4 times itself"
-    else:
-        mask = "4 times the share of the training's last 2,048 that are no larger, in tenths"
-    inside = ", all inside the answer's own box" * (reward.negative_points == "inside")
-    points = f"\n- points of both values, on the object and off it{inside}: +1"
-    return {
-        "mask_reward": mask,
-        "points_reward": points if reward.negative_points != "none" else "",
-    }
-
-
-def _clipping(train: TrainConfig) -> str:
-    bounds = f"1 − {train.clip_low:g} to 1 + {train.clip_high:g}"
-    of = "the response's ratio" if train.ratio == "sequence" else "each token's ratio"
-    return {
-        "ppo": f"{bounds}, {of}",
-        "cispo": f"{bounds}, {of} as a weight (CISPO)",
-        "sapo": f"a soft gate on {of} (SAPO)",
-    }[train.clip]
-
-
-def _what_learns(stage: TrainStage) -> str:
-    lora, vision = stage.train.lora, stage.policy.train_vision
-    if lora is None:
-        return f"| vision tower | {'trained' if vision else 'frozen'} |"
-    where = ", ".join(f"`{layer}`" for layer in lora.targets)
-    return (
-        f"| trained | adapters of rank {lora.rank} (alpha {lora.alpha:g}) on {where}, merged here |"
-        f"\n| vision tower | {'adapters too' if vision else 'frozen'} |"
-    )
+def _settings(stage: TrainStage, segmenter: str) -> str:
+    """All of them but for folders, which are this machine's (YAML)."""
+    values = stage.model_dump(mode="json", exclude={"name": True, "policy": {"path"}})
+    values["segmenter"]["path"] = segmenter
+    return str(yaml.safe_dump(values, sort_keys=False))
 
 
 def _metrics(metrics: pa.Table, part: int) -> str:

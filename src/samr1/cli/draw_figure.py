@@ -15,8 +15,6 @@ from samr1.report.figures.ablations import draw_ablations
 from samr1.report.figures.curves import draw_curves
 from samr1.report.figures.examples import draw_examples
 from samr1.report.figures.figure_4 import draw_figure_4
-from samr1.report.figures.histograms import draw_histograms
-from samr1.report.figures.lengths import draw_lengths
 from samr1.report.figures.style import write_figure
 from samr1.report.predictions import read_answers, read_pairs
 from samr1.report.tables.markdown import name_table
@@ -28,8 +26,6 @@ NEEDS = {
     "curves": ("training",),
     "examples": ("samples", "titles", "predictions", "root"),
     "figure_4": ("training", "samples", "titles", "predictions"),
-    "histograms": ("samples", "titles", "predictions"),
-    "lengths": ("training", "samples", "titles", "predictions"),
 }
 
 
@@ -55,12 +51,7 @@ def _draw(given: argparse.Namespace) -> Figure:
             answers = read_answers(given.samples, given.predictions, given.titles)
             return draw_examples(answers[0], given.root)
     pairs = read_pairs(given.samples, given.predictions, given.titles)
-    match given.figure:
-        case "figure_4":
-            return draw_figure_4(given.training, pairs[0])
-        case "histograms":
-            return draw_histograms(pairs)
-    return draw_lengths(given.training, pairs)
+    return draw_figure_4(given.training, pairs[0])
 
 
 def _parser() -> Parser:

@@ -36,13 +36,13 @@ class Baseline(Frozen):
     """One system: how it is measured, and where its figures stand in the tables."""
 
     label: Text
-    """Its name in the tables."""
+    """What the tables call it."""
     method: Annotated[tuple[Text, ...], BeforeValidator(_listed)] = ()
     """The published rows (`method` in published.yaml) that it stands beside at paper scale."""
     scales: tuple[str, ...] = ("paper",)
     """The scales whose data it answers, those that extend one included."""
     predictions: dict[Name, Text] = Field(default={})
-    """By benchmark: a folder of PNG masks, a COCO-results .json or a predictions .parquet."""
+    """For each benchmark a folder of PNG masks, a COCO-results .json or a predictions .parquet."""
     detector: DetectorConfig | None = None
     """The Grounding DINO that answers, instead of files."""
 

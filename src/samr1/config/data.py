@@ -29,7 +29,7 @@ class WorldConfig(Frozen):
     reasonseg_test: Positive
     """Images of the ReasonSeg-like test split."""
     seed: NonNegative
-    """Of every scene."""
+    """Seeds the drawing of every scene."""
 
 
 class TrainingData(Frozen):
@@ -42,7 +42,7 @@ class TrainingData(Frozen):
     split: Word
     """The split that is the pool."""
     seed: NonNegative
-    """Of the draw."""
+    """Seeds the draw of the training samples."""
     leave_out_benchmark_images: bool
     """Leave out of the pool every image that a benchmark shows."""
     mirror: Mirror | None = None
@@ -79,9 +79,9 @@ class Benchmark(Frozen):
     dataset: PublicDataset
     """The data set; `lisa_grounding` is ReasonSeg's files, scored by boxes."""
     split: Word
-    """Its split."""
+    """The split of the data set that it is."""
     label: Text | None = None
-    """Its name in tables and figures; null is its name here."""
+    """What tables and figures call it; null is its name here."""
     split_by: Literal["unc", "google", "umd"] | None = None
     """Who made the split; for the RefCOCO family only."""
     sentences: Literal["first", "all"] = "first"

@@ -28,15 +28,15 @@ class Source(Frozen):
     """One file to download; an archive is removed once it is unpacked."""
 
     url: Annotated[str, Field(pattern=r"^https?://[!-~]+$")]
-    """Its address."""
+    """Where it is fetched from."""
     to: Inside
     """Where it goes; with `unpack`, the folder that becomes the archive's folder of that name."""
     unpack: bool = False
     """Whether it is a zip file to unpack."""
     bytes: Positive
-    """Its size."""
+    """Its size, which is checked."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """Its checksum."""
+    """Its SHA-256, which is checked."""
 
 
 class Dataset(Frozen):

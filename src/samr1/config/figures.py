@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from samr1.config.base import Frozen, Name, Names
 
 
@@ -21,15 +17,6 @@ class Examples(Frozen):
     def benchmarks(self) -> tuple[str, ...]:
         """The same, as of other figures."""
         return (self.benchmark,)
-
-
-class Answers(Frozen):
-    """A histogram a benchmark, of two runs' answers."""
-
-    runs: Annotated[tuple[Name, ...], Field(min_length=2, max_length=2)]
-    """Two runs: the second is drawn over the first."""
-    benchmarks: Names
-    """The benchmarks, a panel each."""
 
 
 class Figure4(Frozen):
@@ -60,9 +47,5 @@ class Figures(Frozen):
 
     examples: Examples
     """Questions before and after training."""
-    histograms: Answers
-    """IoU against the tiers of the reward, a histogram a benchmark."""
-    lengths: Answers
-    """Lengths of responses and thoughts."""
     figure_4: Figure4
     """The KL term, and negative points."""

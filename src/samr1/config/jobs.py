@@ -125,8 +125,6 @@ def list_evaluations(experiment: Experiment) -> list[Evaluation]:
     points = figures.figure_4
     shown = (
         (figures.examples.runs, figures.examples),
-        (figures.histograms.runs, figures.histograms),
-        (figures.lengths.runs, figures.lengths),
         ((points.any, points.inside), points),
     )
     drawn = [

@@ -25,7 +25,14 @@ _OF_SOME: dict[str, tuple[Layout, ...]] = {
     "ignore_index": ("masks",),
     "target": ("table",),
     "questions": ("coco",),
+    "question": ("coco", "labelme", "masks"),
+    "test_share": ("table", "coco", "labelme", "masks"),
     "instances": ("coco", "labelme"),
+}
+# And those that mean nothing beside another key's value.
+_NOT_BESIDE = {
+    ("questions", "captions"): ("question", "instances"),
+    ("target", "box"): ("masks",),
 }
 _NEEDED: dict[str, tuple[Layout, ...]] = {
     "file": ("table", "coco", "refer"),
@@ -62,7 +69,7 @@ class OwnData(Frozen):
     """How its files lie: a table of questions; a COCO file; labelme's JSON files; PNGs of class
     indices; REFER's refs with `train2014`; ReasonSeg's folders."""
     root: Word
-    """Its folder (relative to the repository, or absolute); all other paths are below it."""
+    """The folder that all other paths are below; relative to the repository, or absolute."""
     file: Below | None = None
     """The table (`.csv`, `.jsonl` or `.parquet`), COCO's JSON, or REFER's `NAME/refs(WHO).p`; where
     it is not in `root` itself, it is looked for in a folder a split (`train/FILE`, `test/FILE`)."""
@@ -77,7 +84,7 @@ class OwnData(Frozen):
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share of the images that `seed` puts into `test`, where the data has no split of its own."""
     seed: Seed = 0
-    """Of that draw."""
+    """Seeds that draw."""
     train_split: Split = "train"
     """What the data's own split calls the part to train on."""
     test_split: Split = "test"
@@ -105,11 +112,19 @@ class OwnData(Frozen):
             if self.layout in layouts and getattr(self, key) is None:
                 raise refusal(key, None, f"must be given with layout {self.layout}")
         for key, layouts in _OF_SOME.items():
-            value, plain = getattr(self, key), type(self).model_fields[key].default
-            if value != plain and self.layout not in layouts:
-                allowed = "left out" if plain is None else plain
-                raise refusal(key, value, f"must be {allowed} with layout {self.layout}")
+            if self.layout not in layouts:
+                self._check_plain(key, f"layout {self.layout}")
+        for (other, value), keys in _NOT_BESIDE.items():
+            for key in keys if getattr(self, other) == value else ():
+                self._check_plain(key, f"{other}: {value}")
         return self
+
+    def _check_plain(self, key: str, beside: str) -> None:
+        """Raise an error where `key`, which means nothing there, is another than by default."""
+        value, plain = getattr(self, key), type(self).model_fields[key].default
+        if value != plain:
+            allowed = "left out" if plain is None else plain
+            raise refusal(key, value, f"must be {allowed} with {beside}")
 
     @model_validator(mode="after")
     def _ignored_is_no_category(self) -> OwnData:

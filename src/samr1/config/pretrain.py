@@ -32,7 +32,7 @@ class Stage(Habits):
     """One stage of the policy's cold start."""
 
     name: Name
-    """Of the stage, and of the file that keeps its weights."""
+    """Names the stage, and the file that keeps its weights."""
     steps: Positive
     """Optimiser steps."""
     learning_rate: Rate
@@ -47,7 +47,7 @@ class PolicyRecipe(Frozen):
     """The tiny policy's cold start."""
 
     seed: NonNegative
-    """Of every draw."""
+    """Seeds every draw."""
     start: Path
     """Folder of the policy from which it begins; its vocabulary may be an older one."""
     pictures: Positive
@@ -60,7 +60,7 @@ class SegmenterRecipe(Frozen):
     """The tiny segmenter's training."""
 
     seed: NonNegative
-    """Of the first weights and of every draw."""
+    """Seeds the first weights and every draw."""
     steps: Positive
     """Optimiser steps."""
     learning_rate: Rate

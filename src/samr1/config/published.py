@@ -71,8 +71,8 @@ class Table(Frozen):
     gain_on: tuple[Name, ...] = ()
     """Benchmarks on which the gain of `sam_r1` over `base` is listed."""
     every_sentence: dict[str, Name] = Field(default_factory=dict)
-    """By column, a benchmark that asks every sentence of its refs: `base` and `sam_r1` are shown on
-    both. Such a benchmark stands nowhere else."""
+    """Names for a column a benchmark that asks every sentence of its refs: `base` and `sam_r1` are
+    shown on both. Such a benchmark stands nowhere else."""
     overlap: bool = False
     """Whether the images are counted that a benchmark shares with the training sample."""
     compared_with: Name | None = None

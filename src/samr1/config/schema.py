@@ -87,7 +87,7 @@ class ScoreStage(Frozen):
     bootstrap_resamples: Positive
     """Resamples of the bootstrap over images."""
     bootstrap_seed: NonNegative
-    """Its seed."""
+    """Seeds the bootstrap."""
 
 
 class EvaluationConfig(PredictConfig, ScoreStage):

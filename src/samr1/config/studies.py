@@ -17,7 +17,7 @@ class Repeated(Frozen):
     """What is repeated, with which seeds."""
 
     seeds: dict[str, Seeds]
-    """By scale; a scale that extends another has its seeds, where it has none of its own."""
+    """Lists the seeds at each scale; one that extends another has its seeds, where it has none."""
 
     def seeds_at(self, family: Sequence[str]) -> tuple[int, ...] | None:
         """The seeds of the first scale of `family` that has some, or None."""

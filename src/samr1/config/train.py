@@ -70,12 +70,13 @@ class TrainConfig(Frozen):
     advantage: Advantage = "group"
     """Rewards less their group's mean, in its deviations (equation 1) or undivided (Dr. GRPO)."""
     ratio: RatioLevel = "token"
-    """Of policy to rollout: each token's, or its response's geometric mean (GSPO)."""
+    """How policy is held against rollout: token by token, or by a response's geometric mean
+    (GSPO)."""
     clip: Clip = "ppo"
     """What bounds the ratio: PPO's clip; CISPO's, which bounds the weight of log π and leaves every
     token its gradient; or SAPO's soft gate, which has no bounds."""
     temperature: Annotated[float, Field(gt=0)]
-    """Of the sampling and of the log-probabilities alike."""
+    """Divides the logits, in sampling and in the log-probabilities alike."""
     top_p: Annotated[float, AfterValidator(_one_distribution)]
     """Nucleus sampling; only 1 (off) is possible."""
     max_response_tokens: Positive
@@ -91,7 +92,7 @@ class TrainConfig(Frozen):
     lora: LoraConfig | None = None
     """Train adapters of low rank (LoRA) and leave the weights as they are; null trains these."""
     checkpoint_steps: Positive
-    """Steps from one checkpoint to the next; after the last there always is one."""
+    """How many steps lie between two checkpoints; after the last there always is one."""
 
     @property
     def updates_per_epoch(self) -> int:

@@ -24,7 +24,7 @@ _NAMED = 3  # how many of many keys a sentence names
 _MOST_INDEX = _MOST_HEADER = 2**22  # bytes; those of a 72B model have less than a million
 _LONGEST = 200  # characters of a file's name
 _NUMBERS = {"F64", "F32", "F16", "BF16"}
-_PART = 2**26  # bytes that pass through the host's memory at once
+BYTES_AT_ONCE = 2**26  # bytes that pass through the host's memory at once
 _DTYPES = {
     torch.float64: "F64",
     torch.float32: "F32",
@@ -138,7 +138,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
             digest.update(part)
             file.write(part)
         for _, tensor in ordered:
-            for some in tensor.detach().flatten().split(_PART // tensor.element_size()):
+            for some in tensor.detach().flatten().split(BYTES_AT_ONCE // tensor.element_size()):
                 data = some.cpu().view(torch.uint8).numpy().data
                 digest.update(data)
                 file.write(data)

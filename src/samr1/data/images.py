@@ -238,11 +238,11 @@ def load_mask(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np
 
     A palette is looked through, and one colour of any brightness stands for the object. Raises
     UserError where the file is not of `width`×`height`, is broken, or nobody can tell the object:
-    it shows several colours beside black, as soft edges are, or is transparent.
+    it shows several colours beside black, as soft edges are, or is transparent in parts.
     """
     with _opened(name, data, size=(width, height), told_by="the one it masks") as image:
         _load(image, name)
-        if image.has_transparency_data:
+        if image.has_transparency_data and _shows_through(image, name):
             raise UserError(f"{name}: the mask is transparent in parts; write black and white.")
         shown, colour = np.zeros((height, width), bool), None
         for rows, band in _bands(image, name, _to_shown):
@@ -255,6 +255,12 @@ def load_mask(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np
                     "the object; write white on it and black off it, without soft edges."
                 )
         return shown
+
+
+def _shows_through(image: Image.Image, name: str) -> bool:
+    """Whether some pixel of a decoded image is not opaque; of 16 bits PIL cannot tell."""
+    bands = _bands(image, name, lambda part: part.convert("RGBA").getchannel("A"))
+    return image.mode in _SIXTEEN_BITS or any(int(alpha.min()) < 255 for _, alpha in bands)
 
 
 def load_indices(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np.int32]:

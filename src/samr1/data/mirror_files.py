@@ -22,6 +22,7 @@ from tqdm import tqdm
 from samr1.core.errors import UserError, refusing
 from samr1.core.hub import HubName, fetch_dataset_files, locate_dataset
 from samr1.core.reading import BROKEN_PARQUET, open_parquet
+from samr1.core.tree import walk
 
 # One row of a mirror: what to call it in an error, and its cells by column.
 Row = tuple[str, dict[str, pa.Scalar]]
@@ -71,7 +72,7 @@ def fetch_mirror(root: Path, mirror: str) -> Path:
 
 def find_shards(folder: Path) -> list[Path]:
     """The Parquet files of a mirror, in order; hidden ones and those in hidden folders are none."""
-    found = sorted(folder.rglob("*.parquet"))
+    found = sorted(path for path in walk(folder) if path.suffix == ".parquet")
     return [path for path in found if "/." not in f"/{path.relative_to(folder).as_posix()}"]
 
 

@@ -7,6 +7,7 @@ images. A ref's file name ends in the annotation's id; the image's own name is i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -106,6 +107,16 @@ def _refs_of_split(refs: list[Any], path: Path, split: str, bad: BadSamples) -> 
     if split not in splits:
         known = ", ".join(sorted(splits))
         raise UserError(f"{path}: has no ref of the split {split!r}; it has {known}.")
+
+
+def count_sentences(path: Path) -> Counter[str]:
+    """How many sentences each split of a refs file has; what is no ref has none."""
+    counts, bad = Counter[str](), BadSamples("skip")
+    for ref in load_plain_pickle(path):
+        with bad.catching(str(path)):
+            _check_ref(ref)
+            counts[ref["split"]] += len(ref["sentences"])
+    return counts
 
 
 def _check_ref(ref: Any) -> None:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 LEVEL = 0.95
-_CELLS = 4_000_000  # draws held in memory at once: 32 MB
+CELLS_AT_ONCE = 4_000_000  # draws held in memory at once: 32 MB
 _DRAWS = 20_000  # of the seeds' noise where there are no resamples to add it to
 _DRAWS_EACH = 20  # of it for every resample: Holm's correction of 28 p-values asks for their tail
 _HALF_WIDTH = 1.96  # of a normal 95 % interval, in standard deviations
@@ -163,7 +163,7 @@ def _draws(count: int, resamples: int, seed: int) -> Iterator[Floats]:
     """How often each of `count` images is drawn, [r, count], in blocks of r resamples."""
     rng = np.random.default_rng(seed)
     shares = np.full(count, 1 / count)
-    block = max(1, _CELLS // count)
+    block = max(1, CELLS_AT_ONCE // count)
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
         # Drawing `count` images with replacement and counting them is one multinomial draw.

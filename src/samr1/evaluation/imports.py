@@ -23,6 +23,7 @@ from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.json_lists import JsonLists, Place
 from samr1.core.reading import check_file, read_bytes, read_columns
+from samr1.core.tree import walk
 from samr1.data.images import MAX_BYTES, load_mask
 from samr1.data.masks import (
     Mask,
@@ -121,7 +122,7 @@ def _check_complete(path: Path, found: dict[str, Any], rows: list[Row]) -> None:
 def _read_folder(path: Path, rows: list[Row]) -> Iterator[Answer]:
     """The masks SAMPLE_ID.png below a folder; hidden files are left out."""
     names, files = _known_names(rows), dict[str, Path]()
-    for file in sorted(path.rglob("*")):
+    for file in sorted(walk(path)):
         if file.suffix.lower() == ".png" and not file.name.startswith("."):
             where = file.relative_to(path).as_posix()
             _file_under(path, files, names, where[: -len(".png")], where, file)

@@ -24,7 +24,7 @@ from samr1.segmenter.files import published_config
 
 Size = Literal["7b", "tiny"]
 
-_CONFIG = Path(__file__).parents[3] / "config"  # of the checkout, beside src/
+CONFIG = Path(__file__).parents[3] / "config"  # of the checkout, beside src/
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def check_size(size: Size) -> torch.device:
 
     Raises UserError where there is no card for the published widths, or no `config/` beside `src/`.
     """
-    _papers_training(_CONFIG)
+    _papers_training(CONFIG)
     cuda = torch.cuda.is_available()
     if size == "7b" and not cuda:
         raise UserError(
@@ -130,4 +130,4 @@ def train_stage(setting: Setting, tokens: int) -> TrainStage:
         "train.questions_per_step": setting.questions,
         "train.max_response_tokens": tokens,
     }
-    return change_stage(_papers_training(_CONFIG), sizes)
+    return change_stage(_papers_training(CONFIG), sizes)

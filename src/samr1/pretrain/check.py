@@ -60,7 +60,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Row:
-    """What a manner of asking came to; shares and IoUs in 0–1, lengths in tokens."""
+    """What a manner of asking came to; shares and IoUs in 0–1, lengths of thoughts in tokens."""
 
     questions: int
     right_greedy: float
@@ -70,7 +70,7 @@ class Row:
     iou: float  # greedy
     iou_if_right: float
     tiers: tuple[float, ...]  # of the sampled IoUs: above each bound of equation 5, none below
-    lengths: tuple[float, float, float]  # sampled: 5 %, median, 95 %
+    thoughts: tuple[float, float, float]  # lengths of the sampled: 5 %, median, 95 %
 
 
 def draw_questions(ask: Ask, name: str, size: int) -> list[Asked]:
@@ -112,14 +112,14 @@ def measure(policy: Policy, segmenter: Segmenter, name: str, size: int) -> Row:
         iou=float(greedy[:, 1].mean()),
         iou_if_right=float(greedy[right, 1].mean()) if right.any() else 0.0,
         tiers=tuple(share),
-        lengths=(low, middle, high),
+        thoughts=(low, middle, high),
     )
 
 
 def _judge_all(
     policy: Policy, segmenter: Segmenter, asked: list[Asked], size: int, temperature: float
 ) -> list[list[tuple[float, float, int]]]:
-    """Right (0 or 1), IoU and tokens [Q][G] of `size` answers to each question."""
+    """Right (0 or 1), IoU and the thought's tokens [Q][G] of `size` answers to each question."""
     judged: list[list[tuple[float, float, int]]] = []
     for start in range(0, len(asked), _TOGETHER):
         part = asked[start : start + _TOGETHER]
@@ -160,7 +160,7 @@ def _judge(
     texts = policy.tokenizer.batch_decode(group.responses, skip_special_tokens=True)
     truths = [thing_mask(one.scene, thing) for thing in one.scene.things]
     judged = []
-    for text, tokens in zip(texts, group.responses, strict=True):
+    for text in texts:
         answer = parse_answer(text, "sam_r1", _FRAME)
         mask = np.zeros_like(truths[0])
         if answer.box is not None:
@@ -168,7 +168,8 @@ def _judge(
             mask = answer_masks(segmenter, embedding, [scaled])[0][0].numpy()
         truth = truths[one.question.target]
         right = float(bool(is_right_object(truth, mask, truths)))
-        judged.append((right, mask_iou(mask, truth), len(tokens)))
+        thought = len(policy.tokenizer(answer.think or "")["input_ids"])
+        judged.append((right, mask_iou(mask, truth), thought))
     return judged
 
 

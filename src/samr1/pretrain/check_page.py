@@ -42,7 +42,7 @@ def check_page(
     titles += ["gIoU (greedy)", "gIoU if right"]
     table = [titles, ["---", *["---:"] * (len(titles) - 1)]]
     spread = [
-        ["", "above 0.8", "0.7 to 0.8", "0.5 to 0.7", "below", "tokens: 5 %", "50 %", "95 %"],
+        ["", "above 0.8", "0.7 to 0.8", "0.5 to 0.7", "below", "thought: 5 %", "50 %", "95 %"],
         ["---", *["---:"] * 7],
     ]
     for name, row in rows.items():
@@ -52,14 +52,14 @@ def check_page(
         table.append(
             [name, str(row.questions), *cells, _percent(row.iou), _percent(row.iou_if_right)]
         )
-        spread.append([name, *map(_percent, row.tiers), *(f"{one:.0f}" for one in row.lengths)])
+        spread.append([name, *map(_percent, row.tiers), *(f"{one:.0f}" for one in row.thoughts)])
     read = [["dialect", *dialects], ["---", *["---:"] * len(dialects)]]
     read.append(["parseable (greedy)", *(_percent(one, _PARSEABLE) for one in dialects.values())])
     whole, parts = _percent(segmenter[0], _SEGMENTER), _percent(segmenter[1])
     said = (
         f"The segmenter in the true box with a point: mean IoU {whole}, of parts alone {parts}.\n"
     )
-    blocks = [_HEAD, _BARS, _table(table), "The IoUs and lengths of the samples:\n"]
+    blocks = [_HEAD, _BARS, _table(table), "The samples' IoUs, and their thoughts' tokens:\n"]
     return "\n".join([*blocks, _table(spread), _table(read), said])
 
 

@@ -14,7 +14,7 @@ Key = tuple[int | str, ...]
 _NEVER = -1e9
 # Tokens whose probabilities are summed before the sums are. A GPU walks along a row as long as a
 # vocabulary for longer than it takes to make the row.
-_STRETCH = 1024
+STRETCH = 1024
 
 
 def next_token_logprobs(logits: Tensor, blocked: Tensor, temperature: float) -> Tensor:
@@ -61,18 +61,18 @@ def _invert(weights: Tensor, uniforms: Tensor) -> Tensor:
     """The token [B] at which the cumulative `weights` [B, V] pass the share `uniforms` [B]."""
     rows, length = weights.shape
     uniforms = uniforms.unsqueeze(1)
-    if length <= _STRETCH:
+    if length <= STRETCH:
         heights = weights.cumsum(dim=1)
         return _search(heights, uniforms * _last(heights)).squeeze(1)
     # First the stretch, then the token in it.
-    stretches = pad(weights, (0, -length % _STRETCH)).view(rows, -1, _STRETCH)
+    stretches = pad(weights, (0, -length % STRETCH)).view(rows, -1, STRETCH)
     sums = stretches.sum(dim=2)
     heights = sums.cumsum(dim=1)
     goal = uniforms * _last(heights)
     stretch = _search(heights, goal)
     rest = goal - (heights - sums).gather(1, stretch)
-    inside = stretches.gather(1, stretch.unsqueeze(2).expand(-1, -1, _STRETCH)).squeeze(1)
-    return (stretch * _STRETCH + _search(inside.cumsum(dim=1), rest)).squeeze(1)
+    inside = stretches.gather(1, stretch.unsqueeze(2).expand(-1, -1, STRETCH)).squeeze(1)
+    return (stretch * STRETCH + _search(inside.cumsum(dim=1), rest)).squeeze(1)
 
 
 def _search(heights: Tensor, goal: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ def _find_image(images: dict[str, list[str]], mask: str) -> str:
 
 
 def _ask(source: Source, indices: npt.NDArray[np.int32]) -> Iterator[tuple[int, str, Truth]]:
-    """Index, question and truth of each named class that has a pixel."""
+    """Question and truth of each name that has a pixel, and the least of its indices."""
     names, ignore_index = source.stage.category_names, source.stage.ignore_index
     there = set(np.unique(indices).tolist())
     for index in sorted(there - {0, ignore_index} - names.keys()):
@@ -76,7 +76,8 @@ def _ask(source: Source, indices: npt.NDArray[np.int32]) -> Iterator[tuple[int, 
     if not there & names.keys():
         source.left_out["masks without a pixel of a named class"] += 1
     ignore = None if ignore_index is None else indices == ignore_index
-    for index in sorted(there & names.keys()):
-        query = source.stage.question.replace("{category}", names[index])
-        query = check_query(query, f"the question of class {index}")
-        yield index, query, mask_truth(indices == index, ignore)
+    for name in dict.fromkeys(names[index] for index in sorted(there & names.keys())):
+        of_name = sorted(index for index in names if names[index] == name)
+        query = source.stage.question.replace("{category}", name)
+        query = check_query(query, f"the question of class {of_name[0]}")
+        yield of_name[0], query, mask_truth(np.isin(indices, of_name), ignore)

@@ -1,8 +1,9 @@
 """The layout `coco`: a JSON with images, annotations and categories, and a folder of images.
 
 With `questions: template` a question is asked of each category in an image, and its target is the
-union of the category's instances; crowds, which are not told apart, are ignored pixels. With
-`captions` it is an annotation's own `caption`, a text or several, and its own shape is the target.
+union of its instances; categories of one name are one. Crowds, which are not told apart, are
+ignored pixels. With `captions` it is an annotation's own `caption`, a text or several, and its own
+shape is the target.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class _File:
 
 def read(source: Source) -> Iterator[Question]:
     """The questions of the COCO file; raises UserError where it is none."""
-    for name, split in find_files(source.stage):
+    for name, split in find_files(source):
         path = source.root / name
         content = JsonLists(path, _MOST_BYTES, REMEDY, _MOST_ENTRIES)
         images, annotations, categories = find_entries(
@@ -100,7 +101,8 @@ def _ask_categories(source: Source, file: _File) -> Iterator[Question]:
 
 
 def _group(source: Source, file: _File) -> dict[tuple[int, int], list[int]]:
-    """The annotations' ids by image and category, in the file's order."""
+    """The annotations' ids by image and category, the first of its name, in the file's order."""
+    first = _find_first(file)
     groups: dict[tuple[int, int], list[int]] = {}
     for number, at in file.annotations.items():
         annotation = file.content.read(at)
@@ -110,8 +112,20 @@ def _group(source: Source, file: _File) -> dict[tuple[int, int], list[int]]:
                 raise UserError("its image_id or category_id is no whole number; correct it.")
             if annotation.get("iscrowd") not in (None, 0, 1):
                 raise UserError("its iscrowd is neither 0 nor 1; correct it.")
-            groups.setdefault((image_id, category_id), []).append(number)
+            of_name = first.get(category_id, category_id)
+            groups.setdefault((image_id, of_name), []).append(number)
     return groups
+
+
+def _find_first(file: _File) -> dict[int, int]:
+    """Of each category the first that has its name, by their ids."""
+    by_name: dict[str, int] = {}
+    names = {number: file.content.read(at).get("name") for number, at in file.categories.items()}
+    return {
+        number: by_name.setdefault(name.strip(), number)
+        for number, name in names.items()
+        if isinstance(name, str)
+    }
 
 
 def _ask(template: str, file: _File, category_id: int) -> str:
@@ -128,7 +142,7 @@ def _find_image(source: Source, file: _File, image_id: object) -> tuple[str, Siz
     if at is None:
         raise UserError(f"its image {image_id!r} is not in the file; correct it or add the image.")
     entry = file.content.read(at)
-    image = below(file.folder, entry.get("file_name"), "image's file_name")
+    image = below(source.root, file.folder, entry.get("file_name"), "image's file_name")
     told = told_size(entry, ("width", "height"), "its image's", "correct it")
     return image, source.size(image, told)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from samr1.config.own_data import OwnDataStage
 from samr1.core.errors import UserError
+from samr1.core.tree import walk
+from samr1.data.own.questions import Source
 
 REMEDY = "correct `root` or `file` of the data set"
 
@@ -21,7 +23,7 @@ def list_files(folder: Path, suffixes: Collection[str]) -> list[str]:
         raise UserError(f"{folder}: no such folder; correct the paths of the data set.")
     paths = (
         path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
+        for path in walk(folder)
         if path.suffix.lower() in suffixes and path.is_file()
     )
     return sorted(path for path in paths if not any(one[0] == "." for one in path.split("/")))
@@ -32,12 +34,22 @@ def find_splits(folder: Path, stage: OwnDataStage) -> bool:
     return all(os.path.isdir(folder / split) for split in (stage.train_split, stage.test_split))
 
 
-def find_files(stage: OwnDataStage) -> list[tuple[str, str | None]]:
-    """Where `stage.file` lies below the root, with the split that its folder is, or None.
+def list_folders(root: Path) -> list[str]:
+    """The names of the folders in `root`, sorted; hidden ones are left out."""
+    return sorted(path.name for path in root.glob("[!.]*") if os.path.isdir(path))
+
+
+def of_neither(split: str | None) -> str:
+    """What is left out, in words, where it is of another split than the parts'."""
+    return f"of the split {split!r}, which is neither part"
+
+
+def find_files(source: Source) -> list[tuple[str, str | None]]:
+    """Where the data set's `file` lies below the root, with the split that its folder is, or None.
 
     It is in the root, or in a folder a split. Raises UserError where it is in neither.
     """
-    root, name = Path(stage.root), str(stage.file)
+    stage, root, name = source.stage, source.root, str(source.stage.file)
     if not os.path.isdir(root):
         raise UserError(f"{root}: no such folder; correct `root` of the data set {stage.name}.")
     if os.path.exists(root / name):
@@ -46,4 +58,7 @@ def find_files(stage: OwnDataStage) -> list[tuple[str, str | None]]:
     found = [f"{split}/{name}" for split in splits if os.path.exists(root / split / name)]
     if not found:
         raise UserError(f"{root / name}: no such file; {REMEDY}.")
+    for folder in list_folders(root):
+        if folder not in splits and os.path.exists(root / folder / name):
+            source.left_out[f"the file {name} {of_neither(folder)}"] += 1
     return [(path, path.split("/")[0]) for path in found]

@@ -68,7 +68,7 @@ def _open_files(source: Source) -> Iterator[_File]:
         with source.bad.catching(place):
             content = load_json(source.root / file, _MOST_BYTES, _REMEDY)
             shapes = _check_shapes(content)
-            image = below(str(path.parent), content.get("imagePath"), "imagePath")
+            image = below(source.root, str(path.parent), content.get("imagePath"), "imagePath")
             size = source.size(image, told_size(content, SIZE_KEYS, "its", "save it again"))
             stem, split = str(path.with_suffix("")), path.parts[0] if splits else None
             yield _File(place, stem, split, image, size, shapes, content.get("text"))

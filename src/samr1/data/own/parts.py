@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from samr1.config.own_data import Part
 from samr1.core.errors import UserError
+from samr1.data.own.folders import of_neither
 from samr1.data.own.questions import Question, Source
 
 
@@ -43,7 +44,7 @@ def _by_split(questions: Sequence[Question], source: Source) -> list[tuple[Quest
     for question in questions:
         part = parts.get(question.split)
         if part is None:
-            source.left_out[f"of the split {question.split!r}, which is neither part"] += 1
+            source.left_out[of_neither(question.split)] += 1
         elif part == "train" and (place := tested.get(source.digests[question.image])):
             source.bad.add(
                 UserError(

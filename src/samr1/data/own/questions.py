@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections import Counter
@@ -85,15 +86,23 @@ class Source:
         return size
 
 
-def below(folder: str, name: object, what: str) -> str:
+def below(root: Path, folder: str, name: object, what: str) -> str:
     """The path below the root that a file gives as `name`, counted from `folder` below the root.
 
-    Backslashes, as Windows writes them, count as slashes. Raises UserError, calling it `what`,
-    where it is no text or leads out of the root.
+    Backslashes, as Windows writes them, count as slashes; an absolute path may lead into the root.
+    Raises UserError, calling it `what`, where it is no text or leads out of the root.
     """
+    if isinstance(name, (bytes, dict)):
+        raise UserError(
+            f"its {what} lies inside of the table; write it into a file and its path in its place "
+            "(src/samr1/data/README.md has the few lines for that)."
+        )
     if not is_text(name) or not name.strip():
         raise UserError(f"its {what} is no name of a file; write its path.")
     told = name.strip().replace("\\", "/")
+    for top in (os.path.abspath(root), os.path.realpath(root)) if told.startswith("/") else ():
+        if told.startswith(f"{top}/"):
+            folder, told = ".", posixpath.relpath(told, top)
     path = PurePosixPath(posixpath.normpath(posixpath.join(folder, told)))
     if path.is_absolute() or path.parts[:1] in ((), ("..",)) or re.match(r"\w+:/", told):
         raise UserError(
@@ -103,9 +112,14 @@ def below(folder: str, name: object, what: str) -> str:
     return str(path)
 
 
-def mask_truth(mask: Mask, ignore: Mask | None = None) -> Truth:
-    """The truth that a mask [h, w] is; raises UserError where no pixel of it is set."""
+def check_shows(mask: Mask) -> None:
+    """Raise UserError where no pixel of a mask [h, w] is set."""
     if not mask.any():
         raise UserError("its mask is empty, and a question has to ask for something; leave it out.")
+
+
+def mask_truth(mask: Mask, ignore: Mask | None = None) -> Truth:
+    """The truth that a mask [h, w] is; raises UserError where no pixel of it is set."""
+    check_shows(mask)
     left_out = None if ignore is None or not ignore.any() else encode_mask(ignore)
     return Truth(mask_box(mask), encode_mask(mask), left_out)

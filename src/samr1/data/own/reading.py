@@ -28,6 +28,8 @@ READERS: dict[Layout, Callable[[Source], Iterator[Question]]] = {
     "reasonseg": public.read_reasonseg,
 }
 
+_MOST_REASONS = 3  # why nothing is asked
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -55,7 +57,7 @@ def read_own(stage: OwnDataStage, on_bad_sample: OnBadSample | None = None) -> R
     questions = list(_known_apart(bar, source.bad))
     source.bad.report(len(questions), str(source.root))
     if not questions:
-        raise UserError(f"{source.root}: has no question; correct `root`, or fill the data set.")
+        raise _none_asked(source)
     divided = divide(questions, source)
     rows = [_to_row(question, part, stage.name) for question, part in divided]
     return Reading(
@@ -64,6 +66,13 @@ def read_own(stage: OwnDataStage, on_bad_sample: OnBadSample | None = None) -> R
         left_out=source.left_out,
         same_pixels=same_pixels(source.digests, {question.image for question, _ in divided}),
     )
+
+
+def _none_asked(source: Source) -> UserError:
+    reasons = source.left_out.most_common(_MOST_REASONS)
+    told = ", and ".join(f"{why} ({times:,})" for why, times in reasons)
+    mend = f"left out are {told}; correct the settings" if told else "correct `root`"
+    return UserError(f"{source.root}: has no question; {mend}, or fill the data set.")
 
 
 def _known_apart(questions: Iterable[Question], bad: BadSamples) -> Iterator[Question]:

@@ -19,6 +19,7 @@ _BINS = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)  # of a target's share of its image
 _MOST_QUESTIONS = 10  # shown
 _FIRST = 3  # examples, of each kind
 _FEW_IMAGES = 30
+_BACKGROUND = ("background", "Background", "_background_", "__background__")  # names of no object
 _WHOLE, _SPECK = 0.9, 0.0005  # shares of an image that a target seldom has
 
 # What differs between two sentences of one kind: quoted words, paths, and whatever has a digit.
@@ -93,9 +94,12 @@ def group_refused(refused: Sequence[str]) -> list[tuple[int, list[str]]]:
 
 
 def find_remarks(
-    rows: Sequence[Row], shares: Sequence[float], same_pixels: Sequence[Sequence[str]]
+    rows: Sequence[Row],
+    shares: Sequence[float],
+    same_pixels: Sequence[Sequence[str]],
+    template: str,
 ) -> list[str]:
-    """What is no error and may be a mistake, a sentence each."""
+    """What is no error and may be a mistake, a sentence each; `template` asks of a category."""
     remarks = []
     for part in ("train", "test"):
         images = {row["image_path"] for row in rows if row["split"] == part}
@@ -114,6 +118,12 @@ def find_remarks(
         )
     if specks := [one for one, share in zip(ids, shares, strict=True) if share < _SPECK]:
         remarks.append(f"Targets of less than {_SPECK:.2%} of their image: {_count(specks)}.")
+    nothing = {template.replace("{category}", name) for name in _BACKGROUND}
+    if ground := [row["sample_id"] for row in rows if row["query"] in nothing]:
+        remarks.append(
+            f"Questions about the background: {_count(ground)}. It is asked of as any category is; "
+            "leave its name out."
+        )
     asked = Counter((row["image_path"], row["query"]) for row in rows)
     if twice := [f"{image}: {query}" for (image, query), count in asked.items() if count > 1]:
         remarks.append(

@@ -53,7 +53,7 @@ def _sections(
     title: str,
 ) -> list[str]:
     shares = facts.target_shares(rows)
-    remarks = facts.find_remarks(rows, shares, reading.same_pixels)
+    remarks = facts.find_remarks(rows, shares, reading.same_pixels, stage.question)
     return [
         f"<h1>{escape(title)}</h1>",
         f"<p>Read from <code>{escape(stage.root)}</code> by the layout {stage.layout}. "

@@ -1,1 +1,1 @@
-"""Curves, bars, histograms and pictures of answers."""
+"""Curves, bars and pictures of answers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 
 from samr1.config.studies import Power
@@ -30,29 +30,28 @@ def seeds_needed(deviation: float, difference: float, probability: float) -> int
 def list_power(
     pairs: Sequence[tuple[str, str]],
     benchmarks: Sequence[str],
+    labels: Mapping[str, str],
     found: Comparisons,
     power: Power,
 ) -> str:
     """What was declared, and by pair (run, baseline) the deviation and the seeds that it asks for.
 
-    Of several benchmarks the one that deviates most counts.
+    On every benchmark: a difference deviates otherwise on each.
     """
+    columns = [(metric, name) for metric in power.differences for name in benchmarks]
 
-    def ask(run: str, baseline: str, metric: str) -> str:
-        rows = [found.find(run, baseline, benchmark, metric) for benchmark in benchmarks]
-        pilots = [row for row in rows if row and len(row["seeds"]) >= power.pilot]
-        if not pilots:
+    def ask(run: str, baseline: str, metric: str, benchmark: str) -> str:
+        row = found.find(run, baseline, benchmark, metric)
+        if row is None or len(row["seeds"]) < power.pilot:
             return EMPTY
-        most = max(pilots, key=lambda row: float(row["sd_over_seeds"]))
-        deviation, there = most["sd_over_seeds"], len(most["seeds"])
-        needed = seeds_needed(deviation, power.differences[metric], power.probability)
-        return f"{percent(deviation)} over {there} seeds: {needed}"
+        deviation, difference = row["sd_over_seeds"], power.differences[metric]
+        return f"{percent(deviation)}: {seeds_needed(deviation, difference, power.probability)}"
 
     declared = ", ".join(
         f"{percent(value)} points `{metric}`" for metric, value in power.differences.items()
     )
     rows = [
-        [f"`{run}` − `{baseline}`", *(ask(run, baseline, metric) for metric in power.differences)]
+        [f"`{run}` − `{baseline}`", *(ask(run, baseline, *column) for column in columns)]
         for run, baseline in pairs
     ]
     shown = [row for row in rows if any(cell != EMPTY for cell in row[1:])]
@@ -60,14 +59,14 @@ def list_power(
         "Declared before the studies were run (`config/studies.yaml`): the smallest differences "
         f"worth knowing are {declared}, to be found with a probability of {power.probability:g} "
         f"at p ≤ {LEVEL} of a paired t-test over seeds, before any correction. Below: the "
-        "deviation of the paired difference from seed to seed, in points, on the benchmark where "
-        f"it is largest, over at least the {power.pilot} seeds of a pilot, and the seeds that it "
-        "asks for. A deviation of so few is itself uncertain (of ten, 0.7 to 1.8 times it), and "
+        "deviation of the paired difference from seed to seed, in points, over the seeds that are "
+        f"there (at least the {power.pilot} of a pilot), and the seeds that it asks for. A "
+        "deviation of so few is itself uncertain (of ten, 0.7 to 1.8 times it), and "
         "the seeds go by its square. The intervals of this page hold the images' noise too, and "
         "so ask for some more: other seeds lessen what of it is each training's own, and not what "
         "the images favour in one setting whatever the seed."
     )
     if not shown:
         return f"{text}\n\nNo pair of runs has the {power.pilot} seeds of a pilot yet."
-    header = ["Difference", *(f"`{metric}`" for metric in power.differences)]
+    header = ["Difference", *(f"`{metric}`, {labels[name]}" for metric, name in columns)]
     return f"{text}\n\n{aligned_table(header, shown)}"

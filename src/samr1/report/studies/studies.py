@@ -74,7 +74,7 @@ def write_studies(data: StudyData, experiment: Experiment, output: Path) -> None
 
     columns = list(next(iter(published.ablations.values())).columns.values())
     claims = list_claims(judge_claims(published.claims, columns, comparisons, curves))
-    power = list_power(pairs, data.benchmarks, comparisons, studies.power)
+    power = list_power(pairs, data.benchmarks, experiment.labels, comparisons, studies.power)
     pictures = ["![Tables 4 and 5, a dot a seed](ablations.png)"]
     if curves.num_rows:
         pictures.append("![Three times the steps, a thin line a seed](long.png)")
