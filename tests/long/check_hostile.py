@@ -31,7 +31,6 @@ from pathlib import Path
 from typing import Any
 
 import small_bombs
-import torch
 from hostile_answers import check_response, hostile_response
 from hostile_models import MODELS
 from hostile_readers import READERS, Reader
@@ -137,7 +136,6 @@ def run_tries(name: str, first: int, least: int, seconds: float, report: Path) -
     last."""
     outcomes: Counter[str] = Counter()
     found: dict[str, Any] = {"failed": [], "slowest": 0.0, "peak": 0.0}
-    torch.set_num_threads(1)  # there is a process for each processor
     with tempfile.TemporaryDirectory() as place:
         attempt = prepare(name, Path(place))
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (what is skipped and noted)
@@ -275,7 +273,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, help="page (Markdown) to write")
     parser.add_argument("--answers", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=float, default=15, help="for each other kind, at least")
+    parser.add_argument("--seconds", type=float, default=10, help="for each other kind, at least")
     parser.add_argument("--tries", type=int, default=100, help="of each other kind, at least")
     parser.add_argument("--first", type=int, default=0, help="the first try's seed")
     parser.add_argument("--kind", choices=kinds, help="one alone")
