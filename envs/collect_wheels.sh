@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Collect in FOLDER what samr1 needs beside torch, triton, numpy, opencv, pandas and pyarrow, as wheels for a machine with
-# a GPU, Python 3.12 (or VERSION) and no network: about 20 MB. PYTHON is the project's own environment, on this machine.
+# Collect in FOLDER what the check of a GPU needs, as wheels for a machine with a GPU, Python 3.12 (or VERSION) and no
+# network: about 20 MB. PYTHON is the project's own environment, on this machine. What such a machine has is left out:
+# torch, triton, numpy, opencv, pyarrow, pillow, PyYAML, jinja2, tqdm, psutil, packaging, and what transformers goes with,
+# tokenizers (0.23), safetensors, huggingface_hub and regex. The check says in one line what it cannot import.
 #
 #   bash envs/collect_wheels.sh FOLDER [PYTHON] [VERSION]
 #
@@ -22,7 +24,8 @@ for name in deepspeed sam2 iopath antlr4-python3-runtime; do
     DS_BUILD_OPS=0 SAM2_BUILD_CUDA=0 "$python" -m pip wheel --quiet --no-deps --no-build-isolation \
         --wheel-dir "$folder" "$name==$(version "$name")"
 done
-for name in transformers peft pydantic pydantic_core annotated-types typing-inspection hydra-core omegaconf pycocotools hjson; do
+for name in transformers peft pydantic pydantic_core annotated-types typing-inspection hydra-core omegaconf pycocotools \
+    portalocker einops hjson msgpack; do
     "$python" -m pip download --quiet --no-deps --only-binary=:all: --python-version "$wanted" --implementation cp \
         --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux_2_17_x86_64 \
         --platform manylinux2014_x86_64 --platform manylinux1_x86_64 --dest "$folder" "$name==$(version "$name")"

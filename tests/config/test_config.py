@@ -110,6 +110,11 @@ REFUSED = [
         "only sam_r1_points has several points.",
     ),
     (
+        *("runs.yaml", "sam_r1/dialect", "qwen"),
+        'runs.yaml: run sam_r1: dialect = "qwen": must be one that thinks where trained is true, '
+        "which rewards the thought's form.",
+    ),
+    (
         *("runs.yaml", "sam_r1/train", {"top_p": 0.9}),
         "runs.yaml: run sam_r1: train.top_p = 0.9: must be 1: rollout and log-probabilities must "
         "mean one distribution.",

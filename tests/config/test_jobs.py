@@ -120,10 +120,23 @@ def test_an_untrained_run_is_evaluated_and_never_trained(folder: Path) -> None:
 def test_a_gain_is_over_the_base_and_an_ablation_from_the_method() -> None:
     experiment = load_experiment(SETTINGS, "micro")
     gain = experiment.published.tables["table_1"].gain_on
-    assert compare_table(experiment, "table_1") == [("base", benchmark) for benchmark in gain]
+    gained = {("base", benchmark): ["sam_r1"] for benchmark in gain}
+    assert compare_table(experiment, "table_1") == gained
     assert {baseline for baseline, _ in compare_table(experiment, "table_4")} == {"sam_r1"}
-    assert compare_table(experiment, "table_3") == []
+    assert compare_table(experiment, "table_3") == {}
     assert list_comparisons(experiment)["base", "refcocog_test"] == ["sam_r1"]
+
+
+def test_a_table_may_hold_its_runs_against_the_base(folder: Path) -> None:
+    file = folder / "published.yaml"
+    text = file.read_text(encoding="utf-8").replace("with: sam_r1\n", "with: base\n", 1)
+    file.write_text(text, encoding="utf-8")
+    experiment = load_experiment(folder, "micro")
+    labels = experiment.published.tables["table_4"].labels
+    for benchmark in ("reasonseg_test", "refcocog_test"):
+        assert compare_table(experiment, "table_4")["base", benchmark] == list(labels)
+        compared = list_comparisons(experiment)["base", benchmark]
+        assert {*compared} == {*labels, "sam_r1"} and len(compared) == len({*compared})
 
 
 @pytest.mark.parametrize(
@@ -137,6 +150,7 @@ def test_a_gain_is_over_the_base_and_an_ablation_from_the_method() -> None:
         ("benchmark: refcoco_testa", "benchmark: testa", "tables.table_2: there is no benchmark"),
         ("refcoco: refcoco_testa_all", "refcoco: all", "tables.table_2: there is no benchmark all"),
         ("refcoco: refcoco_testa_all", "testa: x", 'tables.table_2.every_sentence = "testa": must'),
+        ("compared_with", "overlap: false #", 'tables = ["table_1", "table_2", '),
         ("gain_on:", "gain_in:", "tables.table_1.gain_in: unknown key; the nearest allowed key is"),
     ],
 )

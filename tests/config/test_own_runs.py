@@ -15,10 +15,11 @@ from samr1.config.jobs import (
     find_base,
     list_comparisons,
     list_evaluations,
+    list_other_prompts,
     list_own,
     list_trainings,
 )
-from samr1.config.merge import Experiment, load_experiment
+from samr1.config.merge import Experiment, load_experiment, merge
 from samr1.core.errors import UserError
 
 PHOTOS = {"layout": "table", "root": "my_photos", "file": "questions.csv"}
@@ -70,18 +71,37 @@ def test_the_base_is_the_same_policy_untrained_and_asked_alike_where_one_is(fold
     experiment = load(folder, listed=listed, pointed=pointed)
     assert find_base(experiment, "listed") == "tiny_vision_reasoner"
     assert find_base(experiment, "pointed") == "base"
+    asked = list_other_prompts(experiment, "photos")
+    assert asked == [("base", "sam_r1", "pointed", "sam_r1_points")]
     # For which public benchmarks an untrained run is, says nothing of one's own data.
     assert Evaluation("tiny_vision_reasoner", 0, "photos") in evaluate_own(experiment, "photos")
 
 
-def test_a_policy_without_an_untrained_run_is_refused(folder: Path) -> None:
-    experiment = load(folder, mine={"data": "photos", "policy": {"path": "elsewhere"}})
+@pytest.mark.parametrize(
+    "differing",
+    [
+        {"policy": {"path": "elsewhere"}},
+        {"policy": {"image_size": 112}},
+        {"segmenter": {"image_size": 256}},
+        {"evaluation": {"max_response_tokens": 32}},
+    ],
+)
+def test_a_run_that_no_untrained_one_answers_like_is_refused(
+    folder: Path, differing: dict[str, Any]
+) -> None:
+    same = {"policy": {"train_vision": True}, "evaluation": {"batch_size": 2}}
+    mine = merge(same, {"data": "photos", **differing})
     with pytest.raises(UserError) as error:
-        list_comparisons(experiment)
+        list_comparisons(load(folder, mine=mine, alike={"data": "photos", **same}))
     assert str(error.value) == (
-        "run mine: no run is its policy before training; add one to runs.yaml, such as "
-        "mine_base: {trained: false, policy: {path: elsewhere}}."
+        "run mine: no untrained run has its policy.path, image_size and dtype, its segmenter and "
+        "its evaluation.max_response_tokens, to show what it is before training; add one to "
+        "runs.yaml: mine_base: {trained: false} with what mine says of `policy`, `segmenter` and "
+        "`evaluation`."
     )
+    experiment = load(folder, mine_base={"trained": False, **differing})
+    assert list_comparisons(experiment)["mine_base", "photos"] == ["mine"]
+    assert find_base(experiment, "alike") == "base"
 
 
 @pytest.mark.parametrize(
@@ -98,6 +118,12 @@ def test_a_policy_without_an_untrained_run_is_refused(folder: Path) -> None:
             {"data": "photos", "trained": False},
             'runs.yaml: run mine: data = "photos": must be left out where trained is false; it is '
             "tried on what others learn.",
+        ),
+        (
+            "photos",
+            {"data": "photos", "train": {"samples_factor": 0.5}},
+            "runs.yaml: run mine: train.samples_factor = 0.5: must be left out where train.samples "
+            "is null, which draws all; give a number.",
         ),
         (
             "photos",

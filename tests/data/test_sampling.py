@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,13 @@ def test_images_that_are_left_out_are_not_drawn(pool: pa.Table) -> None:
         sample(pool, 46, seed=0, left_out_images=left_out)
 
 
-def test_no_number_draws_all_refs_in_the_same_order(pool: pa.Table) -> None:
-    assert sample(pool, None, seed=0).equals(sample(pool, 60, seed=0))
+def test_no_number_draws_every_sentence_of_all_in_an_order_of_the_seed(pool: pa.Table) -> None:
+    drawn = names(sample(pool, None, seed=0))
+    assert len(pool) == 120 and sorted(drawn) == sorted(names(pool)) != drawn
+    assert drawn != names(sample(pool, None, seed=1))
+    beside = [ref_of(one) == ref_of(other) for one, other in pairwise(drawn)]
+    assert sum(beside) < 10  # a ref's sentences are apart: 1 expected
+    left = {str(number) for number in range(5)}
+    assert not left & {*sample(pool, None, seed=0, left_out_images=left)["image_id"].to_pylist()}
     with pytest.raises(UserError, match="the pool has 0 refs to draw from and 1 are asked for"):
         sample(pool.slice(0, 0), None, seed=0)

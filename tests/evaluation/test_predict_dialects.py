@@ -21,6 +21,7 @@ from samr1.core.stopwatch import Stopwatch
 from samr1.data.masks import decode_mask, encode_mask
 from samr1.data.resizing import ImageStore, resize_images
 from samr1.evaluation import predict as module
+from samr1.evaluation.answers import list_objects
 from samr1.evaluation.predict import predict
 from samr1.evaluation.responses import Response
 from samr1.evaluation.score import Protocol
@@ -44,6 +45,11 @@ SAID: dict[DialectName, tuple[str, list[Prompt]]] = {
         '<answer>{"bbox_2d": [7, 7, 21, 14], "points": [{"point_2d": [14, 10], "value": 1}, '
         '{"point_2d": [0, 28], "value": 0}], "label": "cup"}</answer>',
         [Prompt(BOX, (POINT, (0.0, 42.0, 0)))],
+    ),
+    "sam_r1_1000_list": (
+        '<answer>[{"bbox_2d": [250, 250, 750, 500], "point_2d": [500, 357.142857], "label": "cup"},'
+        '{"bbox_2d": [0, 500, 500, 1000], "point_2d": [100, 500], "label": "cup"}]</answer>',
+        [Prompt(BOX, (POINT,)), Prompt((0.0, 21.0, 35.0, 42.0), ((7.0, 21.0, 1),))],
     ),
     "seg_zero": (
         '<answer>{"bbox": [7, 7, 21, 14], "points_1": [14, 10], "points_2": [9, 9]}</answer>',
@@ -111,9 +117,10 @@ def test_answers_reach_the_segmenter_as_the_public_code_gives_them(
     image = np.array(Image.open(world[0] / "a.png"))
     masks, scores = segmenter.predict(segmenter.embed(image), prompts)
     assert found[0]["status"] == "ok"
-    assert found[0]["box"] == pytest.approx(prompts[0].box)
-    points = [(point["x"], point["y"], point["value"]) for point in found[0]["points"]]
-    assert points == [pytest.approx(point) for point in prompts[0].points]
+    for one, prompt in zip(list_objects(found[0]), prompts, strict=True):
+        assert one["box"] == pytest.approx(prompt.box)
+        points = [(point["x"], point["y"], point["value"]) for point in one["points"]]
+        assert points == [pytest.approx(point) for point in prompt.points]
     assert (decode_mask(found[0]["mask"]) == masks.any(dim=0).numpy()).all()
     assert found[0]["sam_score"] == pytest.approx(float(scores.min()), rel=1e-5)
     if len(prompts) > 1:

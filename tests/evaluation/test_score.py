@@ -134,6 +134,23 @@ def test_boxes_by_hand() -> None:
     assert found["unparseable"] == pytest.approx(1 / 6)
 
 
+def test_the_boxes_of_a_list_count_together_but_where_the_truth_is_of_one_shape() -> None:
+    schema = pa.schema([schemas.PREDICTIONS.field(name) for name in ("sample_id", "box", "others")])
+    others = [{"box": [3, 0, 4, 2], "points": []}, {"box": [1, 1, 2, 2], "points": []}]
+    rows = [
+        {"sample_id": "s0", "box": [0, 0, 1, 1], "others": others},
+        {"sample_id": "s1", "box": [0, 0, 4, 2], "others": None},
+    ]
+    given = pa.Table.from_pylist(rows, schema)
+    truth = [[0.0, 0.0, 4.0, 2.0]] * 2
+    for dataset, iou in (("lisa_grounding", 1 / 8), ("reasonseg", 1.0), ("photos", 1.0)):
+        truths = samples(*["oooo/oooo"] * 2, box=truth, dataset=[dataset] * 2)
+        assert measure_overlaps(truths, given, "rec")["box_iou"].to_pylist() == [iou, 1.0]
+    broken = pa.Table.from_pylist([{**rows[0], "others": [None]}, rows[1]], schema)
+    with pytest.raises(UserError, match="'s0': the predicted box None is not four finite numbers"):
+        measure_overlaps(truths, broken, "rec")
+
+
 def test_the_order_of_the_predictions_does_not_matter() -> None:
     truths = samples("oo../....", "o.../....", "..oo/....")
     given = predictions("o.../....", "o.../....", None)

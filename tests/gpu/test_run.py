@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from commands import exit_code
 
+from samr1.cli import check_gpu
 from samr1.gpu.findings import at_least, at_most, found, holds, not_measured
 from samr1.gpu.page import summary, to_page
 from samr1.gpu.run import NO_CARD, Outcome, Report, Stage, run_stage, run_stages, to_json
@@ -36,6 +39,17 @@ def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{source}")
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
+
+
+def test_all_that_cannot_be_imported_is_said_in_one_line_before_anything_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("msgpack", "portalocker"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert exit_code(check_gpu.main, output=tmp_path / "found", size="tiny") == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("error: the check cannot import portalocker, msgpack; install ")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_a_stage_raises_is_kept_behind_what_it_found(stages: Path) -> None:

@@ -16,7 +16,7 @@ from tiny import use_flex
 from samr1.gpu.findings import NO_CUDA, Finding
 from samr1.gpu.run import STAGES
 from samr1.gpu.setting import Setting, make_setting
-from samr1.gpu.stages import agreement, attention
+from samr1.gpu.stages import agreement, attention, decoding, machine
 from samr1.policy.packed_rows import PackedRows
 from samr1.rollout import logprobs
 from samr1.rollout.decode import Draw, State
@@ -24,6 +24,7 @@ from samr1.rollout.runners import Captured, Eager
 from samr1.rollout.sample import sample_groups
 from samr1.rollout.slots import Slots
 
+SEGMENTS = "expandable_segments:True"
 MODULES = [stage.module for stage in STAGES]
 
 
@@ -50,6 +51,7 @@ def test_every_bar_stands_on_the_page_of_a_cpu_too() -> None:
     bars = {
         key: one.bar for module in MODULES for key, one in findings_of(module).items() if one.bar
     }
+    assert bars["attention.flex.further"] == "≤ 2"
     assert bars["agreement.k3"] == "≤ 0.001"
     assert bars["decoding.over.8"] == "≤ 1.5"
     assert bars["decoding.faster.8"] == "≥ 2.5"
@@ -67,6 +69,15 @@ def test_a_second_step_from_a_checkpoint_is_the_same() -> None:
     found = findings_of("samr1.gpu.stages.training")
     again = [found[f"training.{name}"] for name in ("loaded", "again_tokens", "again_weights")]
     assert [one.value for one in again] == [True, True, True]
+
+
+@pytest.mark.parametrize("stage", ["agreement", "decoding", "segmenter"])
+def test_a_stage_that_only_looks_keeps_nothing_for_a_backward_pass(stage: str) -> None:
+    def refuse(_: torch.Tensor) -> None:
+        raise AssertionError("it is kept for a backward pass that never comes")
+
+    with torch.autograd.graph.saved_tensors_hooks(refuse, refuse):
+        assert list(importlib.import_module(f"samr1.gpu.stages.{stage}").look(tiny()))
 
 
 def test_another_temperature_in_the_packed_pass_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,6 +118,26 @@ def shapes_of(runner: Any) -> list[tuple[int, int, int]]:
     return seen
 
 
+def test_what_is_captured_is_timed_with_its_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Setting, "cuda", True)
+    monkeypatch.setattr(decoding, "Captured", Played)
+    found = {one.key: one for one in decoding.look(tiny())}
+    for key in ("captured.8", "recording.8", "captured.bytes", "over.8", "faster.8"):
+        assert isinstance(found[f"decoding.{key}"].value, float)
+
+
+@pytest.mark.parametrize(("asked", "passed"), [(SEGMENTS, True), ("", False)])
+def test_the_allocator_has_the_settings_that_were_asked_for(
+    monkeypatch: pytest.MonkeyPatch, asked: str, passed: bool
+) -> None:
+    before = torch._C._accelerator_getAllocatorSettings()
+    torch._C._accelerator_setAllocatorSettings(SEGMENTS)
+    monkeypatch.setenv("PYTORCH_ALLOC_CONF", asked)
+    found = machine.allocator(torch.device("cuda"))
+    torch._C._accelerator_setAllocatorSettings(before)
+    assert (found.passed, found.note) == (passed, SEGMENTS)
+
+
 def test_what_a_capture_is_held_against_takes_the_same_shapes() -> None:
     assert shapes_of(agreement.Launched) == shapes_of(Played) != shapes_of(Eager)
 
@@ -124,6 +155,9 @@ def test_an_attention_that_sees_too_much_is_found(monkeypatch: pytest.MonkeyPatc
 def test_flex_attention_is_held_to_the_same_dense_mask(monkeypatch: pytest.MonkeyPatch) -> None:
     use_flex(monkeypatch)
     monkeypatch.setattr(Setting, "attention", "flex")
+    monkeypatch.setattr(attention, "FURTHER", -1.0)
     found = {one.key: one for one in attention.look(replace(tiny(), shapes=((2, 20, 3, 7),)))}
     assert found["attention.flex.0.forward"].passed is True
     assert found["attention.flex.0.backward"].passed is True
+    assert found["attention.flex.further"].value == found["attention.flex.0.first"].value
+    assert found["attention.flex.further"].passed is False

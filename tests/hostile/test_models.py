@@ -126,6 +126,7 @@ REFUSED: list[tuple[Spoil, str]] = [
     (put(CONFIG, "video_token_id", 5), "is token 6 of its tokenizer, and video_token_id"),
     (put(CONFIG, "vision_start_token_id", 0), "is token 3 .* and vision_start_token_id"),
     (put(CONFIG, "text_config.eos_token_id", 9), "is token 2 .* and eos_token_id"),
+    (put(CONFIG, "text_config.eos_token_id", 0), r"eos_token_id .* is 0; .* \(-Instruct\)"),
     # The image processor.
     (lose(IMAGES), r"preprocessor_config\.json: no such file"),
     (text(IMAGES, "[]"), r"preprocessor_config\.json: must be a JSON object"),

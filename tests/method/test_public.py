@@ -57,7 +57,7 @@ def test_the_objectives_are_verls(case: Case, record: dict[str, Any]) -> None:
     theirs = torch.tensor(record["gradient"], dtype=torch.float64).reshape(case.shape)
     torch.testing.assert_close(gradient, theirs, rtol=1e-7, atol=1e-10)
     assert -terms.objective.item() == pytest.approx(record["loss"], rel=1e-7)
-    assert terms.clip_fraction_low > 0 and terms.clip_fraction_high > 0
+    assert terms.ratio_min < 1 - case.epsilon and terms.ratio_max > 1 + case.epsilon_high
 
 
 def test_the_ranks_are_dr_segs_and_the_oldest_fall_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import sub
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,12 +12,13 @@ import torch
 from live_storages import LiveStorages
 from sam2 import build_sam
 from tiny import TRAINED, random_image, tiny_policy
+from torch.overrides import TorchFunctionMode
 from training_world import make_stage
 
 from samr1.config.lora import Layer, LoraConfig
 from samr1.config.schema import PredictConfig, TrainStage
 from samr1.core.errors import UserError
-from samr1.planning.activations import kept_activations
+from samr1.planning.activations import computed_again, kept_activations
 from samr1.planning.fit import change_stage
 from samr1.planning.job import Job, total
 from samr1.planning.memory import plan_evaluation, plan_memory
@@ -152,7 +154,7 @@ def test_states_and_gradients_are_as_many_bytes_as_deepspeed_holds(
         assert live.bytes == pytest.approx(there, rel=0.03)
 
 
-def saved_bytes(policy: Any, checkpointing: bool) -> tuple[int, int]:
+def saved_bytes(policy: Any, checkpointing: bool, group: int = 4) -> tuple[int, int]:
     """Bytes that autograd saves for the backward pass, weights apart; and the prompt's tokens."""
     scorer = Scorer(policy, 1.0, checkpointing)
     question = encode_question(policy, random_image(0, 112), "a ball", "sam_r1")
@@ -165,7 +167,7 @@ def saved_bytes(policy: Any, checkpointing: bool) -> tuple[int, int]:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        scorer([question], [[[20] * 24] * 4], None)
+        scorer([question], [[[20] * 24] * group], None)
     size = sum(tensor.untyped_storage().nbytes() for tensor in saved.values())
     return size, len(question.input_ids)
 
@@ -184,6 +186,34 @@ def test_activations_are_within_a_fifth_of_what_autograd_saves(
     stage = change_stage(stage, {"policy.dtype": dtype, "policy.image_size": 112})
     job = job_of(policy, stage, prompt)
     assert found == pytest.approx(total(kept_activations(job, job.row, 1)), rel=0.2)
+
+
+class SeemsCuda(TorchFunctionMode):
+    """Within it every tensor says that it is a GPU's."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func == torch.Tensor.is_cuda.__get__ or func(*args, **(kwargs or {}))
+
+
+def test_two_calls_on_a_gpu_keep_keys_and_values_of_every_head(tmp_path: Path) -> None:
+    policy = tiny_policy(hidden=128, layers=4, heads=8, kv_heads=2)
+    with SeemsCuda():
+        found, prompt = saved_bytes(policy, False, group=16)
+    train = {"group_size": 16, "max_response_tokens": 24, "gradient_checkpointing": False}
+    stage = change_stage(make_stage(tmp_path, **train), {"policy.image_size": 112})
+
+    def job(attention: str, **settings: Any) -> Job:
+        settings = {"policy.attention": attention} | settings
+        return replace(job_of(policy, change_stage(stage, settings), prompt), cuda=True)
+
+    two, flex = job("two_calls"), job("flex")
+    assert found == pytest.approx(total(kept_activations(two, two.row, 1)), rel=0.2)
+    assert total(kept_activations(flex, flex.row, 1)) < 0.7 * found
+
+    # Of layers that are computed again one at a time has its own.
+    again = (job(name, **{"train.gradient_checkpointing": True}) for name in ("two_calls", "flex"))
+    more = sub(*(total(computed_again(one)) for one in again))
+    assert more > 0.5 * found / 4
 
 
 def test_keys_and_values_take_the_slots_that_a_rollout_makes(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from samr1.config.merge import load_experiment
 from samr1.core.files import write_table
 from samr1.planning.disk import plan_disk
 from samr1.planning.job import describe_job
-from samr1.planning.splits import Split, find_split
+from samr1.planning.splits import Split, find_split, find_splits
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,11 +41,12 @@ def test_data_sets_need_room_until_they_are_there(tmp_path: Path) -> None:
     planned = JobList(list_trainings(paper), list_evaluations(paper))
     datasets = load_datasets(ROOT / "config/datasets.yaml")
     job = describe_job(paper.runs["sam_r1"].train_stage(), 8, True)
+    splits = find_splits(paper, tmp_path)
 
     def needed() -> dict[str, float]:
         lines = [
             line
-            for place in plan_disk(paper, datasets, planned, job, tmp_path)
+            for place in plan_disk(paper, datasets, planned, job, splits, tmp_path)
             for line in place.written
         ]
         return {
@@ -75,6 +76,8 @@ def test_a_plan_is_printed_with_its_arithmetic(
     said = capsys.readouterr().out
     assert "8,292,166,656 × 8 B / 8" in said
     assert "evaluate sam_r1" in said
+    heads = [line for line in said.splitlines() if line.startswith(("Memory", "Disk"))]
+    assert len(heads) == 4 and all(", calculated" in head for head in heads)
     three = ("--run", "qwen2.5vl_3b", "--gpus", "1", "--gpu-memory", "80")
     assert run_plan(monkeypatch, *paper, *three) == 1
     printed = capsys.readouterr()
@@ -100,24 +103,29 @@ def test_models_need_room_where_the_hub_keeps_them(
     assert "HF_HOME" in printed.err and "--config results" not in printed.err
 
 
-def test_a_training_on_own_data_is_counted_once_its_samples_are_known(
+def test_a_run_on_own_data_is_counted_once_its_samples_are_known(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     settings = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
     photos = {"layout": "table", "root": "my_photos", "file": "questions.csv"}
     edit(settings / "own_data.yaml", lambda own: own | {"photos": photos})
     edit(settings / "runs.yaml", lambda runs: runs | {"mine": {"data": "photos"}})
+    edit(settings / "scales/paper.yaml", lambda paper: paper | {"seeds": [0, 7]})
     told = ("scale=paper", f"config_dir={settings}", f"results={tmp_path}")
 
-    def hours() -> str:
+    def hours() -> list[str]:
         assert run_plan(monkeypatch, "--config", *told, "--run", "mine", "--gpus", "8") == 0
-        said = capsys.readouterr().out
-        return next(line for line in said.splitlines() if line.startswith("  train mine"))
+        said = capsys.readouterr().out.partition("GPU hours")[2]
+        return [line for line in said.splitlines() if line.endswith("calculated")][:2]
 
-    assert "not counted: its data is not indexed yet" in hours()
-    rows = samples([sample()] * 40)
-    write_table(tmp_path / "paper/samples/photos-train.parquet", rows)
-    assert "(3 steps × " in hours()
+    training, answering = hours()
+    assert "not counted: its data is not indexed yet" in training
+    assert "0 questions, 16 starts; its own data is not indexed yet" in answering
+    for part, count in (("photos-train", 40), ("photos", 10)):
+        write_table(tmp_path / f"paper/samples/{part}.parquet", samples([sample()] * count))
+    training, answering = hours()
+    assert "train mine" in training and "2 × 8 GPUs × (3 steps × " in training
+    assert "evaluate mine" in answering and "20 questions, 16 starts  " in answering
 
 
 def figure(page: str, what: str) -> float:

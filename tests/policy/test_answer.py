@@ -20,7 +20,7 @@ from samr1.policy.parsing import MAX_CHARACTERS, MAX_OBJECTS, Status
 THOUGHT = "<think> it is on the left </think>"
 BOX, NEXT = "[10, 20, 30, 40]", "[50, 60, 70, 80]"
 BOXES = [(10.0, 20.0, 30.0, 40.0), (50.0, 60.0, 70.0, 80.0)]
-LISTS: tuple[DialectName, ...] = ("vision_reasoner", "qwen")
+LISTS: tuple[DialectName, ...] = ("sam_r1_list", "vision_reasoner", "qwen")
 
 
 def tagged(answer: str) -> str:

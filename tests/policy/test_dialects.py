@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hostile_answers import draw_response, hostile_response, mutate
 
-from samr1.config.names import DIALECTS, POINT_VALUES, DialectName
+from samr1.config.names import DIALECTS, POINT_VALUES, WITHOUT_THOUGHT, DialectName
 from samr1.method.rewards import segmentation_format_reward
 from samr1.policy import dialects
 from samr1.policy.answer import Answer, parse_answer, to_original
@@ -31,6 +31,7 @@ def test_every_name_has_its_file_and_every_file_its_name() -> None:
     assert {name for name in DIALECTS if '"value":' in get_dialect(name).template} == set(
         POINT_VALUES
     )
+    assert {name for name in DIALECTS if not get_dialect(name).thinks} == set(WITHOUT_THOUGHT)
 
 
 def test_questions_are_put_as_the_public_code_puts_them() -> None:
@@ -46,8 +47,9 @@ def test_questions_are_put_as_the_public_code_puts_them() -> None:
         'Locate every object that matches the description ""The Cup?"." in the image. Report bbox '
         "coordinates in JSON format."
     )
-    assert "pixels" in asked["sam_r1"] and "pixels" not in asked["sam_r1_1000"]
-    assert "with coordinates from 0 to 1000 along either side" in asked["sam_r1_1000"]
+    for pixels, relative in (("sam_r1", "sam_r1_1000"), ("sam_r1_list", "sam_r1_1000_list")):
+        assert "pixels" in asked[pixels] and "pixels" not in asked[relative]
+        assert "with coordinates from 0 to 1000 along either side" in asked[relative]
     systems = {name: get_dialect(name).system for name in DIALECTS}
     assert systems.pop("qwen3") is None
     assert str(systems.pop("visual_rft")).startswith("A conversation between User and Assistant.")
@@ -60,7 +62,7 @@ def test_well_formed_answers_come_back_whole(name: DialectName) -> None:
     answer = parse_answer(form.respond("it is left", (10, 20, 300, 400), points, 'the "cup"'), name)
     one, two = (50.0, 60.0, 1), (70.0, 80.0, 0)
     expected = {"sam_r1": (one,), "sam_r1_points": (one, two), "vision_reasoner": (one,)}
-    expected["sam_r1_1000"] = (one,)
+    expected |= dict.fromkeys(("sam_r1_1000", "sam_r1_list", "sam_r1_1000_list"), (one,))
     expected["seg_zero"] = (one, (70.0, 80.0, 1))  # Seg-Zero labels both 1
     assert answer == Answer(
         box=(10.0, 20.0, 300.0, 400.0),
@@ -77,7 +79,7 @@ def test_well_formed_answers_come_back_whole(name: DialectName) -> None:
 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_every_dialect_comes_back_to_the_pixels_of_the_original(name: DialectName) -> None:
-    relative = name in ("sam_r1_1000", "visual_rft", "qwen3")
+    relative = name in ("sam_r1_1000", "sam_r1_1000_list", "visual_rft", "qwen3")
     form, side = get_dialect(name), 1000 if relative else 840
     assert form.frame(840) == (side, side)
     # A quarter to three quarters of either side, and a point in the middle.

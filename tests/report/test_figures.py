@@ -8,20 +8,24 @@ import numpy as np
 import pytest
 from answer_world import answer, fill, predictions, sample, samples, write_image, write_training
 from commands import call
-from made_up_metrics import RUNS, metric_rows, write_metrics, write_stage
+from made_up_metrics import PUBLISHED, RUNS, metric_rows, write_metrics, write_stage
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
 from samr1.cli import draw_figure
+from samr1.config.published import Extra, Published
+from samr1.config.schema import load_stage
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
 from samr1.data.masks import encode_mask
 from samr1.report.figures import style
+from samr1.report.figures.ablations import draw_ablations
 from samr1.report.figures.curves import draw_curves, plot_runs
 from samr1.report.figures.examples import draw_examples
 from samr1.report.figures.style import FAINT, GROUND, INK, LINES, line_look, write_figure
 from samr1.report.predictions import Answers
+from samr1.report.tables.measured import Measurements
 from samr1.report.trainings import read_trainings
 
 
@@ -99,7 +103,8 @@ def test_a_figure_is_refused_whole(
 
 def test_examples_show_answers_that_could_be_read_and_such_that_could_not(tmp_path: Path) -> None:
     write_image(tmp_path)
-    read = answer((10, 10, 30, 30), [(20, 15, 1), (50, 5, 0)])
+    others = [{"box": [40.0, 5.0, 50.0, 15.0], "points": []}]
+    read = answer((10, 10, 30, 30), [(20, 15, 1), (50, 5, 0)], others=others)
     given = predictions([read, read, answer(None), read])
     answers = Answers("b", samples([sample()] * 4), {"base": [given]})
     outputs = [tmp_path / "world.png", tmp_path / "public.png"]
@@ -108,6 +113,7 @@ def test_examples_show_answers_that_could_be_read_and_such_that_could_not(tmp_pa
         assert count_colour(output, "#E69F00") > 50  # the box
     left, right = draw_examples(answers, tmp_path, 2).axes
     assert "it fits well\nIoU 1.00" in left.get_xlabel() and "(no_answer)" in right.get_xlabel()
+    assert (len(left.patches), len(right.patches)) == (2, 0)
     assert outputs[0].read_bytes() != outputs[1].read_bytes()  # it says that it was drawn
 
 
@@ -137,6 +143,29 @@ def test_curves_leave_out_the_point_reward_where_none_is_given(tmp_path: Path) -
     titles = {axis.get_title() for axis in figure.axes if axis.axison}
     assert "Point reward" not in titles
     assert {"Reward", "Tokens clipped high, %", "Thought, words"} <= titles and len(titles) == 15
+
+
+def test_ablations_keep_a_row_to_one_table_and_leave_empty_what_was_not_scored(
+    tmp_path: Path,
+) -> None:
+    published = load_stage(PUBLISHED, Published).tables
+    tables = {
+        name: published[name].model_copy(
+            update={
+                "columns": dict(list(published[name].columns.items())[:3]),
+                "extra": (Extra(name="Mine", run="mine"),),
+            }
+        )
+        for name in ("table_4", "table_5")
+    }
+    rows = [row for run in RUNS for row in metric_rows(run, 0.5)]
+    rows += [row for row in metric_rows("mine", 0.6) if row["benchmark"] == "refcocog_test"]
+    figure = draw_ablations(tables, Measurements([write_metrics(tmp_path, rows)]))
+    bars = [len(axis.patches) if axis.axison else None for axis in figure.axes]
+    assert bars == [5, 5, 6, None] * 2
+    for axis, name in zip(figure.axes[::2], ["table_4"] * 2 + ["table_5"] * 2, strict=True):
+        names = [label.get_text() for label in axis.get_yticklabels()]
+        assert names == ["Base, no training", *published[name].labels.values(), "Mine"]
 
 
 def test_several_seeds_are_thin_lines_below_their_mean(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from answer_world import answer, predictions, sample, samples, write_training
 from made_up_metrics import PUBLISHED, metric_rows, write_metrics
 
-from samr1.config.published import Published
+from samr1.config.published import Extra, Published
 from samr1.config.schema import load_stage
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
@@ -104,5 +104,7 @@ def test_bars_are_the_base_and_the_tables_runs_and_never_without_a_figure(tmp_pa
     names = ["Base, no training", "Threshold 0.5", "Threshold 0.7", "Threshold 0.8", "Tiered"]
     assert list(bars) == names
     assert list(bars["Tiered"].values) == pytest.approx([0.51, 0.61])
+    extra = table.model_copy(update={"extra": (Extra(name="Mine", run="mine"),)})
+    assert measure_runs(extra, column, Measurements([tmp_path / "metrics.parquet"]))["Mine"] is None
     with pytest.raises(UserError, match=r"no giou of run 'threshold_0.5'"):
         measure_runs(table, column, Measurements([write_metrics(tmp_path, rows[:9], "few")]))

@@ -102,6 +102,14 @@ def test_where_a_box_is_all_that_is_known_its_pixels_stand_for_the_mask(tmp_path
     assert shown[0] == shown[1]
 
 
+def test_every_object_of_a_list_is_drawn() -> None:
+    others = [{"box": [float(side) for side in POOR], "points": [{"x": 30, "y": 20, "value": 1}]}]
+    given = predictions([answer(GOOD, [(15, 20, 1)], others=others)])
+    shown = list_answers(samples([sample()]), given)
+    assert shown["box"] == [box_outline(GOOD, (60, 40)) + box_outline(POOR, (60, 40))]
+    assert [point[0] for point in shown["points"][0]] == [80, 160]
+
+
 def rasterise(path: str, frame: tuple[int, int]) -> Mask:
     """The path as a mask of its frame."""
     polygons = []

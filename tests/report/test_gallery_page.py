@@ -47,7 +47,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Answers("few", samples(few), runs),
         Answers("many", samples([sample()] * MANY), {"sam_r1": [predictions(answers)]}),
     ]
-    write_gallery(root / "gallery.html", benchmarks, kinds, root, "micro", False)
+    write_gallery(root / "gallery.html", benchmarks, kinds, root, "micro", True)
     return root / "gallery.html"
 
 

@@ -44,7 +44,7 @@ def overlaps(run: str, seed: int, protocol: str, ious: Sequence[float]) -> pa.Ta
     return pa.Table.from_pylist(rows, OVERLAPS)
 
 
-def write_page(folder: Path, *protocols: str, seeds: Sequence[int] = (0,)) -> str:
+def write_page(folder: Path, *protocols: str, seeds: Sequence[int] = (0,), **more: object) -> str:
     """The page of `mine` over `base`, which gains 0.25 and a little by the seed."""
     metrics, base = [], {one: overlaps("base", 0, one, [0.25, 0.5, 0.75]) for one in protocols}
     mine = {
@@ -74,6 +74,7 @@ def write_page(folder: Path, *protocols: str, seeds: Sequence[int] = (0,)) -> st
         policies="policies/mine/seed_0",
         micro_world="micro",
         output=folder / "index.html",
+        **more,
     )
     return (folder / "index.html").read_text(encoding="utf-8")
 
@@ -109,8 +110,15 @@ def test_the_page_leads_to_everything_else_and_holds_its_pictures(tmp_path: Path
 
 def test_data_with_boxes_alone_has_figures_of_boxes_alone(tmp_path: Path) -> None:
     page = write_page(tmp_path, "rec")
-    assert ">mean box IoU</th>" in page and ">gIoU</th>" not in page
+    assert ">mean box IoU</th>" in page and "gIoU" not in page and "pixels" not in page
     assert row(page, "<code>mine</code> − <code>base</code>")[1] == "+25.0 [+25.0, +25.0]"
+
+
+def test_a_base_that_was_asked_otherwise_is_named(tmp_path: Path) -> None:
+    asked = ["base", "sam_r1", "mine", "sam_r1_list"]
+    page = write_page(tmp_path, "lisa", asked_otherwise=asked)
+    said = "<code>base</code> is asked as <code>sam_r1</code>, <code>mine</code> as <code>sam_r1_l"
+    assert said in page and "is asked as" not in write_page(tmp_path, "lisa")
 
 
 def test_what_several_seeds_agree_on_is_marked(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from commands import call
 from made_up_metrics import (
+    CONFIG,
     PUBLISHED,
     cells_of,
     main_table,
@@ -19,10 +20,14 @@ from made_up_metrics import (
 )
 
 from samr1.cli import collect_tables
+from samr1.config.merge import load_experiment
 from samr1.config.published import Extra, Published
 from samr1.config.schema import load_stage
 from samr1.core.errors import UserError
+from samr1.report.tables.layout import Addition
 from samr1.report.tables.markdown import aligned_table, percent
+from samr1.report.tables.measured import Measurements
+from samr1.report.tables.page import publish_table
 
 
 @pytest.fixture
@@ -66,6 +71,22 @@ def test_micro_page_warns_first_and_keeps_the_papers_row_apart(
     assert rows["SAM4MLLM"]["paper test gIoU"] == "–"
     assert not any(record["run"] == "qwen2.5vl_3b" for record in records)
     assert not any(record["published"] and record["measured"] for record in records)
+
+
+def test_a_scale_of_adapters_has_rows_and_a_note_of_its_own(
+    tmp_path: Path, metrics: list[Path]
+) -> None:
+    card = {"scale": "card", "comparable": False}
+    stage = load_experiment(CONFIG, "paper").table_stage("table_1").model_copy(update=card)
+    page = tmp_path / "table_1.md"
+    publish_table(stage, Measurements(metrics), Addition(), tmp_path / "table_1.parquet", page)
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("> Scale `card`: measured figures are not comparable with published one")
+    assert "micro" not in text.lower()
+    rows = main_table(text)
+    assert rows["SAM-R1 (Ours)"]["measured val gIoU"] == "–"
+    assert rows["SAM-R1, scale card"]["paper val gIoU"] == "–"
+    assert rows["SAM-R1, scale card"]["measured val gIoU"] == "**44.0** [43.0, 45.0]"
 
 
 def test_paper_page_sets_measured_beside_published(tmp_path: Path, metrics: list[Path]) -> None:

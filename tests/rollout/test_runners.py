@@ -13,6 +13,7 @@ import torch
 from decoding_world import Taped, features_of, three_questions
 from plain_twins import early_stopper
 
+from samr1.core.device import side_stream
 from samr1.policy.model import Policy
 from samr1.rollout.decode import Sampling
 from samr1.rollout.rows import Rows
@@ -130,15 +131,19 @@ def test_a_graph_is_recorded_on_a_side_stream_after_one_real_step(
         yield
         log.append("recorded")
 
-    monkeypatch.setattr(torch.cuda, "Stream", lambda device: side)
+    side_stream.cache_clear()
+    streams = iter([side])  # one for all recordings: cuBLAS keeps a workspace for each for ever
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: next(streams))
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: usual)
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: "memory")
     monkeypatch.setattr(torch.cuda, "stream", on)
     monkeypatch.setattr(torch.cuda, "graph", record)
     graph = SimpleNamespace(replay=lambda: log.append("replay"))
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: graph)
-    CudaRecorder(torch.device("cuda:0"))(lambda: log.append("step"))()
-    assert log == [
+    for _ in range(2):
+        CudaRecorder(torch.device("cuda:0"))(lambda: log.append("step"))()
+    side_stream.cache_clear()
+    assert log == 2 * [
         *("side waits for usual", "on side", "step", "off side", "usual waits for side"),
         *("record, errors thread_local", "step", "recorded", "replay"),
     ]

@@ -15,6 +15,7 @@ from samr1.rollout.distribution import keyed_uniforms
 from samr1.rollout.logprobs import response_logprobs
 from samr1.rollout.runners import Eager, Runner
 from samr1.rollout.sample import sample_groups
+from samr1.train.agreement import Agreement, check_agreement
 
 KEYS = [(5, 1, index) for index in range(20, 23)]
 RUNNERS = pytest.mark.parametrize("runner", [Eager, Taped])
@@ -56,12 +57,12 @@ def test_a_rollout_is_the_plain_twins(
 
 @RUNNERS
 @pytest.mark.parametrize("family", TRAINED)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_sampled_logprobs_are_those_of_the_packed_pass(
-    runner: type[Runner], dtype: torch.dtype, family: str
+    runner: type[Runner], dtype: str, family: str
 ) -> None:
     ours = early_stopper(family)
-    ours.model.to(dtype)
+    ours.model.to(getattr(torch, dtype))
     questions = three_questions(ours)
     groups = sample_groups(
         ours,
@@ -80,13 +81,14 @@ def test_sampled_logprobs_are_those_of_the_packed_pass(
         blocked_token_ids=ours.blocked_token_ids,
     )
     sampled = torch.cat([row for group in groups for row in group.logprobs])
-    gaps = (sampled - again.logprobs[again.mask]).abs()
+    found = Agreement.of(again.logprobs[again.mask], sampled)
     said = {token for group in groups for tokens in group.responses for token in tokens}
-    assert len(gaps) > 100 and not set(ours.blocked_token_ids) & said
-    if dtype == torch.float32:
-        assert gaps.max() < 1e-5
-    else:
-        assert gaps.mean() < 2e-2
+    assert found.tokens > 250 and not set(ours.blocked_token_ids) & said
+    check_agreement(found, dtype, says=False)
+    if dtype == "float32":
+        assert found.largest < 1e-5
+    else:  # less than training allows: a temperature that is 10 % off is found
+        assert found.means()["gap_k3"] < 1e-3
 
 
 @RUNNERS

@@ -31,6 +31,14 @@ def make_rollout(policy: Policy) -> Rollout:
     return Rollout(questions, groups, [], None)
 
 
+def reference_and_advantages(rollout: Rollout) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the reference gives the responses [Q, G, T], and their advantages [Q, G]; made up."""
+    draw = torch.Generator().manual_seed(5)
+    longest = max(len(response) for group in rollout.responses for response in group)
+    reference = -5 + torch.rand(3, 3, longest, generator=draw)
+    return reference, torch.randn(3, 3, generator=draw)
+
+
 def start_engine(
     world: Path, stage: TrainStage
 ) -> tuple[Engine, Callable[[], dict[str, torch.Tensor]], Rollout]:

@@ -39,8 +39,8 @@ class _Recorder(ModuleType):
     def log(self, numbers: dict[str, float], *, step: int) -> None:
         self.told.append((step, numbers))
 
-    def finish(self) -> None:
-        self.told.append("end")
+    def finish(self, *, exit_code: int) -> None:
+        self.told.append(exit_code)
 
     # mlflow
     def set_experiment(self, name: str) -> None:
@@ -55,33 +55,72 @@ class _Recorder(ModuleType):
     def log_metrics(self, metrics: dict[str, float], *, step: int) -> None:
         self.told.append((step, metrics))
 
-    def end_run(self) -> None:
-        self.told.append("end")
+    def end_run(self, status: str) -> None:
+        self.told.append(status)
 
 
 def test_event_files_hold_every_number_and_those_of_an_earlier_attempt_go(tmp_path: Path) -> None:
     for rows in (ROWS[:1], ROWS):
-        boards = open_boards(tmp_path, [], "sam_r1/seed_0", CONFIG)
-        for row, timing in rows:
-            boards.add_step(row, timing)
-        boards.close()
+        with open_boards(tmp_path, [], "sam_r1/seed_0", CONFIG) as boards:
+            for row, timing in rows:
+                boards.add_step(row, timing)
     assert len(list(tmp_path.iterdir())) == 1
     events = EventAccumulator(str(tmp_path)).Reload()
     assert sorted(events.Tags()["scalars"]) == ["seconds/rollout", "train/iou"]
     assert [(one.step, one.value) for one in events.Scalars("train/iou")] == [(0, 0.25), (1, 0.5)]
 
 
-def test_trackers_are_told_the_same_as_tensorboard(monkeypatch: pytest.MonkeyPatch) -> None:
-    wandb, mlflow = _Recorder("wandb"), _Recorder("mlflow")
-    monkeypatch.setitem(sys.modules, "wandb", wandb)
-    monkeypatch.setitem(sys.modules, "mlflow", mlflow)
-    boards = open_boards(None, ["tensorboard", "wandb", "mlflow"], "sam_r1/seed_0", CONFIG)
-    for row, timing in ROWS:
-        boards.add_step(row, timing)
-    boards.close()
-    assert wandb.told == [("samr1", "sam_r1/seed_0", CONFIG), *SHOWN, "end"]
+@pytest.fixture
+def trackers(monkeypatch: pytest.MonkeyPatch) -> tuple[_Recorder, _Recorder]:
+    """What wandb and mlflow are told."""
+    found = _Recorder("wandb"), _Recorder("mlflow")
+    for one in found:
+        monkeypatch.setitem(sys.modules, one.__name__, one)
+    return found
+
+
+def show(failure: Exception | None = None) -> None:
+    """What a training of two steps shows, which then ends or fails."""
+    with open_boards(None, ["tensorboard", "wandb", "mlflow"], "sam_r1/seed_0", CONFIG) as boards:
+        for row, timing in ROWS:
+            boards.add_step(row, timing)
+        if failure is not None:
+            raise failure
+
+
+def test_trackers_are_told_the_same_as_tensorboard(trackers: tuple[_Recorder, _Recorder]) -> None:
+    wandb, mlflow = trackers
+    show()
+    assert wandb.told == [("samr1", "sam_r1/seed_0", CONFIG), *SHOWN, 0]
     flat = {"name": "sam_r1", "train.steps": 2, "train.lora": None}
-    assert mlflow.told == ["samr1", "sam_r1/seed_0", flat, *SHOWN, "end"]
+    assert mlflow.told == ["samr1", "sam_r1/seed_0", flat, *SHOWN, "FINISHED"]
+
+
+def test_of_a_training_that_fails_trackers_are_told_so(
+    trackers: tuple[_Recorder, _Recorder],
+) -> None:
+    with pytest.raises(UserError, match="the loss is nan"):
+        show(UserError("the loss is nan"))
+    assert [one.told[-1] for one in trackers] == [1, "FAILED"]
+
+
+def test_a_tracker_that_fails_on_the_way_is_said_once_and_costs_nothing_else(
+    trackers: tuple[_Recorder, _Recorder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    wandb, mlflow = trackers
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no way to the server")
+
+    mlflow.log_metrics = refuse  # type: ignore[method-assign]
+    wandb.finish = refuse  # type: ignore[method-assign]
+    show()
+    assert wandb.told[1:] == SHOWN
+    assert capsys.readouterr().err.splitlines() == [
+        f"log_to: {name} did not take {what} (no way to the server); it is left out from here on, "
+        "and the training loses nothing."
+        for name, what in (("mlflow", "step 0"), ("wandb", "the end"))
+    ]
 
 
 @pytest.mark.parametrize(("name", "package"), [("wandb", "wandb"), ("mlflow", "mlflow-skinny")])

@@ -151,6 +151,22 @@ def test_what_goes_wrong_leaves_the_last_checkpoints_and_nothing_else(
     assert results_of(tmp_path) == whole
 
 
+def lose_the_tables() -> None:
+    def unwritten(path: Path, *_: object) -> None:
+        raise UserError(f"{path.name}: cannot be written.")
+
+    checkpoint.write_table = unwritten  # type: ignore[assignment, attr-defined]
+
+
+def test_what_the_first_process_alone_cannot_write_is_said_by_all(
+    world: Path, tmp_path: Path
+) -> None:
+    stage = stage_of(world, zero_stage=2, steps=1)
+    assert train(world, tmp_path, stage, change=lose_the_tables, processes=2) == [1, 1]
+    said = {last_line(tmp_path, rank) for rank in range(2)}
+    assert said == {"error: metrics.parquet: cannot be written."}
+
+
 def test_another_run_or_other_inputs_are_refused_by_name(world: Path, stopped: Path) -> None:
     output = stopped
     assert train(world, output, stage_of(world, learning_rate=2e-3)) == [1]

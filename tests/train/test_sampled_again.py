@@ -170,3 +170,6 @@ def test_a_killed_training_goes_on_with_its_window_and_its_draws(
 def test_several_processes_draw_again_together(world: Path, tmp_path: Path) -> None:
     stage = ranked(world, 2, zero_stage=3, questions_per_step=2)
     assert train(world, tmp_path, stage, processes=3) == [0] * 3  # the last has no question
+    seconds = read_table(tmp_path / "timings.parquet").to_pylist()
+    # Of both processes that have questions, a question and another each, and of these alone.
+    assert all(2 * 3 * 8 < row["response_tokens"] <= 4 * 3 * 8 for row in seconds)

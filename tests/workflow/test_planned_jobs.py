@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from edited_settings import edit
 from fetch_server import serve_folder
 from PIL import Image
@@ -121,6 +124,21 @@ def test_a_job_of_one_gpu_has_the_whole_machine_which_gives_all_the_same_one(
     for rule in ("predict_grounding_dino", "check_models"):
         job = plan.text.partition(f"rule {rule}:")[2].partition("\nrule ")[0]
         assert "threads: 64" in job and "gpu=1" in job
+
+
+def test_the_files_that_the_guide_asks_for_can_be_planned(tmp_path: Path) -> None:
+    guide = (ROOT / "workflow/README.md").read_text(encoding="utf-8")
+    settings = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+    lora = guide.partition("    sam_r1_lora:\n")[2].partition("\n\n")[0]
+    edit(settings / "runs.yaml", lambda runs: runs | {"sam_r1_lora": yaml.safe_load(lora)})
+    commands = re.findall(r"snakemake ((?:[^`\n\\]|\\\n)*-- (?:[^`\n\\]|\\\n)+)", guide)
+    assert len(commands) == 3
+    for command in commands:
+        told = command.replace("scale=paper", f"scale=paper config_dir={settings}")
+        words = ["bash", "-c", f"printf '%s\\n' {told}"]
+        expanded = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        plan = snakemake("--dry-run", *expanded.splitlines())
+        assert plan.code == 0, f"{command}\n{plan.text}"
 
 
 def test_data_that_lacks_is_fetched_once_and_alone(tmp_path: Path) -> None:

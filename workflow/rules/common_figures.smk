@@ -1,8 +1,8 @@
 # The helpers of the rules that draw: what each figure is drawn of.
 import shlex
 
-# What is not comparable with published figures says so in every figure.
-MICRO_WORLD = "" if EXPERIMENT.comparable else f"--micro-world {EXPERIMENT.scale}"
+# What is of the drawn world and the tiny models says so in every figure.
+MICRO_WORLD = f"--micro-world {EXPERIMENT.scale}" if EXPERIMENT.drawn else ""
 
 
 def get_shown(figure, runs, seeds=SEEDS):

@@ -31,6 +31,12 @@ def get_own_comparisons(wildcards):
     ]
 
 
+def get_other_prompts(wildcards):
+    """Which of its runs are asked otherwise than their bases."""
+    found = jobs.list_other_prompts(EXPERIMENT, wildcards.own)
+    return [f"--asked-otherwise {' '.join(one)}" for one in found]
+
+
 def get_own_policies(wildcards):
     """The folders of the policies that are trained on it, at their first seeds."""
     first = [(run, SEEDS[run][0]) for run in OWN_RUNS[wildcards.own]]

@@ -61,8 +61,9 @@ rule report_own:
         ENVIRONMENT
     params:
         world=MICRO_WORLD,
+        prompts=get_other_prompts,
     shell:
         "python -m samr1.cli.report_own --own {wildcards.own} --data {input.data}/index.html "
         "--metrics {input.metrics} --comparisons {input.comparisons} --examples {input.examples} "
         "--curves {input.curves} --gallery {input.gallery} --policies {input.policies} {params.world} "
-        "--output {output} 2> {log}"
+        "{params.prompts} --output {output} 2> {log}"

@@ -155,14 +155,13 @@ def _segmented(question: str, row: dict[str, Any], answer: Answer) -> Segmented:
     score = row["sam_score"]
     if score is not None and not math.isfinite(score):
         raise UserError("the segmenter's score of its mask is no number; use another segmenter.")
-    first = () if answer.box is None else ((answer.box, answer.points),)
     return Segmented(
         question=question,
         status=answer.status,
         think=answer.think,
         box=answer.box,
         points=answer.points,
-        objects=(*first, *answer.others),
+        objects=answer.objects,
         left_out=answer.left_out,
         label=answer.label,
         mask=row["mask"] and decode_mask(row["mask"]),

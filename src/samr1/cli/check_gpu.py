@@ -14,11 +14,7 @@ from pathlib import Path
 
 from samr1.cli.parser import Parser
 from samr1.core.errors import UserError, run_command
-from samr1.core.files import use_folder, write_text
-from samr1.gpu.page import summary, to_page
-from samr1.gpu.plans import compare_rates
-from samr1.gpu.run import Report, run_stages, to_json
-from samr1.gpu.setting import check_size
+from samr1.gpu.needed import refuse_missing
 
 
 def main() -> None:
@@ -36,6 +32,14 @@ def main() -> None:
     arguments = parser.parse_args()
     if not 0 < arguments.minutes <= 1440:  # which no NaN is
         parser.error("--minutes must be above 0 and at most 1440")
+    refuse_missing()
+    # Not before: an import would fail of the first that is missing, with a traceback.
+    from samr1.core.files import use_folder, write_text
+    from samr1.gpu.page import summary, to_page
+    from samr1.gpu.plans import compare_rates
+    from samr1.gpu.run import Report, run_stages, to_json
+    from samr1.gpu.setting import check_size
+
     check_size(arguments.size)
     output = use_folder(arguments.output, "check_gpu", "check_gpu.json")
     log = output / "log.txt"

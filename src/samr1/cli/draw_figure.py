@@ -74,7 +74,7 @@ def _parser() -> Parser:
     add(
         "--micro-world",
         metavar="SCALE",
-        help="the scale, where its figures are not comparable with published ones",
+        help="the scale, where it is of the drawn world and the tiny models",
     )
     add("--output", type=Path, nargs="+", required=True, help="files to write, .pdf or .png")
     return parser

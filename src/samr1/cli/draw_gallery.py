@@ -39,15 +39,15 @@ def main() -> None:
     parser.add_argument(
         "--micro-world",
         metavar="SCALE",
-        help="the scale, where its figures are not comparable with published ones",
+        help="the scale, where it is of the drawn world and the tiny models",
     )
     parser.add_argument("--output", type=Path, required=True, help="page (HTML) to write")
     arguments = parser.parse_args()
     names = [path.stem for path in arguments.samples]
     answers = read_answers(arguments.samples, arguments.predictions, names, arguments.objects)
     kinds = [list_kinds(one.samples, arguments.world_seed) for one in answers]
-    comparable = arguments.micro_world is None
-    write_gallery(arguments.output, answers, kinds, arguments.root, arguments.scale, comparable)
+    drawn = arguments.micro_world is not None
+    write_gallery(arguments.output, answers, kinds, arguments.root, arguments.scale, drawn)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,18 @@ from pathlib import Path
 from samr1.cli.parser import Parser
 from samr1.config.datasets import load_datasets
 from samr1.config.errors import read_mapping
-from samr1.config.jobs import JobList, Training, list_evaluations, list_trainings
+from samr1.config.jobs import (
+    JobList,
+    evaluate,
+    find_seeds,
+    list_evaluations,
+    list_trainings,
+    train,
+)
 from samr1.config.merge import Experiment, WorkflowConfig, find_run, load_experiment
 from samr1.config.schema import RunConfig, parse_config
 from samr1.core.errors import UserError, run_command
 from samr1.core.hub import cache_folder
-from samr1.data.samples import load_samples
 from samr1.planning.disk import Place, plan_disk
 from samr1.planning.fit import (
     available_memory,
@@ -29,6 +35,7 @@ from samr1.planning.job import Job, describe_job
 from samr1.planning.memory import plan_evaluation, plan_host, plan_memory
 from samr1.planning.page import disk_page, evaluation_page, memory_page, time_page
 from samr1.planning.rates import GPUS, Rates, calculated, read_measured
+from samr1.planning.splits import count_indexed, find_splits
 
 
 def main() -> None:
@@ -70,24 +77,28 @@ def _count_own(experiment: Experiment, choice: WorkflowConfig) -> Experiment:
     """With the training questions of data of one's own as many as were indexed, if they were."""
     runs = dict(experiment.runs)
     for name, run in experiment.runs.items():
-        file = Path(choice.results, choice.scale, "samples", f"{run.data}-train.parquet")
-        if run.data is not None and run.train.samples is None and file.is_file():
-            train = run.train.model_copy(update={"samples": len(load_samples(file))})
-            runs[name] = run.model_copy(update={"train": train})
+        if run.data is None or run.train.samples is not None:
+            continue
+        if (drawn := count_indexed(_samples(choice) / f"{run.data}-train.parquet")) is not None:
+            known = run.train.model_copy(update={"samples": drawn.samples})
+            runs[name] = run.model_copy(update={"train": known})
     return experiment.model_copy(update={"runs": runs})
+
+
+def _samples(choice: WorkflowConfig) -> Path:
+    """The folder where the workflow keeps the scale's samples."""
+    return Path(choice.results, choice.scale, "samples")
 
 
 def _list_jobs(experiment: Experiment, run: str | None) -> JobList:
     """All jobs of the scale, or those of one run, which is trained here whatever it says itself."""
-    trainings, evaluations = list_trainings(experiment), list_evaluations(experiment)
+    evaluations = list_evaluations(experiment)
     if run is None:
-        return JobList(trainings, evaluations)
-    find_run(experiment, run)
-    own = [one for one in trainings if one.run == run]
-    return JobList(
-        own or [Training(run, experiment.seeds[0])],
-        [one for one in evaluations if one.run == run],
-    )
+        return JobList(list_trainings(experiment), evaluations)
+    own, seeds = find_run(experiment, run).data, find_seeds(experiment)
+    asked = [one for one in evaluations if one.run == run]
+    asked += evaluate(experiment, [run], [own] if own else [], seeds)
+    return JobList(train([run], seeds), asked)
 
 
 def _plan(
@@ -110,7 +121,8 @@ def _plan(
     job = max(jobs.values(), key=lambda job: plan_memory(job).needed)
     memory = plan_memory(job)
     datasets = load_datasets(Path(choice.config_dir) / "datasets.yaml")
-    places = plan_disk(experiment, datasets, planned, job, Path(choice.results))
+    splits = find_splits(experiment, _samples(choice))
+    places = plan_disk(experiment, datasets, planned, job, splits, Path(choice.results))
     run, evaluating = _largest_evaluation(experiment, planned, cuda)
     answers = plan_evaluation(evaluating, run.evaluation)
     pages = [
@@ -120,7 +132,7 @@ def _plan(
     ]
     if cuda:
         step = plan_step(job, rates)
-        hours = plan_hours(experiment, planned, jobs, rates, processes)
+        hours = plan_hours(experiment, planned, jobs, splits, rates, processes)
         pages.append(time_page(step, hours, rates, processes))
     print("\n\n\n".join(pages), flush=True)
     if memory.needed > room:

@@ -25,7 +25,15 @@ def main() -> None:
     add(
         "--micro-world",
         metavar="SCALE",
-        help="the scale, where its figures are not comparable with published ones",
+        help="the scale, where it is of the drawn world and the tiny models",
+    )
+    add(
+        "--asked-otherwise",
+        nargs=4,
+        action="append",
+        default=[],
+        metavar=("BASE", "DIALECT", "RUN", "DIALECT"),
+        help="a run that is asked in another dialect than its base (may be given several times)",
     )
     add("--output", type=Path, required=True, help="page (HTML) to write")
     given = parser.parse_args()
@@ -39,6 +47,7 @@ def main() -> None:
         gallery=given.gallery,
         data_page=given.data,
         policies=given.policies,
+        asked_otherwise=given.asked_otherwise,
         micro_world=given.micro_world,
     )
 

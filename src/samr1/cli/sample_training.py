@@ -1,4 +1,4 @@
-"""Draw the training samples from a pool: so many objects or all, one sentence each, seeded."""
+"""Draw the training samples from a pool, seeded: so many objects, one sentence each, or all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def main() -> None:
     parser.add_argument(
         "--pool", type=Path, required=True, help="samples (Parquet) with every sentence of each ref"
     )
-    parser.add_argument("--count", type=int, help="how many objects to draw (default: all)")
+    parser.add_argument(
+        "--count", type=int, help="how many objects to draw (default: all, every sentence)"
+    )
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument(
         "--leave-out",

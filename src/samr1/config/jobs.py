@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from samr1.config.merge import Experiment
 from samr1.config.names import BASE, METHOD
+from samr1.config.schema import RunConfig
 from samr1.core.errors import UserError
 
 Seeds = Mapping[str, Sequence[int]]  # by run
@@ -155,23 +156,22 @@ def list_trainings(experiment: Experiment) -> list[Training]:
     return train(trained, find_seeds(experiment))
 
 
-def compare_table(experiment: Experiment, name: str) -> list[tuple[str, str]]:
-    """The comparisons (baseline, benchmark) that table `name` shows."""
+def compare_table(experiment: Experiment, name: str) -> dict[tuple[str, str], list[str]]:
+    """By baseline and benchmark: the runs that table `name` holds against that baseline there."""
     table = experiment.published.tables[name]
-    gain = [(BASE, benchmark) for benchmark in table.gain_on]
-    if table.compared_with is None:
-        return gain
-    return [*gain, *((table.compared_with, benchmark) for benchmark in table.benchmarks)]
+    found = {(BASE, benchmark): [METHOD] for benchmark in table.gain_on}
+    for benchmark in table.benchmarks if table.compared_with else ():
+        found.setdefault((str(table.compared_with), benchmark), []).extend(table.labels)
+    return found
 
 
 def list_comparisons(experiment: Experiment) -> dict[tuple[str, str], list[str]]:
     """By baseline and benchmark: the runs that are held against that baseline there, each once."""
     found: dict[tuple[str, str], list[str]] = {}
-    for name, table in experiment.published.tables.items():
-        for baseline, benchmark in compare_table(experiment, name):
-            runs = [METHOD] if baseline == BASE else table.labels
-            known = found.setdefault((baseline, benchmark), [])
-            known += [run for run in runs if run != baseline and run not in known]
+    for name in experiment.published.tables:
+        for place, runs in compare_table(experiment, name).items():
+            known = found.setdefault(place, [])
+            known += [run for run in dict.fromkeys(runs) if run not in (place[0], *known)]
     for data in list_own(experiment):
         for run, base in compare_own(experiment, data):
             found.setdefault((base, data), []).append(run)
@@ -193,23 +193,38 @@ def find_base(experiment: Experiment, run: str) -> str:
     Raises UserError where there is none.
     """
     mine = experiment.runs[run]
-    models = mine.policy.path, mine.segmenter.path
     same = [
         name
         for name, one in experiment.runs.items()
-        if not one.trained and (one.policy.path, one.segmenter.path) == models
+        if not one.trained and _list_answering(one) == _list_answering(mine)
     ]
     if not same:
         raise UserError(
-            f"run {run}: no run is its policy before training; add one to runs.yaml, such as "
-            f"{run}_base: {{trained: false, policy: {{path: {mine.policy.path}}}}}."
+            f"run {run}: no untrained run has its policy.path, image_size and dtype, its segmenter "
+            "and its evaluation.max_response_tokens, to show what it is before training; add one "
+            f"to runs.yaml: {run}_base: {{trained: false}} with what {run} says of `policy`, "
+            "`segmenter` and `evaluation`."
         )
     return min(same, key=lambda name: experiment.runs[name].dialect != mine.dialect)
+
+
+def _list_answering(run: RunConfig) -> tuple[object, ...]:
+    """What answers depend on beside weights and dialect, of which the page tells another."""
+    policy, longest = run.policy, run.evaluation.max_response_tokens
+    return policy.path, policy.image_size, policy.dtype, run.segmenter, longest
 
 
 def compare_own(experiment: Experiment, data: str) -> list[tuple[str, str]]:
     """(run, base) of every run that is trained on data of one's own."""
     return [(run, find_base(experiment, run)) for run in list_own(experiment)[data]]
+
+
+def list_other_prompts(experiment: Experiment, data: str) -> list[tuple[str, str, str, str]]:
+    """(base, its dialect, run, its dialect) of every run that is asked otherwise than its base."""
+    dialects = {name: run.dialect for name, run in experiment.runs.items()}
+    pairs = compare_own(experiment, data)
+    asked = [(base, dialects[base], run, dialects[run]) for run, base in pairs]
+    return [one for one in asked if one[1] != one[3]]
 
 
 def evaluate_own(experiment: Experiment, data: str) -> list[Evaluation]:

@@ -97,12 +97,18 @@ class Experiment(ScaleSettings):
         """The benchmarks' names as readers know them."""
         return {name: one.label or name for name, one in self.benchmarks.items()}
 
+    @property
+    def drawn(self) -> bool:
+        """Whether figures are of the drawn world, and of the tiny models that know it alone."""
+        return self.data.world is not None
+
     def table_stage(self, name: str, table: Table | None = None) -> TableStage:
         """The slice that table `name` depends on; a study's is a `table` of its own."""
         return TableStage(
             name=name,
             scale=self.scale,
             comparable=self.comparable,
+            drawn=self.drawn,
             checkpoint=self.checkpoint,
             table=table or self.published.tables[name],
             labels=self.labels,

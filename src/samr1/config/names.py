@@ -11,7 +11,9 @@ from typing import Literal, get_args
 DialectName = Literal[
     "sam_r1",
     "sam_r1_points",
+    "sam_r1_list",
     "sam_r1_1000",
+    "sam_r1_1000_list",
     "seg_zero",
     "vision_reasoner",
     "visual_rft",
@@ -22,6 +24,8 @@ DialectName = Literal[
 DIALECTS: tuple[DialectName, ...] = get_args(DialectName)
 POINT_VALUES: tuple[DialectName, ...] = ("sam_r1_points",)
 """Those whose points have values, 1 on the object and 0 off it."""
+WITHOUT_THOUGHT: tuple[DialectName, ...] = ("qwen", "qwen3")
+"""Those that are answered without a thought, and without its tags."""
 
 # The method's choices, the paper's first.
 MaskReward = Literal["tiered", "fixed", "iou", "quantile"]

@@ -184,6 +184,14 @@ class Published(Frozen):
     claims: Claims
     """What the studies judge."""
 
+    @model_validator(mode="after")
+    def _ablations_are_there(self) -> Published:
+        columns = [one for table in self.ablations.values() for one in table.columns.values()]
+        if not any(column.metric for column in columns):
+            allowed = "must have one with compared_with and a metric: ablations and studies show it"
+            raise refusal("tables", list(self.tables), allowed)
+        return self
+
     @property
     def methods(self) -> list[str]:
         """The names of all published rows, each once."""
@@ -214,6 +222,8 @@ class TableStage(Frozen):
     scale: str
     comparable: bool
     """Whether a measured figure may stand beside a published one; as the scale file says."""
+    drawn: bool
+    """Whether measured figures are of the drawn world and the tiny models."""
     checkpoint: Literal["last"]
     table: Table
     """Without the runs that the scale does not have."""

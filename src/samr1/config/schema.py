@@ -26,7 +26,13 @@ from samr1.config.base import (
 )
 from samr1.config.errors import explain, find_unlike, read_mapping, show
 from samr1.config.lora import check_targets
-from samr1.config.names import POINT_VALUES, DialectName, MaskReward, PackedAttention
+from samr1.config.names import (
+    POINT_VALUES,
+    WITHOUT_THOUGHT,
+    DialectName,
+    MaskReward,
+    PackedAttention,
+)
 from samr1.config.train import TrainConfig
 from samr1.core.errors import UserError
 from samr1.core.hub import ModelPath
@@ -165,6 +171,15 @@ class RunConfig(TrainStage):
             raise refusal("data", self.data, allowed)
         if self.data is None and self.train.samples is None:
             raise refusal("train.samples", None, "must be a number without data of one's own")
+        return self
+
+    @model_validator(mode="after")
+    def _training_asks_for_a_thought(self) -> RunConfig:
+        if self.trained and self.dialect in WITHOUT_THOUGHT:
+            allowed = (
+                "must be one that thinks where trained is true, which rewards the thought's form"
+            )
+            raise refusal("dialect", self.dialect, allowed)
         return self
 
     @model_validator(mode="after")

@@ -19,10 +19,10 @@ def _one_distribution(value: float) -> float:
 
 
 class FilterGroups(Frozen):
-    """Dynamic sampling, as DAPO has it: questions whose responses get one reward are drawn again.
+    """Dynamic sampling, as DAPO has it: a question whose responses get one reward is replaced.
 
-    Such a group teaches nothing. Others take its place, which the step has not drawn; what agrees
-    at the bound stays.
+    Such a group teaches nothing. Another takes its place, of the training's samples one that the
+    step has not drawn; what agrees at the bound stays.
     """
 
     max_num_gen_batches: Annotated[int, Field(ge=2)]
@@ -31,8 +31,8 @@ class FilterGroups(Frozen):
 
 class TrainConfig(Frozen):
     samples: Positive | None
-    """Training questions that the scale draws, one sentence of each; null is all of them, which a
-    run with `data` of its own draws where it says no number itself, and no other run can."""
+    """Objects that the scale draws to train on, one question about each; null is every question of
+    all, which a run with `data` of its own draws where it says no number, and no other run can."""
     samples_factor: Annotated[float, Field(gt=0)] = 1.0
     """Times as many are drawn for this run; a smaller draw is the beginning of a larger one."""
     steps: Positive | None
@@ -47,7 +47,7 @@ class TrainConfig(Frozen):
     """Questions of one optimiser step (verl's ppo_mini_batch_size), in the order of the draw; null
     is all of the rollout step. Null and updates_per_rollout: 1 let no clip bound act."""
     filter_groups: FilterGroups | None = None
-    """Draw questions again whose group agrees in reward; null trains on all."""
+    """Replace questions whose group agrees in reward by others; null trains on all."""
     learning_rate: Annotated[float, Field(gt=0)]
     """AdamW's peak learning rate."""
     weight_decay: Annotated[float, Field(ge=0)]
@@ -109,6 +109,13 @@ class TrainConfig(Frozen):
     def count_steps(self, samples: int) -> int:
         """The steps on `samples`: as configured, or one epoch, its last short batch included."""
         return self.steps or -(-samples // self.questions_per_step)
+
+    @model_validator(mode="after")
+    def _a_factor_is_of_a_number(self) -> TrainConfig:
+        if self.samples is None and self.samples_factor != 1:
+            allowed = "must be left out where train.samples is null, which draws all; give a number"
+            raise refusal("samples_factor", self.samples_factor, allowed)
+        return self
 
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> TrainConfig:

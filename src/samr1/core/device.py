@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Literal
 
 import torch
@@ -14,7 +14,7 @@ from samr1.core.errors import UserError
 
 DeviceKind = Literal["cpu", "cuda"]
 
-_ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")  # the second is torch's older name
+ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")  # the second is torch's older name
 
 
 def use_device(
@@ -47,8 +47,8 @@ def use_device(
             f"process {number + 1} of this job needs a GPU of its own and this machine shows "
             f"{count}; lower processes and gpus in the scale file."
         )
-    if not any(name in os.environ for name in _ALLOCATOR):
-        os.environ[_ALLOCATOR[0]] = _settings()  # read at the first allocation
+    if not any(name in os.environ for name in ALLOCATOR):
+        os.environ[ALLOCATOR[0]] = _settings()  # read at the first allocation
     torch.cuda.set_device(number)
     # It plans by exact shape, and with a cache that grows by a token every token is a new one.
     torch.backends.cuda.enable_cudnn_sdp(False)
@@ -74,6 +74,15 @@ def same_device() -> Callable[[], None]:
     if not torch.cuda.is_initialized():
         return lambda: None
     return partial(torch.cuda.set_device, torch.cuda.current_device())
+
+
+@cache
+def side_stream(device: torch.device, use: str) -> torch.cuda.Stream:
+    """The stream of a GPU, beside its usual one, that is for one `use` and no other.
+
+    Always the same one: for each that ever multiplied cuBLAS keeps a workspace of 32 MiB.
+    """
+    return torch.cuda.Stream(device)
 
 
 def wait_for(device: torch.device) -> Callable[[], None]:

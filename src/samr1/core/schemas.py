@@ -41,7 +41,8 @@ IMAGES = pa.schema(
     ]
 )
 
-# One row a sample. `box` and `points` are in pixels of the original image.
+# One row a sample. `box` and `points` are in pixels of the original image; of an answer that lists
+# several objects they are the first one's, and `others` has the rest. The mask is that of all.
 PREDICTIONS = pa.schema(
     [
         ("sample_id", pa.string()),
@@ -49,6 +50,7 @@ PREDICTIONS = pa.schema(
         ("think", pa.string()),
         ("box", BOX),
         ("points", pa.list_(POINT)),
+        ("others", pa.list_(pa.struct([("box", BOX), ("points", pa.list_(POINT))]))),
         ("label", pa.string()),
         ("mask", RLE),
         ("sam_score", pa.float32()),

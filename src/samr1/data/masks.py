@@ -236,5 +236,15 @@ def box_iou(first: Sequence[float], second: Sequence[float]) -> float:
     return intersection / union if union > 0 else 0.0
 
 
+def box_around(boxes: Sequence[Sequence[float]]) -> tuple[float, float, float, float]:
+    """The smallest box (xyxy) around `boxes`, one at least.
+
+    >>> box_around([(2, 3, 5, 6), (4, 1, 9, 5)])
+    (2, 1, 9, 6)
+    """
+    left, top, right, bottom = zip(*boxes, strict=True)
+    return min(left), min(top), max(right), max(bottom)
+
+
 def _box_area(box: Sequence[float]) -> float:
     return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)

@@ -1,4 +1,4 @@
-"""Draw the training samples from a pool: so many objects or all, one sentence each."""
+"""Draw the training samples from a pool: so many objects, one sentence each, or every sentence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def sample(
 ) -> pa.Table:
     """Draw `count` refs of `pool` (rows of `schemas.SAMPLES`, every sentence), one sentence each.
 
-    None draws all.
+    None draws every sentence of all, each as if it were a ref of its own.
 
     Refs are ordered by a hash of the seed and their name, and the first `count` are taken, each
     with a sentence that the hash picks. So the draw depends on neither the order of the rows nor
@@ -28,7 +28,8 @@ def sample(
     left_out = frozenset(left_out_images)
     for row, (sample_id, index, image_id) in enumerate(zip(*columns, strict=True)):
         if image_id not in left_out:
-            sentences[sample_id.removesuffix(f"/{index}")].append((index, row))
+            ref = sample_id if count is None else sample_id.removesuffix(f"/{index}")
+            sentences[ref].append((index, row))
     asked = 1 if count is None else count
     if len(sentences) < asked:
         raise UserError(

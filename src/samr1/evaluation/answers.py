@@ -1,7 +1,7 @@
 """Predictions joined to their samples and checked: what the scoring protocols look at.
 
 A predictions file made elsewhere needs `sample_id` and `mask` or `box`; of the other columns of
-`schemas.PREDICTIONS`, `points` and `status` are read where they are there.
+`schemas.PREDICTIONS`, `points`, `others` and `status` are read where they are there.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ def answers_in_order(
     there = [*needed, *(name for name in others if name in predictions.column_names)]
     columns = {name: _cast(predictions, name).take(rows) for name in there}
     return [dict.fromkeys(others) | answer for answer in pa.table(columns).to_pylist()]
+
+
+def list_objects(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The objects that a row of predictions lists, each with its `box` and `points`."""
+    return [answer, *(one or {"box": None, "points": None} for one in answer["others"] or ())]
 
 
 def _cast(predictions: pa.Table, name: str) -> pa.ChunkedArray:
@@ -93,11 +98,11 @@ def read_box(sample_id: str, whose: str, box: Sequence[float | None] | None) -> 
     return numbers
 
 
-def are_fractions(boxes: Iterable[Sequence[float] | None]) -> bool:
+def are_fractions(boxes: Iterable[Sequence[float]]) -> bool:
     """Whether boxes (xyxy) seem to be parts of the image's sides: of those that have an area 95 %
     lie between 0 and 1.05, as rounding and what reaches a little beyond the image have it.
     """
-    whole = [box for box in boxes if box and box[0] < box[2] and box[1] < box[3]]
+    whole = [box for box in boxes if box[0] < box[2] and box[1] < box[3]]
     within = [box for box in whole if min(box) >= 0 and max(box) <= 1.05]
     return bool(whole) and len(within) >= 0.95 * len(whole)
 

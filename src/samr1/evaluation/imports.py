@@ -59,11 +59,11 @@ def import_predictions(path: Path, samples: pa.Table, needed: str) -> pa.Table:
     else:
         check_file(path, 1 << 50, _FORMS)
         raise UserError(f"{path}: is none of the forms that are read; {_FORMS}.")
-    found, boxes = [], list[list[float] | None]()
+    found, boxes = [], list[list[float]]()
     pairs = zip(rows, answers, strict=True)
     for row, (mask, box) in tqdm(pairs, "import", len(rows), unit="sample", disable=None):
         found.append(_prediction(row["sample_id"], mask, box))
-        boxes.append(box)
+        boxes += [] if box is None else [box]
     if all(one[needed] is None for one in found):
         raise UserError(f"{path}: gives no {needed}, and this benchmark is scored by it.")
     if are_fractions(boxes):

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from samr1.config.schema import PredictStage
 from samr1.core import schemas
+from samr1.core.device import side_stream
 from samr1.core.errors import UserError, say
 from samr1.core.prefetch import prefetch
 from samr1.core.stopwatch import Stopwatch
@@ -31,7 +32,7 @@ from samr1.evaluation.responses import Pictures, Response, respond, whole_images
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.dialects import get_dialect
 from samr1.policy.model import Policy
-from samr1.policy.objects import MAX_POINTS
+from samr1.policy.objects import MAX_POINTS, Point
 from samr1.segmenter import Segmenter, answer_masks
 
 Item = TypeVar("Item")
@@ -54,10 +55,9 @@ def predict(
 
     The policy sees the square images of `store`, the segmenter the originals below `root`. Boxes,
     points and masks are in pixels of the original; an answer that could not be read has a null mask
-    and says why in `status`, and one that says that nothing is there has an empty mask. Of several
-    objects box and points are the first one's, and the mask is that of all. Raises UserError where
-    an image is missing, is not the one that its sample describes, or was resized for another
-    policy.
+    and says why in `status`, and one that says that nothing is there has an empty mask. Raises
+    UserError where an image is missing, is not the one that its sample describes, or was resized
+    for another policy.
     """
     rows = samples.drop_columns(["mask", "ignore"]).to_pylist()
     _check_images(rows, store, root, stage)
@@ -145,7 +145,7 @@ def _beside(
         return
     stream = None
     if device.type == "cuda":
-        stream = torch.cuda.Stream(device)
+        stream = side_stream(device, "segmenting")
         stream.wait_stream(torch.cuda.current_stream(device))  # the weights are there
     with closing(prefetch(batches)) as ready, torch.cuda.stream(stream):
         yield ready
@@ -220,10 +220,15 @@ def _prediction(
         "text": response.text,
         "think": answer.think,
         "box": answer.box,
-        "points": [{"x": x, "y": y, "value": value} for x, y, value in answer.points],
+        "points": _describe(answer.points),
+        "others": [{"box": box, "points": _describe(points)} for box, points in answer.others],
         "label": answer.label,
         "mask": mask and mask[0],
         "sam_score": mask and mask[1],
         "status": answer.status,
         "response_tokens": response.tokens,
     }
+
+
+def _describe(points: Sequence[Point]) -> list[dict[str, float]]:
+    return [{"x": x, "y": y, "value": value} for x, y, value in points]

@@ -9,7 +9,11 @@
 `rec` (LISA-Grounding): `box_iou`, the mean IoU of boxes as Visual-RFT has it, and
     `box_accuracy_0.5`, the share above 0.5 as VLM-R1 has it. A box's area is width × height, with
     no pixel added. Visual-RFT divides both boxes by the image's size first; that scales all areas
-    alike and cancels out. An answer that could not be read scores 0, a box without an area too.
+    alike and cancels out. An answer that could not be read scores 0, a box without an area too, and
+    so does every answer where the truth has none: two of the test set's files are without a shape.
+    Of a list the box around all of its boxes counts, as the truth is that around all that is asked
+    for (VisionReasoner's script merges them so, and takes the best of all besides); the truth of
+    LISA-Grounding is of one shape, and there the first alone counts, as Visual-RFT's code reads.
 
 Of `seg_zero` and `lisa` the figures are `giou` (mean IoU over samples) and `ciou` (ΣI / ΣU). Every
 protocol adds `unparseable`, the share of answers that could not be read: those without a mask (for
@@ -33,8 +37,14 @@ import pyarrow as pa
 
 from samr1.core import schemas
 from samr1.core.errors import say
-from samr1.data.masks import Mask, box_iou, mask_overlap
-from samr1.evaluation.answers import answers_in_order, are_fractions, read_box, read_mask
+from samr1.data.masks import Mask, box_around, box_iou, mask_overlap
+from samr1.evaluation.answers import (
+    answers_in_order,
+    are_fractions,
+    list_objects,
+    read_box,
+    read_mask,
+)
 from samr1.evaluation.bootstrap import Floats, Ratio, bootstrap
 from samr1.evaluation.right import ImageObjects, is_right_object, is_right_point
 
@@ -145,17 +155,20 @@ def _sample_ious(intersection: Floats, union: Floats, protocol: Protocol) -> Flo
 
 def _measure_boxes(samples: pa.Table, predictions: pa.Table) -> Iterator[dict[str, Any]]:
     """Box IoUs, 0 where there is no answer. "Nothing there" could be read, though it has no box."""
-    answers = answers_in_order(samples, predictions, ["box"], ["status"])
-    boxes = [
-        None if one["box"] is None else read_box(name, "predicted", one["box"])
-        for name, one in zip(samples["sample_id"].to_pylist(), answers, strict=True)
+    answers = answers_in_order(samples, predictions, ["box"], ["others", "status"])
+    given = zip(samples["sample_id"].to_pylist(), answers, strict=True)
+    first = [
+        read_box(name, "predicted", one["box"]) for name, one in given if one["box"] is not None
     ]
-    if are_fractions(boxes):
+    if are_fractions(first):
         say("note: the predicted boxes lie between 0 and 1; they are read as pixels.")
-    for sample, answer, box in zip(_rows(samples, "box"), answers, boxes, strict=True):
-        name = sample["sample_id"]
+    for sample, answer in zip(_rows(samples, "box", "dataset"), answers, strict=True):
+        name, box, iou = sample["sample_id"], answer["box"], 0.0
         truth = read_box(name, "ground-truth", sample["box"])
-        iou = 0.0 if box is None else box_iou(truth, box)
+        if box is not None:
+            objects = list_objects(answer)[: 1 if sample["dataset"] == "lisa_grounding" else None]
+            boxes = [read_box(name, "predicted", one["box"]) for one in objects]
+            iou = box_iou(truth, box_around(boxes))
         yield {
             "sample_id": name,
             "image_id": sample["image_id"],

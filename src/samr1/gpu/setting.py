@@ -41,7 +41,8 @@ class Setting:
     questions: int
     group_size: int
     tokens: int  # of each response
-    shapes: tuple[tuple[int, int, int, int], ...]  # packed rows: Q, prompt, G, response
+    # Of packed rows: Q, prompt, G, response; the last are of one more length and no other kind.
+    shapes: tuple[tuple[int, int, int, int], ...]
     rows: tuple[int, ...]  # decoded together
     repeats: int  # of what is timed
 
@@ -84,7 +85,7 @@ def make_setting(size: Size, device: torch.device) -> Setting:
             questions=2,
             group_size=4,
             tokens=8,
-            shapes=((2, 20, 3, 7), (1, 20, 3, 7)),
+            shapes=((2, 20, 3, 7), (1, 20, 3, 7), (2, 23, 3, 6)),
             rows=(8,),
             repeats=1,
         )
@@ -100,8 +101,9 @@ def make_setting(size: Size, device: torch.device) -> Setting:
         questions=2,
         group_size=8,
         tokens=200,
-        # A step's rows, one alone, and one whose length is a multiple of FlexAttention's blocks.
-        shapes=((2, 1000, 8, 130), (1, 1000, 8, 130), (1, 1024, 8, 128)),
+        # A step's rows, one alone, one whose length is a multiple of FlexAttention's blocks, and
+        # rows that differ from the first in their length alone.
+        shapes=((2, 1000, 8, 130), (1, 1000, 8, 130), (1, 1024, 8, 128), (2, 1037, 8, 117)),
         rows=(16, 64),
         repeats=5,
     )

@@ -33,8 +33,9 @@ class ObjectiveTerms:
     objective: Tensor  # to maximise; mean of per_question; carries the gradient
     per_question: Tensor  # [Q]; carries the gradient
     kl: Tensor  # eq. 3 under the objective's own normaliser, whatever its coefficient
-    clip_fraction_low: Tensor  # share of response tokens with A < 0 and ρ < 1 − ε_low
-    clip_fraction_high: Tensor  # share of response tokens with A > 0 and ρ > 1 + ε_high
+    # Share of response tokens with A < 0 and ρ < 1 − ε_low; 0 with "sapo", which has no bounds.
+    clip_fraction_low: Tensor
+    clip_fraction_high: Tensor  # the same of A > 0 and ρ > 1 + ε_high
     ratio_mean: Tensor  # ρ over response tokens; 1 where there are none
     ratio_min: Tensor
     ratio_max: Tensor
@@ -51,13 +52,12 @@ def policy_objective(
     clip_low: float,
     clip_high: float,
     kl_coef: float,
-    token_level: bool = True,
-    normaliser: Normaliser | None = None,
+    normaliser: Normaliser = "group",
     ratio: RatioLevel = "token",
     clip: Clip = "ppo",
     longest: int = 0,
 ) -> ObjectiveTerms:
-    """The objective of equation 4 (`token_level`) or equation 2, to maximise.
+    """The objective of equation 4 or another `normaliser`'s, equation 2's say, to maximise.
 
     Args:
         new, old, ref: [Q, G, T] log-probabilities (float32 or float64) of the response tokens under
@@ -67,8 +67,7 @@ def policy_objective(
             What stands elsewhere is never read, not even NaN, and gets gradient 0.
         clip_low, clip_high: ε_low, ε_high.
         kl_coef: β. `kl` is reported for 0 too.
-        token_level: one normaliser for a group's tokens (eq. 4), or one for each response (eq. 2).
-        normaliser: of a question's tokens (`normalise`); None takes the paper's by `token_level`.
+        normaliser: of a question's tokens (`normalise`).
         ratio, clip: `method/clipping.py`; the paper's are the defaults.
         longest: tokens of the longest response that may be; for the normaliser "constant" alone.
 
@@ -79,7 +78,6 @@ def policy_objective(
         ValueError: the shapes disagree, or "constant" has no `longest`.
     """
     _check_shapes(new, old, ref, advantages, mask)
-    normaliser = normaliser or ("group" if token_level else "response")
     mask = mask.bool()
     # Before any arithmetic, so that a NaN in the padding reaches neither value nor gradient.
     new = torch.where(mask, new, 0.0)
@@ -97,8 +95,9 @@ def policy_objective(
     with torch.no_grad():
         tokens = mask.sum()
         share = 1 / tokens.clamp(min=1)
-        low = mask & (advantage < 0) & (ratios < 1 - clip_low)
-        high = mask & (advantage > 0) & (ratios > 1 + clip_high)
+        bounded = mask & (clip != "sapo")
+        low = bounded & (advantage < 0) & (ratios < 1 - clip_low)
+        high = bounded & (advantage > 0) & (ratios > 1 + clip_high)
         seen = ratios[mask] if tokens else ratios.new_ones(1)
         return ObjectiveTerms(
             objective=objective,

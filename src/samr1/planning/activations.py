@@ -25,7 +25,7 @@ def kept_activations(job: Job, tokens: int, images: int) -> list[Estimate]:
         times("layers' activations", (tokens, "tokens"), text.num_hidden_layers, layer),
         times("last norm", tokens, text.hidden_size, 4 + number),
     ]
-    if not job.cuda and not again:
+    if job.two_calls and not again:
         apart = _groups_bytes(job, tokens)
         items.append(times("responses apart from prompts", text.num_hidden_layers, apart))
     if not job.cuda and number == 2:  # a GPU multiplies bfloat16 into float32 without a copy
@@ -52,7 +52,7 @@ def computed_again(job: Job) -> list[Estimate]:
     tokens, block = job.pass_tokens, _block_bytes(job) if job.stage.policy.train_vision else 0
     layers = (tokens, _layer_bytes(job)), (job.pass_images * job.patches, block)
     items = [times("a layer computed again", *max(layers, key=math.prod))]
-    if not job.cuda:
+    if job.two_calls:
         items.append(times("its responses apart from prompts", _groups_bytes(job, tokens)))
     return items
 
@@ -72,7 +72,7 @@ def _layer_bytes(job: Job) -> int:
     normed = 2 * job.text.hidden_size
     if isinstance(job.policy, Qwen3VLConfig):
         normed += queries + keys
-    outputs = 2 if job.cuda else 1  # FlexAttention's is made contiguous
+    outputs = 1 if job.two_calls else 2  # FlexAttention's is made contiguous
     kept = (1 + outputs) * queries + 2 * keys + 4 * job.text.intermediate_size
     return int(normed * (4 + 2 * job.number_bytes) + job.number_bytes * kept)
 
@@ -85,14 +85,15 @@ def _block_bytes(job: Job) -> int:
 
 
 def _groups_bytes(job: Job, tokens: int) -> int:
-    """What attention in two parts, as on a CPU, keeps of `tokens` packed tokens in one layer more.
+    """What attention in two calls keeps of `tokens` packed tokens in one layer more.
 
     Of the responses their queries and output, and a copy of all keys and values that they see, each
-    its own; of the prompts the output; and the mask as numbers.
+    its own, on a GPU one for every head; of the prompts the output; and the mask as numbers.
     """
     rows, answers = tokens / job.row, tokens / job.row * job.train.group_size
     length = job.train.max_response_tokens - 1  # packed, without the last
     seen = job.prompt_tokens + length
     outputs = (rows * job.prompt_tokens + 2 * answers * length) * attention_width(job.policy)
-    copies = 2 * answers * seen * key_value_width(job.policy)
+    width = attention_width(job.policy) if job.cuda else key_value_width(job.policy)
+    copies = 2 * answers * seen * width
     return int(job.number_bytes * (outputs + copies + answers * length * seen))

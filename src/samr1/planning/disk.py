@@ -14,7 +14,7 @@ from samr1.core.hub import cache_folder
 from samr1.data.datasets import find_missing
 from samr1.planning.job import Estimate, Job, times, total
 from samr1.planning.parameters import find_policy_config, find_segmenter_size
-from samr1.planning.splits import find_split
+from samr1.planning.splits import Split
 from samr1.policy.meta import count_weights
 from samr1.train.checkpoint import KEPT
 
@@ -41,15 +41,17 @@ def plan_disk(
     datasets: Mapping[str, Dataset],
     planned: JobList,
     job: Job,
+    splits: Mapping[str, Split],
     results: Path,
 ) -> list[Place]:
     """What goes where, for one training at a time, as if nothing of the results were there yet.
 
-    `datasets` are those that can be fetched, and `job` is of the run whose training is the largest.
-    Places on one file system are one place.
+    `datasets` are those that can be fetched, `job` is of the run whose training is the largest, and
+    `splits` are the sizes of what is evaluated, as far as they are known. Places on one file system
+    are one place.
     """
     written = {
-        results: _results(experiment, planned, job),
+        results: _results(experiment, planned, job, splits),
         cache_folder(): _models(experiment, planned.runs),
     }
     if experiment.data.root is not None:
@@ -63,18 +65,19 @@ def plan_disk(
     return [place for place in by_device.values() if place.written]
 
 
-def _results(experiment: Experiment, planned: JobList, job: Job) -> list[Estimate]:
-    world = experiment.data.world
-    splits = {name: find_split(one, world) for name, one in experiment.benchmarks.items()}
+def _results(
+    experiment: Experiment, planned: JobList, job: Job, splits: Mapping[str, Split]
+) -> list[Estimate]:
+    asked = [one.benchmark for one in planned.evaluations if one.benchmark in splits]
     drawn = {experiment.runs[one.run].train.drawn_samples for one in planned.trainings}
-    images = sum(filter(None, drawn)) + sum(split.images for split in splits.values())
-    asked = sum(splits[one.benchmark].samples for one in planned.evaluations)
+    seen = {*experiment.benchmarks, *asked}
+    images = sum(filter(None, drawn)) + sum(splits[name].images for name in seen)
     return [
         times("resized images", images, _PNG_BYTES * experiment.image_size**2),
         times("checkpoints of a training", _KEPT, job.trainable, 12),
         # Adapters are merged.
         times("policies trained", len(planned.trainings), job.parts.all, job.number_bytes),
-        times("predictions", asked, _PREDICTION_BYTES),
+        times("predictions", sum(splits[name].samples for name in asked), _PREDICTION_BYTES),
     ]
 
 

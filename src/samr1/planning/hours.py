@@ -14,7 +14,7 @@ from samr1.config.jobs import JobList
 from samr1.config.merge import Experiment
 from samr1.planning.job import Estimate, Job, describe_job, total
 from samr1.planning.rates import Rates
-from samr1.planning.splits import Split, find_split
+from samr1.planning.splits import Split
 from samr1.planning.work import decoding_bytes, forward, text_forward, vision_forward
 
 # Of a policy's answers, which no check of a GPU can tell.
@@ -28,17 +28,23 @@ ASSUMPTIONS = [
 
 
 def plan_hours(
-    experiment: Experiment, planned: JobList, jobs: Mapping[str, Job], rates: Rates, gpus: int
+    experiment: Experiment,
+    planned: JobList,
+    jobs: Mapping[str, Job],
+    splits: Mapping[str, Split],
+    rates: Rates,
+    gpus: int,
 ) -> list[Estimate]:
     """GPU hours of each run's trainings, whose `jobs` are by run, and of its evaluations.
 
-    `gpus` are those of a job, each of which loads the models of its own.
+    `splits` are the sizes of what is evaluated, as far as they are known. `gpus` are those of a
+    job, each of which loads the models of its own.
     """
     trained = Counter(one.run for one in planned.trainings)
     evaluated = dict.fromkeys(one.run for one in planned.evaluations)
     return [
         *(_trainings(run, seeds, jobs[run], rates) for run, seeds in trained.items()),
-        *(_evaluations(run, experiment, planned, rates, gpus) for run in evaluated),
+        *(_evaluations(run, experiment, planned, splits, rates, gpus) for run in evaluated),
     ]
 
 
@@ -55,18 +61,25 @@ def _trainings(run: str, seeds: int, job: Job, rates: Rates) -> Estimate:
 
 
 def _evaluations(
-    run: str, experiment: Experiment, planned: JobList, rates: Rates, gpus: int
+    run: str,
+    experiment: Experiment,
+    planned: JobList,
+    splits: Mapping[str, Split],
+    rates: Rates,
+    gpus: int,
 ) -> Estimate:
     config = experiment.runs[run]
     job = describe_job(config.train_stage(), 1, True, evaluated=True)
     asked = [one for one in planned.evaluations if one.run == run]
     starts = len(asked) * experiment.evaluation_shards
     if experiment.evaluated_together == "run":
-        starts = len({one.seed for one in asked}) * gpus
-    world, slots = experiment.data.world, config.evaluation.batch_size
-    splits = [find_split(experiment.benchmarks[one.benchmark], world) for one in asked]
-    seconds = sum(plan_answers(job, split, slots, rates) for split in splits)
-    words = f"{sum(split.samples for split in splits):,} questions, {starts} starts"
+        starts = len({(one.seed, one.benchmark in experiment.own_data) for one in asked}) * gpus
+    known = [splits[one.benchmark] for one in asked if one.benchmark in splits]
+    slots = config.evaluation.batch_size
+    seconds = sum(plan_answers(job, split, slots, rates) for split in known)
+    words = f"{sum(split.samples for split in known):,} questions, {starts} starts"
+    if len(known) < len(asked):
+        words += "; its own data is not indexed yet and not counted"
     hours = (seconds + starts * rates["load"]) / 3600
     return Estimate(f"evaluate {run}", words, hours, rates.whole)
 

@@ -100,6 +100,11 @@ class Job:
         return self.train.lora is not None
 
     @property
+    def two_calls(self) -> bool:
+        """Whether packed rows are attended in two calls, as on a CPU always."""
+        return not self.cuda or self.stage.policy.attention == "two_calls"
+
+    @property
     def patches(self) -> int:
         """Of an image, before merging."""
         return count_patches(self.policy, self.stage.policy.image_size)

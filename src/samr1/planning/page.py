@@ -16,7 +16,7 @@ def memory_page(job: Job, memory: Memory, room: float, host: list[Estimate]) -> 
     """The memory of one process, by what is always there and what each phase adds."""
     train, unit = job.train, "GPU" if job.cuda else "process"
     head = (
-        f"Memory of a {unit}: training {job.stage.name}, {job.processes} "
+        f"Memory of a {unit}, calculated: training {job.stage.name}, {job.processes} "
         f"process{'es' * (job.processes > 1)}, ZeRO stage {train.zero_stage}"
         f"{', optimiser offloaded' * train.offload_optimizer}, {'adapters alone, ' * job.adapter}"
         f"{'' if train.gradient_checkpointing else 'no '}gradient checkpointing, "
@@ -33,7 +33,7 @@ def memory_page(job: Job, memory: Memory, room: float, host: list[Estimate]) -> 
         [
             f"{head} (GB = 10⁹ bytes)",
             *_fitting(memory, room),
-            "Memory of the host, at most while the models are loaded",
+            "Memory of the host, calculated, at most while the models are loaded",
             _table(["what", "arithmetic", "GB"], beside),
         ]
     )
@@ -42,7 +42,7 @@ def memory_page(job: Job, memory: Memory, room: float, host: list[Estimate]) -> 
 def evaluation_page(run: RunConfig, memory: Memory, room: float) -> str:
     """The memory of one process that evaluates `run`."""
     head = (
-        f"Memory of a {'GPU' if memory.cuda else 'process'}: evaluating {run.name}, "
+        f"Memory of a {'GPU' if memory.cuda else 'process'}, calculated: evaluating {run.name}, "
         f"{run.evaluation.batch_size} answers at once (evaluation.batch_size) of up to "
         f"{run.evaluation.max_response_tokens:,} tokens"
     )
@@ -67,7 +67,7 @@ def _fitting(memory: Memory, room: float) -> list[str]:
 
 def disk_page(places: Sequence[Place]) -> str:
     """What goes to each file system, and what is free there."""
-    parts = ["Disk, one training at a time, as if nothing of the results were there"]
+    parts = ["Disk, calculated, one training at a time, as if nothing of the results were there"]
     for place in places:
         needed = [f"in all, at {place.folder}", "", _gb(place.needed)]
         rows = [*_bytes(place.written), needed, ["free there", "", _gb(place.free)]]

@@ -1,11 +1,14 @@
-"""The sizes of the benchmarks: as published, or as the drawn world's configuration says."""
+"""The sizes of the benchmarks: as published, as the drawn world's settings say, or as indexed."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from samr1.config.data import Benchmark, WorldConfig
+from samr1.config.merge import Experiment
 from samr1.data.counts import PUBLISHED
+from samr1.data.samples import load_samples
 
 # Images of each split; RefCOCOg's in the umd split. From lichengunc/refer and the papers of
 # ReasonSeg (LISA) and RefCOCOg.
@@ -26,6 +29,26 @@ class Split(NamedTuple):
 
     samples: int
     images: int
+
+
+def find_splits(experiment: Experiment, samples: Path) -> dict[str, Split]:
+    """The size of every benchmark, and of data of one's own as far as `samples` has its test part.
+
+    Raises UserError where a file in the folder `samples` is no table of samples.
+    """
+    world = experiment.data.world
+    own = {name: count_indexed(samples / f"{name}.parquet") for name in experiment.own_data}
+    return {name: find_split(one, world) for name, one in experiment.benchmarks.items()} | {
+        name: split for name, split in own.items() if split is not None
+    }
+
+
+def count_indexed(samples: Path) -> Split | None:
+    """The size of a table of samples; None where it is not there yet."""
+    if not samples.is_file():
+        return None
+    table = load_samples(samples)
+    return Split(len(table), len(table["image_id"].unique()))
 
 
 def find_split(benchmark: Benchmark, world: WorldConfig | None) -> Split:

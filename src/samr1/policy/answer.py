@@ -38,6 +38,11 @@ class Answer:
     well_formed: bool = field(default=False, compare=False)
     """Whether it was written in exactly the dialect's form; never where it could not be read."""
 
+    @property
+    def objects(self) -> tuple[tuple[Box, tuple[Point, ...]], ...]:
+        """All objects that the answer lists, each with its points; none where there is no box."""
+        return () if self.box is None else ((self.box, self.points), *self.others)
+
 
 def parse_answer(text: str, dialect: DialectName = "sam_r1", frame: Frame = (840, 840)) -> Answer:
     """The answer in a response; never raises, whatever the text.
@@ -45,7 +50,7 @@ def parse_answer(text: str, dialect: DialectName = "sam_r1", frame: Frame = (840
     Args:
         text: the response as decoded, special tokens left out.
         dialect: the form the prompt asked for. `visual_rft`, `vlm_r1` and `qwen` have no points;
-            `vision_reasoner` and `qwen` answer with a list of objects, all of which are taken.
+            those with `Dialect.lists` answer with a list of objects, all of which are taken.
         frame: (width, height) that its coordinates are relative to, as `Dialect.frame` says.
 
     The form may be off as far as the dialect's reading lets it be; a point that is malformed or

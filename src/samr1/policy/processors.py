@@ -25,7 +25,7 @@ from samr1.policy.tokenizer import TokenizerKind, load_tokenizer
 # be taken for another image by the next forward pass, so they are suppressed in sampling and, for
 # one and the same distribution, in the log-probabilities.
 VISION_TOKENS = ("<|vision_start|>", "<|vision_end|>", IMAGE_TOKEN, "<|video_pad|>")
-STOP_TOKEN, END_TOKEN = "<|im_end|>", "<|endoftext|>"
+STOP_TOKEN = "<|im_end|>"
 
 MICRO_WORDS = r" ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+"
 """How the tiny policy's tokenizer cuts a text into words."""
@@ -93,11 +93,11 @@ def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, config: QwenConfig, whe
                 f"config.json is {said}; get the tokenizer that belongs to it."
             )
     ends = text.eos_token_id if isinstance(text.eos_token_id, list) else [text.eos_token_id]
-    if not {None, vocabulary[STOP_TOKEN], vocabulary.get(END_TOKEN)}.intersection(ends):
+    if not {None, vocabulary[STOP_TOKEN]}.intersection(ends):
         raise UserError(
-            f"{where}: {STOP_TOKEN} is token {vocabulary[STOP_TOKEN]} of its tokenizer, and "
-            f"eos_token_id in config.json is {text.eos_token_id}; get the tokenizer that belongs "
-            "to it."
+            f"{where}: {STOP_TOKEN}, which ends a turn, is token {vocabulary[STOP_TOKEN]} of its "
+            f"tokenizer, and eos_token_id in config.json is {text.eos_token_id}; use a policy that "
+            "is made for chat (-Instruct), with the tokenizer that belongs to it."
         )
     chat_frame(tokenizer, where)
 

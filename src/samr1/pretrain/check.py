@@ -102,7 +102,7 @@ def measure(policy: Policy, segmenter: Segmenter, name: str, size: int) -> Row:
     right = greedy[:, 0] > 0
     edges = [np.inf, *(bound for bound, _ in TIERS), -np.inf]
     share = [float(((ious <= a) & (ious > b)).mean()) for a, b in pairwise(edges)]
-    low, middle, high = np.quantile(sampled[..., 2], (0.05, 0.5, 0.95)).tolist()
+    low, middle, high = np.nanquantile(sampled[..., 2], (0.05, 0.5, 0.95)).tolist()
     return Row(
         questions=size,
         right_greedy=float(right.mean()),
@@ -118,9 +118,9 @@ def measure(policy: Policy, segmenter: Segmenter, name: str, size: int) -> Row:
 
 def _judge_all(
     policy: Policy, segmenter: Segmenter, asked: list[Asked], size: int, temperature: float
-) -> list[list[tuple[float, float, int]]]:
+) -> list[list[tuple[float, float, float]]]:
     """Right (0 or 1), IoU and the thought's tokens [Q][G] of `size` answers to each question."""
-    judged: list[list[tuple[float, float, int]]] = []
+    judged: list[list[tuple[float, float, float]]] = []
     for start in range(0, len(asked), _TOGETHER):
         part = asked[start : start + _TOGETHER]
         groups = _sample(policy, part, "sam_r1", size, temperature, start)
@@ -156,7 +156,7 @@ def _encode(policy: Policy, one: Asked, dialect: DialectName) -> EncodedPrompt:
 
 def _judge(
     policy: Policy, segmenter: Segmenter, embedding: Embedding, one: Asked, group: Group
-) -> list[tuple[float, float, int]]:
+) -> list[tuple[float, float, float]]:
     texts = policy.tokenizer.batch_decode(group.responses, skip_special_tokens=True)
     truths = [thing_mask(one.scene, thing) for thing in one.scene.things]
     judged = []
@@ -168,7 +168,8 @@ def _judge(
             mask = answer_masks(segmenter, embedding, [scaled])[0][0].numpy()
         truth = truths[one.question.target]
         right = float(bool(is_right_object(truth, mask, truths)))
-        thought = len(policy.tokenizer(answer.think or "")["input_ids"])
+        # One that is cut off has no end, and so no length.
+        thought = len(policy.tokenizer(answer.think)["input_ids"]) if answer.think else np.nan
         judged.append((right, mask_iou(mask, truth), thought))
     return judged
 

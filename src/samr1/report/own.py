@@ -36,10 +36,18 @@ _NOTE = (
     "> Scale `{scale}`: the tiny models, which know drawn pictures alone. Nothing here is "
     "comparable with published figures."
 )
-_HOW = (
-    "In percent, on the test part, which no training has seen; greedy decoding. gIoU is the mean "
-    "IoU of the masks and cIoU the IoU of all their pixels together; ignored pixels are left out, "
-    "and an answer that cannot be read counts 0."
+_HOW = "In percent, on the test part, which no training has seen; greedy decoding. "
+_OF_MASKS = (
+    "gIoU is the mean IoU of the masks and cIoU the IoU of all their pixels together; ignored "
+    "pixels are left out, and an answer that cannot be read counts 0."
+)
+_OF_BOXES = (
+    "Of a list, the box around all of its boxes is compared; an answer that cannot be read counts "
+    "0."
+)
+_OTHER_PROMPT = (
+    "`{}` is asked as `{}`, `{}` as `{}`: they differ by their prompts too. An untrained run of "
+    "the same policy in the latter's dialect would be the base in its place."
 )
 _DIFFERENCES = (
     "**difference** in points [95 % interval, by a bootstrap paired over the images, and over the "
@@ -60,12 +68,14 @@ def write_own_page(
     gallery: Path,
     data_page: Path,
     policies: Sequence[Path],
+    asked_otherwise: Sequence[Sequence[str]] = (),
     micro_world: str | None = None,
 ) -> None:
     """Write the page of the data set `own`, as HTML.
 
     It shows what `comparisons` hold against one another, holds the pictures `examples` and `curves`
-    (PNG) and leads to the rest. What is of the scale `micro_world` says so. Raises UserError where
+    (PNG) and leads to the rest. `asked_otherwise` are a base, its dialect, a run and its dialect,
+    where these differ. What is of the scale `micro_world` says so. Raises UserError where
     nothing was compared, or a run lacks a figure.
     """
     rows = [row for path in comparisons for row in read_table(path, COMPARISONS).to_pylist()]
@@ -76,6 +86,7 @@ def write_own_page(
         f"# {own}: before and after training",
         *([_NOTE.format(scale=micro_world)] if micro_world else []),
         *_figures(own, rows, measurements),
+        *(_OTHER_PROMPT.format(*names) for names in asked_otherwise),
         "## Questions of the test part",
         _picture(examples),
         f"Dotted is the truth, green the answer's mask, orange its box and point. "
@@ -110,11 +121,12 @@ def _figures(own: str, rows: Sequence[Row], measurements: Measurements) -> list[
     columns = [Column(label=label, benchmark=own, metric=metric) for metric, label, _ in shown]
     named = [(f"`{run}`", run, base) for run, base in pairs]
     several = any(len(row["seeds"]) > 1 for row in rows)
+    what = _OF_MASKS if ("giou", "lisa") in measured else _OF_BOXES
     return [
         aligned_table(
             ["run", *(label for _, label, _ in shown), UNPARSEABLE, "questions", "seeds"], lines
         ),
-        f"{_HOW} A cell is {seeds_note(several)}.",
+        f"{_HOW}{what} A cell is {seeds_note(several)}.",
         *list_differences(columns, named, Comparisons(rows, ("lisa", "rec"))).blocks[1:],
         _DIFFERENCES,
     ]

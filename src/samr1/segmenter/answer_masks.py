@@ -26,7 +26,7 @@ def answer_masks(
     prompts: list[Prompt] = []
     owners: list[int] = []
     for i, answer in enumerate(answers):
-        for box, points in ((answer.box, answer.points), *answer.others):
+        for box, points in answer.objects:
             prompts.append(Prompt(box, points))
             owners.append(i)
     size, device = (embedding.height, embedding.width), segmenter.device

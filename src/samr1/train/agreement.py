@@ -1,12 +1,13 @@
 """Whether the trainer's log-probabilities are the rollout's: both must mean one distribution.
 
 In float32 the two passes agree to rounding. In bfloat16 single tokens scatter, but noise has no
-sign and moves the distribution little: what it cannot make is refused, and what it seldom makes is
-said.
+sign, up to the error that a mean of so many tokens has, and moves the distribution little: what it
+cannot make is refused, and what it seldom makes is said.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from samr1.core.errors import UserError, say
 
 _LARGEST_FLOAT32 = 1e-4  # of a single token
 _K3, _SIGNED = 1e-2, 5e-3
+_ERRORS = 4  # standard errors of the signed mean that are noise
 _NOISY = 2e-2  # of the mean |difference|: said, not refused
 
 
@@ -70,6 +72,7 @@ class Agreement:
 def check_agreement(found: Agreement, dtype: str, *, says: bool) -> None:
     """Raise UserError where the two passes do not mean one distribution, before the first update.
 
+    `found` is of the tokens of all processes.
     Where bfloat16 is noisier than usual, it is said on stderr if this process `says` such things.
     """
     means = found.means()
@@ -77,12 +80,14 @@ def check_agreement(found: Agreement, dtype: str, *, says: bool) -> None:
     if dtype == "float32":
         bounds = [("largest difference", found.largest, _LARGEST_FLOAT32)]
     else:
-        bounds = [("k3 estimate", k3, _K3), ("mean signed difference", abs(signed), _SIGNED)]
+        variance = max(2 * k3 - signed**2, 0.0)  # k3 is half the square of a small difference
+        noise = _SIGNED + _ERRORS * math.sqrt(variance / found.tokens)
+        bounds = [("k3 estimate", k3, _K3), ("mean signed difference", abs(signed), noise)]
     for name, value, allowed in bounds:
         if not value <= allowed:
             raise UserError(
                 "the trainer's log-probabilities are not the rollout's: before the first update "
-                f"their {name} is {value:.2e}, more than {allowed:.0e} in {dtype}; the two passes "
+                f"their {name} is {value:.2e}, more than {allowed:.1e} in {dtype}; the two passes "
                 "do not mean one distribution, so training was stopped."
             )
     if dtype != "float32" and mean > _NOISY and says:

@@ -121,7 +121,8 @@ def prepare_batch(
     """Read and encode what process `rank` needs for a step on the samples `drawn`.
 
     Originals are read under `root`, each once. Raises UserError where an image cannot be read, or
-    it or a ground-truth mask has not the size that its sample says.
+    it or a ground-truth mask has not the size that its sample says. The pixels to ignore are
+    decoded when a response is measured (`ignored_pixels`), which raises alike.
     """
     mine = drawn[rank::processes]
     samples = mine or drawn[:1]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Protocol
 
 from samr1.config.names import Tracker
-from samr1.core.errors import UserError, refusing
+from samr1.core.errors import UserError, refusing, say
 
 Numbers = dict[str, float]
 
@@ -20,18 +21,35 @@ _PACKAGES: dict[Tracker, str] = {"wandb": "wandb", "mlflow": "mlflow-skinny alem
 class Board(Protocol):
     """Takes a step's numbers as they come."""
 
+    name: Tracker
+
     def add_step(self, step: int, numbers: Numbers) -> None:
         """Show `numbers`, named `section/name`, at `step`."""
 
-    def close(self) -> None:
-        """Write what is left."""
+    def close(self, failed: bool) -> None:
+        """Write what is left of a training that came to its end or `failed`."""
 
 
 class Boards:
-    """All boards of a training; none in a process that does not write."""
+    """All boards of a training while it is open; none in a process that does not write.
+
+    They only show it: one that raises is said and left out from then on, and the training goes on.
+    """
 
     def __init__(self, boards: Sequence[Board]) -> None:
-        self._boards = boards
+        self._boards = list(boards)
+
+    def __enter__(self) -> Boards:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close them all, of a training that failed where an exception comes through."""
+        self._tell("the end", lambda board: board.close(error is not None))
 
     def add_step(self, row: Mapping[str, float], timing: Mapping[str, float]) -> None:
         """Add every number of a step's two rows, under `train` and `seconds`."""
@@ -41,13 +59,20 @@ class Boards:
             for name, value in values.items()
             if name != "step"
         }
-        for board in self._boards:
-            board.add_step(int(row["step"]), numbers)
+        step = int(row["step"])
+        self._tell(f"step {step}", lambda board: board.add_step(step, numbers))
 
-    def close(self) -> None:
-        """Close them all."""
-        for board in self._boards:
-            board.close()
+    def _tell(self, what: str, tell: Callable[[Board], None]) -> None:
+        for board in [*self._boards]:
+            try:
+                with refusing(
+                    f"log_to: {board.name} did not take {what}",
+                    "it is left out from here on, and the training loses nothing",
+                ):
+                    tell(board)
+            except UserError as error:
+                say(f"{error}")
+                self._boards.remove(board)
 
 
 def open_boards(
@@ -81,6 +106,8 @@ _OURS = ".samr1"  # how the names of our event files end: only these are removed
 
 
 class _TensorBoard:
+    name: Tracker = "tensorboard"
+
     def __init__(self, folder: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter  # slow to import, and not always used
 
@@ -92,7 +119,7 @@ class _TensorBoard:
         for name, value in numbers.items():
             self._writer.add_scalar(name, value, step)
 
-    def close(self) -> None:
+    def close(self, failed: bool) -> None:
         self._writer.close()
 
 
@@ -101,6 +128,8 @@ class _TensorBoard:
 
 
 class _Wandb:
+    name: Tracker = "wandb"
+
     def __init__(self, run: str, config: Mapping[str, Any]) -> None:
         wandb = _import_tracker("wandb")
         with refusing("log_to: wandb does not take the run", "log in, or set WANDB_MODE=offline"):
@@ -109,11 +138,13 @@ class _Wandb:
     def add_step(self, step: int, numbers: Numbers) -> None:
         self._run.log(numbers, step=step)
 
-    def close(self) -> None:
-        self._run.finish()
+    def close(self, failed: bool) -> None:
+        self._run.finish(exit_code=int(failed))
 
 
 class _Mlflow:
+    name: Tracker = "mlflow"
+
     def __init__(self, run: str, config: Mapping[str, Any]) -> None:
         self._mlflow = _import_tracker("mlflow")
         with refusing("log_to: mlflow does not take the run", "look at MLFLOW_TRACKING_URI"):
@@ -124,8 +155,8 @@ class _Mlflow:
     def add_step(self, step: int, numbers: Numbers) -> None:
         self._mlflow.log_metrics(numbers, step=step)
 
-    def close(self) -> None:
-        self._mlflow.end_run()
+    def close(self, failed: bool) -> None:
+        self._mlflow.end_run("FAILED" if failed else "FINISHED")
 
 
 def _flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:

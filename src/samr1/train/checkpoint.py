@@ -57,7 +57,7 @@ class Manifest(Frozen):
     config: dict[str, Any]
     """The train stage."""
     inputs: dict[str, str]
-    """SHA-256 of each thing that training reads."""
+    """SHA-256 of what training reads (`digest_inputs`)."""
     files: dict[str, str]
 
 
@@ -112,8 +112,7 @@ class Checkpoints:
                 return own, write_tensors(temporary / own, tensors)
 
             files = dict(self._together(write, path))
-            if first:
-                self._finish(temporary, progress, files)
+            self._together(lambda: self._finish(temporary, progress, files), path)
         # The others go on once it has its name.
         self._engine.gather([None])
         if first:
@@ -122,6 +121,8 @@ class Checkpoints:
         return path
 
     def _finish(self, folder: Path, progress: Progress, files: dict[str, str]) -> None:
+        if self._engine.rank > 0:
+            return
         for name, rows, schema in (
             ("metrics.parquet", progress.metrics, TRAINING_METRICS),
             ("timings.parquet", progress.timings, TRAINING_TIMINGS),
@@ -244,7 +245,10 @@ def _first_difference(
 
 
 def digest_inputs(rows: Sequence[Sample], images: Path, **models: nn.Module) -> dict[str, str]:
-    """SHA-256 of all that training reads: samples, the file of resized images, models' weights."""
+    """SHA-256 of what training reads: samples, the file of resized images, models' weights.
+
+    The original images, which the segmenter reads one by one, are left out.
+    """
     found = {"samples": hashlib.sha256(repr(rows).encode()).hexdigest()}
     found["images"] = hash_file(images)
     for name, model in models.items():

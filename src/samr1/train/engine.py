@@ -83,7 +83,7 @@ class Engine:
         self._norm = float("nan")
         optimizer = torch.optim.AdamW(
             self._trainable,
-            lr=config.learning_rate,
+            lr=0.0,  # each step has its own
             weight_decay=config.weight_decay,
             # On a CPU, where it is no default, the plain kind takes ten times as long.
             fused=config.offload_optimizer or None,
@@ -114,6 +114,9 @@ class Engine:
                 "steps_per_print": 2**31,
             },
         )[0]
+        # In bfloat16 without ZeRO it has taken a step of gradients 0, to make the moments: at rate
+        # 0 that moved nothing, but it was counted.
+        optimizer.state.clear()
 
     def score(
         self,

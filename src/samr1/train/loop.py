@@ -133,14 +133,14 @@ def train_policy(
         questions = Questions(models.policy, rows, images, root, stage)
         batches = questions.batches(done.step, steps, engine.rank, engine.processes)
         bar = _progress_bar(done.step, steps, engine, stage)
-        with closing(boards), closing(bar), closing(prefetch(batches)) as ready:
+        with boards, closing(bar), closing(prefetch(batches)) as ready:
             for step in bar:
                 rate = learning_rate(step, steps, stage.train)
                 done, response = _step(models, questions, ready, done, rate, stage)
-                boards.add_step(done.metrics[-1], done.timings[-1])
-                _say_step(bar, done.metrics, response, engine)
+                _say_step(bar, done.metrics, response, engine, stage)
                 if keeper is not None:
                     _keep_step(keeper, done, steps, asked, engine, stage)
+                boards.add_step(done.metrics[-1], done.timings[-1])
     return Trained(
         policy=models.policy,
         metrics=pa.Table.from_pylist(done.metrics, schema=TRAINING_METRICS),
@@ -180,13 +180,17 @@ def _progress_bar(first: int, steps: int, engine: Engine, stage: TrainStage) -> 
 
 
 def _say_step(
-    bar: tqdm[int], metrics: Sequence[Mapping[str, float]], response: str, engine: Engine
+    bar: tqdm[int],
+    metrics: Sequence[Mapping[str, float]],
+    response: str,
+    engine: Engine,
+    stage: TrainStage,
 ) -> None:
     """Show the last of the rows of `metrics` on the bar, and name a reward that stays flat."""
     row = metrics[-1]
     bar.set_postfix(reward=f"{row['reward_total']:.2f}", iou=f"{row['iou']:.3f}", refresh=False)
     if engine.rank == 0:
-        for sentence in name_flat(metrics, response):
+        for sentence in name_flat(metrics, response, stage.reward):
             tqdm.write(printable(f"step {len(metrics) - 1}: {sentence}"), file=sys.stderr)
 
 
@@ -246,13 +250,15 @@ def _step(
         updates = plan_updates(engine, rollout, batch.in_step, batch.is_padding, stage)
         records, norms = update(engine, rollout, reference, advantages, updates, rate, step, stage)
     responses = engine.gather(response_records(sampled))
-    row = step_metrics(step, responses, engine.gather(records), norms, rate)
+    passes = engine.gather(records)
+    row = step_metrics(step, responses, passes, norms, rate)
     window = done.window
     if stage.reward.segmentation == "quantile":
         window = window.extended(gather_ious(sampled, engine))
-    agreement = Agreement.together(one.agreement for one in records if one.agreement)
+    agreement = Agreement.together(one.agreement for one in passes if one.agreement)
+    tokens = sum(engine.gather([] if batch.is_padding else [sampled.tokens]))
     total = time.perf_counter() - begin
-    timing = step_timing(step, clock.seconds, total, sampled.tokens, agreement)
+    timing = step_timing(step, clock.seconds, total, tokens, agreement)
     now = Progress(step + 1, [*done.metrics, row], [*done.timings, timing], window)
     return now, rollout.texts[0][0]
 

@@ -45,7 +45,7 @@ TRAINING_METRICS = pa.schema(
             *_OF_RESPONSES,
             "loss",
             "kl",  # nats a token, by the run's normaliser: "constant" counts absent tokens as 0
-            "clip_fraction_low",
+            "clip_fraction_low",  # 0 with `clip: sapo`, which has no bounds
             "clip_fraction_high",
             "ratio_mean",
             "ratio_min",
@@ -58,9 +58,10 @@ TRAINING_METRICS = pa.schema(
     ]
 )
 
-# One row a step, in seconds; tokens are those of the responses. Batches are made in the background,
-# and `encode` is how long the step waited for its own. A gap is the trainer's log-probabilities'
-# to the rollout's (`samr1.train.agreement`): noise of the machine, as seconds are.
+# One row a step, in seconds of the first process; tokens are those of the responses, and a gap is
+# the trainer's log-probabilities' to the rollout's (`samr1.train.agreement`), of all processes.
+# Batches are made in the background, and `encode` is how long the step waited for its own. Gaps are
+# noise of the machine, as seconds are.
 TRAINING_TIMINGS = pa.schema(
     [("step", pa.int32())]
     + [
@@ -96,7 +97,7 @@ class UpdateRecord:
     ratio_min: float
     ratio_max: float
     entropy: float
-    agreement: Agreement | None  # before the first update, of the questions that the pass takes
+    agreement: Agreement | None  # before the first update, of the questions that the pass counts
 
 
 def step_metrics(
@@ -141,7 +142,8 @@ def step_metrics(
 def step_timing(
     step: int, seconds: Mapping[str, float], total: float, tokens: int, agreement: Agreement
 ) -> dict[str, float]:
-    """One row of TRAINING_TIMINGS, of a process that sampled so many `tokens`."""
+    """One row of TRAINING_TIMINGS: this process's `seconds`, and all processes' `tokens` and
+    `agreement`."""
     return {
         "step": step,
         **seconds,

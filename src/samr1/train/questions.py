@@ -16,9 +16,9 @@ from samr1.train.batches import Batch, Sample, draw_batches, prepare_batch
 class Questions:
     """The samples `rows` of a training, and the batches of them.
 
-    `images` holds the resized images, the originals lie under `root`. Neither `images` nor the
-    policy's tokenizer is for two threads: one batch is made at a time, and while there is a
-    `Questions` nothing else may use them.
+    `images` holds the resized images, the originals lie under `root`. Neither reading `images` nor
+    encoding with the policy's tokenizer is for two threads: one batch is made at a time, and while
+    there is a `Questions` nothing else may do either. Decoding tokens meanwhile is safe.
     """
 
     def __init__(

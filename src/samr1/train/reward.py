@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from samr1.config.schema import TrainStage
-from samr1.data.masks import Mask, box_iou, box_mask
+from samr1.data.masks import Mask, box_around, box_iou, box_mask
 from samr1.evaluation.right import is_right_point
 from samr1.method.rewards import IouWindow, RewardParts, score_response
 from samr1.policy.answer import Answer, parse_answer, to_original
@@ -94,19 +94,19 @@ def measure_boxes(
 ) -> list[Measured]:
     """Each answer's box and point against the box `truth`, in pixels of the original.
 
-    The pixels of a box stand for its mask where the point is asked for. One without a box gets 0
-    and False.
+    Of a list it is the box around all of its boxes, and its pixels stand for the mask where the
+    point is asked for. An answer without a box gets 0 and False.
     """
     target = box_mask(truth, height, width)
-    return [
-        (0.0, False)
-        if one.box is None
-        else (
-            box_iou(one.box, truth),
-            bool(is_right_point(target, box_mask(one.box, height, width), one.points)),
-        )
-        for one in answers
-    ]
+
+    def measure(answer: Answer) -> Measured:
+        if answer.box is None:
+            return 0.0, False
+        box = box_around([box for box, _ in answer.objects])
+        shown = box_mask(box, height, width)
+        return box_iou(box, truth), bool(is_right_point(target, shown, answer.points))
+
+    return [measure(one) for one in answers]
 
 
 def measure_answers(

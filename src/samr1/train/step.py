@@ -154,14 +154,19 @@ def _split(rollout: Rollout, rows: Sequence[int], tokens_per_pass: int) -> list[
 
 @dataclass(frozen=True)
 class _Old:
-    """What the policy that sampled them gives the responses of a pass: [Q, G, T], no gradient."""
+    """What the policy that sampled them gives the responses of a pass: [Q, G, T], no gradient.
+
+    Its agreement with the rollout is None where the pass only keeps others company.
+    """
 
     logprobs: Tensor
-    agreement: Agreement
+    agreement: Agreement | None
 
     @classmethod
     def of(cls, scored: ResponseLogprobs, part: _Pass, rollout: Rollout) -> _Old:
         logprobs = scored.logprobs.detach()
+        if not part.share:
+            return cls(logprobs, None)
         sampled = [row for index in part.rows for row in rollout.groups[index].logprobs]
         agreement = Agreement.of(logprobs[scored.mask].cpu(), torch.cat(sampled))
         return cls(logprobs, agreement)
@@ -230,7 +235,8 @@ def update(
             engine.backward(loss * engine.processes)
             records.append(record)
         if step == 0 and number == 0:
-            found = Agreement.together(one.agreement for passes in old for one in passes)
+            own = [one.agreement for passes in old for one in passes if one.agreement]
+            found = Agreement.together(engine.gather(own))
             check_agreement(found, stage.policy.dtype, says=engine.rank == 0)
         norm = engine.step(learning_rate)
         # DeepSpeed calls a norm that is no number -1.

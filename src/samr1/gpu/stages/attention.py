@@ -27,6 +27,8 @@ from samr1.policy.packed_rows import PackedRows
 
 # Of the largest value: float32 in another order of summation.
 LIMIT = 1e-5
+# Seconds: compiling takes some thirty, and a training's passes are of every length.
+FURTHER = 2.0
 
 Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
 Tensors = tuple[Tensor, Tensor, Tensor]
@@ -40,14 +42,16 @@ def look(setting: Setting) -> Findings:
     if not compiled:
         why = "no C compiler: cannot be compiled" if setting.cuda else NO_CUDA
         yield not_measured("attention.flex", "FlexAttention, compiled", why)
+        yield _further(None, why)
     for number, shape in enumerate(setting.shapes):
         owner = owners(*shape, setting.device)
         what = "{}×({}+{}×{})".format(*shape)
         random = _random(setting, owner, torch.float32)
         dense = _passes(partial(_dense, owner=owner), random, owner)
         for kind, attention in _forms(owner, compiled).items():
-            key = f"attention.{kind}.{number}"
-            yield from _against(key, f"{_NAMES[kind]}, {what}", attention, random, owner, dense)
+            key, name = f"attention.{kind}.{number}", f"{_NAMES[kind]}, {what}"
+            further = kind == "flex" and shape == setting.shapes[-1]
+            yield from _against(key, name, attention, random, owner, dense, further)
         del random, dense
         release(setting.device)
         if number == 0 and setting.cuda:
@@ -124,6 +128,7 @@ def _against(
     tensors: Tensors,
     owner: Tensor,
     dense: list[Tensor],
+    further: bool,
 ) -> Iterator[Finding]:
     device = owner.device
     synchronize(device)
@@ -132,6 +137,8 @@ def _against(
     synchronize(device)
     seconds = time.perf_counter() - begin
     yield found(f"{key}.first", f"{what}: the first passes, compiled where they are", seconds, "s")
+    if further:
+        yield _further(seconds)
     note = "largest difference to a dense mask / largest value"
     forward, *gradients = map(_distance, first, dense)
     yield at_most(f"{key}.forward", f"{what}: forward, float32", forward, LIMIT, note=note)
@@ -145,6 +152,12 @@ def _against(
         yield holds(f"{key}.equal", same, all(equal), note)
     else:  # SDPA's backward pass promises no order of summation
         yield found(f"{key}.equal", same, all(equal), note=note)
+
+
+def _further(seconds: float | None, note: str = "") -> Finding:
+    """Of rows that differ from earlier ones in their length alone: nothing is compiled again."""
+    what = f"{_NAMES['flex']}, a further length: seconds of its first passes"
+    return at_most("attention.flex.further", what, seconds, FURTHER, "s", note)
 
 
 def _speed(setting: Setting, owner: Tensor, compiled: bool) -> Iterator[Finding]:

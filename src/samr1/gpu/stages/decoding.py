@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
+
 from samr1.gpu.findings import Findings, at_least, at_most, found, not_measured
 from samr1.gpu.models import draw_questions, random_policy
 from samr1.gpu.setting import Setting
-from samr1.gpu.timing import copy_rate, median_seconds, release
+from samr1.gpu.timing import copy_rate, median_seconds, release, seconds_of
 from samr1.planning.parameters import key_value_width, text_of
 from samr1.planning.work import decoding_bytes, text_weights
 from samr1.policy.model import Policy
@@ -39,7 +41,7 @@ def look(setting: Setting) -> Findings:
 
 def _measure(setting: Setting, policy: Policy, rows: int, bandwidth: float) -> Findings:
     judged = rows == setting.rows[0]
-    launched, prompt, limit = _seconds(setting, policy, rows, Eager)
+    launched, _, prompt, limit = _seconds(setting, policy, rows, Eager)
     name = f"{rows} rows"
     yield found(f"decoding.eager.{rows}", f"{name}: kernel by kernel", launched * 1e3, "ms a token")
     length = prompt + limit // 2
@@ -54,8 +56,10 @@ def _measure(setting: Setting, policy: Policy, rows: int, bandwidth: float) -> F
     captured = None
     if setting.cuda:
         release(setting.device)
-        captured, *_ = _seconds(setting, policy, rows, Captured)
+        captured, recording, *_ = _seconds(setting, policy, rows, Captured)
         yield found(f"decoding.captured.{rows}", what, captured * 1e3, "ms a token")
+        note = "once a shape in each rollout: a step launched, and recorded"
+        yield found(f"decoding.recording.{rows}", f"{name}: recording", recording, "s", note)
         if judged:
             group = setting.group_size
             planned = decoding_bytes(setting.policy, prompt, group, limit, rows // group, _BYTES)
@@ -64,6 +68,7 @@ def _measure(setting: Setting, policy: Policy, rows: int, bandwidth: float) -> F
             yield found("decoding.captured.bytes", f"{what}: bytes read", rate, "GB/s", note)
     else:
         yield not_measured(f"decoding.captured.{rows}", what)
+        yield not_measured(f"decoding.recording.{rows}", f"{name}: recording")
     over = captured and captured / floor
     faster = captured and launched / captured
     over_what, faster_what = f"{what} ÷ (bytes ÷ bandwidth)", f"{name}: kernel by kernel ÷ captured"
@@ -75,10 +80,13 @@ def _measure(setting: Setting, policy: Policy, rows: int, bandwidth: float) -> F
         yield found(f"decoding.faster.{rows}", faster_what, faster)
 
 
+@torch.no_grad()
 def _seconds(
     setting: Setting, policy: Policy, rows: int, runner: type[Runner]
-) -> tuple[float, int, int]:
-    """Seconds of a step over `rows` rows; the tokens of a prompt, and the most of a response."""
+) -> tuple[float, float, int, int]:
+    """Seconds of a step over `rows` rows, and what the first took more; tokens of a prompt, and
+    the most of a response.
+    """
     count = rows // setting.group_size
     words = [setting.prompt_words] * count
     questions = draw_questions(policy, setting.image_size, words)
@@ -88,8 +96,9 @@ def _seconds(
     owners = [[(q, g) for g in range(setting.group_size)] for q in range(count)]
     slots.fill(questions, encode_images(policy.model, questions), owners, owners)
     work = partial(slots.runner.run, _STEPS, rows, slots.slots.places)
-    seconds = median_seconds(work, setting.device, setting.repeats, warm=_WARM)
-    return seconds / _STEPS, prompt, limit
+    first = seconds_of(work, setting.device)
+    seconds = median_seconds(work, setting.device, setting.repeats, warm=_WARM - 1)
+    return seconds / _STEPS, first - seconds, prompt, limit
 
 
 def _bytes_read(setting: Setting, rows: int, length: int) -> float:

@@ -12,7 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from samr1.gpu.findings import Finding, Findings, found, not_measured
+from samr1.core.device import ALLOCATOR
+from samr1.gpu.findings import Finding, Findings, found, holds, not_measured
 from samr1.gpu.setting import Setting
 from samr1.gpu.timing import copy_rate, matrix_rate
 from samr1.policy.attention import find_compiler
@@ -26,6 +27,7 @@ def look(setting: Setting) -> Findings:
     yield from _software()
     yield from _compiler()
     yield from _backends(setting)
+    yield allocator(setting.device)
     yield from _rates(setting)
 
 
@@ -83,6 +85,18 @@ def _backends(setting: Setting) -> Iterator[Finding]:
     }
     on = ", ".join(name for name, switch in switches.items() if switch)
     yield found("machine.backends", "attention backends that are on", on)
+
+
+def allocator(device: torch.device) -> Finding:
+    """Whether torch allocates memory of a GPU as its environment says, which it reads only once."""
+    key, what = "machine.allocator", f"torch's allocator has the settings of {ALLOCATOR[0]}"
+    if device.type != "cuda":
+        return holds(key, what, None)
+    read = getattr(torch._C, "_accelerator_getAllocatorSettings", None)
+    if read is None:
+        return holds(key, what, None, "this torch does not say which it has")
+    there = read()
+    return holds(key, what, there in map(os.environ.get, ALLOCATOR), there or "none")
 
 
 def _rates(setting: Setting) -> Iterator[Finding]:

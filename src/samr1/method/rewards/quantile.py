@@ -3,7 +3,8 @@
 Its Distribution-Ranked Reward, as its public code has it: a queue of the last 2,048 values that
 begins with 128 zeros; a response's reward is the share of them that are no larger than its own, in
 tenths; a step's own values join the queue after the step. So the reward grades where the policy's
-answers are by now, however good they are.
+answers are by now, however good they are. While the queue holds zeros alone, an IoU of 0 is no
+smaller than any of them and gets the whole reward: where every mask misses, the IoU alone shows it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Dialects: what the policy is asked, and the form and the frame of its answers, one file each.
 
 `sam_r1` uses the keys that Qwen2.5-VL was trained on; `sam_r1_points` is its several-points form
-with values 0 and 1, and `sam_r1_1000` is `sam_r1` in the frame that Qwen3-VL was trained on. The
-others are those of public checkpoints, so that these run unchanged: their templates are word for
-word those of the public code, and each file says how far their answers are read as that code reads
-them.
+with values 0 and 1, `sam_r1_list` its form of several objects, and `sam_r1_1000` and
+`sam_r1_1000_list` are the same in the frame that Qwen3-VL was trained on. The others are those of
+public checkpoints, so that these run unchanged: their templates are word for word those of the
+public code, and each file says how far their answers are read as that code reads them.
 
 The policy sees a square image in every dialect. So do Seg-Zero's and VisionReasoner's; the others'
 own code keeps the image's proportions (`config/baselines.md`).
@@ -48,7 +48,8 @@ class Dialect:
     to_pixel: Callable[[float], float] = float
     """How its code rounds a coordinate of the original image before it prompts SAM."""
     points: int = 1
-    """The most points that an object has; without any the segmenter gets the box alone."""
+    """The most points that a right answer is written with, though a response's are all read; with
+    0 none is, and the segmenter gets the box alone."""
     lists: bool = False
     """Whether an answer is a list of objects; its mask is the union of theirs."""
     thinks: bool = True

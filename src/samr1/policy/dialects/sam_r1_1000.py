@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from samr1.policy.dialects import sam_r1
+from samr1.policy.dialects import Dialect, sam_r1
 
-DIALECT = replace(
-    sam_r1.DIALECT,
-    template=sam_r1.DIALECT.template.replace(
-        "in pixels.", "with coordinates from 0 to 1000 along either side of the image."
-    ),
-    relative=1000,
-)
+
+def in_thousandths(dialect: Dialect) -> Dialect:
+    """A dialect that asks for pixels, asking for thousandths in their place."""
+    asked = "with coordinates from 0 to 1000 along either side of the image."
+    return replace(dialect, template=dialect.template.replace("in pixels.", asked), relative=1000)
+
+
+DIALECT = in_thousandths(sam_r1.DIALECT)

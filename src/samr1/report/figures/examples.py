@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from samr1.data.images import load_rgb
 from samr1.data.masks import decode_mask
 from samr1.data.painting import paint_mask
+from samr1.evaluation.answers import list_objects
 from samr1.report.predictions import Answers, measure_ious
 
 _SIZE = (1.75, 2.2)  # inches of an example
@@ -52,11 +53,12 @@ def _draw(
     _draw_truth(axis, sample)
     if answer["mask"] is not None:
         axis.imshow(paint_mask(decode_mask(answer["mask"])).convert("RGBA"))
-    if answer["box"] is not None:
-        _draw_box(axis, answer["box"], ec=_BOX, lw=1.2)
-    for point in answer["points"] or []:
-        marker = "o" if point["value"] else "X"
-        axis.plot(point["x"], point["y"], marker, color=_BOX, mec="black", mew=0.6, ms=4.5)
+    for one in list_objects(answer):
+        if one["box"] is not None:
+            _draw_box(axis, one["box"], ec=_BOX, lw=1.2)
+        for point in one["points"] or []:
+            marker = "o" if point["value"] else "X"
+            axis.plot(point["x"], point["y"], marker, color=_BOX, mec="black", mew=0.6, ms=4.5)
     axis.set_title(textwrap.fill(sample["query"], 36), fontsize=5, loc="center", pad=2)
     thought = answer["think"] or f"({answer['status']})"
     axis.set_xlabel(f"{textwrap.fill(thought, 42)}\nIoU {iou:.2f}", fontsize=4.5)

@@ -79,8 +79,8 @@ def write_figure(
 ) -> None:
     """Write what `draw` returns as PDF for print and PNG for a screen; the same bytes each time.
 
-    What is of the scale `micro_world` says at its head that it is not comparable with published
-    figures. Raises UserError where an output is neither PDF nor PNG.
+    What is of the drawn world, at the scale `micro_world`, says at its head that it is not
+    comparable with published figures. Raises UserError where an output is neither PDF nor PNG.
     """
     for path in outputs:
         if path.suffix not in _NAMELESS:

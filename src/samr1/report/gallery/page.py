@@ -40,20 +40,20 @@ def write_gallery(
     kinds: Sequence[Sequence[set[Kind]]],
     root: Path,
     scale: str,
-    comparable: bool,
+    drawn: bool,
 ) -> None:
     """Write the page: of each run the answers of its first seed; images are read under `root`.
 
     `kinds` are those of each benchmark's samples that are known apart from their ground truth; what
-    is not `comparable` with published figures says so. Raises UserError where an answer is broken,
-    or an image cannot be read.
+    is of the drawn world says that it is not comparable with published figures. Raises UserError
+    where an answer is broken, or an image cannot be read.
     """
     style, script = _read("page.css"), "".join(_read(name) for name in _SCRIPTS)
     script = f'(() => {{\n"use strict";\n{script}}})();\n'
     rules = [*OUTCOMES.values(), *KINDS.values(), ("IoU", _IOU)]
     page = Template(_read("page.html")).substitute(
         scale=html.escape(scale),
-        note="" if comparable else "Micro world: not comparable with published figures.",
+        note="Micro world: not comparable with published figures." if drawn else "",
         rules="\n".join(f"<dt>{html.escape(t)}</dt><dd>{html.escape(r)}</dd>" for t, r in rules),
         style=style,
         style_hash=_hash(style),

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from samr1.data.masks import box_mask, decode_mask, encode_mask
-from samr1.evaluation.answers import answers_in_order
+from samr1.evaluation.answers import answers_in_order, list_objects
 from samr1.evaluation.score import measure_overlaps, sample_ious
 from samr1.report.gallery.drawing import (
     Size,
@@ -34,7 +34,7 @@ Columns = dict[str, list[Any]]
 Outcome = Literal["good", "low_iou", "wrong_object", "unparseable"]
 
 GOOD_IOU = 0.5
-_SHOWN = ("status", "think", "label", "text", "box", "points", "mask")
+_SHOWN = ("status", "think", "label", "text", "box", "points", "others", "mask")
 
 # Title and rule of each outcome.
 OUTCOMES: dict[Outcome, tuple[str, str]] = {
@@ -138,12 +138,14 @@ def list_answers(
 
 
 def _show_answer(answer: dict[str, Any], size: Size) -> dict[str, Any]:
+    objects = list_objects(answer)
+    points = [point for one in objects for point in one["points"] or []]
     return {
         "status": answer["status"],
         "think": answer["think"],
         "label": answer["label"],
-        "box": answer["box"] and box_outline(answer["box"], size),
-        "points": [[*to_frame([p["x"], p["y"]], size), p["value"]] for p in answer["points"] or []],
+        "box": "".join(box_outline(one["box"], size) for one in objects if one["box"]) or None,
+        "points": [[*to_frame([p["x"], p["y"]], size), p["value"]] for p in points],
         "mask": answer["mask"] and mask_outline(decode_mask(answer["mask"])),
         # What could be read is shown as it was read; the response itself where it could not.
         "text": None if answer["status"] == "ok" else answer["text"],

@@ -28,7 +28,7 @@ def draw_studies(data: StudyData, experiment: Experiment, output: Path) -> None:
     }
     shown = [run for table in tables.values() for run in table.labels]
     measurements = Measurements(data.metrics([BASE, *shown]))
-    micro_world = None if experiment.comparable else experiment.scale
+    micro_world = experiment.scale if experiment.drawn else None
     write_figure(
         [output / "ablations.pdf", output / "ablations.png"],
         micro_world,

@@ -27,7 +27,7 @@ from samr1.report.tables.differences import (
 from samr1.report.tables.layout import Addition
 from samr1.report.tables.markdown import aligned_table, join_blocks, link_to
 from samr1.report.tables.measured import Measurements
-from samr1.report.tables.page import publish_table, warn_of_micro
+from samr1.report.tables.page import publish_table, warn_of_scale
 
 _SEEDS = (
     "A seed is that of a training's sampling and of the order of its questions; which samples of "
@@ -196,7 +196,7 @@ def _write_readme(
         )
     )
     blocks = [
-        *warn_of_micro(experiment.scale, experiment.comparable),
+        *warn_of_scale(experiment),
         "# Studies",
         "## Which of the paper's claims show up here",
         *claims,

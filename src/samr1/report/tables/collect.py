@@ -13,9 +13,9 @@ from samr1.report.tables.markdown import join_blocks, link_to, read_markdown
 def collect_tables(pages: Sequence[Path], output: Path) -> None:
     """Write the pages one below the other, in the order of their names, to `output`.
 
-    The note that measured figures are of the micro world, where the pages open with it, is said
-    once, in the first line. Raises UserError where a page is missing, or where the pages' notes
-    differ: then they are of different scales.
+    The note that measured figures are not comparable, where the pages open with it, is said once,
+    in the first line. Raises UserError where a page is missing, or where the pages' notes differ:
+    then they are of different scales.
     """
     by_name = sorted(pages, key=lambda page: page.name)
     notes, bodies = zip(*map(_read_page, by_name), strict=True)

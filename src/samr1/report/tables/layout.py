@@ -1,8 +1,8 @@
 """The rows of a table: published methods, and our runs in the same row or in one of their own.
 
 At a scale of the paper's models and data a run stands beside the paper's figures for the same
-method. At any other it has a row of its own, so that nobody reads a figure of the micro world as a
-repetition of the paper's.
+method. At any other it has a row of its own, so that nobody reads a figure of the micro world, or
+of adapters on one card, as a repetition of the paper's.
 """
 
 from __future__ import annotations
@@ -91,10 +91,11 @@ def arrange_rows(stage: TableStage, measurements: Measurements) -> list[TableRow
             rows.append(TableRow(name, beside, row.figures, row.source, partial=True))
         else:
             rows.append(TableRow(row.method, run, row.figures, row.source))
-    rows.append(TableRow(f"Base {'' if comparable else 'micro '}policy, no training", BASE))
+    rows.append(TableRow(f"Base {'micro ' if stage.drawn else ''}policy, no training", BASE))
     if not comparable:
+        whose = "micro policy" if stage.drawn else f"scale {stage.scale}"
         rows += [
-            TableRow(f"{row.measured_as or row.method}, micro policy", row.run)
+            TableRow(f"{row.measured_as or row.method}, {whose}", row.run)
             for row in table.rows
             if row.run
         ]

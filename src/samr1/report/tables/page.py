@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from samr1.config.merge import Experiment
 from samr1.config.names import BASE
 from samr1.config.published import Table, TableStage
 from samr1.core.files import write_table, write_text
@@ -49,13 +50,16 @@ _PROCESSORS = (
 )
 
 
-def warn_of_micro(scale: str, comparable: bool) -> list[str]:
-    """The first block of a page whose figures are not `comparable` with published ones."""
-    note = (
-        f"> **Micro world** (scale `{scale}`): measured figures are of the micro world and not "
-        "comparable with published ones."
-    )
-    return [] if comparable else [note]
+def warn_of_scale(of: TableStage | Experiment) -> list[str]:
+    """The first block of a page whose figures are not comparable with published ones."""
+    if of.comparable:
+        return []
+    if of.drawn:
+        return [
+            f"> **Micro world** (scale `{of.scale}`): measured figures are of the micro world and "
+            "not comparable with published ones."
+        ]
+    return [f"> Scale `{of.scale}`: measured figures are not comparable with published ones."]
 
 
 def seeds_note(several: bool) -> str:
@@ -76,7 +80,7 @@ def publish_table(
     parquet: Path,
     markdown: Path,
 ) -> list[str]:
-    """Write a table as `parquet` and `markdown`; what that says, but for the micro world's note.
+    """Write a table as `parquet` and `markdown`; what that says, but for its scale's note.
 
     Raises UserError where a run lacks a figure.
     """
@@ -87,13 +91,13 @@ def publish_table(
         f"## {name_table(name)}. {table.title}",
         *_blocks(stage, rows, link_to(parquet, markdown)),
         *below.blocks,
-        _CHECKPOINT + ("" if stage.comparable else _PROCESSORS),
+        _CHECKPOINT + (_PROCESSORS if stage.drawn else ""),
     ]
     records = [*list_records(table, rows), *below.records]
     data = pa.Table.from_pylist([{"table": name, **record} for record in records], TABLE)
     metadata = {"table": name, "title": table.title, "scale": stage.scale}
     write_table(parquet, data, metadata | {"checkpoint": stage.checkpoint})
-    write_text(markdown, join_blocks([*warn_of_micro(stage.scale, stage.comparable), *blocks]))
+    write_text(markdown, join_blocks([*warn_of_scale(stage), *blocks]))
     return blocks
 
 
