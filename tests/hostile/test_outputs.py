@@ -90,9 +90,8 @@ def save_checkpoints(folder: Path) -> None:
 
 def show_metrics(folder: Path) -> None:
     for _ in range(2):
-        boards = open_boards(folder, [], "sam_r1/seed_0", {})
-        boards.add_step({"step": 0, "iou": 0.25}, {"step": 0})
-        boards.close()
+        with open_boards(folder, [], "sam_r1/seed_0", {}) as boards:
+            boards.add_step({"step": 0, "iou": 0.25}, {"step": 0})
     (ours,) = folder.glob("*.samr1")
     ours.unlink()
 
