@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from samr1.core.errors import UserError
+from samr1.core.errors import ON_INPUT, UserError, refusing
 from samr1.core.json_lists import JsonLists
 
 MOST = 50_000_000
@@ -44,6 +44,13 @@ def test_entries_are_what_the_whole_holds(tmp_path: Path, seed: int) -> None:
     assert found == {key: entries for key, entries in whole.items() if entries}
     path.write_text(json.dumps(whole["key 0"]))
     assert [entry.value for entry in lists(path)] == whole["key 0"]
+
+
+def test_what_a_parser_of_ours_raises_beside_its_own_errors_is_no_fault_of_the_file() -> None:
+    with pytest.raises(IndexError), refusing("a.json: no JSON file", "write it again", ON_INPUT):
+        raise IndexError
+    with pytest.raises(UserError), refusing("a.json: no JSON file", "write it again", ON_INPUT):
+        json.loads("[" * 100_000)
 
 
 def test_a_number_is_read_to_its_end(tmp_path: Path) -> None:

@@ -37,6 +37,18 @@ def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     assert images.check_image(path, (40, 30)) == (40, 30)
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "P", "I;16"])
+def test_indices_are_the_values_of_every_mode_that_has_them(mode: str) -> None:
+    values = np.random.default_rng(0).integers(0, 65_536 if mode == "I;16" else 256, (600, 7))
+    image = Image.fromarray(values.astype(np.uint16 if mode == "I;16" else np.uint8))
+    image = image if image.mode == mode else image.convert(mode)
+    content = io.BytesIO()
+    image.save(content, format="PNG")
+    indices = images.load_indices(content.getvalue(), "a", 7, 600)
+    np.testing.assert_array_equal(indices, np.asarray(image).astype(np.int32))
+    assert indices.itemsize == (2 if mode == "I;16" else 1)
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".gif", ".bmp", ".tif", ".webp"])
 def test_a_files_content_is_checked_as_the_file_is(suffix: str) -> None:
     content = io.BytesIO()

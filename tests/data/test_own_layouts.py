@@ -201,6 +201,8 @@ def test_a_group_of_labelme_is_one_instance(tmp_path: Path) -> None:
 def test_class_masks_are_asked_of_each_named_class(tmp_path: Path) -> None:
     write_class_masks(tmp_path)
     save_picture(tmp_path / "images/9.jpg", 9)
+    for name in ("0.HEIC", "8.avif"):  # one beside its JPEG, as phones write them
+        (tmp_path / "images" / name).write_bytes(b"x")
     settings = stage(
         tmp_path,
         "masks",
@@ -215,7 +217,7 @@ def test_class_masks_are_asked_of_each_named_class(tmp_path: Path) -> None:
     assert all(row["ignore"].sum() == 20 for row in rows.values())
     assert read_own(settings).left_out == {
         "masks with the class index 2, which has no name": 3,
-        "images without a mask": 1,
+        "images without a mask": 2,
     }
     both = stage(tmp_path, "masks", images="images", masks="masks", categories={2: "a", 1: "a"})
     corner = np.zeros((HEIGHT, WIDTH), bool)

@@ -55,6 +55,34 @@ def test_of_equal_areas_the_earlier_shape_wins() -> None:
     assert not ignore.any()
 
 
+def draw_plainly(shapes: list[dict[str, Any]]) -> np.ndarray:
+    """The twin: every shape on a whole canvas of its own, [h, w], then painted by its area."""
+    drawn = []
+    for one in shapes:
+        try:
+            drawn.append(rasterise_shapes([one | {"label": "target"}], 30, 40)[0])
+        except UserError:  # it lies beyond the image
+            drawn.append(np.zeros((30, 40), bool))
+    canvas = np.zeros((30, 40), np.uint8)
+    for index in np.argsort([int(mask.sum()) for mask in drawn], kind="stable")[::-1]:
+        canvas[drawn[index]] = 255 if "ignore" in shapes[index]["label"] else 1
+    return canvas
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_shape_is_measured_as_on_a_canvas_of_its_own(seed: int) -> None:
+    rng, shapes = np.random.default_rng(seed), [shape([[3, 3], [4.5, 3], [4, 4.9]])]
+    for number in range(40):
+        name, count = (("polygon", 5), ("polygon", 2), ("rectangle", 2), ("circle", 2))[number % 4]
+        points = rng.uniform(-25, 65, 2) + rng.uniform(-12, 12, (count, 2))
+        label = str(rng.choice(["ignore", "target"]))
+        shapes.append(kind(name, points.tolist()) | {"label": label})
+    plain = draw_plainly(shapes)
+    target, ignore = rasterise_shapes(shapes, 30, 40)
+    np.testing.assert_array_equal(target, plain == 1)
+    np.testing.assert_array_equal(ignore, plain == 255)
+
+
 def test_flags_and_no_shapes_leave_an_empty_mask() -> None:
     for shapes in ([], [shape(SQUARE, "FLAG")], [shape([], "flag")]):
         target, ignore = rasterise_shapes(shapes, 30, 40)
@@ -64,7 +92,17 @@ def test_flags_and_no_shapes_leave_an_empty_mask() -> None:
 
 
 @pytest.mark.parametrize(
-    "points", [None, [], [[1]], [[1, 2], [3, "4"]], [[1, float("nan")]], [[1, 1e12]], [[True, 2]]]
+    "points",
+    [
+        None,
+        [],
+        [[1]],
+        [[1, 2], [3, "4"]],
+        [[1, float("nan")]],
+        [[1, 1e12]],
+        [[1, 10**400]],
+        [[True, 2]],
+    ],
 )
 def test_bad_points_are_refused(points: Any) -> None:
     with pytest.raises(UserError, match="a shape has no label, no points"):
@@ -127,7 +165,8 @@ BAD = [
     ),
     (shape([[100, 70], [120, 70], [120, 90]]), "leave no pixel of the target in the image's 40×30"),
     (shape([[0.1, 0.2], [0.5, 0.2], [0.5, 0.9]]), "all lie between 0 and 1"),
-    (shape([[0, 0], [90_000, 90_000]] * 20), "a polygon's outline is .* pixels long"),
+    (kind("mask", [[0, 0], [99_000, 99_000]]), "its 1 shapes are too large together; leave some"),
+    (shape([[0, 0], [90_000, 90_000]] * 20), "outline is .* pixels long"),
 ]
 
 

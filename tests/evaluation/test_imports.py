@@ -49,6 +49,9 @@ def samples() -> pa.Table:
 
 
 def save_masks(folder: Path) -> Path:
+    """Beside a hidden one of none of the questions, as editors leave them."""
+    (folder / ".ipynb_checkpoints").mkdir(parents=True, exist_ok=True)
+    Image.new("L", (WIDTH, HEIGHT)).save(folder / ".ipynb_checkpoints/0.png")
     for sample_id, mask in MASKS.items():
         file = folder / f"{sample_id}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -184,6 +187,7 @@ RUNS = {"size": [HEIGHT, WIDTH], "counts": [HEIGHT * WIDTH]}
         ({"segmentation": "mask.png"}, r"neither polygons nor run lengths"),
         ({"bbox": [1, 2, 3]}, r"bbox \[1, 2, 3\] is not \[x, y, width, height\]"),
         ({"bbox": "1234"}, r"is not \[x, y, width, height\]"),
+        ({"bbox": [1, 2, 10**400, 3]}, r"is not \[x, y, width, height\]"),
         ({"bbox": [1, 2, 3, float("nan")]}, r"is not \[x, y, width, height\]"),
         ({"bbox": [1, 2, 3, float("inf")]}, r"is not \[x, y, width, height\]"),
     ],

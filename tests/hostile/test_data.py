@@ -74,6 +74,9 @@ def test_a_folder_that_is_none_or_has_two_files_of_one_name_is_named(tmp_path: P
     path = write_annotation(tmp_path)
     shutil.copy(path, path.with_suffix(".JSON"))
     refused(r"a\.json: lies beside a\.JSON; keep one", lambda: reasonseg.read(tmp_path, "val"))
+    latin = os.fsdecode(b"caf\xe9")
+    write_reasonseg(tmp_path, split=latin)
+    refused("its name is no valid Unicode; rename", lambda: reasonseg.read(tmp_path, latin))
 
 
 def turn(path: Path, orientation: int) -> None:
@@ -125,6 +128,10 @@ REASONSEG: list[tuple[Callable[[Path], object], str]] = [
     (add_bytes("a.json", b'{"text": ["\x81"], "shapes": []}'), r"a\.json: not a JSON file"),
     (add_bytes("a.json", b"[" * 200_000), r"a\.json: not a JSON file .*recursion"),
     (add_bytes("a.json", b"9" * 5_000), r"a\.json: not a JSON file .*4300 digits"),
+    (
+        lambda root: write_reasonseg(root, shapes=[shape([[1, 1], [10**400, 5], [9, 9]])]),
+        "no point",
+    ),
     (name_in_latin, r"caf.*: its name is no valid Unicode; rename it"),
 ]
 
@@ -179,6 +186,8 @@ SEGMENTATIONS: list[tuple[Any, int]] = [
     (square().astype(int).tolist(), ALL),
     ((square() * 255).tolist(), ALL),
     (square().tolist(), ALL),
+    (square().astype(float).tolist(), ALL),
+    ((square() * 255.0).tolist(), ALL),
 ]
 
 

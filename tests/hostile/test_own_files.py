@@ -118,6 +118,10 @@ LABELME: list[tuple[Write, str]] = [
     (labelme(labelme_shape("cat", [[1, 1], [9, 9]], "line")), "which has no area"),
     (labelme(labelme_shape("cat", [[99, 1], [199, 1], [199, 9]])), "leave no pixel of the target"),
     (labelme(labelme_shape("cat", [], "polygon")), "label 'cat': a shape has no label, no points"),
+    (
+        labelme(CAT, *[labelme_shape("ignore", [[5, 5]])] * 100_001),
+        "beside 1 labels 100001 ignored shapes are too many; unite them",
+    ),
     (labelme(text=[]), r": text\[0\] is no text"),
     (labelme(text=[3]), r"text\[0\] is no text"),
 ]
@@ -192,7 +196,13 @@ def test_two_files_of_one_name_are_named(tmp_path: Path) -> None:
     refused(told, lambda: read_own(stage(tmp_path, "labelme")))
 
 
+def mask_of_a_photo_that_is_not_read(root: Path) -> None:
+    spoil("masks/7.png", Image.new("L", (9, 9)))(root)
+    (root / "images/7.heic").write_bytes(b"x")
+
+
 MASKS: list[tuple[Write, str]] = [
+    (mask_of_a_photo_that_is_not_read, r"images/7\.heic: not an image that can be read; .*HEIC"),
     (
         spoil("masks/1.png", Image.new("RGB", (WIDTH, HEIGHT))),
         r"is in colours \(mode RGB\) and has no",

@@ -1,4 +1,6 @@
-"""Pictures, masks and samples that are small or claim to be large, and would fill the memory."""
+"""Pictures, masks and samples that are small or claim to be large: they would fill the memory, or
+take hours.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +16,18 @@ import pyarrow.parquet as pq
 from data_world import annotation, ref, shape, write_reasonseg, write_refer
 from hostile_data import as_png
 from mirror_world import MIRROR, row, write_mirror
+from own_world import labelme_shape, stage, write_coco, write_labelme
 from PIL import Image
 
 from samr1.data import masks, reasonseg, refer
 from samr1.data.images import check_image, load_picture
 from samr1.data.mirror_images import unpack_images
+from samr1.data.own.reading import read_own
 from samr1.data.resizing import resize_images
 from samr1.data.samples import load_samples
 
 HUGE = 60_000  # pixels a side
+LARGE = 9_400  # the most that is read
 ZIGZAG = [[-90_000 + 180_000 * (n % 2), n] for n in range(2000)]
 
 
@@ -106,6 +111,47 @@ def zigzag_inside(root: Path) -> None:
 
 def runs_that_claim(root: Path) -> None:
     masks.rle_to_mask({"size": [HUGE, HUGE], "counts": [HUGE * HUGE]}, HUGE, HUGE)
+
+
+def many_outlines(root: Path) -> None:
+    masks.segmentation_to_mask([[0, 0, 90_000, 90_000] * 5] * 600, 3_000, 3_000)
+
+
+def many_runs(root: Path) -> None:
+    masks.segmentation_to_mask(
+        [{"size": [5_000] * 2, "counts": [25_000_000]}] * 2_000, 5_000, 5_000
+    )
+
+
+def save_black(path: Path, side: int, mode: str = "L") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, (side, side)).save(path)
+
+
+def many_polygons(root: Path) -> None:
+    """Beside one another, so that nothing of them is united."""
+    corners = [(n * 7 % 2_990, n * 7 // 2_990 * 7) for n in range(60_000)]
+    polygons = [[x, y, x + 5, y, x + 5, y + 5] for x, y in corners]
+    content = write_coco(root)
+    content["images"][0] |= {"width": 3_000, "height": 3_000}
+    content["annotations"][0]["segmentation"] = polygons
+    write_coco(root, images=content["images"][:1], annotations=content["annotations"][:1])
+    save_black(root / "0.png", 3_000)
+    read_own(stage(root, "coco", file="instances.json"))
+
+
+def many_shapes(root: Path) -> None:
+    shapes = [labelme_shape("a", [[1, 1], [9, 1], [9, 9]])] * 400
+    write_labelme(root, "a", shapes, imageWidth=LARGE, imageHeight=LARGE)
+    save_black(root / "a.png", LARGE)
+    read_own(stage(root, "labelme"))
+
+
+def class_indices(root: Path) -> None:
+    save_black(root / "images/a.png", LARGE)
+    save_black(root / "masks/a.png", LARGE, "I;16")
+    keys = {"images": "images", "masks": "masks", "categories": {0: "a"}, "ignore_index": 1}
+    read_own(stage(root, "masks", **keys))
 
 
 def sparse(path: Path, size: int, start: bytes = b"", end: bytes = b"") -> None:

@@ -1,6 +1,6 @@
-"""Small inputs that would fill the memory, read one by one in a process of its own.
+"""Small inputs that would fill the memory or take hours, read one by one in a process of its own.
 
-It writes a line of JSON for each: its name, what was said of it, and how many MB that took.
+It writes a line of JSON for each: its name, what was said of it, how many MB and seconds that took.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ from data_world import ref, save_image, write_reasonseg, write_refer
 from own_world import stage, write_coco, write_labelme, write_table
 from peak_memory import forget_peak, peak_mb
 from picture_bombs import (
+    class_indices,
+    many_outlines,
+    many_polygons,
+    many_runs,
+    many_shapes,
     mask_that_claims,
     mirror_that_claims,
     picture_in_a_pipe,
@@ -205,6 +210,11 @@ BOMBS = [
     zigzag_polygon,
     zigzag_inside,
     runs_that_claim,
+    many_outlines,
+    many_runs,
+    many_polygons,
+    many_shapes,
+    class_indices,
     pickle_memo,
     pickle_of_lists,
     json_of_lists,

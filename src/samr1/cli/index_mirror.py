@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from samr1.cli.index_options import add_sentences, index_parser, write_samples
+from samr1.cli.score_options import parse_name
 from samr1.core.errors import run_command
 from samr1.data import mirror
 
@@ -12,7 +13,9 @@ def main() -> None:
     parser = index_parser("index_mirror", __doc__)
     parser.add_argument("--mirror", required=True, help="its name on the hub, owner/name@commit")
     parser.add_argument("--dataset", choices=mirror.DATASETS, required=True)
-    parser.add_argument("--split-by", help="unc, umd or google: who made the split (RefCOCO sets)")
+    parser.add_argument(
+        "--split-by", type=parse_name, help="unc, umd or google: who made the split (RefCOCO sets)"
+    )
     add_sentences(parser)
     arguments = parser.parse_args()
     if (arguments.split_by is None) != (arguments.dataset == "reasonseg"):

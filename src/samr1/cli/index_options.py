@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from samr1.cli.parser import Parser
+from samr1.cli.score_options import parse_name
 from samr1.core.files import write_table
 from samr1.data import reasonseg
 
@@ -18,7 +19,9 @@ def index_parser(name: str, description: str | None) -> Parser:
     """A parser for the command `name`, with the options of every data set."""
     parser = Parser(prog=f"python -m samr1.cli.{name}", description=description)
     parser.add_argument("--root", type=Path, required=True, help="data root")
-    parser.add_argument("--split", required=True, help="train, val, test, testA or testB")
+    parser.add_argument(
+        "--split", type=parse_name, required=True, help="train, val, test, testA or testB"
+    )
     add_on_bad_sample(parser)
     parser.add_argument(
         "--check-counts",

@@ -23,17 +23,25 @@ class Stopped(UserError):
     exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 
+ON_INPUT = (OSError, ValueError, RecursionError)
+"""What a parser of ours raises where a file cannot be read, is not what it says, or is too deep."""
+
+
 @contextmanager
-def refusing(what: str, advice: str) -> Iterator[None]:
+def refusing(
+    what: str, advice: str, kinds: tuple[type[Exception], ...] = (Exception,)
+) -> Iterator[None]:
     """Whatever a library raises on somebody's file becomes one sentence, `what (reason); advice.`
 
-    Only the library's call on the file stands inside: an error of our own stays a traceback.
+    Around a library's call on the file, and little else: what is ours in there would be told as the
+    file's fault too. Around a parser of ours `kinds` is `ON_INPUT`, so that any other error of it
+    stays a traceback.
     """
     try:
         yield
     except BaseException as error:
         panicked = type(error).__name__ == "PanicException"  # in Rust, and no Exception
-        if isinstance(error, UserError) or not (panicked or isinstance(error, Exception)):
+        if isinstance(error, UserError) or not (panicked or isinstance(error, kinds)):
             raise
         raise UserError(f"{what} ({reason_of(error)}); {advice}.") from error
 

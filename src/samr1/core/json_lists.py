@@ -14,7 +14,7 @@ from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from samr1.core.errors import refusing
+from samr1.core.errors import ON_INPUT, refusing
 from samr1.core.reading import check_file, decode_text, unique_keys
 
 _MOST_BLANKS = 1 << 20
@@ -47,7 +47,7 @@ class JsonLists:
         self.most_entries = most_entries
         self.keys: set[str | None] = set()
         """Under which the lists stand that were met; None where the file is one."""
-        self._told = f"{path}: not a JSON file", remedy
+        self._told = f"{path}: not a JSON file", remedy, ON_INPUT
         check_file(path, most, remedy)
         with refusing(*self._told):
             self._data = _open(path)

@@ -15,7 +15,7 @@ from typing import Any, TypeGuard
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from samr1.core.errors import UserError, refusing
+from samr1.core.errors import ON_INPUT, UserError, refusing
 
 # Of one table in memory: half a million questions with their masks.
 MOST_TABLE_BYTES = 300_000_000
@@ -159,7 +159,7 @@ def parse_json(text: str, number: Callable[[str], float] | None = None) -> Any:
 
 def read_utf8(path: Path, remedy: str = "make it again") -> str:
     """The text of a page in UTF-8, as reports hold them; raises UserError where it is none."""
-    with refusing(f"{path}: no text in UTF-8", remedy):
+    with refusing(f"{path}: no text in UTF-8", remedy, ON_INPUT):
         return read_bytes(path, _MOST_PAGE, remedy).decode("utf-8")
 
 
@@ -169,7 +169,7 @@ def load_json(path: Path, most: int, remedy: str = "fetch it again") -> Any:
     Raises UserError where it is no such file, or has so many values that it would fill the memory.
     """
     data = _read_values(path, most, remedy)
-    with refusing(f"{path}: not a JSON file", remedy):
+    with refusing(f"{path}: not a JSON file", remedy, ON_INPUT):
         return parse_json(decode_text(data))
 
 
@@ -180,7 +180,7 @@ def load_object(path: Path, most: int) -> dict[str, Any]:
     """
     remedy = "get it again"
     data = _read_values(path, most, remedy)
-    with refusing(f"{path}: not a JSON file", remedy):
+    with refusing(f"{path}: not a JSON file", remedy, ON_INPUT):
         values = parse_json(data.decode("utf-8"), _finite)
     if not isinstance(values, dict):
         raise UserError(f"{path}: must be a JSON object; {remedy}.")

@@ -19,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from samr1.core.errors import UserError, prefix_errors, refusing
+from samr1.core.errors import ON_INPUT, UserError, prefix_errors, refusing
 from samr1.core.reading import check_file
 from samr1.data.picture_parts import look_through
 
 Pixels = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.unsignedinteger[Any]]  # of 8 or 16 bits
 Size = tuple[int, int]  # width, height
 
 # A small file can claim any size; this is far beyond every image of the data sets (about 0.3 GB).
@@ -38,6 +39,7 @@ _REMEDY = "put the image there or correct the data root"
 # The data sets hold JPEG and PNG; some formats that PIL knows run other programs to be read.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp")
+UNREAD = (".heic", ".heif", ".avif")  # pictures too, as cameras write them
 
 _UNREADABLE = "fetch it again, or save it as JPEG or PNG where it is of another kind, as HEIC"
 
@@ -72,9 +74,11 @@ _TURNS: dict[object, Image.Transpose] = {
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def _decoding(name: Path | str) -> AbstractContextManager[None]:
+def _decoding(
+    name: Path | str, kinds: tuple[type[Exception], ...] = (Exception,)
+) -> AbstractContextManager[None]:
     """What PIL raises on a broken picture, nearly anything, becomes the picture's error."""
-    return refusing(f"{name}: the image is broken", "fetch it again")
+    return refusing(f"{name}: the image is broken", "fetch it again", kinds)
 
 
 @contextmanager
@@ -93,8 +97,9 @@ def _opened(
     """
     if data is None:
         check_file(Path(path), _MOST_FILE, _REMEDY)
-    with _decoding(path):
+    with _decoding(path, ON_INPUT):
         held = _look_through(Path(path)) if data is None else look_through(data)
+    with _decoding(path):
         try:
             image = Image.open(path if data is None else io.BytesIO(data), formats=_FORMATS)
         except Image.DecompressionBombError as error:  # PIL's own bound, at twice MAX_PIXELS
@@ -263,8 +268,8 @@ def _shows_through(image: Image.Image, name: str) -> bool:
     return image.mode in _SIXTEEN_BITS or any(int(alpha.min()) < 255 for _, alpha in bands)
 
 
-def load_indices(data: bytes, name: str, width: int, height: int) -> npt.NDArray[np.int32]:
-    """Decode the picture of class indices, int32 [h, w]: a palette's places, or the greys.
+def load_indices(data: bytes, name: str, width: int, height: int) -> Indices:
+    """Decode the picture of class indices, [h, w]: a palette's places, or the greys.
 
     Raises UserError where the file is not of `width`×`height`, is broken, or has colours instead.
     """
@@ -275,7 +280,11 @@ def load_indices(data: bytes, name: str, width: int, height: int) -> npt.NDArray
                 f"{name}: the mask is in colours (mode {image.mode}) and has no class indices; "
                 "save it with a palette, or as greys."
             )
-        return np.asarray(image).astype(np.int32)
+        wide = image.mode in _SIXTEEN_BITS
+        indices = np.empty((height, width), np.uint16 if wide else np.uint8)
+        for rows, band in _bands(image, name, lambda part: part):
+            indices[rows] = band[..., 0]
+        return indices
 
 
 def picture_size(path: Path) -> Size:

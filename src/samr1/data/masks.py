@@ -6,9 +6,9 @@ y2 one past the last pixel, so that its width is x2 - x1; the box of an empty ma
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from operator import sub
 from typing import Any, TypedDict, TypeGuard
 
 import numpy as np
@@ -22,8 +22,11 @@ Mask = npt.NDArray[np.bool_]
 
 # Beyond this no coordinate is a pixel; the rasterisers' fixed-point numbers would overflow.
 _FARTHEST = 100_000.0
-# Of an outline, in pixels: pycocotools takes a hundred bytes for each. Real ones have thousands.
+# Of outlines, in pixels: pycocotools takes a hundred bytes for each. Real ones have thousands.
 _LONGEST = 2_000_000
+_MERGED_AT_ONCE = 64
+MOST_DRAWN = 1_000_000_000
+"""Pixels of all parts of one target together: 25 megapixels take 40 ms a part."""
 
 
 class Rle(TypedDict):
@@ -35,7 +38,7 @@ class Rle(TypedDict):
 
 def encode_mask(mask: npt.NDArray[Any]) -> Rle:
     """Encode a mask [h, w] (bool, or integers of which every non-zero one counts) as COCO RLE."""
-    rle = coco.encode(np.asfortranarray(mask.astype(bool), dtype=np.uint8))
+    rle = coco.encode(np.asfortranarray(mask.astype(bool, copy=False), dtype=np.uint8))
     return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"]}
 
 
@@ -100,6 +103,8 @@ def segmentation_to_mask(
         raise UserError("it has no segmentation.")
     parts: list[Any] = segmentation if isinstance(segmentation, list) else [segmentation]
     if all(isinstance(part, Mapping) for part in parts):
+        if len(parts) * height * width > MOST_DRAWN:
+            raise UserError(f"its {len(parts)} run lengths are too many; write one for all of it.")
         return reduce(np.logical_or, (rle_to_mask(part, height, width) for part in parts))
     if not isinstance(segmentation, list):
         raise UserError("its segmentation is neither polygons nor run lengths.")
@@ -113,8 +118,8 @@ def polygons_to_mask(
 
     A polygon of one or two points beside good ones is drawn as pycocotools draws it. Rows of pixels
     in the polygons' place, [h][w] of 0 and 1 or 255, are taken for what they are. Raises UserError
-    where a polygon is none or too long, all points lie between 0 and 1, no pixel is covered, or,
-    with `inside`, a point lies far beyond the image.
+    where a polygon is none, all together are too long, all points lie between 0 and 1, no pixel is
+    covered, or, with `inside`, a point lies far beyond the image.
     """
     dense = _read_rows(polygons, height, width)
     if dense is not None:
@@ -130,33 +135,45 @@ def polygons_to_mask(
             f"its polygons go to {farthest[0]:g}, {farthest[1]:g} in an image of {width}×{height}; "
             "give them at the original's size."
         )
-    for one in good:
-        check_outline(np.array(one, np.float64).reshape(-1, 2))
+    measure_outlines(good)
     # Where the first had four numbers, pycocotools would take all for boxes.
     longest_first = sorted(good, key=len, reverse=True)
-    mask = decode_mask(coco.merge(coco.frPyObjects(longest_first, height, width)))
+    mask = decode_mask(_merge(coco.frPyObjects(longest_first, height, width)))
     if not mask.any():
         raise UserError(f"its polygons cover no pixel of the image's {width}×{height}.")
     return mask
 
 
-def _read_rows(rows: Sequence[object], height: int, width: int) -> Mask | None:
-    """The mask of rows of pixels; None where they are polygons. Raises UserError by their size."""
-    first = rows[0]
-    if len(rows) < 2 or not isinstance(first, list) or not first:
+def _merge(parts: list[Rle]) -> Rle:
+    """The union; by a few at a time, because each is merged into all that came before it."""
+    while len(parts) > 1:
+        starts = range(0, len(parts), _MERGED_AT_ONCE)
+        parts = [coco.merge(parts[start : start + _MERGED_AT_ONCE]) for start in starts]
+    return parts[0]
+
+
+def _read_rows(rows: Sequence[Any], height: int, width: int) -> Mask | None:
+    """The mask of rows of pixels; None where they are polygons.
+
+    Raises UserError where they have another size, or their values are not those of a mask.
+    """
+    if not all(isinstance(row, list) and row and len(row) == len(rows[0]) for row in rows):
         return None
-    if not all(isinstance(row, list) and len(row) == len(first) for row in rows):
-        return None
-    values = {value if type(value) in (int, bool) else None for row in rows for value in row}  # type: ignore[attr-defined]
-    if not (values <= {0, 1} or values <= {0, 255}):
-        return None
-    pixels = np.array(rows)
-    if pixels.shape != (height, width):
+    values = {value if type(value) in (int, float, bool) else None for row in rows for value in row}
+    of_mask = values <= {0, 1} or values <= {0, 255}
+    if (len(rows), len(rows[0])) == (height, width):
+        if not of_mask:
+            raise UserError(
+                "its segmentation is rows of pixels that are not 0 and 1, or 0 and 255; write "
+                "one of these two for each."
+            )
+        return np.array(rows) != 0
+    if of_mask and len(rows) > 1:
         raise UserError(
-            f"its segmentation is {len(rows)} rows of {len(first)} pixels, and its image has "
+            f"its segmentation is {len(rows)} rows of {len(rows[0])} pixels, and its image has "
             f"{height} of {width}."
         )
-    return pixels != 0
+    return None
 
 
 def rle_to_mask(rle: Mapping[str, Any], height: int, width: int) -> Mask:
@@ -178,21 +195,24 @@ def rle_to_mask(rle: Mapping[str, Any], height: int, width: int) -> Mask:
     return _fill_runs(counts, height, width)
 
 
-def check_outline(points: npt.NDArray[np.float64]) -> None:
-    """Raise UserError where a polygon [n, 2] is so long that drawing it would fill the memory."""
-    length = float(np.abs(np.diff(points, axis=0, append=points[:1])).sum())
+def measure_outlines(polygons: Sequence[Sequence[float]]) -> float:
+    """The length of polygons ([x1, y1, x2, y2, …] each), pixels along the rows and columns.
+
+    Raises UserError where it is so large that drawing them takes too much time and memory.
+    """
+    length = sum(sum(map(abs, map(sub, [*one[2:], *one[:2]], one))) for one in polygons)
     if length > _LONGEST:
         raise UserError(
-            f"a polygon's outline is {length:,.0f} pixels long, and no object's is more than "
+            f"its polygons' outline is {length:,.0f} pixels long, and no object's is more than "
             f"{_LONGEST:,}; draw it again."
         )
+    return length
 
 
 def are_coordinates(values: object) -> TypeGuard[list[float]]:
     """Whether `values` is a list of finite numbers that can be pixel coordinates."""
     return isinstance(values, list) and all(
-        type(value) in (int, float) and math.isfinite(value) and abs(value) <= _FARTHEST
-        for value in values
+        type(value) in (int, float) and abs(value) <= _FARTHEST for value in values
     )
 
 

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from samr1.core import schemas
-from samr1.core.errors import UserError, refusing
+from samr1.core.errors import ON_INPUT, UserError, refusing
 from samr1.core.reading import parse_json
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
@@ -199,7 +199,7 @@ def _decode(cell: pa.Scalar, height: int, width: int) -> masks.Mask:
     if isinstance(value, bytes) and value.startswith(_PNG):
         return load_mask(value, "its mask", width, height)
     if isinstance(value, (str, bytes)):
-        with refusing("its mask is not JSON", "write it as run lengths"):
+        with refusing("its mask is not JSON", "write it as run lengths", ON_INPUT):
             value = parse_json(value if isinstance(value, str) else value.decode())
     if not isinstance(value, dict):
         raise UserError("its mask is neither lists of pixels nor a run-length encoding.")

@@ -90,7 +90,7 @@ def _find_files(folder: Path) -> dict[str, dict[str, str]]:
 
 def _read_sample(stem: Path, files: dict[str, str], split: str, dataset: Dataset) -> dict[str, Any]:
     name, folder = stem.name, stem.parent
-    if not is_text(name):
+    if not is_text(f"{split}/{name}"):
         raise UserError(f"{stem}: its name is no valid Unicode; rename it.")
     image_path = folder / files.get(".jpg", f"{name}.jpg")
     annotation_path = folder / files.get(".json", f"{name}.json")

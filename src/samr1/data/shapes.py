@@ -17,7 +17,10 @@ import numpy.typing as npt
 
 from samr1.core.errors import UserError
 from samr1.data.images import load_mask
-from samr1.data.masks import Mask, are_coordinates, check_outline
+from samr1.data.masks import MOST_DRAWN, Mask, are_coordinates, measure_outlines
+
+_DEAR = 10  # a pixel of an outline or a mask takes at least as long as so many that are filled
+_LEAST = 20_000  # pixels that are filled while the smallest shape is drawn
 
 SIZE_KEYS = "imageWidth", "imageHeight"  # of labelme's files, as ReasonSeg's are
 Shape = Mapping[str, Any]
@@ -33,18 +36,20 @@ def rasterise_shapes(shapes: Sequence[Shape], height: int, width: int) -> tuple[
     closed outline of thickness 1, then its inside, with points truncated to integers. A label that
     contains "ignore" marks ignored pixels, any other the target. Of two equal areas the later shape
     is drawn first (LISA reverses an ascending sort). Raises UserError where a shape has no points,
-    a point is not a pair of numbers, all lie between 0 and 1, a shape has no area by its kind, or
-    the target's shapes leave no pixel of it.
+    a point is not a pair of numbers, all lie between 0 and 1, a shape has no area by its kind, all
+    together are too large, or the target's shapes leave no pixel of it.
     """
     kept = [(shape, shape_points(shape)) for shape in shapes if _label(shape) != "flag"]
     if kept and all(((points >= 0) & (points <= 1)).all() for _, points in kept):
         raise UserError("its points all lie between 0 and 1; give them in pixels of the image.")
-    areas = []
+    if sum(_effort(*one) for one in kept) > MOST_DRAWN:
+        raise UserError(f"its {len(kept)} shapes are too large together; leave some out.")
+    canvas, areas = np.zeros((height, width), np.uint8), []
     for shape, points in kept:
-        alone = np.zeros((height, width), np.uint8)
-        _draw(shape, points, alone, 1)
-        areas.append(int(alone.sum()))
-    canvas = np.zeros((height, width), np.uint8)
+        _draw(shape, points, canvas, 1)
+        around = canvas[_around(shape, points)]
+        areas.append(np.count_nonzero(around))
+        around[:] = 0
     values = [255 if "ignore" in _label(shape) else 1 for shape, _ in kept]
     for index in np.argsort(areas, kind="stable")[::-1]:
         shape, points = kept[index]
@@ -65,11 +70,7 @@ def first_shape_box(shapes: Sequence[Shape]) -> list[float]:
     """
     if not shapes:
         return [0.0, 0.0, 0.0, 0.0]
-    points = shape_points(shapes[0])
-    if shapes[0].get("shape_type") == "circle":
-        centre, radius = _circle(points)
-        points = np.array([centre - radius, centre + radius])
-    return [float(value) for value in (*points.min(axis=0), *points.max(axis=0))]
+    return [float(value) for value in _reach(shapes[0], shape_points(shapes[0])).flat]
 
 
 def shape_points(shape: Shape) -> Points:
@@ -83,6 +84,31 @@ def shape_points(shape: Shape) -> Points:
 
 def _label(shape: Shape) -> str:
     return str(shape.get("label")).lower()
+
+
+def _reach(shape: Shape, points: Points) -> Points:
+    """The least and the greatest x and y of a shape, [2, 2]."""
+    if shape.get("shape_type") == "circle":
+        centre, radius = _circle(points)
+        return np.array([centre - radius, centre + radius])
+    return np.array([points.min(axis=0), points.max(axis=0)])
+
+
+def _effort(shape: Shape, points: Points) -> float:
+    """How many pixels are filled while the shape is drawn; raises UserError by its outline."""
+    low, high = _reach(shape, points)
+    size = math.prod(high - low)
+    if shape.get("shape_type") == "mask":
+        return max(_DEAR * size, _LEAST)
+    return max(size + _DEAR * measure_outlines([points.reshape(-1).tolist()]), _LEAST)
+
+
+def _around(shape: Shape, points: Points) -> tuple[slice, slice]:
+    """The part of an image, rows and columns, beyond which nothing of the shape is drawn."""
+    low, high = _reach(shape, points)
+    left, top = np.maximum(low.astype(int) - 2, 0)
+    right, bottom = np.maximum(high.astype(int) + 3, 0)
+    return slice(top, bottom), slice(left, right)
 
 
 def _draw(shape: Shape, points: Points, canvas: Canvas, value: int) -> None:
@@ -110,7 +136,6 @@ def _draw(shape: Shape, points: Points, canvas: Canvas, value: int) -> None:
 
 
 def _draw_polygon(points: Points, canvas: Canvas, value: int) -> None:
-    check_outline(points)
     corners = points.astype(np.int32)[None]  # [1, n, 2]
     cv2.polylines(canvas, corners, True, value, 1)  # type: ignore[call-overload]
     cv2.fillPoly(canvas, corners, value)  # type: ignore[call-overload]

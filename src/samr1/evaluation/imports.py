@@ -23,7 +23,6 @@ from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.json_lists import JsonLists, Place
 from samr1.core.reading import check_file, read_bytes, read_columns
-from samr1.core.tree import walk
 from samr1.data.images import MAX_BYTES, load_mask
 from samr1.data.masks import (
     Mask,
@@ -32,6 +31,7 @@ from samr1.data.masks import (
     mask_box,
     segmentation_to_mask,
 )
+from samr1.data.own.folders import list_files
 from samr1.evaluation.answers import answers_in_order, are_fractions, read_box, read_mask
 
 _MOST_BYTES = 160_000_000  # of a JSON file
@@ -120,12 +120,10 @@ def _check_complete(path: Path, found: dict[str, Any], rows: list[Row]) -> None:
 
 
 def _read_folder(path: Path, rows: list[Row]) -> Iterator[Answer]:
-    """The masks SAMPLE_ID.png below a folder; hidden files are left out."""
+    """The masks SAMPLE_ID.png below a folder; hidden files and folders are left out."""
     names, files = _known_names(rows), dict[str, Path]()
-    for file in sorted(walk(path)):
-        if file.suffix.lower() == ".png" and not file.name.startswith("."):
-            where = file.relative_to(path).as_posix()
-            _file_under(path, files, names, where[: -len(".png")], where, file)
+    for where in list_files(path, [".png"]):
+        _file_under(path, files, names, where[: -len(".png")], where, path / where)
     _check_complete(path, files, rows)
     return ((_read_png(files[row["sample_id"]], row), None) for row in rows)
 

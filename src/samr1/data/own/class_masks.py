@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import numpy as np
-import numpy.typing as npt
 
 from samr1.core.errors import UserError
 from samr1.core.reading import read_bytes
-from samr1.data.images import MAX_BYTES, SUFFIXES, load_indices, picture_size
+from samr1.data.images import MAX_BYTES, SUFFIXES, UNREAD, Indices, load_indices, picture_size
+from samr1.data.masks import Mask
 from samr1.data.own.folders import find_splits, list_files
 from samr1.data.own.questions import Question, Source, Truth, mask_truth
 from samr1.data.samples import check_query
+
+_AT_ONCE = 1_000_000  # pixels: each takes eight bytes or more while it is counted or compared
 
 
 def read(source: Source) -> Iterator[Question]:
@@ -56,6 +58,8 @@ def _find_images(source: Source, masks: list[str]) -> dict[str, list[str]]:
         path = str(folder / file)
         if path not in own:
             images.setdefault(_stem(file), []).append(path)
+    for file in list_files(source.root / folder, UNREAD):  # named where they have no twin
+        images.setdefault(_stem(file), [str(folder / file)])
     return images
 
 
@@ -67,10 +71,24 @@ def _find_image(images: dict[str, list[str]], mask: str) -> str:
     return found[0]
 
 
-def _ask(source: Source, indices: npt.NDArray[np.int32]) -> Iterator[tuple[int, str, Truth]]:
+def _parts(indices: Indices) -> list[Indices]:
+    return np.array_split(indices.reshape(-1), indices.size // _AT_ONCE + 1)
+
+
+def _find_indices(indices: Indices) -> set[int]:
+    counts = map(np.bincount, _parts(indices))
+    return {index for count in counts for index in np.flatnonzero(count).tolist()}
+
+
+def _are_any(indices: Indices, chosen: list[int]) -> Mask:
+    parts = [np.isin(part, chosen) for part in _parts(indices)]
+    return np.concatenate(parts).reshape(indices.shape)
+
+
+def _ask(source: Source, indices: Indices) -> Iterator[tuple[int, str, Truth]]:
     """Question and truth of each name that has a pixel, and the least of its indices."""
     names, ignore_index = source.stage.category_names, source.stage.ignore_index
-    there = set(np.unique(indices).tolist())
+    there = _find_indices(indices)
     for index in sorted(there - {0, ignore_index} - names.keys()):
         source.left_out[f"masks with the class index {index}, which has no name"] += 1
     if not there & names.keys():
@@ -80,4 +98,4 @@ def _ask(source: Source, indices: npt.NDArray[np.int32]) -> Iterator[tuple[int, 
         of_name = sorted(index for index in names if names[index] == name)
         query = source.stage.question.replace("{category}", name)
         query = check_query(query, f"the question of class {of_name[0]}")
-        yield of_name[0], query, mask_truth(np.isin(indices, of_name), ignore)
+        yield of_name[0], query, mask_truth(_are_any(indices, of_name), ignore)

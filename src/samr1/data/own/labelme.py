@@ -23,6 +23,7 @@ from samr1.data.samples import check_query
 from samr1.data.shapes import SIZE_KEYS, Shape, rasterise_shapes
 
 _MOST_BYTES = 40_000_000  # labelme writes the image into it; as text it takes ten times as much
+_MOST_IGNORED = 100_000  # shapes, which are drawn for each label: that takes seconds
 _REMEDY = "save it again, without the image in it where it is large (labelme --nodata)"
 
 
@@ -107,6 +108,11 @@ def _ask_labels(source: Source, file: _File) -> Iterator[Question]:
             source.left_out["labels of an image with several instances"] += 1
             continue
         with source.bad.catching(f"{file.place}, label {label[:40]!r}"):
+            if len(by_label) * len(ignored) > _MOST_IGNORED:
+                raise UserError(
+                    f"beside {len(by_label)} labels {len(ignored)} ignored shapes are "
+                    "too many; unite them."
+                )
             name = check_query(label, "its label")
             query = check_query(source.stage.question.replace("{category}", name), "its question")
             yield file.question(label, query, file.draw([*shapes, *ignored]))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from samr1.core.errors import UserError, refusing
+from samr1.core.errors import ON_INPUT, UserError, refusing
 from samr1.core.reading import (
     MOST_TABLE_BYTES,
     check_file,
@@ -51,7 +51,7 @@ def read_rows(path: Path, wanted: Sequence[str], bad: BadSamples) -> tuple[list[
         _check_columns(path, columns)
         return columns, _list_rows(path, read_columns(path, wanted, REMEDY))
     check_file(path, MOST_TABLE_BYTES, REMEDY)
-    with refusing(f"{path}: no text in UTF-8", "save it so"):
+    with refusing(f"{path}: no text in UTF-8", "save it so", ON_INPUT):
         encoding = find_encoding(path)
     if path.suffix.lower() == ".jsonl":
         # Twice through: which columns there are is known at the end, and all rows are too much.
@@ -104,14 +104,14 @@ def _check_values(line: str) -> str:
 def _read_json_lines(path: Path, encoding: str, bad: BadSamples) -> Placed:
     lines = _read_lines(path, encoding, "\n")
     for number in count(1):
-        with refusing(f"{path}: not JSON lines", "write one object a line"):
+        with refusing(f"{path}: not JSON lines", "write one object a line", ON_INPUT):
             line = next(lines, None)
         if line is None:
             return
         if not line.strip():
             continue
         with bad.catching(f"{path}, line {number}"):
-            with refusing("not a line of JSON", "write one object a line"):
+            with refusing("not a line of JSON", "write one object a line", ON_INPUT):
                 row = parse_json(_check_values(line))
             if not isinstance(row, dict):
                 raise UserError("not a JSON object; write one object a line.")
@@ -119,7 +119,7 @@ def _read_json_lines(path: Path, encoding: str, bad: BadSamples) -> Placed:
 
 
 def _read_csv(path: Path, encoding: str, bad: BadSamples) -> tuple[list[str], Placed]:
-    with refusing(f"{path}: not a readable CSV file", _QUOTES):
+    with refusing(f"{path}: not a readable CSV file", _QUOTES, ON_INPUT):
         lines = _read_lines(path, encoding, "")
         header = next((line for line in lines if line.strip("\r\n")), "")
     checked = map(_check_values, _read_lines(path, encoding, ""))
@@ -139,7 +139,8 @@ def _read_csv(path: Path, encoding: str, bad: BadSamples) -> tuple[list[str], Pl
 def _list_records(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
     """The records of a CSV file but for blank ones, with their numbers."""
     for number in count(1):
-        with refusing(f"{path}: not a readable CSV file", _QUOTES), _wide_cells():
+        refused = refusing(f"{path}: not a readable CSV file", _QUOTES, (csv.Error, *ON_INPUT))
+        with refused, _wide_cells():
             record = next(reader, None)
         if record is None:
             return
