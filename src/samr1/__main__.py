@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from typing import NoReturn
 
 from samr1.cli import segment_images, serve_demo
-from samr1.core.errors import printable, run_command
-
-
-class Parser(argparse.ArgumentParser):
-    """One whose complaints hold no order to the terminal: a file's name is an argument too."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the command, and end with 2."""
-        super().error(printable(message))
+from samr1.cli.parser import Parser
+from samr1.core.errors import run_command
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import pytest
 from safetensors import SafetensorError
 
 from samr1.core.errors import UserError
-from samr1.core.files import MARK, atomic_file, atomic_folder, remove_parts
+from samr1.core.files import MARK, atomic_file, atomic_folder, remove_parts, use_folder
 
 FULL = Path("/dev/full")  # every write to it ends as on a full disk
 
@@ -31,7 +31,10 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(
     with pytest.raises(UserError, match=told), atomic_file(tmp_path / "a" / "b") as temporary:
         temporary.symlink_to(FULL)
         write(temporary)
-    with pytest.raises(UserError, match=told), atomic_folder(tmp_path / "a" / "b") as temporary:
+    with (
+        pytest.raises(UserError, match=told),
+        atomic_folder(tmp_path / "a" / "b", None) as temporary,
+    ):
         (temporary / "c").symlink_to(FULL)
         write(temporary / "c")
     assert list((tmp_path / "a").iterdir()) == []
@@ -41,7 +44,7 @@ def test_other_failures_stay_what_they_are_and_leave_nothing(tmp_path: Path) -> 
     with pytest.raises(ZeroDivisionError), atomic_file(tmp_path / "a") as temporary:
         temporary.write_text("half")
         raise ZeroDivisionError
-    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "b") as temporary:
+    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "b", None) as temporary:
         (temporary / "half").touch()
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
@@ -55,8 +58,8 @@ def test_what_was_there_stays_until_the_new_is_whole(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "new"
 
 
-def fill(path: Path, name: str, **how: bool) -> None:
-    with atomic_folder(path, **how) as temporary:
+def fill(path: Path, name: str, maker: str | None = "draw") -> None:
+    with atomic_folder(path, maker) as temporary:
         (temporary / name).touch()
 
 
@@ -69,12 +72,16 @@ def test_a_folder_is_replaced_where_it_was_made_here_or_is_empty(tmp_path: Path)
     for name in ("first", "second"):
         fill(tmp_path / "a", name)
         assert names(tmp_path / "a") == {name, MARK}
-    fill(tmp_path / "b", "first", replace=False)
+    fill(tmp_path / "b", "first", None)
     assert names(tmp_path / "b") == {"first"}
-    for how in ({}, {"replace": False}):
+    for maker in ("draw", None):
         with pytest.raises(UserError, match=r"b: is there (already|and was not made by samr1)"):
-            fill(tmp_path / "b", "second", **how)
+            fill(tmp_path / "b", "second", maker)
+    for write in (fill, use_folder):  # another command's
+        with pytest.raises(UserError, match=r"a: is there and was not made by samr1's train \(the"):
+            write(tmp_path / "a", "train", "train")
     assert names(tmp_path) == {"a", "b"} and names(tmp_path / "b") == {"first"}
+    assert names(tmp_path / "a") == {"second", MARK}
 
 
 def test_what_a_person_put_there_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def test_an_archive_fetched_before_an_interruption_is_not_fetched_again(tmp_path
 
 def test_what_a_killed_unpacking_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / ".set.zip").write_bytes(archive(tmp_path, {"set/a.json": b"{}", "set/b": b"b"}))
-    killed = atomic_folder(tmp_path / "set")
+    killed = atomic_folder(tmp_path / "set", None)
     (killed.__enter__() / "a.json").write_text("{")
     with serve(b"x") as server:
         fetch_dataset(declared(server), tmp_path, HASTY)

@@ -201,7 +201,7 @@ def test_one_mask_is_in_memory_at_a_time(tmp_path: Path) -> None:
 def test_what_a_killed_unpacking_left_is_removed(tmp_path: Path) -> None:
     write_mirror(tmp_path, [row(tmp_path)])
     folder = images_folder(tmp_path, MIRROR)
-    killed = atomic_folder(folder)
+    killed = atomic_folder(folder, "unpack_mirror")
     (killed.__enter__() / "2.jpg").write_bytes(b"half")
     unpack_images(tmp_path, MIRROR)
     assert list(folder.parent.iterdir()) == [folder]

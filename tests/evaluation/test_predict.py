@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,25 @@ def test_answers_become_masks_at_the_original_size(
         assert (rows[i]["think"], rows[i]["label"]) == ("there it is", "ball")
     for i in (1, 3):
         assert rows[i]["mask"] is None and rows[i]["box"] is None and rows[i]["sam_score"] is None
+
+
+def test_points_that_no_mask_is_made_of_are_counted(
+    policy: Policy,
+    segmenter: Segmenter,
+    store: ImageStore,
+    samples: pa.Table,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    points = [{"point_2d": [9, 9], "value": 1}] * 19
+    many = json.dumps({"bbox_2d": [7, 7, 21, 14], "points": points})
+    monkeypatch.setitem(SCRIPT, 2, f"<think>x</think><answer>{many}</answer>")
+    monkeypatch.setattr(module, "respond", scripted)
+    table = predict(samples, store, root, policy, segmenter, stage(), Stopwatch())
+    assert [len(points) for points in table["points"].to_pylist()] == [1, 0, 16, 0]
+    said = capsys.readouterr().err
+    assert "note: 3 points were not given to the segmenter, which takes 16 of an object" in said
 
 
 def background_threads() -> list[threading.Thread]:

@@ -124,7 +124,7 @@ def test_boxes_by_hand() -> None:
         [0, 0, 2, 2],  # 1
         [1, 0, 3, 2],  # 2 / 6
         [0, 0, 1, 2],  # 2 / 4: not above 0.5
-        [2, 2, 0, 0],  # reversed: no area
+        [2, 2, 2, 2],  # no area
         None,
         [0, 0, 1, 1],  # nothing to find
     )
@@ -170,6 +170,8 @@ def test_the_order_of_the_predictions_does_not_matter() -> None:
         (predictions(None, None), "rec", "lack the column 'box'"),
         (boxes([0, 0, 1], None), "rec", "'s0'.*not four finite numbers"),
         (boxes([0, 0, 1, float("nan")], None), "rec", "'s0'.*not four finite numbers"),
+        (boxes(None, []), "rec", "'s1'.*not four finite numbers"),
+        (boxes(None, [2, 0, 1, 1]), "rec", r"'s1'.* box \[2.0, .* is not \[x1, y1, x2, y2\]"),
         (
             pa.table({"sample_id": ["s0", "s1"], "mask": [1, 2]}),
             "lisa",

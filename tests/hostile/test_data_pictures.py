@@ -92,7 +92,7 @@ ANSWERS: list[tuple[Any, int | str]] = [
     ({"segmentation": [[0.1, 0.1, 0.5, 0.1, 0.5, 0.9]]}, "all lie between 0 and 1"),
     ({"segmentation": [[0, 1, 1, 0]] * 3}, "3 rows of 4 pixels, and its image has 30 of 40"),
     ({"mask": RUNS}, "result 1 has neither `segmentation` nor `bbox`"),
-    ({"bbox": [0.1, 0.2, 0.5, 0.6], "segmentation": RUNS}, "boxes all lie between 0 and 1"),
+    ({"bbox": [0.1, 0.2, 0.5, 0.6], "segmentation": RUNS}, "its boxes lie between 0 and 1"),
     ({"bbox": [1, 2, -3, 4]}, r"its bbox .* is not \[x, y, width, height\]"),
     ({"bbox": [True, 2, 3, 4]}, r"is not \[x, y, width, height\]"),
     ({"bbox": [1, 2, 1e308, 1e308]}, r"is not \[x, y, width, height\]"),
@@ -118,7 +118,8 @@ PREDICTIONS: list[tuple[dict[str, Any], Any, str | None]] = [
     ({"mask": pa.array([RLE], schemas.RLE), "points": [[None]]}, "lisa", None),
     ({"mask": pa.array([{"size": None, "counts": b"x"}], schemas.RLE)}, "lisa", "lacks its size"),
     ({"box": [[True, False, True, True]]}, "rec", "boxes are true and false"),
-    ({"box": [[0.1, 0.2, 0.5, 0.6]]}, "rec", None),
+    ({"box": [[0.1, 0.2, 0.5, 1.0001]]}, "rec", None),
+    ({"box": [[0.5, 0.2, 0.1, 0.6]]}, "rec", r"is not \[x1, y1, x2, y2\]"),
 ]
 
 
@@ -139,7 +140,7 @@ def test_predictions_are_scored_as_what_they_are_or_refused(
         refused(told, lambda: score(samples, predictions, protocol))
         return
     score(samples, predictions, protocol)
-    assert ("all lie between 0 and 1" in capsys.readouterr().err) == ("box" in columns)
+    assert ("boxes lie between 0 and 1" in capsys.readouterr().err) == ("box" in columns)
 
 
 def test_samples_that_stand_twice_are_not_scored(tmp_path: Path) -> None:

@@ -15,11 +15,15 @@ from interrupting import stage_of
 from matplotlib.figure import Figure
 from predict_world import stage
 from snakemake_calls import read_files
+from tiny import tiny_policy
 
 from samr1.cli import check_gpu, collect_study, plan, score_benchmark
+from samr1.config.data import WorldConfig
 from samr1.core.files import MARK, atomic_folder
 from samr1.evaluation.kept import Kept
 from samr1.evaluation.shards import Shard
+from samr1.micro.world import draw_world
+from samr1.policy.model import save_policy
 from samr1.report.figures.style import write_figure
 from samr1.report.tables.collect import collect_tables
 from samr1.report.tables.html import render_table
@@ -86,9 +90,8 @@ def save_checkpoints(folder: Path) -> None:
 
 def show_metrics(folder: Path) -> None:
     for _ in range(2):
-        boards = open_boards(folder, [], "sam_r1/seed_0", {})
-        boards.add_step({"step": 0, "iou": 0.25}, {"step": 0})
-        boards.close()
+        with open_boards(folder, [], "sam_r1/seed_0", {}) as boards:
+            boards.add_step({"step": 0, "iou": 0.25}, {"step": 0})
     (ours,) = folder.glob("*.samr1")
     ours.unlink()
 
@@ -103,15 +106,18 @@ def test_what_is_removed_is_what_was_made_here(
     assert read_files(folder) == before
 
 
-def test_a_marked_folder_is_replaced_and_another_never(tmp_path: Path) -> None:
-    before = fill(tmp_path)
-    for path in (tmp_path, tmp_path / "notes", tmp_path / "README.md"):
-        with pytest.raises(Exception, match=r"not made by samr1|no folder"), atomic_folder(path):
-            raise AssertionError("never reached")
+def test_a_folder_is_replaced_by_the_command_that_made_it_and_no_other(tmp_path: Path) -> None:
+    config = WorldConfig(**dict.fromkeys(WorldConfig.model_fields, 1))
+    fill(tmp_path)
+    save_policy(tiny_policy(), tmp_path / "policy", maker="train_policy")
+    before = read_files(tmp_path)
+    for place in (".", "notes", "README.md", "policy"):
+        refused("by samr1's draw_world|no folder", partial(draw_world, config, tmp_path / place))
     assert read_files(tmp_path) == before
-    (tmp_path / "notes" / MARK).touch()
-    with atomic_folder(tmp_path / "notes") as folder:
-        (folder / "new").touch()
+    (tmp_path / "notes" / MARK).touch()  # as an older version left it, without a name
+    for _ in range(2):
+        with atomic_folder(tmp_path / "notes", "draw_world") as folder:
+            (folder / "new").touch()
     assert sorted(one.name for one in (tmp_path / "notes").iterdir()) == [MARK, "new"]
 
 
@@ -121,7 +127,10 @@ def test_a_page_that_is_no_text_is_named(tmp_path: Path) -> None:
     refused("no text in UTF-8", lambda: collect_tables([tmp_path / "a.md"], tmp_path / "b.md"))
 
 
-@pytest.mark.parametrize("words", [("--seed", "9" * 12), ("--run", "\udcff"), ("--seed", "x\x1b")])
+@pytest.mark.parametrize(
+    "words",
+    [("--seed", "9" * 12), ("--run", "\udcff"), ("--seed", "x\x1b"), ("--x", "\x1b[2J\u202e")],
+)
 def test_a_name_or_seed_that_no_table_can_hold_is_wrong_usage(
     words: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,6 +23,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Sized
 from functools import partial
+from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess as Process
@@ -33,6 +34,7 @@ import small_bombs
 from hostile_answers import check_response, hostile_response
 from hostile_models import MODELS
 from hostile_readers import READERS, Reader
+from hostile_settings import SETTINGS_AND_CHECKPOINTS
 from peak_memory import forget_peak, peak_mb
 from tqdm import tqdm
 
@@ -43,28 +45,36 @@ from samr1.core.files import atomic_file
 SLOWEST = 10.0  # seconds that a try may take
 PEAK = 500  # MB above what was there
 ANSWERS = "answers in every dialect"
+ALL = [*READERS, *SETTINGS_AND_CHECKPOINTS, *MODELS]
 PART = 50_000  # answers of one process
 TOKENS = [
     *(b"\0", b"\x92", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"r\xff\xff\xff\x7f", b"\xfe\xff"),
     *(b"\xef\xbb\xbf", b"\xed\xa0\xbd", b'"\\ud83d"', b'"\\u0000"', b"\x1b[2J", b"../x"),
-    *(b"9" * 5000, b"1e999", b"-1", b"NaN", b"Infinity", b"0.5", b"010", b"1:30", b"2026-13-45"),
-    *(b"null", b"true", b"[]", b"{}", b'""', b"[" * 2000, b"a" * 300, b"/dev/zero", b"\n", b"--"),
-    *(b"&a [*a]", b"<<: *a", b"!!python/name:os.system", b"{% for a in range(10**9) %}"),
+    *(b"9" * 400, b"9" * 5000, b"1e999", b"-1", b"NaN", b"Infinity", b"0.5", b"010", b"1:30"),
+    *(b"2026-13-45", b"null", b"true", b"[]", b"{}", b'""', b"[" * 2000, b"a" * 300, b"/dev/zero"),
+    *(b"\n", b"--", b"&a [*a]", b"<<: *a", b"!!python/name:os.system"),
+    b"{% for a in range(10**9) %}",
 ]
-Part = tuple[str, int, int, float]  # a kind, its first seed, how many at most, and for how long
+Part = tuple[str, int, int, float]  # a kind, its first seed, how many at least, and for how long
 Outcome = tuple[str, str]  # one of OUTCOMES, and what was said or wrong
 OUTCOMES = ("refused", "as before", "in part", "as another")
+
+
+def pick_place(size: int, rng: random.Random) -> int:
+    """Any place, or one near either end, where large files say what they hold."""
+    near = rng.randrange(min(size, 20_000) + 1)
+    return rng.choice((rng.randrange(size + 1), near, size - near))
 
 
 def damage(data: bytes, rng: random.Random) -> bytes:
     """`data` changed in one to four places."""
     for _ in range(rng.choice((1, 1, 2, 4))):
-        start = rng.randrange(len(data) + 1)
+        start = pick_place(len(data), rng)
         end = min(len(data), start + rng.choice((0, 1, 2, 4, 30, 3000)))
         part, before, after = data[start:end], data[:start], data[end:]
         kind = rng.randrange(7)
         if kind == 0 and data:
-            place = rng.randrange(len(data))
+            place = min(start, len(data) - 1)
             turned = data[place] ^ 1 << rng.randrange(8)
             data = data[:place] + bytes([turned]) + data[place + 1 :]
         elif kind == 1:
@@ -112,7 +122,7 @@ def prepare(name: str, place: Path) -> Callable[[int], Outcome]:
     """What tries a kind once, by its seed."""
     if name == ANSWERS:
         return try_answer
-    reader = next(one for one in [*READERS, *MODELS] if one.name == name)
+    reader = next(one for one in ALL if one.name == name)
     good, folder = place / "good", place / "try"
     good.mkdir()
     reader.write(good)
@@ -121,16 +131,17 @@ def prepare(name: str, place: Path) -> Callable[[int], Outcome]:
     return partial(try_file, reader, good, whole, folder)
 
 
-def run_tries(name: str, first: int, most: int, seconds: float, report: Path) -> None:
-    """Try for so long, and write down what came of it before every try that could be the last."""
+def run_tries(name: str, first: int, least: int, seconds: float, report: Path) -> None:
+    """Try so often and for so long, and write down what came of it before each that could be the
+    last."""
     outcomes: Counter[str] = Counter()
     found: dict[str, Any] = {"failed": [], "slowest": 0.0, "peak": 0.0}
     with tempfile.TemporaryDirectory() as place:
         attempt = prepare(name, Path(place))
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (what is skipped and noted)
         end = time.monotonic() + seconds
-        for seed in range(first, first + most):
-            if time.monotonic() > end:
+        for seed in count(first):
+            if seed - first >= least and time.monotonic() > end:
                 break
             if name != ANSWERS or (seed - first) % 1_000 == 0:
                 report.write_text(json.dumps(found | {"outcomes": outcomes, "seed": seed}))
@@ -258,20 +269,21 @@ def write_report(found: dict[str, dict[str, Any]], bombs: list[dict[str, Any]]) 
 
 def main() -> None:
     """Parse, try, write; fails where anything failed."""
-    kinds = [ANSWERS, *(reader.name for reader in [*READERS, *MODELS])]
+    kinds = [ANSWERS, *(reader.name for reader in ALL)]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, help="page (Markdown) to write")
     parser.add_argument("--answers", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=float, default=15, help="for each other kind")
+    parser.add_argument("--seconds", type=float, default=10, help="for each other kind, at least")
+    parser.add_argument("--tries", type=int, default=100, help="of each other kind, at least")
     parser.add_argument("--first", type=int, default=0, help="the first try's seed")
     parser.add_argument("--kind", choices=kinds, help="one alone")
     given = parser.parse_args()
     parts: list[Part] = [
-        (name, first, min(PART, given.first + given.answers - first), 1e9)
+        (name, first, min(PART, given.first + given.answers - first), 0.0)
         for name in [ANSWERS]
         for first in range(given.first, given.first + given.answers, PART)
     ]
-    parts += [(name, given.first, 10**9, given.seconds) for name in kinds[1:]]
+    parts += [(name, given.first, given.tries, given.seconds) for name in kinds[1:]]
     parts = [part for part in parts if given.kind in (None, part[0])]
     found = join_parts(run_parts(parts))
     page = write_report(

@@ -60,7 +60,7 @@ def digest(root: Path) -> dict[str, str]:
 
 
 def test_world_is_the_same_to_the_byte(world: Path, tmp_path: Path) -> None:
-    killed = atomic_folder(tmp_path / "again")  # what it leaves goes
+    killed = atomic_folder(tmp_path / "again", "draw_world")  # what it leaves goes
     killed.__enter__()
     draw_world(SIZES, tmp_path / "again")
     assert [path.name for path in tmp_path.iterdir()] == ["again"]

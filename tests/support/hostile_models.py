@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import torch
 from hostile_readers import Reader
+from safetensors.torch import load_file, save_file
+from spoiling import IMAGES, INDEX, TEMPLATE, WEIGHTS
 from tiny import tiny_policy
 from tiny_detector import save_detector, tiny_detector
 
@@ -23,15 +27,52 @@ from samr1.detector.detector import Detector
 from samr1.policy.model import load_policy, save_policy
 from samr1.policy.prompt_settings import BASE_SETTINGS, read_settings, resolve, write_settings
 from samr1.segmenter import Segmenter
+from samr1.segmenter.build import load_sam2
+from samr1.segmenter.files import SegmenterFiles
 
 ARGUMENTS = ("ok.jpg", "the blue triangle", "-o", "out", "--image-size", "84", "--dialect", "qwen")
-SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json")
-MORE = ("preprocessor_config.json", "chat_template.jinja")
+SETTINGS = (
+    *("config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json"),
+    *("preprocessor_config.json", "chat_template.jinja"),
+)
+OLDER = ("vocab.json", "merges.txt", "chat_template.json", "processor_config.json")
+PARTS = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
 
 
 def write_policy(folder: Path) -> None:
     save_policy(tiny_policy(), folder / "policy")
     (folder / "policy" / "samr1.json").write_text(write_settings(BASE_SETTINGS))
+
+
+def write_older_policy(folder: Path) -> None:
+    """The tokenizer, the chat template and the image processor as older checkpoints keep them."""
+    write_policy(folder)
+    policy = folder / "policy"
+    vocab, merges, template, processor = (policy / name for name in OLDER)
+    pipeline = json.loads((policy / "tokenizer.json").read_text())
+    vocab.write_text(json.dumps(pipeline["model"]["vocab"]))
+    merges.write_text("#version: 0.2\n")
+    settings = json.loads((policy / "tokenizer_config.json").read_text())
+    added = {str(one.pop("id")): one for one in pipeline["added_tokens"]}
+    settings |= {"tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": added}
+    (policy / "tokenizer_config.json").write_text(json.dumps(settings))
+    template.write_text(json.dumps({"chat_template": (policy / TEMPLATE).read_text()}))
+    processor.write_text(json.dumps({"image_processor": json.loads((policy / IMAGES).read_text())}))
+    for name in ("tokenizer.json", TEMPLATE, IMAGES):
+        (policy / name).unlink()
+
+
+def write_policy_in_parts(folder: Path) -> None:
+    """The weights in two files, which an index names."""
+    write_policy(folder)
+    whole = folder / "policy" / WEIGHTS
+    weights = load_file(whole)
+    places = {name: PARTS[number % 2] for number, name in enumerate(weights)}
+    for part in PARTS:
+        own = {name: weights[name] for name in weights if places[name] == part}
+        save_file(own, folder / "policy" / part, metadata={"format": "pt"})
+    (folder / "policy" / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    whole.unlink()
 
 
 def read_policy(folder: Path, _: Any) -> Any:
@@ -50,6 +91,20 @@ def write_segmenter(folder: Path) -> None:
 
 def read_segmenter(folder: Path, _: Any) -> Any:
     return Segmenter.load(folder / "segmenter").image_size
+
+
+def write_pt(folder: Path) -> None:
+    """A small SAM 2 as Meta's files hold theirs, in torch's present form and its older one."""
+    write_segmenter(folder)
+    weights = {"model": load_file(folder / "segmenter" / WEIGHTS)}
+    torch.save(weights, folder / "a.pt")
+    torch.save(weights, folder / "b.pt", _use_new_zipfile_serialization=False)
+
+
+def read_pt(folder: Path, _: Any) -> Any:
+    config = folder / "segmenter" / "config.yaml"
+    models = [load_sam2(SegmenterFiles(config, folder / name)) for name in ("a.pt", "b.pt")]
+    return [one.numpy().tobytes() for model in models for one in model.state_dict().values()]
 
 
 def write_questions(folder: Path) -> None:
@@ -90,8 +145,13 @@ def read_arguments(folder: Path, _: Any) -> Any:
     return told.getvalue()
 
 
-def of_policy(name: str, files: tuple[str, ...], read: Callable[[Path, Any], Any]) -> Reader:
-    return Reader(name, tuple(f"policy/{file}" for file in files), write_policy, read)
+def of_policy(
+    name: str,
+    files: Iterable[str],
+    write: Callable[[Path], None] = write_policy,
+    read: Callable[[Path, Any], Any] = read_policy,
+) -> Reader:
+    return Reader(name, tuple(f"policy/{file}" for file in files), write, read)
 
 
 def read_detector(folder: Path, _: Any) -> Any:
@@ -100,15 +160,18 @@ def read_detector(folder: Path, _: Any) -> Any:
 
 
 MODELS = [
-    of_policy("policy, settings", SETTINGS + MORE, read_policy),
-    of_policy("policy, weights", ("model.safetensors",), read_policy),
-    of_policy("policy, samr1.json", ("samr1.json",), read_how_asked),
+    of_policy("policy, settings", SETTINGS),
+    of_policy("policy, settings of older ones", OLDER, write_older_policy),
+    of_policy("policy, weights", [WEIGHTS]),
+    of_policy("policy, weights in parts", [INDEX, *PARTS], write_policy_in_parts),
+    of_policy("policy, samr1.json", ["samr1.json"], read=read_how_asked),
     Reader(
         "segmenter",
         ("segmenter/config.yaml", "segmenter/model.safetensors"),
         write_segmenter,
         read_segmenter,
     ),
+    Reader("segmenter, .pt", ("a.pt", "b.pt"), write_pt, read_pt),
     Reader(
         "detector",
         ("detector/config.json", "detector/tokenizer.json", "detector/model.safetensors"),

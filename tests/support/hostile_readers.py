@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,22 +38,21 @@ from own_world import (
 from PIL import Image
 from scoring import score
 
-from samr1.config.datasets import load_datasets
-from samr1.config.merge import load_experiment
 from samr1.core import schemas
 from samr1.core.errors import UserError
+from samr1.core.files import read_table
 from samr1.data import mirror, reasonseg, refer
 from samr1.data.bad_samples import OnBadSample
 from samr1.data.images import check_image, load_mask, load_picture, load_rgb
 from samr1.data.masks import encode_mask
 from samr1.data.mirror_images import unpack_images
+from samr1.data.objects import read_objects
 from samr1.data.own.reading import read_own
 from samr1.data.resizing import ImageStore, resize_images
 from samr1.data.samples import load_samples
 from samr1.data.unpacking import unpack_folder
 from samr1.evaluation.imports import import_predictions
 
-ROOT = Path(__file__).parents[2]
 FORMATS = ("jpg", "png", "gif", "bmp", "tif", "webp")
 
 
@@ -108,11 +106,13 @@ def read_mirror(folder: Path, on_bad_sample: OnBadSample) -> pa.Table:
 
 
 def write_samples(folder: Path) -> None:
-    """Samples, their images, their resized images, and predictions in every form."""
+    """Samples, their images, resized and with all their objects, and predictions in every form."""
     write_refs(folder, 2)
     samples = refer.read(folder, "refcocog", "umd", "test", "all")
     pq.write_table(samples, folder / "samples.parquet", compression="zstd")
     resize_images(samples, folder, 20, folder / "images.parquet")
+    objects = read_objects(folder / "refcocog" / "instances.json", samples)
+    pq.write_table(objects, folder / "objects.parquet", compression="zstd")
     rle, text = encode_mask(square()), compressed(square())
     answers: list[dict[str, Any]] = []
     (folder / "masks").mkdir()
@@ -140,6 +140,13 @@ def read_samples(folder: Path, _: OnBadSample) -> pa.Table:
     score(samples, predictions, "lisa")
     resize_images(samples, folder, 20, folder / "again.parquet")
     return samples
+
+
+def read_all_objects(folder: Path, _: OnBadSample) -> pa.Table:
+    samples = load_samples(folder / "samples.parquet")
+    objects = read_table(folder / "objects.parquet", schemas.OBJECTS)
+    score(samples, samples.select(["sample_id", "mask"]), "lisa", objects)
+    return objects
 
 
 def read_images(folder: Path, _: OnBadSample) -> list[bytes]:
@@ -191,17 +198,6 @@ def write_palette(folder: Path) -> None:
     image.save(folder / "mask.png")
 
 
-def write_config(folder: Path) -> None:
-    shutil.copytree(ROOT / "config", folder / "config")
-
-
-def read_config(folder: Path, _: OnBadSample) -> Any:
-    return (
-        load_experiment(folder / "config", "smoke"),
-        load_datasets(folder / "config" / "datasets.yaml"),
-    )
-
-
 def write_own_table(name: str) -> Callable[[Path], None]:
     """A table of one's own with a mask, polygons, run lengths, ids, splits and ignored pixels."""
 
@@ -248,7 +244,6 @@ def read_archive(folder: Path, _: OnBadSample) -> list[bytes]:
 
 SHARD = "mirrors/owner--set_test/data/test-00000-of-00001.parquet"
 RLE_TEXT = json.dumps(compressed(square()))
-YAML = ("runs", "benchmarks", "studies", "datasets", "scales/micro", "scales/smoke")
 
 READERS = [
     Reader(
@@ -297,6 +292,7 @@ READERS = [
         read_mirror,
     ),
     Reader("samples", ("samples.parquet",), write_samples, read_samples),
+    Reader("objects", ("objects.parquet",), write_samples, read_all_objects),
     Reader("resized images", ("images.parquet",), write_samples, read_images),
     Reader("answers, JSON", ("answers.json",), write_samples, read_answers("answers.json")),
     Reader(
@@ -328,5 +324,4 @@ READERS = [
     Reader("mask", ("mask.png",), write_palette, read_masks),
     Reader("picture", tuple(f"a.{suffix}" for suffix in FORMATS), write_pictures, read_pictures),
     Reader("archive", ("a.zip",), write_archive, read_archive),
-    Reader("YAML", tuple(f"config/{name}.yaml" for name in YAML), write_config, read_config),
 ]

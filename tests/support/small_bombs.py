@@ -150,7 +150,7 @@ def yaml_of_aliases(root: Path) -> None:
 def one_text_in_every_row(root: Path) -> None:
     group = pa.table({"text": ["a" * 1_000_000] * 10})
     with pq.ParquetWriter(root / "a.parquet", group.schema, compression="zstd") as writer:
-        for _ in range(100):
+        for _ in range(40):
             writer.write_table(group)
     read_table(root / "a.parquet")
 

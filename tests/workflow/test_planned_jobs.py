@@ -265,3 +265,10 @@ def test_an_unknown_configuration_key_is_refused(tmp_path: Path) -> None:
     done = snakemake("--dry-run", *options(tmp_path), "scal=paper")
     assert done.code == 1
     assert "scal: unknown key; the nearest allowed key is scale." in done.text
+
+
+def test_a_key_that_stands_twice_is_refused_in_snakemakes_own_file_too(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("scale: smoke\nscale: micro\n")
+    done = snakemake("--dry-run", "--configfile", str(tmp_path / "mine.yaml"))
+    assert done.code == 1
+    assert "mine.yaml: line 2: the key 'scale' stands twice; keep one of the two" in done.text

@@ -11,6 +11,7 @@ from samr1.config.base import slice_of
 from samr1.config.baselines import detect_stage
 from samr1.config.data import DrawStage, SamplesStage
 from samr1.config.datasets import load_datasets
+from samr1.config.errors import read_mapping
 from samr1.config.merge import WorkflowConfig, load_experiment
 from samr1.config.names import BASE, METHOD
 from samr1.config.schema import dump_stage, parse_config
@@ -31,6 +32,8 @@ shell.prefix(
 )
 
 try:
+    for file in workflow.configfiles:
+        read_mapping(Path(file))  # of two equal keys Snakemake takes the last
     WORKFLOW = parse_config(
         dict(config), WorkflowConfig, "config/config.yaml or --config"
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
+from samr1.cli.parser import Parser
 from samr1.core.errors import run_command
 from samr1.core.files import write_text
 from samr1.micro.tokenizer import TAUGHT
@@ -22,7 +22,7 @@ BASE = "src/samr1/micro/weights/policy"
 
 def main() -> None:
     """Parse, load, measure, write."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.check_base", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.check_base", description=__doc__)
     parser.add_argument("--policy", default=BASE, help="policy folder (default: the shipped base)")
     parser.add_argument("--segmenter", default=MICRO, help="segmenter (default: the shipped one)")
     parser.add_argument("--questions", type=int, default=192, help="a manner of asking (192)")

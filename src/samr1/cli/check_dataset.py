@@ -6,9 +6,9 @@ drawn with their targets. Bad samples do not stop it; by `on_bad_sample: stop` t
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.config.own_data import OwnDataStage
 from samr1.config.schema import load_stage
 from samr1.core.errors import run_command
@@ -18,7 +18,7 @@ from samr1.report.dataset.page import write_page
 
 def main() -> None:
     """Parse, read, write."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.check_dataset", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.check_dataset", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="the data set's slice (YAML)")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     arguments = parser.parse_args()

@@ -8,11 +8,11 @@ log.txt, what the stages printed. They are there after the first stage and grow 
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.core.errors import UserError, run_command
 from samr1.gpu.needed import refuse_missing
 
@@ -20,7 +20,7 @@ from samr1.gpu.needed import refuse_missing
 def main() -> None:
     """Parse, run, say and write."""
     begin = time.monotonic()
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.check_gpu", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.check_gpu", description=__doc__)
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     parser.add_argument("--minutes", type=float, default=8, help="(default: %(default)s)")
     parser.add_argument(
@@ -41,7 +41,7 @@ def main() -> None:
     from samr1.gpu.setting import check_size
 
     check_size(arguments.size)
-    output = use_folder(arguments.output, "check_gpu.json")
+    output = use_folder(arguments.output, "check_gpu", "check_gpu.json")
     log = output / "log.txt"
     log.unlink(missing_ok=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from transformers.utils import logging
 
 from samr1.cli.device_option import add_device_option
+from samr1.cli.parser import Parser
 from samr1.config.schema import PredictStage, TrainStage, load_stage
 from samr1.core.checks import run_steps, write_page
 from samr1.core.device import use_device
@@ -22,7 +22,7 @@ from samr1.train.check import check_running
 
 def main() -> None:
     """Parse, look, say and write."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.check_models", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.check_models", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="predict stage (YAML)")
     parser.add_argument(
         "--training", type=Path, help="its train stage (YAML), where it is trained: tried too"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.core.errors import run_command
 from samr1.report.tables.collect import collect_tables
 
 
 def main() -> None:
     """Read the pages, write them as one."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.collect_tables", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.collect_tables", description=__doc__)
     parser.add_argument(
         "--tables", type=Path, nargs="+", required=True, help="the tables' Markdown files"
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
+from samr1.cli.parser import Parser
 from samr1.cli.score_options import add_score_config, load_score_stage
 from samr1.core.errors import UserError, run_command
 from samr1.core.files import read_table, write_table
@@ -17,7 +17,7 @@ from samr1.evaluation.compare import compare
 
 def main() -> None:
     """Parse, read, compare, write."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.compare_runs", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.compare_runs", description=__doc__)
     parser.add_argument(
         "--overlaps",
         type=Path,

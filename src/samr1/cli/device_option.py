@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import get_args
 
+from samr1.cli.parser import Parser
 from samr1.core.device import DeviceKind
 
 
-def add_device_option(parser: argparse.ArgumentParser) -> None:
+def add_device_option(parser: Parser) -> None:
     """Add `--device`."""
     parser.add_argument(
         "--device",

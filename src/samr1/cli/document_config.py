@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.config.page import config_page
 from samr1.core.errors import run_command
 from samr1.core.files import write_text
@@ -12,9 +12,7 @@ from samr1.core.files import write_text
 
 def main() -> None:
     """Parse, build, write."""
-    parser = argparse.ArgumentParser(
-        prog="python -m samr1.cli.document_config", description=__doc__
-    )
+    parser = Parser(prog="python -m samr1.cli.document_config", description=__doc__)
     parser.add_argument("--config-dir", type=Path, default=Path("config"), help="folder (config)")
     parser.add_argument("--output", type=Path, required=True, help="Markdown file to write")
     arguments = parser.parse_args()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from samr1.cli.parser import Parser
 from samr1.config.published import TableStage
 from samr1.config.schema import load_stage
 from samr1.core.errors import run_command
@@ -53,8 +54,8 @@ def _draw(given: argparse.Namespace) -> Figure:
     return draw_figure_4(given.training, pairs[0])
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.draw_figure", description=__doc__)
+def _parser() -> Parser:
+    parser = Parser(prog="python -m samr1.cli.draw_figure", description=__doc__)
     parser.add_argument("figure", choices=NEEDS, help="which one")
     add = parser.add_argument
     add("--training", type=Path, nargs="+", help=".../{run}/seed_{seed}.parquet, in their order")

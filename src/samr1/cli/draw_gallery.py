@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.core.errors import run_command
 from samr1.report.gallery.kinds import list_kinds
 from samr1.report.gallery.page import write_gallery
@@ -13,7 +13,7 @@ from samr1.report.predictions import read_answers
 
 def main() -> None:
     """Parse, read, draw."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.draw_gallery", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.draw_gallery", description=__doc__)
     parser.add_argument(
         "--samples", type=Path, nargs="+", required=True, help="samples, .../{benchmark}.parquet"
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.config.data import WorldConfig
 from samr1.config.schema import load_stage
 from samr1.core.errors import run_command
@@ -13,7 +13,7 @@ from samr1.micro.world import draw_world
 
 def main() -> None:
     """Parse, draw, write."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.draw_world", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.draw_world", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="sizes and seed (YAML)")
     parser.add_argument("--output", type=Path, required=True, help="data root (folder) to write")
     arguments = parser.parse_args()

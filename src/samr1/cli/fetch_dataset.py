@@ -5,10 +5,10 @@ An interrupted download goes on with the same command.
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.config.datasets import get_dataset
 from samr1.core.errors import run_command
 from samr1.core.files import write_text
@@ -17,7 +17,7 @@ from samr1.data.datasets import fetch_dataset
 
 def main() -> None:
     """Parse, fetch, write."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.fetch_dataset", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.fetch_dataset", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="config/datasets.yaml")
     parser.add_argument("--dataset", required=True, help="one of its data sets")
     parser.add_argument("--root", type=Path, required=True, help="data root")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.config.schema import PredictStage, load_stage
 from samr1.core import schemas
 from samr1.core.errors import prefix_errors, run_command
@@ -16,9 +16,7 @@ from samr1.evaluation.shards import add_timings, gather
 
 def main() -> None:
     """Parse, read, gather, write."""
-    parser = argparse.ArgumentParser(
-        prog="python -m samr1.cli.gather_predictions", description=__doc__
-    )
+    parser = Parser(prog="python -m samr1.cli.gather_predictions", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="predict stage (YAML)")
     parser.add_argument("--samples", type=Path, required=True, help="samples (Parquet)")
     parser.add_argument(

@@ -7,9 +7,9 @@ or a predictions .parquet (sample_id, and mask and/or box).
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.core.errors import run_command
 from samr1.core.files import write_table
 from samr1.data.samples import load_samples
@@ -18,9 +18,7 @@ from samr1.evaluation.imports import import_predictions
 
 def main() -> None:
     """Parse, read, check, write."""
-    parser = argparse.ArgumentParser(
-        prog="python -m samr1.cli.import_predictions", description=__doc__
-    )
+    parser = Parser(prog="python -m samr1.cli.import_predictions", description=__doc__)
     parser.add_argument("--samples", type=Path, required=True, help="samples (Parquet)")
     parser.add_argument(
         "--predictions", type=Path, required=True, help="folder, .json or .parquet to read"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.core.errors import run_command
 from samr1.core.files import write_table
 from samr1.data.objects import read_objects
@@ -13,7 +13,7 @@ from samr1.data.samples import load_samples
 
 def main() -> None:
     """Parse, read, write."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.index_objects", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.index_objects", description=__doc__)
     parser.add_argument("--samples", type=Path, required=True, help="samples (Parquet)")
     parser.add_argument(
         "--instances", type=Path, required=True, help="the images' annotations (COCO JSON)"

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from samr1.cli.parser import Parser
 from samr1.cli.score_options import parse_name
 from samr1.core.files import write_table
 from samr1.data import reasonseg
 
 
-def index_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+def index_parser(name: str, description: str | None) -> Parser:
     """A parser for the command `name`, with the options of every data set."""
-    parser = argparse.ArgumentParser(prog=f"python -m samr1.cli.{name}", description=description)
+    parser = Parser(prog=f"python -m samr1.cli.{name}", description=description)
     parser.add_argument("--root", type=Path, required=True, help="data root")
     parser.add_argument(
         "--split", type=parse_name, required=True, help="train, val, test, testA or testB"
@@ -32,7 +33,7 @@ def index_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def add_on_bad_sample(parser: argparse.ArgumentParser) -> None:
+def add_on_bad_sample(parser: Parser) -> None:
     """The option of what to do with a bad sample."""
     parser.add_argument(
         "--on-bad-sample",
@@ -42,7 +43,7 @@ def add_on_bad_sample(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_sentences(parser: argparse.ArgumentParser) -> None:
+def add_sentences(parser: Parser) -> None:
     """The option of which sentences of a ref to ask."""
     parser.add_argument(
         "--sentences",

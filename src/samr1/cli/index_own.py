@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.config.own_data import OwnDataStage
 from samr1.config.schema import load_stage
 from samr1.core.errors import UserError, prefix_errors, run_command
@@ -16,7 +16,7 @@ from samr1.data.own.reading import read_own, select_part
 
 def main() -> None:
     """Parse, read, write."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.index_own", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.index_own", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="the data set's slice (YAML)")
     parser.add_argument(
         "--part",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.config.published import TableStage
 from samr1.config.schema import load_stage
 from samr1.core.errors import UserError, run_command
@@ -49,8 +50,8 @@ def _say_below(
     return addition
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.make_table", description=__doc__)
+def _parser() -> Parser:
+    parser = Parser(prog="python -m samr1.cli.make_table", description=__doc__)
     parser.add_argument(
         "--config", type=Path, required=True, help="the table's stage (YAML, of write_config)"
     )

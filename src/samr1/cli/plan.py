@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.config.datasets import load_datasets
 from samr1.config.errors import read_mapping
 from samr1.config.jobs import (
@@ -39,7 +40,7 @@ from samr1.planning.splits import count_indexed, find_splits
 
 def main() -> None:
     """Parse, load, plan, print."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.plan", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.plan", description=__doc__)
     parser.add_argument(
         "--config",
         nargs="+",

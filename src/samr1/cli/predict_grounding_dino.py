@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from samr1.cli.device_option import add_device_option
+from samr1.cli.parser import Parser
 from samr1.config.baselines import DetectStage
 from samr1.config.schema import load_stage
 from samr1.core.device import use_device
@@ -19,9 +19,7 @@ from samr1.segmenter import Segmenter
 
 def main() -> None:
     """Parse, read, detect, segment, write."""
-    parser = argparse.ArgumentParser(
-        prog="python -m samr1.cli.predict_grounding_dino", description=__doc__
-    )
+    parser = Parser(prog="python -m samr1.cli.predict_grounding_dino", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="detect stage (YAML)")
     parser.add_argument("--samples", type=Path, required=True, help="samples (Parquet)")
     parser.add_argument("--root", type=Path, required=True, help="data root of the image paths")

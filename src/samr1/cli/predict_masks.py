@@ -14,6 +14,7 @@ import pyarrow as pa
 import torch
 
 from samr1.cli.device_option import add_device_option
+from samr1.cli.parser import Parser
 from samr1.config.schema import PredictStage, load_stage
 from samr1.core.errors import UserError, run_command
 from samr1.core.files import write_table
@@ -32,7 +33,7 @@ _PER_BENCHMARK = {
 
 def main() -> None:
     """Parse, read, predict, write."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.predict_masks", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.predict_masks", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="predict stage (YAML)")
     parser.add_argument("--policy", required=True, help="folder of the policy, or its hub name")
     for name, words in _PER_BENCHMARK.items():

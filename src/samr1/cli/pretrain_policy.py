@@ -5,12 +5,12 @@ Finished stages are kept in the work folder; a run that was interrupted goes on 
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
 import torch
 
+from samr1.cli.parser import Parser
 from samr1.config.pretrain import PolicyRecipe, PretrainConfig
 from samr1.config.schema import load_stage
 from samr1.core.errors import UserError, run_command
@@ -23,9 +23,7 @@ from samr1.pretrain.start import start_from
 
 def main() -> None:
     """Parse, train, write."""
-    parser = argparse.ArgumentParser(
-        prog="python -m samr1.cli.pretrain_policy", description=__doc__
-    )
+    parser = Parser(prog="python -m samr1.cli.pretrain_policy", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="config/pretrain.yaml")
     parser.add_argument("--work", type=Path, required=True, help="folder for finished stages")
     parser.add_argument("--log", type=Path, required=True, help="log (JSON lines) to append to")
@@ -50,7 +48,7 @@ def main() -> None:
             record=lambda row: print(json.dumps(row), file=log, flush=True),
         )
     policy = assemble_policy(model.eval(), tokenizer, build_image_processor())
-    save_policy(policy, arguments.output)
+    save_policy(policy, arguments.output, maker="pretrain_policy")
 
 
 def _stop_after(recipe: PolicyRecipe, name: str) -> PolicyRecipe:

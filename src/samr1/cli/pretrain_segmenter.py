@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
+from samr1.cli.parser import Parser
 from samr1.config.pretrain import PretrainConfig
 from samr1.config.schema import load_stage
 from samr1.core.errors import run_command
@@ -21,9 +21,7 @@ from samr1.segmenter.build import build_sam2
 
 def main() -> None:
     """Parse, train, write."""
-    parser = argparse.ArgumentParser(
-        prog="python -m samr1.cli.pretrain_segmenter", description=__doc__
-    )
+    parser = Parser(prog="python -m samr1.cli.pretrain_segmenter", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="config/pretrain.yaml")
     parser.add_argument("--log", type=Path, required=True, help="log (JSON lines) to write")
     parser.add_argument("--threads", type=int, default=1, help="torch threads (default: 1)")
@@ -38,7 +36,7 @@ def main() -> None:
         pretrain_segmenter(
             model, recipe, record=lambda row: print(json.dumps(row), file=log, flush=True)
         )
-    with atomic_folder(arguments.output) as folder:
+    with atomic_folder(arguments.output, "pretrain_segmenter") as folder:
         save_file(model.state_dict(), folder / "model.safetensors")
         (folder / "config.yaml").write_text(yaml.safe_dump(SEGMENTER_CONFIG, sort_keys=False))
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.core.errors import run_command
 from samr1.report.own import write_own_page
 from samr1.report.tables.measured import Measurements
@@ -12,7 +12,7 @@ from samr1.report.tables.measured import Measurements
 
 def main() -> None:
     """Parse, read, write."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.report_own", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.report_own", description=__doc__)
     add = parser.add_argument
     add("--own", required=True, metavar="NAME", help="the data set, as in own_data.yaml")
     add("--metrics", type=Path, nargs="+", required=True, help="metrics of its runs and bases")

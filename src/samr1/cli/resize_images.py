@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.core.errors import run_command
 from samr1.data.resizing import resize_images
 from samr1.data.samples import load_samples
@@ -12,7 +12,7 @@ from samr1.data.samples import load_samples
 
 def main() -> None:
     """Parse, read, resize, write."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.resize_images", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.resize_images", description=__doc__)
     parser.add_argument("--samples", type=Path, required=True, help="samples (Parquet)")
     parser.add_argument("--root", type=Path, required=True, help="data root of the image paths")
     parser.add_argument("--image-size", type=int, required=True, help="pixels a side, such as 840")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.config.merge import find_run, load_experiment
 from samr1.config.schema import dump_stage
 from samr1.core.errors import run_command
@@ -12,7 +12,7 @@ from samr1.core.errors import run_command
 
 def main() -> None:
     """Parse, load, print."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.resolve_config", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.resolve_config", description=__doc__)
     parser.add_argument("--config-dir", type=Path, default=Path("config"), help="folder (config)")
     parser.add_argument("--scale", default="micro", help="of config/scales (default: micro)")
     parser.add_argument("--run", help="one run of runs.yaml (default: all that the scale has)")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
+from samr1.cli.parser import Parser
 from samr1.core.errors import prefix_errors, run_command
 from samr1.core.files import write_table
 from samr1.data.samples import load_samples
@@ -14,9 +14,7 @@ from samr1.data.sampling import sample
 
 def main() -> None:
     """Parse, read, draw, write."""
-    parser = argparse.ArgumentParser(
-        prog="python -m samr1.cli.sample_training", description=__doc__
-    )
+    parser = Parser(prog="python -m samr1.cli.sample_training", description=__doc__)
     parser.add_argument(
         "--pool", type=Path, required=True, help="samples (Parquet) with every sentence of each ref"
     )

@@ -7,11 +7,11 @@ points, where it has any, say what an answer means; else its mask does.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pyarrow as pa
 
+from samr1.cli.parser import Parser
 from samr1.cli.score_options import add_score_config, load_score_stage, parse_name, parse_seed
 from samr1.core.errors import prefix_errors, run_command
 from samr1.core.files import read_table, write_table
@@ -22,9 +22,7 @@ from samr1.evaluation.score import PROTOCOLS, measure_overlaps, score_overlaps
 
 def main() -> None:
     """Parse, read, score, write."""
-    parser = argparse.ArgumentParser(
-        prog="python -m samr1.cli.score_benchmark", description=__doc__
-    )
+    parser = Parser(prog="python -m samr1.cli.score_benchmark", description=__doc__)
     parser.add_argument("--samples", type=Path, required=True, help="samples (Parquet)")
     parser.add_argument("--predictions", type=Path, required=True, help="predictions (Parquet)")
     parser.add_argument(

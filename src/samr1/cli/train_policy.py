@@ -6,7 +6,6 @@ stop it after the step under way, with exit code 75.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import get_args
@@ -16,6 +15,7 @@ from transformers.utils import logging
 
 from samr1.app.card import files_beside
 from samr1.cli.device_option import add_device_option
+from samr1.cli.parser import Parser
 from samr1.config.names import Tracker
 from samr1.config.schema import TrainStage, dump_stage, load_stage
 from samr1.core.errors import run_command
@@ -30,7 +30,7 @@ from samr1.train.loop import train_policy
 
 def main() -> None:
     """Parse, load, train, write."""
-    parser = argparse.ArgumentParser(prog="python -m samr1.cli.train_policy", description=__doc__)
+    parser = Parser(prog="python -m samr1.cli.train_policy", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="the run's train stage (YAML)")
     parser.add_argument("--samples", type=Path, required=True, help="training samples (Parquet)")
     parser.add_argument("--images", type=Path, required=True, help="their resized images (Parquet)")

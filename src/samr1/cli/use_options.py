@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from samr1.cli.parser import Parser
 from samr1.config.names import DIALECTS
 from samr1.core.errors import say
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from samr1.app.model import Samr1
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
+def add_model_options(parser: Parser) -> None:
     """Add `--policy`, `--segmenter`, `--dialect` and `--image-size`."""
     parser.add_argument(
         "--policy",

@@ -22,9 +22,17 @@ from samr1.core.reading import is_text, read_columns
 # Looked for in the message, because not every library raises an OSError.
 _CANNOT_WRITE = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS))
 
-# In every folder that may be replaced: what a person put somewhere has none.
+# In every folder that may be replaced, with the command that made it and alone may: what a person
+# put somewhere has none.
 MARK = ".made_by_samr1"
-_MARK_TEXT = b"samr1 made this folder and may replace it. Without this file it never will.\n"
+_OLD_MARKS = (
+    b"",
+    b"samr1 made this folder and may replace it. Without this file it never will.\n",
+)  # they name no command: it may be anyone's
+
+
+def _mark(maker: str) -> bytes:
+    return f"samr1's {maker} made this folder and may replace it; nobody else does.\n".encode()
 
 
 @contextmanager
@@ -113,23 +121,23 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(path: Path, replace: bool = True) -> Iterator[Path]:
+def atomic_folder(path: Path, maker: str | None) -> Iterator[Path]:
     """Yield a temporary sibling folder; it takes the name `path` on success, else it is removed.
 
-    A folder that is there is replaced only where it is empty or was made here too, which a file in
-    it says (`MARK`). Without `replace`, nothing that is there is, and the new folder gets no mark.
-    Raises UserError where something else is there, or nothing can be written.
+    A folder that is there is replaced only where it is empty or the command `maker` made it too,
+    which a file in it says (`MARK`). Of None nothing is, and the new folder gets no mark. Raises
+    UserError where something else is there, or nothing can be written.
     """
     path = _named(path)
-    _check_free(path, replace)
+    _check_free(path, maker)
     temporary = _part(path)
     try:
         with writing(path):
             temporary.mkdir()
             yield temporary
-            if replace:
-                (temporary / MARK).write_bytes(_MARK_TEXT)
-            _check_free(path, replace)
+            if maker:
+                (temporary / MARK).write_bytes(_mark(maker))
+            _check_free(path, maker)
             if path.exists():
                 shutil.rmtree(path)
             os.replace(temporary, path)
@@ -137,35 +145,42 @@ def atomic_folder(path: Path, replace: bool = True) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def use_folder(path: Path, sign: str) -> Path:
+def use_folder(path: Path, maker: str, sign: str) -> Path:
     """Make the folder `path`, whose files may then be written anew; returns it.
 
-    Raises UserError where another's is there: it is not empty and has neither `MARK` nor `sign`,
-    which only its command writes.
+    Raises UserError where another's is there: it is not empty and has neither the `MARK` of the
+    command `maker` nor `sign`, which only that writes.
     """
     path = _named(path)
     if not os.path.exists(path / sign):
-        _check_free(path, replace=True)
+        _check_free(path, maker)
     with writing(path):
         path.mkdir(exist_ok=True)
-        (path / MARK).write_bytes(_MARK_TEXT)
+        (path / MARK).write_bytes(_mark(maker))
     return path
 
 
-def _check_free(path: Path, replace: bool) -> None:
-    """Raise UserError where a folder may not take the name `path`."""
+def _check_free(path: Path, maker: str | None) -> None:
+    """Raise UserError where a folder of the command `maker` may not take the name `path`."""
     there = _prepare(path)
     if there is None:
         return
-    if not replace:
+    if maker is None:
         raise UserError(f"{path}: is there already; move it away and start again.")
     if not stat.S_ISDIR(there.st_mode):
         raise UserError(f"{path}: is there and no folder; give the output another name.")
-    if not (path / MARK).is_file() and any(path.iterdir()):
+    if not _is_of(path, maker) and any(path.iterdir()):
         raise UserError(
-            f"{path}: is there and was not made by samr1 (it has no {MARK}), so it is not "
-            "replaced; move it away, or give the output another name."
+            f"{path}: is there and was not made by samr1's {maker} (the {MARK} in it would say "
+            "so), so it is not replaced; move it away, or give the output another name."
         )
+
+
+def _is_of(path: Path, maker: str) -> bool:
+    if not (path / MARK).is_file():
+        return False
+    with (path / MARK).open("rb") as file:
+        return file.read(1_000) in (_mark(maker), *_OLD_MARKS)
 
 
 def write_text(path: Path, text: str) -> None:

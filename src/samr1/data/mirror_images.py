@@ -33,7 +33,7 @@ def unpack_images(root: Path | str, mirror: str, on_bad_sample: OnBadSample = "s
     digests: dict[str, bytes] = {}  # of the images written, by image_id
     kept = 0
     columns, sizes = ("image", "image_id"), ("img_width", "img_height")
-    with atomic_folder(images) as output:
+    with atomic_folder(images, "unpack_mirror") as output:
         for where, cells in read_rows(folder, columns, sizes, desc=f"unpack {mirror}"):
             try:
                 _unpack(cells, where, output, digests)

@@ -36,7 +36,7 @@ def unpack_folder(archive: Path, name: str, folder: Path) -> None:
     inflates beyond all measure; UserError where `folder` is there or the disk is full.
     """
     with (
-        atomic_folder(folder, replace=False) as temporary,
+        atomic_folder(folder, maker=None) as temporary,
         _reading(archive),
         zipfile.ZipFile(archive) as file,
     ):

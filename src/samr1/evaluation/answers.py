@@ -7,7 +7,7 @@ A predictions file made elsewhere needs `sample_id` and `mask` or `box`; of the 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -83,14 +83,28 @@ def _check_ids(expected: list[str], given: list[str | None]) -> None:
 
 
 def read_box(sample_id: str, whose: str, box: Sequence[float | None] | None) -> list[float]:
-    """A sample's box (xyxy, original pixels); raises UserError unless four finite numbers."""
+    """A sample's box (xyxy, original pixels).
+
+    Raises UserError unless it is four finite numbers, the far sides not before the near ones.
+    """
     numbers = [value for value in box or () if value is not None and math.isfinite(value)]
     if box is None or len(box) != 4 or len(numbers) != 4:
         raise UserError(
             f"sample {sample_id!r}: the {whose} box {box} is not four finite numbers; write null "
             "for an answer without a box."
         )
+    if numbers[2] < numbers[0] or numbers[3] < numbers[1]:
+        raise UserError(f"sample {sample_id!r}: the {whose} box {numbers} is not [x1, y1, x2, y2].")
     return numbers
+
+
+def are_fractions(boxes: Iterable[Sequence[float]]) -> bool:
+    """Whether boxes (xyxy) seem to be parts of the image's sides: of those that have an area 95 %
+    lie between 0 and 1.05, as rounding and what reaches a little beyond the image have it.
+    """
+    whole = [box for box in boxes if box[0] < box[2] and box[1] < box[3]]
+    within = [box for box in whole if min(box) >= 0 and max(box) <= 1.05]
+    return bool(whole) and len(within) >= 0.95 * len(whole)
 
 
 def read_mask(

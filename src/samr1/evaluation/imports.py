@@ -32,7 +32,7 @@ from samr1.data.masks import (
     segmentation_to_mask,
 )
 from samr1.data.own.folders import list_files
-from samr1.evaluation.answers import answers_in_order, read_box, read_mask
+from samr1.evaluation.answers import answers_in_order, are_fractions, read_box, read_mask
 
 _MOST_BYTES = 160_000_000  # of a JSON file
 
@@ -59,15 +59,15 @@ def import_predictions(path: Path, samples: pa.Table, needed: str) -> pa.Table:
     else:
         check_file(path, 1 << 50, _FORMS)
         raise UserError(f"{path}: is none of the forms that are read; {_FORMS}.")
-    found, boxes = [], list[float]()
+    found, boxes = [], list[list[float]]()
     pairs = zip(rows, answers, strict=True)
     for row, (mask, box) in tqdm(pairs, "import", len(rows), unit="sample", disable=None):
         found.append(_prediction(row["sample_id"], mask, box))
-        boxes += [] if box is None else box
+        boxes += [] if box is None else [box]
     if all(one[needed] is None for one in found):
         raise UserError(f"{path}: gives no {needed}, and this benchmark is scored by it.")
-    if boxes and all(0 <= value <= 1 for value in boxes):
-        raise UserError(f"{path}: its boxes all lie between 0 and 1; give them in pixels.")
+    if are_fractions(boxes):
+        raise UserError(f"{path}: its boxes lie between 0 and 1; give them in pixels.")
     return pa.Table.from_pylist(found, schema=schemas.PREDICTIONS)
 
 
@@ -186,9 +186,7 @@ def _read_row(path: Path, row: Row, answer: Row) -> Answer:
     mask, box = answer["mask"], answer["box"]
     with prefix_errors(str(path)):
         if box is not None:
-            left, top, right, bottom = box = read_box(sample_id, "predicted", box)
-            if right < left or bottom < top:
-                raise UserError(f"sample {sample_id!r}: the box {box} is not [x1, y1, x2, y2].")
+            box = read_box(sample_id, "predicted", box)
         if mask is not None:
             mask = read_mask(sample_id, "predicted", mask, height, width)
     return mask, box

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from samr1.config.schema import PredictStage
 from samr1.core import schemas
 from samr1.core.device import side_stream
-from samr1.core.errors import UserError
+from samr1.core.errors import UserError, say
 from samr1.core.prefetch import prefetch
 from samr1.core.stopwatch import Stopwatch
 from samr1.data.images import load_original
@@ -32,7 +32,7 @@ from samr1.evaluation.responses import Pictures, Response, respond, whole_images
 from samr1.policy.answer import Answer, parse_answer, to_original
 from samr1.policy.dialects import get_dialect
 from samr1.policy.model import Policy
-from samr1.policy.objects import Point
+from samr1.policy.objects import MAX_POINTS, Point
 from samr1.segmenter import Segmenter, answer_masks
 
 Item = TypeVar("Item")
@@ -72,6 +72,7 @@ def predict(
             progress.update(len(batch))
     progress.close()
     in_order = [predicted[i] for i in range(len(rows))]
+    _tell_left_out(rows, in_order, stage)
     return pa.Table.from_pylist(in_order, schema=schemas.PREDICTIONS)
 
 
@@ -108,6 +109,18 @@ def read_response(text: str, row: Mapping[str, Any], stage: PredictStage) -> Ans
     frame = get_dialect(stage.dialect).frame(stage.policy.image_size)
     answer = parse_answer(text, stage.dialect, frame)
     return to_original(answer, frame, (row["width"], row["height"]), stage.dialect)
+
+
+def _tell_left_out(
+    rows: Sequence[dict[str, Any]], predicted: Sequence[dict[str, Any]], stage: PredictStage
+) -> None:
+    """Say how many points no mask was made of: in no column, since it is rarely any."""
+    pairs = zip(rows, predicted, strict=True)
+    if left_out := sum(read_response(one["text"], row, stage).left_out for row, one in pairs):
+        say(
+            f"note: {left_out:,} points were not given to the segmenter, which takes "
+            f"{MAX_POINTS} of an object."
+        )
 
 
 def overlaps(device: torch.device) -> bool:

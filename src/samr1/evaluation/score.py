@@ -38,7 +38,13 @@ import pyarrow as pa
 from samr1.core import schemas
 from samr1.core.errors import say
 from samr1.data.masks import Mask, box_around, box_iou, mask_overlap
-from samr1.evaluation.answers import answers_in_order, list_objects, read_box, read_mask
+from samr1.evaluation.answers import (
+    answers_in_order,
+    are_fractions,
+    list_objects,
+    read_box,
+    read_mask,
+)
 from samr1.evaluation.bootstrap import Floats, Ratio, bootstrap
 from samr1.evaluation.right import ImageObjects, is_right_object, is_right_point
 
@@ -150,10 +156,12 @@ def _sample_ious(intersection: Floats, union: Floats, protocol: Protocol) -> Flo
 def _measure_boxes(samples: pa.Table, predictions: pa.Table) -> Iterator[dict[str, Any]]:
     """Box IoUs, 0 where there is no answer. "Nothing there" could be read, though it has no box."""
     answers = answers_in_order(samples, predictions, ["box"], ["others", "status"])
-    if (told := [value for one in answers for value in one["box"] or ()]) and all(
-        value is not None and 0 <= value <= 1 for value in told
-    ):
-        say("note: the predicted boxes all lie between 0 and 1; they are read as pixels.")
+    given = zip(samples["sample_id"].to_pylist(), answers, strict=True)
+    first = [
+        read_box(name, "predicted", one["box"]) for name, one in given if one["box"] is not None
+    ]
+    if are_fractions(first):
+        say("note: the predicted boxes lie between 0 and 1; they are read as pixels.")
     for sample, answer in zip(_rows(samples, "box", "dataset"), answers, strict=True):
         name, box, iou = sample["sample_id"], answer["box"], 0.0
         truth = read_box(name, "ground-truth", sample["box"])

@@ -50,7 +50,7 @@ _POOL_AT = {first // _POOL_SIZE: pool for pool, first in _POOLS.items()}
 def draw_world(config: WorldConfig, root: Path) -> None:
     """Draw the whole world into `root`, which appears complete or not at all."""
     remove_parts(root)  # of a drawing that was killed
-    with atomic_folder(root) as folder:
+    with atomic_folder(root, "draw_world") as folder:
         images = folder / "train2014"
         images.mkdir()
         train_refs, test_refs = config.refcocog_train_refs, config.refcocog_test_refs

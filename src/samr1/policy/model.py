@@ -203,12 +203,18 @@ def _expand_image_token(ids: list[int], image_token_id: int, count: int) -> list
     return ids[:first] + [image_token_id] * count + ids[first + 1 :]
 
 
-def save_policy(policy: Policy, folder: Path, beside: Mapping[str, str] | None = None) -> None:
+def save_policy(
+    policy: Policy,
+    folder: Path,
+    beside: Mapping[str, str] | None = None,
+    maker: str = "save_policy",
+) -> None:
     """Write the policy as an ordinary `transformers` folder, whole or not at all.
 
-    Adapters are merged into the weights. `beside` are texts that lie there too, by file name.
+    Adapters are merged into the weights. `beside` are texts that lie there too, by file name. Only
+    the command `maker` will replace the folder.
     """
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(folder, maker) as temporary:
         policy.model.save_pretrained(temporary, state_dict=merged_weights(policy.model))
         policy.tokenizer.save_pretrained(temporary)
         policy.image_processor.save_pretrained(temporary)

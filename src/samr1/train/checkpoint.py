@@ -105,7 +105,7 @@ class Checkpoints:
         tensors = self._engine.tensors() | {_WINDOW: window}
         first = self._engine.rank == 0
         with ExitStack() as stack:
-            made = [str(stack.enter_context(atomic_folder(path)))] if first else []
+            made = [str(stack.enter_context(atomic_folder(path, "train_policy")))] if first else []
             temporary = Path(self._engine.gather(made)[0])
 
             def write() -> tuple[str, str]:

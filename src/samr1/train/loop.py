@@ -90,7 +90,7 @@ class Trained:
         """
         with self.engine.gathered_parameters():
             if self.writes:
-                save_policy(self.policy, folder, beside)
+                save_policy(self.policy, folder, beside, maker="train_policy")
 
     def remove_checkpoints(self) -> None:
         """Remove them, once all that is left of the training is written; together."""

@@ -27,7 +27,7 @@ def write_page(stage: OwnDataStage, reading: Reading, output: Path) -> None:
     """
     rows = reading.samples.to_pylist()
     chosen = choose_samples(rows, _DRAWN, stage.seed)
-    with atomic_folder(output) as folder:
+    with atomic_folder(output, "check_dataset") as folder:
         for number, row in enumerate(chosen, start=1):
             picture = draw_sample(row, Path(stage.root))
             picture.save(folder / _name(number), quality=90)
