@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from samr1.core.errors import UserError
@@ -37,6 +37,21 @@ def _list(folder: Path) -> list[Path]:
         return list(folder.iterdir())
     except OSError:  # as `lost+found` on a disk of one's own
         return []
+
+
+def list_files(folder: Path, suffixes: Collection[str]) -> list[str]:
+    """The files below `folder` with one of `suffixes` (small letters), relative to it and sorted.
+
+    Hidden files and folders are left out. Raises UserError where there is no such folder.
+    """
+    if not os.path.isdir(folder):
+        raise UserError(f"{folder}: no such folder; correct the paths of the data set.")
+    paths = (
+        path.relative_to(folder).as_posix()
+        for path in walk(folder)
+        if path.suffix.lower() in suffixes and path.is_file()
+    )
+    return sorted(path for path in paths if not any(one[0] == "." for one in path.split("/")))
 
 
 def find_newest(top: Path) -> Path | None:

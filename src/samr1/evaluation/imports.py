@@ -23,6 +23,7 @@ from samr1.core import schemas
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.json_lists import JsonLists, Place
 from samr1.core.reading import check_file, read_bytes, read_columns
+from samr1.core.tree import list_files
 from samr1.data.images import MAX_BYTES, load_mask
 from samr1.data.masks import (
     Mask,
@@ -31,7 +32,6 @@ from samr1.data.masks import (
     mask_box,
     segmentation_to_mask,
 )
-from samr1.data.own.folders import list_files
 from samr1.evaluation.answers import answers_in_order, are_fractions, read_box, read_mask
 
 _MOST_BYTES = 160_000_000  # of a JSON file

@@ -72,7 +72,7 @@ def predict(
             progress.update(len(batch))
     progress.close()
     in_order = [predicted[i] for i in range(len(rows))]
-    _tell_left_out(rows, in_order, stage)
+    _tell_left_out(sum(row.pop("left_out") for row in in_order))
     return pa.Table.from_pylist(in_order, schema=schemas.PREDICTIONS)
 
 
@@ -87,6 +87,7 @@ def answer_rows(
 ) -> Generator[dict[int, dict[str, Any]], None, None]:
     """Rows of `schemas.PREDICTIONS` for `rows` of samples, by index, batch after batch.
 
+    Each says besides, as `left_out`, how many of its points the segmenter was not given.
     The policy sees `pictures`, the segmenter the original that `read` gives of a row. A row needs
     its `sample_id`, `image_id`, `image_path`, `width`, `height` and `query`.
     """
@@ -111,12 +112,9 @@ def read_response(text: str, row: Mapping[str, Any], stage: PredictStage) -> Ans
     return to_original(answer, frame, (row["width"], row["height"]), stage.dialect)
 
 
-def _tell_left_out(
-    rows: Sequence[dict[str, Any]], predicted: Sequence[dict[str, Any]], stage: PredictStage
-) -> None:
+def _tell_left_out(left_out: int) -> None:
     """Say how many points no mask was made of: in no column, since it is rarely any."""
-    pairs = zip(rows, predicted, strict=True)
-    if left_out := sum(read_response(one["text"], row, stage).left_out for row, one in pairs):
+    if left_out:
         say(
             f"note: {left_out:,} points were not given to the segmenter, which takes "
             f"{MAX_POINTS} of an object."
@@ -227,6 +225,7 @@ def _prediction(
         "sam_score": mask and mask[1],
         "status": answer.status,
         "response_tokens": response.tokens,
+        "left_out": answer.left_out,
     }
 
 

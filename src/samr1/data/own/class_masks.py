@@ -12,9 +12,10 @@ import numpy as np
 
 from samr1.core.errors import UserError
 from samr1.core.reading import read_bytes
+from samr1.core.tree import list_files
 from samr1.data.images import MAX_BYTES, SUFFIXES, UNREAD, Indices, load_indices, picture_size
 from samr1.data.masks import Mask
-from samr1.data.own.folders import find_splits, list_files
+from samr1.data.own.folders import find_splits
 from samr1.data.own.questions import Question, Source, Truth, mask_truth
 from samr1.data.samples import check_query
 
@@ -54,13 +55,16 @@ def _find_images(source: Source, masks: list[str]) -> dict[str, list[str]]:
     folder = PurePosixPath(stage.images or ".")
     own = {str(PurePosixPath(str(stage.masks)) / mask) for mask in masks}
     images: dict[str, list[str]] = {}
-    for file in list_files(source.root / folder, SUFFIXES):
+    files = list_files(source.root / folder, (*SUFFIXES, *UNREAD))
+    for file in sorted(files, key=_is_unread):  # one of these is named where it has no twin
         path = str(folder / file)
-        if path not in own:
+        if path not in own and not (_is_unread(file) and _stem(file) in images):
             images.setdefault(_stem(file), []).append(path)
-    for file in list_files(source.root / folder, UNREAD):  # named where they have no twin
-        images.setdefault(_stem(file), [str(folder / file)])
     return images
+
+
+def _is_unread(file: str) -> bool:
+    return PurePosixPath(file).suffix.lower() in UNREAD
 
 
 def _find_image(images: dict[str, list[str]], mask: str) -> str:

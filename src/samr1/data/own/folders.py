@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
 from pathlib import Path
 
 from samr1.config.own_data import OwnDataStage
 from samr1.core.errors import UserError
-from samr1.core.tree import walk
 from samr1.data.own.questions import Source
 
 REMEDY = "correct `root` or `file` of the data set"
-
-
-def list_files(folder: Path, suffixes: Collection[str]) -> list[str]:
-    """The files below `folder` with one of `suffixes` (small letters), relative to it and sorted.
-
-    Hidden files and folders are left out. Raises UserError where there is no such folder.
-    """
-    if not os.path.isdir(folder):
-        raise UserError(f"{folder}: no such folder; correct the paths of the data set.")
-    paths = (
-        path.relative_to(folder).as_posix()
-        for path in walk(folder)
-        if path.suffix.lower() in suffixes and path.is_file()
-    )
-    return sorted(path for path in paths if not any(one[0] == "." for one in path.split("/")))
 
 
 def find_splits(folder: Path, stage: OwnDataStage) -> bool:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from samr1.core.errors import UserError
+from samr1.core.tree import list_files
 from samr1.data import reasonseg, refer
-from samr1.data.own.folders import list_files, list_folders, of_neither
+from samr1.data.own.folders import list_folders, of_neither
 from samr1.data.own.questions import Question, Source, Truth
 
 _REFS = re.compile(r"([^/]+)/refs\(([^/]+)\)\.p")
