@@ -11,10 +11,9 @@ from string import Template
 from typing import Any
 
 import pyarrow as pa
-import yaml
 from huggingface_hub import ModelCardData
 
-from samr1.config.schema import TrainStage
+from samr1.config.schema import TrainStage, dump_stage
 from samr1.core.hub import HubName, require
 from samr1.policy.dialects import get_dialect
 from samr1.policy.prompt_settings import FILE, MICRO, is_shipped, settings_of, write_settings
@@ -115,9 +114,9 @@ def _data(samples: pa.Table) -> dict[str, str]:
 
 def _settings(stage: TrainStage, segmenter: str) -> str:
     """All of them but for folders, which are this machine's (YAML)."""
-    values = stage.model_dump(mode="json", exclude={"name": True, "policy": {"path"}})
-    values["segmenter"]["path"] = segmenter
-    return str(yaml.safe_dump(values, sort_keys=False))
+    place = stage.segmenter.model_copy(update={"path": segmenter})
+    named = stage.model_copy(update={"segmenter": place})
+    return dump_stage(named, {"name": True, "policy": {"path"}})
 
 
 def _metrics(metrics: pa.Table, part: int) -> str:

@@ -250,10 +250,10 @@ def load_named(path: Path, cls: type[Model], what: str) -> dict[str, Model]:
     return found
 
 
-def dump_stage(stage: Frozen, leave_out: Mapping[str, set[str]] | None = None) -> str:
-    """The YAML text of a stage, in the schema's order; `load_stage` reads it back.
+def dump_stage(stage: Frozen, leave_out: Mapping[str, bool | set[str]] | None = None) -> str:
+    """The YAML text of a stage, in the schema's order.
 
-    `leave_out` names keys with a default that nothing depends on.
+    `load_stage` reads it back, where `leave_out` names only keys that have a default.
     """
     values = stage.model_dump(mode="json", exclude=leave_out)
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
