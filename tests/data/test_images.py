@@ -14,6 +14,7 @@ from PIL import Image
 
 from samr1.core.errors import UserError
 from samr1.data import images
+from samr1.data.image_files import check_image, check_image_bytes
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
@@ -34,7 +35,7 @@ def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     pixels = images.load_rgb(path)
     assert (pixels.shape, pixels.dtype) == ((30, 40, 3), np.uint8)
     assert np.abs(pixels.astype(int) - expected).max() <= 1
-    assert images.check_image(path, (40, 30)) == (40, 30)
+    assert check_image(path, (40, 30)) == (40, 30)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "I;16"])
@@ -53,18 +54,18 @@ def test_indices_are_the_values_of_every_mode_that_has_them(mode: str) -> None:
 def test_a_files_content_is_checked_as_the_file_is(suffix: str) -> None:
     content = io.BytesIO()
     Image.new("RGB", (4, 3)).save(content, format=Image.registered_extensions()[suffix])
-    assert images.check_image_bytes(content.getvalue(), "row 1", (4, 3)) == suffix
+    assert check_image_bytes(content.getvalue(), "row 1", (4, 3)) == suffix
     with pytest.raises(UserError, match=r"^row 1: the image is 4×3 pixels and its annotation says"):
-        images.check_image_bytes(content.getvalue(), "row 1", (3, 4))
+        check_image_bytes(content.getvalue(), "row 1", (3, 4))
     with pytest.raises(UserError, match=r"^row 1: not an image that can be read"):
-        images.check_image_bytes(b"P6 1 1 255 abc", "row 1")
+        check_image_bytes(b"P6 1 1 255 abc", "row 1")
 
 
 def test_a_jpeg_with_a_second_picture_in_it_is_a_jpeg() -> None:
     content = io.BytesIO()
     first, second = Image.new("RGB", (16, 16)), Image.new("RGB", (16, 16), (255, 0, 0))
     first.save(content, format="MPO", save_all=True, append_images=[second])
-    assert images.check_image_bytes(content.getvalue(), "row 1") == ".jpg"
+    assert check_image_bytes(content.getvalue(), "row 1") == ".jpg"
 
 
 def test_transparency_is_dropped_and_not_blended(tmp_path: Path) -> None:
@@ -78,16 +79,16 @@ def test_exif_rotation_is_not_applied(tmp_path: Path) -> None:
     exif[0x0112] = 6  # orientation: turn by a quarter
     save_image(path, 40, 30, exif=exif)
     assert images.load_rgb(path).shape == (30, 40, 3)
-    assert images.check_image(path) == (40, 30)
+    assert check_image(path) == (40, 30)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png"])
 def test_a_truncated_image_is_found_by_both(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     save_image(path, 200, 100)
-    images.check_image(path)
+    check_image(path)
     truncate(path)
-    for use in (images.check_image, images.load_rgb):
+    for use in (check_image, images.load_rgb):
         with pytest.raises(UserError, match=rf"{name}: the image is broken .*truncated"):
             use(path)
 
@@ -95,7 +96,7 @@ def test_a_truncated_image_is_found_by_both(tmp_path: Path, name: str) -> None:
 def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
     save_image(tmp_path / "a.jpg", 40, 30)
     with pytest.raises(UserError, match=r"a\.jpg: the image is 40×30 pixels .* says 30×40"):
-        images.check_image(tmp_path / "a.jpg", (30, 40))
+        check_image(tmp_path / "a.jpg", (30, 40))
 
 
 def test_missing_foreign_and_32_bit_images_are_refused(tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_missing_foreign_and_32_bit_images_are_refused(tmp_path: Path) -> None:
         "float.tif": "32-bit images",
     }
     for name, message in cases.items():
-        for use in (images.check_image, images.load_rgb):
+        for use in (check_image, images.load_rgb):
             with pytest.raises(UserError, match=rf"{name}: {message}"):
                 use(tmp_path / name)
 
@@ -126,7 +127,7 @@ def test_a_picture_that_claims_to_be_huge_is_refused_unread(tmp_path: Path, side
     data[16:24] = struct.pack(">II", side, side)  # width and height in the IHDR chunk
     data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
     path.write_bytes(data)
-    for use in (images.check_image, images.load_rgb):
+    for use in (check_image, images.load_rgb):
         with pytest.raises(UserError, match=r"bomb\.png: the image has more than 90,000,000"):
             use(path)
 

@@ -19,7 +19,8 @@ from samr1.core import schemas
 from samr1.core.errors import UserError, run_command
 from samr1.core.files import read_table
 from samr1.data import masks
-from samr1.data.images import check_image, load_mask, load_picture
+from samr1.data.image_files import check_image
+from samr1.data.images import load_mask, load_picture
 from samr1.evaluation.imports import import_predictions
 
 # Pictures of masks, and answers

@@ -16,7 +16,8 @@ import pytest
 from hostile_data import refused
 from PIL import Image
 
-from samr1.data.images import check_image, load_picture
+from samr1.data.image_files import check_image
+from samr1.data.images import load_picture
 
 SIDE = 8
 EXIF, COMMENT = b"\xff\xe1\x00\x09Exif\0\0x", b"\xff\xfe\x00\x02"

@@ -43,7 +43,8 @@ from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.data import mirror, reasonseg, refer
 from samr1.data.bad_samples import OnBadSample
-from samr1.data.images import check_image, load_mask, load_picture, load_rgb
+from samr1.data.image_files import check_image
+from samr1.data.images import load_mask, load_picture, load_rgb
 from samr1.data.masks import encode_mask
 from samr1.data.mirror_images import unpack_images
 from samr1.data.objects import read_objects

@@ -20,7 +20,8 @@ from own_world import labelme_shape, stage, write_coco, write_labelme
 from PIL import Image
 
 from samr1.data import masks, reasonseg, refer
-from samr1.data.images import check_image, load_picture
+from samr1.data.image_files import check_image
+from samr1.data.images import load_picture
 from samr1.data.mirror_images import unpack_images
 from samr1.data.own.reading import read_own
 from samr1.data.resizing import resize_images

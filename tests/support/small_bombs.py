@@ -46,7 +46,7 @@ from samr1.config.errors import read_mapping
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.data import reasonseg, refer
-from samr1.data.images import check_image
+from samr1.data.image_files import check_image
 from samr1.data.own.reading import read_own
 from samr1.evaluation.imports import import_predictions
 

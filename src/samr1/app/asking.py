@@ -11,7 +11,8 @@ from samr1.app.model import BATCH_SIZE, Pixels, Samr1, Segmented
 from samr1.app.questions import ImageQuestions
 from samr1.core.errors import UserError
 from samr1.core.reading import is_text, read_bytes
-from samr1.data.images import MAX_BYTES, load_picture
+from samr1.data.image_files import MAX_BYTES
+from samr1.data.images import load_picture
 
 _MOST_BYTES = 100_000_000  # of pictures in memory before they are asked about
 

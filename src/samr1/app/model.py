@@ -38,7 +38,8 @@ from samr1.core.errors import UserError
 from samr1.core.hub import HubName, locate
 from samr1.core.reading import read_bytes
 from samr1.core.stopwatch import Stopwatch
-from samr1.data.images import MAX_BYTES, as_seen, load_picture
+from samr1.data.image_files import MAX_BYTES
+from samr1.data.images import as_seen, load_picture
 from samr1.data.masks import Mask, decode_mask
 from samr1.data.resizing import to_square
 from samr1.evaluation.predict import answer_rows, read_response

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from samr1.core.errors import UserError, prefix_errors, say
 from samr1.core.reading import find_delimiter, is_text, read_bytes
-from samr1.data.images import SUFFIXES
+from samr1.data.image_files import SUFFIXES
 
 MAX_CHARACTERS = 500  # a question is a sentence; the prompt around it is of fixed length
 _COLUMNS = ("image", "question")

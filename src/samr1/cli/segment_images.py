@@ -15,7 +15,7 @@ from samr1.app.questions import gather_questions
 from samr1.cli.use_options import add_model_options, load_model
 from samr1.core.errors import UserError, printable
 from samr1.core.reading import is_text
-from samr1.data.images import SUFFIXES
+from samr1.data.image_files import SUFFIXES
 
 _MORE = """examples:
   samr1 segment cat.jpg "the cat's tail" "the ball"

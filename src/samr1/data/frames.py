@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from samr1.core.errors import UserError
-from samr1.data.images import Size, check_image, find_turn, picture_size
+from samr1.data.image_files import Size, check_image, find_turn, picture_size
 
 
 def told_size(entry: dict[str, Any], keys: Sequence[str], whose: str, remedy: str) -> Size | None:

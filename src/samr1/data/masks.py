@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pycocotools import mask as coco
 
 from samr1.core.errors import UserError
-from samr1.data.images import MAX_PIXELS
+from samr1.data.image_files import MAX_PIXELS
 
 Mask = npt.NDArray[np.bool_]
 

@@ -30,7 +30,8 @@ from samr1.core.reading import parse_json
 from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
-from samr1.data.images import check_image, load_mask
+from samr1.data.image_files import check_image
+from samr1.data.images import load_mask
 from samr1.data.mirror_files import cell_value, images_folder, read_rows, shards_folder
 from samr1.data.mirror_images import read_id
 from samr1.data.refer import Sentences, first_with_words, read_sentence

@@ -11,7 +11,7 @@ import pyarrow as pa
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.files import atomic_folder, remove_parts
 from samr1.data.bad_samples import BadSamples, OnBadSample
-from samr1.data.images import check_image_bytes
+from samr1.data.image_files import check_image_bytes
 from samr1.data.mirror_files import cell_value, images_folder, read_rows, shards_folder
 
 # It becomes a file's name.

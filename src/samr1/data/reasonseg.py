@@ -25,7 +25,7 @@ from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
 from samr1.data.frames import check_frame, told_size
-from samr1.data.images import Size
+from samr1.data.image_files import Size
 from samr1.data.samples import check_query
 from samr1.data.shapes import SIZE_KEYS, Shape, first_shape_box, rasterise_shapes
 

@@ -24,7 +24,7 @@ from samr1.data import masks
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.coco_file import find_entries
 from samr1.data.counts import check_published
-from samr1.data.images import check_image
+from samr1.data.image_files import check_image
 from samr1.data.plain_pickle import load_plain_pickle
 from samr1.data.samples import check_query
 

@@ -11,7 +11,7 @@ from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.core.reading import is_text
-from samr1.data.images import MAX_PIXELS
+from samr1.data.image_files import MAX_PIXELS
 
 _NEVER_NULL = ("sample_id", "image_id", "image_path", "width", "height", "query", "sentence_index")
 

@@ -24,7 +24,8 @@ from samr1.core.errors import UserError, prefix_errors
 from samr1.core.json_lists import JsonLists, Place
 from samr1.core.reading import check_file, read_bytes, read_columns
 from samr1.core.tree import list_files
-from samr1.data.images import MAX_BYTES, load_mask
+from samr1.data.image_files import MAX_BYTES
+from samr1.data.images import load_mask
 from samr1.data.masks import (
     Mask,
     are_coordinates,

@@ -13,7 +13,8 @@ import numpy as np
 from samr1.core.errors import UserError
 from samr1.core.reading import read_bytes
 from samr1.core.tree import list_files
-from samr1.data.images import MAX_BYTES, SUFFIXES, UNREAD, Indices, load_indices, picture_size
+from samr1.data.image_files import MAX_BYTES, SUFFIXES, UNREAD, picture_size
+from samr1.data.images import Indices, load_indices
 from samr1.data.masks import Mask
 from samr1.data.own.folders import find_splits
 from samr1.data.own.questions import Question, Source, Truth, mask_truth

@@ -19,7 +19,7 @@ from samr1.core.errors import UserError, prefix_errors
 from samr1.core.json_lists import JsonLists
 from samr1.data.coco_file import Places, find_entries
 from samr1.data.frames import told_size
-from samr1.data.images import Size
+from samr1.data.image_files import Size
 from samr1.data.masks import Mask, segmentation_to_mask
 from samr1.data.own.folders import REMEDY, find_files
 from samr1.data.own.questions import Question, Source, Truth, below, mask_truth

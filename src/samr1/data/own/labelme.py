@@ -17,7 +17,7 @@ from samr1.core.errors import UserError
 from samr1.core.reading import load_json
 from samr1.core.tree import list_files
 from samr1.data.frames import told_size
-from samr1.data.images import Size
+from samr1.data.image_files import Size
 from samr1.data.own.folders import find_splits
 from samr1.data.own.questions import Question, Source, Truth, below, mask_truth
 from samr1.data.samples import check_query

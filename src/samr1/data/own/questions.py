@@ -14,7 +14,8 @@ from samr1.core.errors import UserError
 from samr1.core.reading import check_file, is_text
 from samr1.data.bad_samples import BadSamples
 from samr1.data.frames import check_turn
-from samr1.data.images import MAX_BYTES, Size, digest_pixels, find_turn
+from samr1.data.image_files import MAX_BYTES, Size, find_turn
+from samr1.data.images import digest_pixels
 from samr1.data.masks import Mask, Rle, encode_mask, mask_box
 
 _REMEDY = "put the image there, or correct its name, `root` or `images`"

@@ -19,7 +19,8 @@ import numpy as np
 
 from samr1.core.errors import UserError, prefix_errors
 from samr1.core.reading import check_file, is_text, parse_json, read_bytes
-from samr1.data.images import MAX_BYTES, Size, load_mask, picture_size
+from samr1.data.image_files import MAX_BYTES, Size, picture_size
+from samr1.data.images import load_mask
 from samr1.data.masks import Mask, are_coordinates, segmentation_to_mask
 from samr1.data.own.folders import find_files
 from samr1.data.own.questions import Question, Source, Truth, below, check_shows, mask_truth
