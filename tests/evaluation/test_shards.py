@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +15,7 @@ import torch
 from commands import call
 from made_up_samples import sample_row, sample_table
 from predict_world import stage as predict_stage
+from processes import wait_until
 
 from samr1.cli import gather_predictions, predict_masks
 from samr1.config.merge import load_experiment
@@ -240,6 +243,30 @@ def test_each_process_loads_once_for_all_benchmarks(
     ]
     assert sum(loads) == 1  # in the first alone, of all processes added up
     assert not (tmp_path / "kept").exists()
+
+
+def test_no_process_outlives_a_prediction_that_is_killed(world: Path, tmp_path: Path) -> None:
+    outputs = [tmp_path / "first.parquet", tmp_path / "second.parquet"]
+    options = {
+        "config": [world / "stage.yaml"],
+        "policy": [ROOT / "src/samr1/micro/weights/policy"],
+        "samples": 2 * [world / "samples.parquet"],
+        "images": 2 * [world / "images.parquet"],
+        "root": [world],
+        "output": outputs,
+        "output-timings": [path.with_suffix(".timings") for path in outputs],
+        "processes": [2],
+    }
+    words = [word for name, values in options.items() for word in (f"--{name}", *map(str, values))]
+    parent = psutil.Popen([sys.executable, "-m", "samr1.cli.predict_masks", *words])
+    wait_until(outputs[0].exists)  # both have loaded their models
+    children = parent.children()
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs(children, timeout=30)
+    for child in alive:
+        child.kill()
+    assert len(children) >= 2 and not alive
 
 
 def test_a_benchmark_that_is_finished_is_not_answered_again(

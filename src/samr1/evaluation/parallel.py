@@ -7,6 +7,8 @@ The parent only deals and gathers.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -149,7 +151,16 @@ _of_this_process: list[_Answerer] = []  # in a process of the pool: one
 
 
 def _begin(job: Job, numbers: SimpleQueue[int]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _of_this_process.append(_Answerer(job, numbers.get()))
+
+
+def _end_with_parent() -> None:
+    """End this process where its parent does, even one that was killed: its GPU is free then."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _answer(part: Questions) -> Predicted:
