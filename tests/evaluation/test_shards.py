@@ -20,11 +20,10 @@ from samr1.config.schema import dump_stage
 from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
-from samr1.core.stopwatch import TIMINGS, Stopwatch
 from samr1.data.resizing import resize_images
 from samr1.evaluation import parallel
 from samr1.evaluation.kept import Kept
-from samr1.evaluation.shards import Shard, add_timings, gather, split_by_image
+from samr1.evaluation.shards import Shard, gather, split_by_image
 from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 
 ROOT = Path(__file__).parents[2]
@@ -78,20 +77,6 @@ def test_gathering_refuses_what_is_missing_twice_or_strange() -> None:
         gather(["a", "b", "c"], [*parts, predicted(["b"])])
 
 
-def test_timings_add_up() -> None:
-    one, two = Stopwatch(), Stopwatch()
-    for watch, seconds in ((one, 2.0), (two, 3.0)):
-        watch.add("load", seconds)
-        watch.add("generate", 2 * seconds)
-    table = add_timings([one.table(10), two.table(5), TIMINGS.empty_table()], 15).to_pylist()
-    assert [(row["phase"], row["seconds"]) for row in table] == [
-        ("load", 5.0),
-        ("generate", 10.0),
-        ("total", 15.0),
-    ]
-    assert table[2]["samples_per_second"] == 1.0
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eleven questions on five drawn images, one question at a time: so every batch is the same."""
@@ -125,7 +110,6 @@ def predict(world: Path, output: Path, *extra: str) -> Path:
         images=world / "images.parquet",
         root=world,
         output=output / "predictions.parquet",
-        output_timings=output / "timings.parquet",
     )
     return output
 
@@ -147,15 +131,9 @@ def test_shards_gather_to_the_same_bytes(world: Path, whole: bytes, tmp_path: Pa
         config=world / "stage.yaml",
         samples=world / "samples.parquet",
         predictions=[shard / "predictions.parquet" for shard in reversed(shards)],
-        timings=[shard / "timings.parquet" for shard in reversed(shards)],
         output=tmp_path / "all.parquet",
-        output_timings=tmp_path / "t.parquet",
     )
     assert (tmp_path / "all.parquet").read_bytes() == whole
-    seconds = [row["seconds"] for row in pq.read_table(tmp_path / "t.parquet").to_pylist()]
-    assert seconds[-1] == pytest.approx(sum(seconds[:-1]))
-    of_one = pq.read_table(shards[0] / "timings.parquet")["seconds"].to_pylist()
-    assert seconds[-1] > of_one[-1] > 0
 
 
 def test_one_process_s_error_is_everyone_s(world: Path, tmp_path: Path) -> None:
@@ -193,7 +171,6 @@ def predict_both(world: Path, output: Path, *extra: str) -> list[Path]:
         *("--samples", str(world / "samples.parquet"), str(few)),
         *("--images", *2 * [str(world / "images.parquet")]),
         *("--output", *map(str, outputs)),
-        *("--output-timings", *(str(path.with_suffix(".timings")) for path in outputs)),
         *("--kept", str(output / "kept"), *extra),
     )
     return outputs
@@ -224,21 +201,16 @@ def test_what_is_kept_is_of_models_and_inputs_as_they_are(tmp_path: Path) -> Non
 def test_each_process_loads_once_for_all_benchmarks(
     world: Path, whole: bytes, tmp_path: Path, processes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def never(*arguments: object) -> None:
-        raise AssertionError("the parent of several needs no model")
-
-    if processes == "2":
-        monkeypatch.setattr(parallel, "load_policy", never)
+    loaded: list[str] = []  # by this process, the parent
+    load = parallel.load_policy
+    monkeypatch.setattr(
+        parallel, "load_policy", lambda path, *given: (loaded.append(path), load(path, *given))[1]
+    )
     first, second = predict_both(world, tmp_path, "--processes", processes)
     assert first.read_bytes() == whole
     columns = ["sample_id", "text", "mask"]  # scores differ with the images of a batch
     assert pq.read_table(second).select(columns) == pq.read_table(first).select(columns)[-5:]
-    loads = [
-        row["phase"] == "load"
-        for path in (first, second)
-        for row in pq.read_table(path.with_suffix(".timings")).to_pylist()
-    ]
-    assert sum(loads) == 1  # in the first alone, of all processes added up
+    assert len(loaded) == {"1": 1, "2": 0}[processes]  # the parent of several needs no model
     assert not (tmp_path / "kept").exists()
 
 

@@ -71,15 +71,11 @@ def get_asked(kind):
     return find
 
 
-def get_answered(kind):
-    """The files of one kind, a benchmark's each, that a job of prediction writes."""
-
-    def find(wildcards, output):
-        if not DEALT:
-            return output[kind]
-        return [f"{output[kind]}/{name}.parquet" for name in list_asked(wildcards)]
-
-    return find
+def get_answered(wildcards, output):
+    """The files, a benchmark's each, that a job of prediction writes."""
+    if not DEALT:
+        return output
+    return [f"{output}/{name}.parquet" for name in list_asked(wildcards)]
 
 
 def get_shard(wildcards):
@@ -87,25 +83,17 @@ def get_shard(wildcards):
     return f"{wildcards.get('shard', 1)}-of-{EXPERIMENT.evaluation_shards}"
 
 
-def get_parts(kind):
-    """The folders of all shards of one kind, of which a benchmark's part is to be gathered."""
-
-    def find(wildcards):
-        folder = f"{OUT}/{kind}/{wildcards.run}/seed_{wildcards.seed}/parts"
-        count = EXPERIMENT.evaluation_shards
-        together = get_together(wildcards)
-        return [f"{folder}/{together}/{n}-of-{count}" for n in range(1, count + 1)]
-
-    return find
+def get_parts(wildcards):
+    """The folders of all shards, of which a benchmark's part is to be gathered."""
+    folder = f"{OUT}/predictions/{wildcards.run}/seed_{wildcards.seed}/parts"
+    count = EXPERIMENT.evaluation_shards
+    together = get_together(wildcards)
+    return [f"{folder}/{together}/{n}-of-{count}" for n in range(1, count + 1)]
 
 
-def get_gathered(kind):
+def get_gathered(wildcards, input):
     """A benchmark's files in these folders."""
-
-    def find(wildcards, input):
-        return [f"{folder}/{wildcards.benchmark}.parquet" for folder in input[kind]]
-
-    return find
+    return [f"{folder}/{wildcards.benchmark}.parquet" for folder in input.predictions]
 
 
 def get_protocols(wildcards):

@@ -23,15 +23,10 @@ rule predict_masks:
         world=get_world,
         checked=ancient(get_check),
     output:
-        predictions=(
+        (
             directory(f"{OUT}/predictions/{ANSWERED}")
             if DEALT
             else f"{OUT}/predictions/{ANSWERED}.parquet"
-        ),
-        timings=(
-            directory(f"{OUT}/timings/predictions/{ANSWERED}")
-            if DEALT
-            else f"{OUT}/timings/predictions/{ANSWERED}.parquet"
         ),
     log:
         f"{OUT}/logs/predict_masks/{ANSWERED}.log",
@@ -52,13 +47,12 @@ rule predict_masks:
         shard=get_shard,
         # Not an output: those are removed before each attempt, and a second one goes on from here.
         kept=f"--kept {OUT}/kept_predictions/{ANSWERED}" if DEALT else "",
-        predictions=get_answered("predictions"),
-        timings=get_answered("timings"),
+        predictions=get_answered,
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_masks "
         "--config {input.config} --policy {params.policy} --samples {input.samples} "
         "--images {input.images} --root {resources.root} --shard {params.shard} --device {params.device} "
-        "{params.kept} --output {params.predictions} --output-timings {params.timings} 2> {log}"
+        "{params.kept} --output {params.predictions} 2> {log}"
 
 
 if DEALT:
@@ -67,12 +61,10 @@ if DEALT:
         input:
             config=f"{OUT}/config/predict/{{run}}.yaml",
             samples=f"{OUT}/samples/{{benchmark}}.parquet",
-            predictions=get_parts("predictions"),
-            timings=get_parts("timings/predictions"),
+            predictions=get_parts,
             code=get_code("gather_predictions"),
         output:
-            predictions=f"{OUT}/predictions/{WHOLE}.parquet",
-            timings=f"{OUT}/timings/predictions/{WHOLE}.parquet",
+            f"{OUT}/predictions/{WHOLE}.parquet",
         log:
             f"{OUT}/logs/gather_predictions/{WHOLE}.log",
         benchmark:
@@ -80,13 +72,10 @@ if DEALT:
         conda:
             ENVIRONMENT
         params:
-            predictions=get_gathered("predictions"),
-            timings=get_gathered("timings"),
+            predictions=get_gathered,
         shell:
             "python -m samr1.cli.gather_predictions --config {input.config} "
-            "--samples {input.samples} --predictions {params.predictions} "
-            "--timings {params.timings} --output {output.predictions} "
-            "--output-timings {output.timings} 2> {log}"
+            "--samples {input.samples} --predictions {params.predictions} --output {output} 2> {log}"
 
 
 rule score_benchmark:

@@ -9,9 +9,8 @@ from samr1.config.schema import PredictStage, load_stage
 from samr1.core import schemas
 from samr1.core.errors import prefix_errors, run_command
 from samr1.core.files import read_table, write_table
-from samr1.core.stopwatch import TIMINGS
 from samr1.data.samples import load_samples
-from samr1.evaluation.shards import add_timings, gather
+from samr1.evaluation.shards import gather
 
 
 def main() -> None:
@@ -22,22 +21,14 @@ def main() -> None:
     parser.add_argument(
         "--predictions", type=Path, nargs="+", required=True, help="the shards' (Parquet)"
     )
-    parser.add_argument(
-        "--timings", type=Path, nargs="+", required=True, help="the shards' (Parquet)"
-    )
     parser.add_argument("--output", type=Path, required=True, help="predictions (Parquet) to write")
-    parser.add_argument(
-        "--output-timings", type=Path, required=True, help="seconds by phase (Parquet) to write"
-    )
     arguments = parser.parse_args()
     stage = load_stage(arguments.config, PredictStage)
     ids = load_samples(arguments.samples)["sample_id"].to_pylist()
     parts = [read_table(path, schemas.PREDICTIONS) for path in arguments.predictions]
     with prefix_errors(f"{arguments.predictions[0].parent} on {arguments.samples}"):
         predictions = gather(ids, parts)
-    timings = [read_table(path, TIMINGS) for path in arguments.timings]
     write_table(arguments.output, predictions, {"config": stage.model_dump_json()})
-    write_table(arguments.output_timings, add_timings(timings, len(ids)))
 
 
 if __name__ == "__main__":

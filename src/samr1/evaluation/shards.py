@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from samr1.core import schemas
 from samr1.core.errors import UserError
-from samr1.core.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)
@@ -69,12 +68,3 @@ def gather(sample_ids: Sequence[str], parts: Sequence[pa.Table]) -> pa.Table:
         raise UserError(f"{what}; predict the benchmark again.")
     order = pa.array([place[sample_id] for sample_id in sample_ids], pa.int64())
     return predictions.take(order).combine_chunks().cast(schemas.PREDICTIONS)
-
-
-def add_timings(timings: Sequence[pa.Table], samples: int) -> pa.Table:
-    """The seconds of several processes by phase, added up: what one process would have taken."""
-    watch = Stopwatch()
-    for row in pa.concat_tables(timings).to_pylist():
-        if row["phase"] != "total":
-            watch.add(row["phase"], row["seconds"])
-    return watch.table(samples)
