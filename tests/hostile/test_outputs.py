@@ -21,7 +21,6 @@ from samr1.cli import check_gpu, collect_study, plan, score_benchmark
 from samr1.config.data import WorldConfig
 from samr1.core.files import MARK, atomic_folder
 from samr1.evaluation.kept import Kept
-from samr1.evaluation.shards import Shard
 from samr1.micro.world import draw_world
 from samr1.policy.model import save_policy
 from samr1.report.figures.style import write_figure
@@ -65,7 +64,7 @@ def test_a_folder_of_anothers_is_not_written_into(
 def keep(folder: Path) -> None:
     """Keep an answer of one job, then of another, and give that away."""
     for name in ("one", "other"):
-        kept = Kept(folder, stage(), name, Shard(1, 1), [])
+        kept = Kept(folder, stage(), name, [])
         kept.place("0").parent.mkdir(parents=True)
         kept.place("0").write_bytes(b"answer")
     kept.take({kept.place("0"): folder.with_name("answer")})

@@ -49,12 +49,6 @@ def list_together(run):
     return [*shown], f"all-{hashlib.sha256('+'.join(shown).encode()).hexdigest()[:8]}"
 
 
-def get_together(wildcards):
-    """The name of what one job answers where `benchmark` is asked of a run."""
-    shown, name = list_together(wildcards.run)
-    return name if wildcards.benchmark in shown else wildcards.benchmark
-
-
 def list_asked(wildcards):
     """The benchmarks that a job of prediction answers."""
     shown, name = list_together(wildcards.run)
@@ -73,27 +67,16 @@ def get_asked(kind):
 
 def get_answered(wildcards, output):
     """The files, a benchmark's each, that a job of prediction writes."""
-    if not DEALT:
+    if not TOGETHER:
         return output
     return [f"{output}/{name}.parquet" for name in list_asked(wildcards)]
 
 
-def get_shard(wildcards):
-    """Which part of a benchmark's questions a job answers, as `2-of-4`."""
-    return f"{wildcards.get('shard', 1)}-of-{EXPERIMENT.evaluation_shards}"
-
-
-def get_parts(wildcards):
-    """The folders of all shards, of which a benchmark's part is to be gathered."""
-    folder = f"{OUT}/predictions/{wildcards.run}/seed_{wildcards.seed}/parts"
-    count = EXPERIMENT.evaluation_shards
-    together = get_together(wildcards)
-    return [f"{folder}/{together}/{n}-of-{count}" for n in range(1, count + 1)]
-
-
-def get_gathered(wildcards, input):
-    """A benchmark's files in these folders."""
-    return [f"{folder}/{wildcards.benchmark}.parquet" for folder in input.predictions]
+def get_together(wildcards):
+    """The folder of what one job answers where `benchmark` is asked of a run."""
+    shown, name = list_together(wildcards.run)
+    asked = name if wildcards.benchmark in shown else wildcards.benchmark
+    return f"{OUT}/predictions/{wildcards.run}/seed_{wildcards.seed}/together/{asked}"
 
 
 def get_protocols(wildcards):

@@ -1,15 +1,11 @@
 # Prediction needs the models, scoring none: mending a metric never runs a model again.
 #
-# A job answers its part of as many benchmarks as the scale has it answer, the models loaded once; what
-# it has finished is kept when it is started again. With one benchmark and no shards it writes the whole
-# file, and there is nothing to gather.
-SHARDS = EXPERIMENT.evaluation_shards
-DEALT = SHARDS > 1 or EXPERIMENT.evaluated_together == "run"
+# A job answers all benchmarks of a run, where the scale has it do so, the models loaded once; it writes
+# them into one folder, and what it has finished is kept when it is started again.
+TOGETHER = EXPERIMENT.evaluated_together == "run"
 WHOLE = "{run}/seed_{seed}/{benchmark}"
 ANSWERED = (
-    f"{{run}}/seed_{{seed}}/parts/{{asked}}/{{shard}}-of-{SHARDS}"
-    if DEALT
-    else "{run}/seed_{seed}/{asked}"
+    "{run}/seed_{seed}/together/{asked}" if TOGETHER else "{run}/seed_{seed}/{asked}"
 )
 
 
@@ -25,7 +21,7 @@ rule predict_masks:
     output:
         (
             directory(f"{OUT}/predictions/{ANSWERED}")
-            if DEALT
+            if TOGETHER
             else f"{OUT}/predictions/{ANSWERED}.parquet"
         ),
     log:
@@ -44,38 +40,31 @@ rule predict_masks:
         device=DEVICE,
         threads=get_threads,
         policy=get_policy_path,
-        shard=get_shard,
         # Not an output: those are removed before each attempt, and a second one goes on from here.
-        kept=f"--kept {OUT}/kept_predictions/{ANSWERED}" if DEALT else "",
+        kept=f"--kept {OUT}/kept_predictions/{ANSWERED}" if TOGETHER else "",
         predictions=get_answered,
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_masks "
         "--config {input.config} --policy {params.policy} --samples {input.samples} "
-        "--images {input.images} --root {resources.root} --shard {params.shard} --device {params.device} "
+        "--images {input.images} --root {resources.root} --device {params.device} "
         "{params.kept} --output {params.predictions} 2> {log}"
 
 
-if DEALT:
+if TOGETHER:
 
-    rule gather_predictions:
+    rule copy_predictions:
         input:
-            config=f"{OUT}/config/predict/{{run}}.yaml",
-            samples=f"{OUT}/samples/{{benchmark}}.parquet",
-            predictions=get_parts,
-            code=get_code("gather_predictions"),
+            get_together,
         output:
             f"{OUT}/predictions/{WHOLE}.parquet",
         log:
-            f"{OUT}/logs/gather_predictions/{WHOLE}.log",
+            f"{OUT}/logs/copy_predictions/{WHOLE}.log",
         benchmark:
-            f"{OUT}/timings/jobs/gather_predictions/{WHOLE}.tsv"
+            f"{OUT}/timings/jobs/copy_predictions/{WHOLE}.tsv"
         conda:
             ENVIRONMENT
-        params:
-            predictions=get_gathered,
         shell:
-            "python -m samr1.cli.gather_predictions --config {input.config} "
-            "--samples {input.samples} --predictions {params.predictions} --output {output} 2> {log}"
+            "cp {input}/{wildcards.benchmark}.parquet {output} 2> {log}"
 
 
 rule score_benchmark:

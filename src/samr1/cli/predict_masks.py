@@ -20,7 +20,6 @@ from samr1.core.files import write_table
 from samr1.data.samples import load_samples
 from samr1.evaluation.kept import Kept
 from samr1.evaluation.parallel import Job, Questions, predict_each
-from samr1.evaluation.shards import Shard
 
 _PER_BENCHMARK = {
     "samples": "samples (Parquet), a file for each benchmark",
@@ -37,12 +36,6 @@ def main() -> None:
     for name, words in _PER_BENCHMARK.items():
         parser.add_argument(f"--{name}", type=Path, nargs="+", required=True, help=words)
     parser.add_argument("--root", type=Path, required=True, help="data root of the image paths")
-    parser.add_argument(
-        "--shard",
-        type=Shard.parse,
-        default=Shard(1, 1),
-        help="which part of the questions, as 2-of-4 (default: all)",
-    )
     parser.add_argument(
         "--processes",
         type=int,
@@ -72,13 +65,10 @@ def _predict(arguments: argparse.Namespace) -> None:
     kept, places = None, arguments.output
     if arguments.kept is not None:
         inputs = [*arguments.samples, *arguments.images]
-        kept = Kept(arguments.kept, stage, arguments.policy, arguments.shard, inputs)
+        kept = Kept(arguments.kept, stage, arguments.policy, inputs)
         places = [kept.place(f"{i}") for i in range(len(places))]
     missing = [i for i, place in enumerate(places) if not (kept and place.is_file())]
-    asked = [
-        Questions(arguments.shard.rows(_read(arguments.samples[i])), arguments.images[i])
-        for i in missing
-    ]
+    asked = [Questions(_read(arguments.samples[i]), arguments.images[i]) for i in missing]
     job = Job(stage, arguments.policy, arguments.root, arguments.device)
     for number, predictions in predict_each(job, asked, arguments.processes):
         write_table(places[missing[number]], predictions, {"config": stage.model_dump_json()})

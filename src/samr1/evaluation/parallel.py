@@ -18,12 +18,11 @@ import pyarrow as pa
 import torch
 
 from samr1.config.schema import PredictStage
-from samr1.core import schemas
 from samr1.core.device import DeviceKind, use_device
 from samr1.core.errors import UserError
 from samr1.data.resizing import ImageStore
+from samr1.evaluation.parts import gather, split_by_image
 from samr1.evaluation.predict import predict
-from samr1.evaluation.shards import gather, split_by_image
 from samr1.policy.model import Policy, load_policy
 from samr1.segmenter import Segmenter
 
@@ -58,10 +57,7 @@ def predict_each(
     parts: dict[int, list[Questions]] = {}
     for i, one in enumerate(asked):
         dealt = [part for part in split_by_image(one.samples, processes) if len(part)]
-        if dealt:
-            parts[i] = [Questions(part, one.images) for part in dealt]
-        else:  # a shard more than there are images
-            yield i, schemas.PREDICTIONS.empty_table()
+        parts[i] = [Questions(part, one.images) for part in dealt]
     most = max(map(len, parts.values()), default=0)
     if most <= 1:
         answerer = _Answerer(job, 0)

@@ -1,4 +1,4 @@
-"""A benchmark's questions dealt to several jobs or processes, and what they wrote put together.
+"""A benchmark's questions dealt to several processes, and what they answered put together.
 
 The questions on one image stay together, so that an image is embedded once. The rows are those of
 an undivided run, in the same order. Only batches are composed otherwise: that can change the last
@@ -7,34 +7,12 @@ digits of a model's numbers, and in bfloat16 with them an answer now and then.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 
 from samr1.core import schemas
 from samr1.core.errors import UserError
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The part `number` (from 1) of `count`; written `2-of-4`."""
-
-    number: int
-    count: int
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """Read `2-of-4`; raises ValueError, as argparse wants it."""
-        found = re.fullmatch(r"(\d+)-of-(\d+)", text)
-        if found is None or not 1 <= int(found[1]) <= int(found[2]):
-            raise ValueError(f"{text!r} is no shard; write it as 2-of-4")
-        return cls(int(found[1]), int(found[2]))
-
-    def rows(self, samples: pa.Table) -> pa.Table:
-        """Its rows of `samples`, in their order; none where there are fewer images than shards."""
-        return split_by_image(samples, self.count)[self.number - 1]
 
 
 def split_by_image(samples: pa.Table, count: int) -> list[pa.Table]:
@@ -61,10 +39,10 @@ def gather(sample_ids: Sequence[str], parts: Sequence[pa.Table]) -> pa.Table:
     place = {sample_id: i for i, sample_id in enumerate(found)}
     for sample_id in sample_ids:
         if sample_id not in place:
-            raise UserError(f"sample {sample_id} is in no shard; predict the benchmark again.")
+            raise UserError(f"sample {sample_id} is in no part; predict the benchmark again.")
     if len(found) != len(sample_ids):
         odd = next(iter(set(found) - set(sample_ids)), None)
-        what = f"sample {odd} is not in the benchmark" if odd else "a sample is in two shards"
+        what = f"sample {odd} is not in the benchmark" if odd else "a sample is in two parts"
         raise UserError(f"{what}; predict the benchmark again.")
     order = pa.array([place[sample_id] for sample_id in sample_ids], pa.int64())
     return predictions.take(order).combine_chunks().cast(schemas.PREDICTIONS)

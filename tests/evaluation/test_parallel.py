@@ -1,4 +1,4 @@
-"""A benchmark in shards and by several processes, against the whole of it in one."""
+"""Benchmarks by several processes and several by one job, against each by one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from commands import call
 from made_up_samples import sample_row, sample_table
 from predict_world import stage as predict_stage
 
-from samr1.cli import gather_predictions, predict_masks
+from samr1.cli import predict_masks
 from samr1.config.merge import load_experiment
 from samr1.config.schema import dump_stage
 from samr1.core import schemas
@@ -23,7 +23,7 @@ from samr1.core.files import write_table
 from samr1.data.resizing import resize_images
 from samr1.evaluation import parallel
 from samr1.evaluation.kept import Kept
-from samr1.evaluation.shards import Shard, gather, split_by_image
+from samr1.evaluation.parts import gather, split_by_image
 from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 
 ROOT = Path(__file__).parents[2]
@@ -49,16 +49,7 @@ def test_images_stay_whole_and_parts_are_of_one_size() -> None:
         assert sum(map(len, shown)) == len(set(images))
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
         assert all(ids(part) == sorted(ids(part), key=lambda name: int(name[1:])) for part in parts)
-        for number, part in enumerate(parts, 1):
-            assert Shard(number, count).rows(samples).equals(part)
     assert [len(part) for part in split_by_image(samples_on(["a", "a", "b"]), 3)] == [2, 1, 0]
-
-
-def test_shards_are_written_as_people_say_them() -> None:
-    assert Shard.parse("2-of-4") == Shard(2, 4)
-    for text in ("2", "0-of-4", "5-of-4", "2-of-4-of-5", "-1-of-4"):
-        with pytest.raises(ValueError, match="is no shard"):
-            Shard.parse(text)
 
 
 def predicted(names: list[str]) -> pa.Table:
@@ -69,18 +60,18 @@ def predicted(names: list[str]) -> pa.Table:
 def test_gathering_refuses_what_is_missing_twice_or_strange() -> None:
     parts = [predicted(["c", "a"]), predicted([]), predicted(["b"])]
     assert ids(gather(["a", "b", "c"], parts)) == ["a", "b", "c"]
-    with pytest.raises(UserError, match=r"sample d is in no shard"):
+    with pytest.raises(UserError, match=r"sample d is in no part"):
         gather(["a", "b", "c", "d"], parts)
     with pytest.raises(UserError, match=r"sample [ac] is not in the benchmark"):
         gather(["b"], parts)
-    with pytest.raises(UserError, match=r"a sample is in two shards"):
+    with pytest.raises(UserError, match=r"a sample is in two parts"):
         gather(["a", "b", "c"], [*parts, predicted(["b"])])
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eleven questions on five drawn images, one question at a time: so every batch is the same."""
-    folder = tmp_path_factory.mktemp("shards")
+    folder = tmp_path_factory.mktemp("parallel")
     run = load_experiment(ROOT / "config", "micro").runs["sam_r1"]
     stage = run.predict_stage()
     sizes = {"batch_size": 1, "max_response_tokens": 60}
@@ -116,24 +107,10 @@ def predict(world: Path, output: Path, *extra: str) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(world: Path) -> bytes:
-    """The predictions of one process without shards."""
+    """The predictions of one process."""
     path = predict(world, world / "whole") / "predictions.parquet"
     assert pq.read_table(path)["mask"].null_count < 11  # there is something to compare
     return path.read_bytes()
-
-
-def test_shards_gather_to_the_same_bytes(world: Path, whole: bytes, tmp_path: Path) -> None:
-    shards = [predict(world, tmp_path / f"{n}", "--shard", f"{n}-of-7") for n in range(1, 8)]
-    parts = [pq.read_table(shard / "predictions.parquet") for shard in shards]
-    assert sorted(map(len, parts)) == [0, 0, 1, 1, 2, 3, 4]
-    call(
-        gather_predictions.main,
-        config=world / "stage.yaml",
-        samples=world / "samples.parquet",
-        predictions=[shard / "predictions.parquet" for shard in reversed(shards)],
-        output=tmp_path / "all.parquet",
-    )
-    assert (tmp_path / "all.parquet").read_bytes() == whole
 
 
 def test_one_process_s_error_is_everyone_s(world: Path, tmp_path: Path) -> None:
@@ -185,7 +162,7 @@ def test_what_is_kept_is_of_models_and_inputs_as_they_are(tmp_path: Path) -> Non
 
     def place(segmenter: Path = segmenter) -> Path:
         stage = predict_stage(segmenter=str(segmenter))
-        return Kept(tmp_path / "kept", stage, str(policy), Shard(1, 1), read[2:]).place("0")
+        return Kept(tmp_path / "kept", stage, str(policy), read[2:]).place("0")
 
     assert place() == place() != place(tmp_path / "another")
     for file in read:
