@@ -17,13 +17,12 @@ from predict_world import stage as predict_stage
 from samr1.cli import predict_masks
 from samr1.config.merge import load_experiment
 from samr1.config.schema import dump_stage
-from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
 from samr1.data.resizing import resize_images
 from samr1.evaluation import parallel
 from samr1.evaluation.kept import Kept
-from samr1.evaluation.parts import gather, split_by_image
+from samr1.evaluation.parallel import split_by_image
 from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 
 ROOT = Path(__file__).parents[2]
@@ -50,22 +49,6 @@ def test_images_stay_whole_and_parts_are_of_one_size() -> None:
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
         assert all(ids(part) == sorted(ids(part), key=lambda name: int(name[1:])) for part in parts)
     assert [len(part) for part in split_by_image(samples_on(["a", "a", "b"]), 3)] == [2, 1, 0]
-
-
-def predicted(names: list[str]) -> pa.Table:
-    rows = [dict.fromkeys(schemas.PREDICTIONS.names) | {"sample_id": name} for name in names]
-    return pa.Table.from_pylist(rows, schema=schemas.PREDICTIONS)
-
-
-def test_gathering_refuses_what_is_missing_twice_or_strange() -> None:
-    parts = [predicted(["c", "a"]), predicted([]), predicted(["b"])]
-    assert ids(gather(["a", "b", "c"], parts)) == ["a", "b", "c"]
-    with pytest.raises(UserError, match=r"sample d is in no part"):
-        gather(["a", "b", "c", "d"], parts)
-    with pytest.raises(UserError, match=r"sample [ac] is not in the benchmark"):
-        gather(["b"], parts)
-    with pytest.raises(UserError, match=r"a sample is in two parts"):
-        gather(["a", "b", "c"], [*parts, predicted(["b"])])
 
 
 @pytest.fixture(scope="module")

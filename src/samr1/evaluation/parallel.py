@@ -1,7 +1,9 @@
 """Prediction by the processes of one machine, one a GPU: each loads the models once and answers a
 part of every benchmark.
 
-The parent only deals and gathers.
+The parent only deals and gathers. The rows are those of one process, in the same order. Only
+batches are composed otherwise: that can change the last digits of a model's numbers, and in
+bfloat16 with them an answer now and then.
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ from samr1.config.schema import PredictStage
 from samr1.core.device import DeviceKind, use_device
 from samr1.core.errors import UserError
 from samr1.data.resizing import ImageStore
-from samr1.evaluation.parts import gather, split_by_image
 from samr1.evaluation.predict import predict
 from samr1.policy.model import Policy, load_policy
 from samr1.segmenter import Segmenter
@@ -64,7 +65,29 @@ def predict_each(
         yield from ((i, answerer.answer(own[0])) for i, own in parts.items())
     else:
         for i, done in _in_a_pool(job, parts, most):
-            yield i, gather(asked[i].samples["sample_id"].to_pylist(), done)
+            yield i, _in_order(asked[i].samples, pa.concat_tables(done))
+
+
+def split_by_image(samples: pa.Table, count: int) -> list[pa.Table]:
+    """Deal the rows of `samples` into `count` parts of nearly equal size, each in its order.
+
+    The questions on one image stay together, so that it is embedded once. The images with the most
+    are dealt first, each to the part with the fewest questions.
+    """
+    members: dict[str, list[int]] = {}  # image_id -> its rows
+    for i, image_id in enumerate(samples["image_id"].to_pylist()):
+        members.setdefault(image_id, []).append(i)
+    parts: list[list[int]] = [[] for _ in range(count)]
+    for rows in sorted(members.values(), key=len, reverse=True):
+        min(parts, key=len).extend(rows)
+    return [samples.take(pa.array(sorted(rows), pa.int64())) for rows in parts]
+
+
+def _in_order(samples: pa.Table, predictions: pa.Table) -> pa.Table:
+    """`predictions` as `samples` stand."""
+    place = {sample_id: i for i, sample_id in enumerate(predictions["sample_id"].to_pylist())}
+    order = pa.array([place[sample_id] for sample_id in samples["sample_id"].to_pylist()])
+    return predictions.take(order).combine_chunks()
 
 
 def _in_a_pool(
