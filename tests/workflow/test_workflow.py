@@ -185,15 +185,15 @@ def test_studies_add_seeds_sweep_and_long_runs_to_what_is_done(finished: Path) -
     assert plan["collect_study"] == 1 and "make_table" not in plan
 
 
-def test_answers_are_the_same_in_shards(finished: Path, tmp_path: Path) -> None:
+def test_a_benchmark_is_answered_the_same_by_its_own_job(finished: Path, tmp_path: Path) -> None:
     results = shutil.copytree(finished, tmp_path / "results")
-    dealt = {"evaluated_together": "benchmark", "evaluation_shards": 2}
+    alone = {"evaluated_together": "benchmark"}
     settings = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
-    edit(settings / f"scales/{SCALE}.yaml", lambda scale: scale | dealt)
+    edit(settings / f"scales/{SCALE}.yaml", lambda scale: scale | alone)
     name = f"{SCALE}/predictions/base/seed_0/reasonseg_test.parquet"
     (results / name).unlink()  # a copied file alone would be anew or not by the second it is of
     asked = [f"{results}/{name}", *options(results, settings)]
-    assert planned(*asked) == {"predict_masks": 2, "gather_predictions": 1}
+    assert planned(*asked) == {"predict_masks": 1}
     done = snakemake(*asked, "--cores", "2")
     assert done.code == 0, done.text[-5000:]
     columns = ["sample_id", "text", "mask"]  # scores differ with the images of a batch
@@ -204,7 +204,7 @@ def test_answers_are_the_same_in_shards(finished: Path, tmp_path: Path) -> None:
 
 def test_a_benchmark_that_all_does_not_show_a_run_on_is_answered_alone(finished: Path) -> None:
     alone = f"{finished}/{SCALE}/predictions/no_kl/seed_0/refcoco_testa.parquet"
-    plan = {"write_config": 1, "predict_masks": 1, "gather_predictions": 1}
+    plan = {"write_config": 1, "predict_masks": 1, "copy_predictions": 1}
     assert planned(alone, *options(finished)) == plan
 
 

@@ -37,7 +37,6 @@ from samr1.core.device import use_device
 from samr1.core.errors import UserError
 from samr1.core.hub import HubName, locate
 from samr1.core.reading import read_bytes
-from samr1.core.stopwatch import Stopwatch
 from samr1.data.images import MAX_BYTES, as_seen, load_picture
 from samr1.data.masks import Mask, decode_mask
 from samr1.data.resizing import to_square
@@ -134,7 +133,6 @@ class Samr1:
             self.policy,
             self.segmenter,
             self.stage,
-            Stopwatch(),
         ):
             found |= batch
         return found

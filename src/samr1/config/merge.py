@@ -44,8 +44,6 @@ class ScaleSettings(Frozen):
     evaluated_together: Literal["run", "benchmark"]
     """Whether a job answers all benchmarks that `all` shows a run on, its models loaded once, or
     one benchmark; what is done is never done again."""
-    evaluation_shards: Positive
-    """Jobs that what is evaluated together is dealt to, each with its part of every benchmark."""
 
 
 class ScaleConfig(ScaleSettings):
