@@ -13,7 +13,6 @@ import peft  # noqa: F401
 import snakemake.cli  # noqa: F401
 import torch.utils.tensorboard  # noqa: F401
 import training_world  # noqa: F401
-from deepspeed.ops import __compatible_ops__  # noqa: F401 (asks compilers, at the first engine)
 
 import samr1.cli.check_models
 import samr1.cli.draw_figure
