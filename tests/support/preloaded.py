@@ -13,6 +13,7 @@ import peft  # noqa: F401
 import snakemake.cli  # noqa: F401
 import torch.utils.tensorboard  # noqa: F401
 import training_world  # noqa: F401
+from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
 import samr1.cli.check_models
 import samr1.cli.draw_figure
@@ -26,3 +27,5 @@ import samr1.cli.render_table
 import samr1.cli.score_benchmark
 import samr1.cli.train_policy
 import samr1.config.jobs  # noqa: F401
+
+get_checkpoint_conversion_mapping("qwen2_5_vl")  # the first makes those of all models
