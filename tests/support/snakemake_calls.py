@@ -48,8 +48,15 @@ def _snakemake(arguments: tuple[str, ...], checkout: Path, said: str, python: Pa
     os.chdir(checkout)
     os.environ["OMP_NUM_THREADS"] = "1"
     touch.Executor.SLEEPING_TIME = 0.001  # seconds between jobs, of which there are hundreds
-    with nullcontext(str(python)) if python else warm_python() as sys.executable:
-        cli.main(list(arguments))
+    try:
+        with nullcontext(str(python)) if python else warm_python() as sys.executable:
+            cli.main(list(arguments))
+    except SystemExit as end:
+        if not isinstance(end.code, int):
+            raise
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code)  # what still waits, seconds, is to look whether more jobs may begin
 
 
 def list_jobs(output: str) -> dict[str, int]:
