@@ -7,7 +7,6 @@ import io
 import re
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -250,12 +249,10 @@ def test_every_pair_of_models_can_be_looked_at_first(tmp_path: Path) -> None:
     assert plan == {"write_config": 2, "check_models": 1}
 
 
-def test_the_interpreter_may_be_in_a_folder_with_blanks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "a folder/bin/python"))
+def test_the_interpreter_may_be_in_a_folder_with_blanks(tmp_path: Path) -> None:
     config = f"{tmp_path}/{SCALE}/config/world.yaml"
-    done = snakemake(config, "--cores", "1", *options(tmp_path))
+    python = tmp_path / "a folder/bin/python"
+    done = snakemake(config, "--cores", "1", *options(tmp_path), python=python)
     assert done.code == 0, done.text
     assert yaml.safe_load(Path(config).read_text())["seed"] == 0
 
