@@ -19,11 +19,9 @@ import samr1.cli.check_models
 import samr1.cli.draw_figure
 import samr1.cli.draw_gallery
 import samr1.cli.draw_world
-import samr1.cli.gather_predictions
 import samr1.cli.index_objects
 import samr1.cli.make_table
 import samr1.cli.predict_masks
-import samr1.cli.render_table
 import samr1.cli.score_benchmark
 import samr1.cli.train_policy
 import samr1.config.jobs  # noqa: F401
