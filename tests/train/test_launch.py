@@ -86,7 +86,7 @@ def main():
         if os.environ["RANK"] == "0":
             while not Path(sys.argv[1], "1").exists():
                 time.sleep(0.05)
-            os.kill(os.getppid(), signal.SIGUSR1)
+            os.kill(os.getppid(), signal.SIGINT)
         while asked.name is None:
             time.sleep(0.05)
     raise Stopped(f"{asked.name} stopped it.")
@@ -95,7 +95,7 @@ run_command(main)
 
 
 def test_a_signal_is_handed_on_and_waited_for(tmp_path: Path) -> None:
-    with pytest.raises(Stopped, match=r"^SIGUSR1 stopped it\.$"):
+    with pytest.raises(Stopped, match=r"^SIGINT stopped it\.$"):
         launch([sys.executable, "-c", WAIT_FOR_A_SIGNAL, str(tmp_path)], 2)
 
 

@@ -32,7 +32,7 @@ STORY, PAPER = GUIDE.split("## With a real model, on one card")
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository, as somebody has who begins; its trainings take few steps."""
-    apart = shutil.ignore_patterns("results", ".*", "__pycache__")
+    apart = shutil.ignore_patterns("results", ".*", "__pycache__", "my_photos")
     folder = Path(shutil.copytree(ROOT, tmp_path_factory.mktemp("own") / "checkout", ignore=apart))
     few = {"group_size": 2, "questions_per_step": 40, "questions_per_update": 20}
     small = {"defaults": {"train": few}}

@@ -134,6 +134,8 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
 
     Raises UserError of one sentence naming file, run, key, value and what is allowed.
     """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; start this in the repository's own folder.")
     files = {
         name: folder / f"{name}.yaml"
         for name in ("runs", "benchmarks", "own_data", "published", "baselines", "studies")

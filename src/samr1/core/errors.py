@@ -89,6 +89,9 @@ def run_command(main: Callable[[], None], *, at_once: bool = False) -> None:
     except UserError as error:
         say(f"error: {error}")
         code = error.exit_code
+    except KeyboardInterrupt:
+        say("error: stopped by Ctrl-C.")
+        code = 130  # as a shell has it of what SIGINT ended
     except Exception:
         if not at_once:
             raise
