@@ -186,7 +186,6 @@ def test_no_process_outlives_a_prediction_that_is_killed(world: Path, tmp_path: 
         "images": 2 * [world / "images.parquet"],
         "root": [world],
         "output": outputs,
-        "output-timings": [path.with_suffix(".timings") for path in outputs],
         "processes": [2],
     }
     words = [word for name, values in options.items() for word in (f"--{name}", *map(str, values))]
