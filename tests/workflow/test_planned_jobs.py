@@ -217,6 +217,12 @@ def test_a_mirror_is_unpacked_and_indexed_once(mirror_settings: Path, tmp_path: 
     assert planned(*command) == {}
 
 
+def test_a_run_that_is_not_trained_has_no_policy_of_its_own(tmp_path: Path) -> None:
+    done = snakemake(f"{tmp_path}/{SCALE}/policies/base/seed_0", "--dry-run", *options(tmp_path))
+    assert done.code == 1
+    assert "No rule to produce" in done.text
+
+
 def test_a_bad_value_stops_the_workflow_with_one_sentence(tmp_path: Path) -> None:
     settings = changed_settings(tmp_path, "runs.yaml", "grpo", "train", "clip_high", value=0.1)
     done = snakemake("--cores", "2", *options(tmp_path / "results", settings))

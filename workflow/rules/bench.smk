@@ -3,7 +3,14 @@
 # defaults; look at the results before they are copied to results/reference/bench.
 BENCH = f"{WORKFLOW.results}/bench"
 BENCH_THREADS = 1024  # more than there are: all of them
-BENCH_RECORDS = ["step_1", "step_2", "update", "reward_large", "reward_micro", "evaluation"]
+BENCH_RECORDS = [
+    "step_1",
+    "step_2",
+    "update",
+    "reward_large",
+    "reward_micro",
+    "evaluation",
+]
 
 
 rule install_trl:

@@ -8,8 +8,6 @@ rule train_policy:
         images=get_training_images,
         world=get_world,
         checked=ancient(get_check),  # looked at again, it retrains nothing
-    wildcard_constraints:
-        run=get_names(name for name in RUNS if RUNS[name].trained),
     output:
         policy=directory(f"{OUT}/policies/{{run}}/seed_{{seed}}"),
         metrics=f"{OUT}/training/{{run}}/seed_{{seed}}.parquet",
@@ -19,6 +17,8 @@ rule train_policy:
         f"{OUT}/logs/train_policy/{{run}}/seed_{{seed}}.log",
     benchmark:
         f"{OUT}/timings/jobs/train_policy/{{run}}/seed_{{seed}}.tsv"
+    wildcard_constraints:
+        run=get_names(name for name in RUNS if RUNS[name].trained),
     conda:
         ENVIRONMENT
     threads: get_cores
