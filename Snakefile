@@ -50,7 +50,7 @@ localrules:
 rule tables:
     input:
         rules.collect_tables.output,
-        expand(rules.render_table.output, table=EXPERIMENT.published.tables),
+        expand(rules.make_table.output.html, table=EXPERIMENT.published.tables),
 
 
 # Every figure, and the runs that only figures show.

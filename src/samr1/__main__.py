@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from samr1.cli import segment_images, serve_demo
 from samr1.cli.parser import Parser
 from samr1.core.errors import run_command
@@ -21,10 +19,7 @@ def main() -> None:
 
 def start() -> None:
     """`main` with a person's errors: what the installed `samr1` calls."""
-    try:
-        run_command(main)
-    except KeyboardInterrupt:
-        sys.exit(130)  # as a shell has it
+    run_command(main)
 
 
 if __name__ == "__main__":

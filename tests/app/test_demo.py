@@ -171,7 +171,7 @@ def test_a_picture_dropped_on_the_page_is_asked_about(
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text))
     page.goto(f"http://127.0.0.1:{port}/")
-    page.get_by_text("Asked is policy <b>micro</b>.").wait_for()  # as text
+    page.get_by_text("Answers are by policy <b>micro</b>.").wait_for()  # as text
     text = base64.b64encode(b"no picture").decode()
     page.evaluate(DROP, [text, "<img src=x onerror=alert(1)>.png", "image/png"])
     page.get_by_text("<img src=x onerror=alert(1)>.png is no picture").wait_for()

@@ -24,7 +24,6 @@ from samr1.app.asking import Written, ask_all
 from samr1.app.model import Samr1, load_samr1
 from samr1.app.questions import ImageQuestions, check_question, gather_questions
 from samr1.core.errors import UserError
-from samr1.core.stopwatch import Stopwatch
 from samr1.data.images import load_picture
 from samr1.data.masks import decode_mask
 from samr1.data.resizing import ImageStore, resize_images
@@ -67,7 +66,7 @@ def test_answers_are_those_of_the_benchmarks_and_each_picture_is_seen_once(
     root = asked[0].image.parent
     resize_images(samples, root, 84, tmp_path / "images.parquet")
     store = ImageStore(tmp_path / "images.parquet")
-    table = predict(samples, store, root, model.policy, model.segmenter, model.stage, Stopwatch())
+    table = predict(samples, store, root, model.policy, model.segmenter, model.stage)
     seen: dict[str, list[Any]] = {"policy": [], "segmenter": []}
     encode_images, embed = responses.encode_images, model.segmenter.embed_batch
     monkeypatch.setattr(

@@ -76,10 +76,7 @@ def to_page(records: Sequence[Record]) -> str:
             [_compared_row(figure) for figure in compared],
         ),
         "## Our step by itself",
-        "Shares are of the step's time. The floor is the operations and the bytes that the step "
-        "must do (prompt and image once a pass) over the best rates of a large matrix product and "
-        "a large copy on this machine in this run; the sum of both is what the step is compared "
-        "with.",
+        "Shares are of the step's time.",
         aligned_table(
             ["figure", "median", "unit", "least", "most", "repeats"],
             [_own_row(figure) for figure in alone],

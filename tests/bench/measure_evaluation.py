@@ -14,7 +14,6 @@ from setting import ROOT, machine, use_threads
 
 from samr1.config.merge import load_experiment
 from samr1.config.schema import PredictStage
-from samr1.core.stopwatch import Stopwatch
 from samr1.data.resizing import ImageStore, resize_images
 from samr1.evaluation.predict import predict
 from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
@@ -35,15 +34,7 @@ class Predictor:
         self.segmenter = Segmenter.load(ROOT / stage.segmenter.path, stage.segmenter.image_size)
 
     def predict(self, samples: pa.Table) -> pa.Table:
-        return predict(
-            samples,
-            self.store,
-            self.root,
-            self.policy,
-            self.segmenter,
-            self.stage,
-            Stopwatch(),
-        )
+        return predict(samples, self.store, self.root, self.policy, self.segmenter, self.stage)
 
     def in_batches(self) -> tuple[float, pa.Table]:
         """Samples a second, and the predictions."""

@@ -233,6 +233,8 @@ def test_one_update_is_allowed_where_no_bound_is_compared(edit: Edit) -> None:
 
 
 def test_an_unknown_scale_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UserError, match="nowhere: no such folder"):
+        load_experiment(Path("nowhere"), "papr")
     with pytest.raises(UserError, match=r'scale = "papr": must be one of micro, paper, smoke\.'):
         load_experiment(SETTINGS, "papr")
 

@@ -23,8 +23,8 @@ from samr1.data.resizing import ImageStore
 from samr1.data.samples import load_samples
 
 REFER = "index_refer --root {root} --dataset refcocog --split-by umd --split test --no-check-counts"
-REASONSEG = "index_reasonseg --root {root} --split val --no-check-counts"
-LISA = "index_lisa_grounding --root {root} --split val --no-check-counts"
+SPLIT = "index_reasonseg --root {root} --split val --no-check-counts"
+REASONSEG, LISA = f"{SPLIT} --dataset reasonseg", f"{SPLIT} --dataset lisa_grounding"
 INDEX = "index_mirror --root {root} --mirror owner/set_test --no-check-counts --split test"
 MIRROR = f"{INDEX} --dataset refcocog --split-by umd"
 
@@ -152,8 +152,9 @@ def test_too_few_refs_name_the_pool(root: Path, capsys: pytest.CaptureFixture[st
     "command",
     [
         "index_refer --root {root} --dataset coco --split-by umd --split test",
-        "index_reasonseg --split val",
-        "index_lisa_grounding --root {root} --split val --on-bad-sample ask",
+        SPLIT,
+        "index_reasonseg --dataset reasonseg --split val",
+        f"{REASONSEG} --on-bad-sample ask",
         f"{INDEX} --dataset refcocog",
         f"{INDEX} --dataset reasonseg --split-by umd",
         f"{INDEX} --dataset reasonseg --sentences all",

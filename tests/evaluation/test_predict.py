@@ -22,7 +22,6 @@ from samr1.cli import predict_masks
 from samr1.config.schema import PredictStage
 from samr1.core import schemas
 from samr1.core.errors import UserError
-from samr1.core.stopwatch import Stopwatch
 from samr1.data.masks import decode_mask
 from samr1.data.resizing import ImageStore
 from samr1.evaluation import predict as module
@@ -67,7 +66,7 @@ def test_answers_become_masks_at_the_original_size(
     monkeypatch.setattr(
         segmenter, "embed_batch", lambda images: embedded.extend(images) or embed_batch(images)
     )
-    table = predict(samples, store, root, policy, segmenter, stage(), Stopwatch())
+    table = predict(samples, store, root, policy, segmenter, stage())
     assert table.schema.equals(schemas.PREDICTIONS)
     rows = table.to_pylist()
     assert [row["sample_id"] for row in rows] == ["s0", "s1", "s2", "s3"]
@@ -110,7 +109,7 @@ def test_points_that_no_mask_is_made_of_are_counted(
     many = json.dumps({"bbox_2d": [7, 7, 21, 14], "points": points})
     monkeypatch.setitem(SCRIPT, 2, f"<think>x</think><answer>{many}</answer>")
     monkeypatch.setattr(module, "respond", scripted)
-    table = predict(samples, store, root, policy, segmenter, stage(), Stopwatch())
+    table = predict(samples, store, root, policy, segmenter, stage())
     assert [len(points) for points in table["points"].to_pylist()] == [1, 0, 16, 0]
     said = capsys.readouterr().err
     assert "note: 3 points were not given to the segmenter, which takes 16 of an object" in said
@@ -154,10 +153,8 @@ def test_decoding_in_the_background_changes_nothing(
     def run() -> pa.Table:
         embedded.clear()
         decoders.clear()
-        watch = Stopwatch()
-        table = predict(samples, store, root, policy, segmenter, stage(batch_size), watch)
+        table = predict(samples, store, root, policy, segmenter, stage(batch_size))
         assert len(embedded) == len(SIZES)  # also of an image whose questions are in two batches
-        assert list(watch.seconds) == ["generate", "segment"]
         return table
 
     plain = run()
@@ -192,7 +189,7 @@ def test_errors_on_either_side_surface_and_leave_no_thread(
     monkeypatch.setattr(module, "overlaps", lambda device: beside)
 
     def run() -> None:
-        predict(samples, store, root, policy, segmenter, stage(1), Stopwatch())
+        predict(samples, store, root, policy, segmenter, stage(1))
 
     fills, fill = [], Rows.fill
 
@@ -221,7 +218,7 @@ def test_what_is_missing_is_named_before_anything_runs(
     policy: Policy, segmenter: Segmenter, store: ImageStore, samples: pa.Table, tmp_path: Path
 ) -> None:
     def run(table: pa.Table, root: Path, config: PredictStage) -> None:
-        predict(table, store, root, policy, segmenter, config, Stopwatch())
+        predict(table, store, root, policy, segmenter, config)
 
     with pytest.raises(UserError, match=r"a\.png: no such image, of sample s0"):
         run(samples, tmp_path, stage())
@@ -263,7 +260,6 @@ def test_the_command_writes_the_same_bytes_twice(
             images=store.path,
             root=root,
             output=output,
-            output_timings=tmp_path / name / "timings.parquet",
         )
         return output
 
@@ -274,9 +270,6 @@ def test_the_command_writes_the_same_bytes_twice(
     assert table["text"].to_pylist() == [
         plain_response(policy, store, row).text for row in samples.to_pylist()
     ]
-    timings = pq.read_table(tmp_path / "one" / "timings.parquet").to_pylist()
-    assert [row["phase"] for row in timings] == ["load", "generate", "segment", "total"]
-    assert timings[3]["seconds"] == pytest.approx(sum(row["seconds"] for row in timings[:3]))
 
     (root / "c.png").rename(root / "gone.png")
     try:

@@ -17,7 +17,6 @@ from scoring import score, values_of
 
 from samr1.config.names import DialectName
 from samr1.core import schemas
-from samr1.core.stopwatch import Stopwatch
 from samr1.data.masks import decode_mask, encode_mask
 from samr1.data.resizing import ImageStore, resize_images
 from samr1.evaluation import predict as module
@@ -100,7 +99,7 @@ def predict_said(
         monkeypatch.setattr(module, "respond", lambda *_: (one for one in [{0: Response(text, 5)}]))
         policy = cast(Policy, None)
         asked = stage().model_copy(update={"dialect": dialect})
-        return predict(samples, store, root, policy, segmenter, asked, Stopwatch())
+        return predict(samples, store, root, policy, segmenter, asked)
 
     return run
 

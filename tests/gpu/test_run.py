@@ -11,6 +11,7 @@ import pytest
 from commands import exit_code
 
 from samr1.cli import check_gpu
+from samr1.gpu import run
 from samr1.gpu.findings import at_least, at_most, found, holds, not_measured
 from samr1.gpu.page import summary, to_page
 from samr1.gpu.run import NO_CARD, Outcome, Report, Stage, run_stage, run_stages, to_json
@@ -87,6 +88,23 @@ def test_what_would_pass_the_time_is_skipped_with_a_reason(tmp_path: Path) -> No
     assert {stage.state for stage in report.stages} == {"skipped"}
     assert all("were left" in stage.reason for stage in report.unfinished())
     assert len(kept) == len(report.stages)
+
+
+def test_what_went_by_before_the_first_stage_is_taken_from_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadlines: list[float] = []
+
+    def run_at_once(stage: Stage, size: str, log: Path, deadline: float) -> Outcome:
+        deadlines.append(deadline)
+        return Outcome(stage.name, stage.what, "done")
+
+    monkeypatch.setattr(run, "run_stage", run_at_once)
+    begin = time.monotonic() - 60  # as imports take from a disk that nobody has read yet
+    report = run_stages("7b", 8, tmp_path / "log.txt", begin, lambda _: None)
+    assert not report.unfinished()
+    assert deadlines[0] - time.monotonic() > 20
+    assert begin + 470 < deadlines[-1] < begin + 480
 
 
 def made_up() -> Report:

@@ -14,6 +14,7 @@ from plain_twins import early_stopper
 from tiny import use_flex
 
 from samr1.gpu.findings import NO_CUDA, Finding
+from samr1.gpu.models import of_few_tokens, random_policy
 from samr1.gpu.run import STAGES
 from samr1.gpu.setting import Setting, make_setting
 from samr1.gpu.stages import agreement, attention, decoding, machine
@@ -88,6 +89,28 @@ def test_another_temperature_in_the_packed_pass_is_found(monkeypatch: pytest.Mon
     found = {one.key: one for one in agreement.look(tiny())}
     assert found["agreement.k3"].passed is False
     assert found["agreement.signed"].passed is False
+
+
+def test_the_passes_are_compared_on_a_few_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: set[int] = set()
+
+    def noting(*values: Any, **options: Any) -> logprobs.ResponseLogprobs:
+        said.update(token for group in values[2] for response in group for token in response)
+        return logprobs.response_logprobs(*values, **options)
+
+    monkeypatch.setattr(agreement, "response_logprobs", noting)
+    assert list(agreement.look(tiny()))
+    assert 1 < len(said) <= 8
+
+
+def test_a_policy_of_few_tokens_is_as_sure_by_logits_that_scatter_less() -> None:
+    setting = tiny()
+    policy = random_policy(setting.policy, setting.device, setting.attention)
+    head = policy.model.lm_head.weight
+    before = float(head.detach().float().std())
+    few = of_few_tokens(policy)
+    assert len(set(range(len(head))) - set(few.blocked_token_ids)) == 8
+    assert float(head.detach().float().std()) < 0.7 * before
 
 
 class Played(Captured):

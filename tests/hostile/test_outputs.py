@@ -19,9 +19,7 @@ from tiny import tiny_policy
 
 from samr1.cli import check_gpu, collect_study, plan, score_benchmark
 from samr1.config.data import WorldConfig
-from samr1.core.files import MARK, atomic_folder
 from samr1.evaluation.kept import Kept
-from samr1.evaluation.shards import Shard
 from samr1.micro.world import draw_world
 from samr1.policy.model import save_policy
 from samr1.report.figures.style import write_figure
@@ -65,7 +63,7 @@ def test_a_folder_of_anothers_is_not_written_into(
 def keep(folder: Path) -> None:
     """Keep an answer of one job, then of another, and give that away."""
     for name in ("one", "other"):
-        kept = Kept(folder, stage(), name, Shard(1, 1), [])
+        kept = Kept(folder, stage(), name, [])
         kept.place("0").parent.mkdir(parents=True)
         kept.place("0").write_bytes(b"answer")
     kept.take({kept.place("0"): folder.with_name("answer")})
@@ -114,11 +112,6 @@ def test_a_folder_is_replaced_by_the_command_that_made_it_and_no_other(tmp_path:
     for place in (".", "notes", "README.md", "policy"):
         refused("by samr1's draw_world|no folder", partial(draw_world, config, tmp_path / place))
     assert read_files(tmp_path) == before
-    (tmp_path / "notes" / MARK).touch()  # as an older version left it, without a name
-    for _ in range(2):
-        with atomic_folder(tmp_path / "notes", "draw_world") as folder:
-            (folder / "new").touch()
-    assert sorted(one.name for one in (tmp_path / "notes").iterdir()) == [MARK, "new"]
 
 
 def test_a_page_that_is_no_text_is_named(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,7 @@ class Run:
             *arguments,
             *("--cores", "2", "--config", f"scale={SCALE}"),
             *(f"results={self.results}", f"config_dir={self.settings}"),
+            python=Path(sys.executable),  # its seconds are told
         )
 
     def path(self, name: str) -> Path:

@@ -64,12 +64,11 @@ def server(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fo
 
 
 def make_run(folder: Path, server: Folder, **data: Any) -> Run:
-    """The paper's workflow with the tiny models, a short training and two shards."""
+    """The paper's workflow with the tiny models, and a short training."""
     settings = write_settings(
         folder / "config",
         folder / "data",
         data=data,
-        evaluation_shards=2,
         defaults=smoke_models(QUESTIONS),
     )
     fetch_from(settings, server)
@@ -128,7 +127,7 @@ def test_the_public_files_come_to_all_tables(public: Public, world: Path, server
         "1_public",
         "From the public files",
         "RefCOCO, RefCOCO+, RefCOCOg and train2014 as zip files from a server on loopback, "
-        "ReasonSeg put in place by hand; every run, every benchmark in two shards, all five "
+        "ReasonSeg put in place by hand; every run, every benchmark, all five "
         "tables. The samples are those that the drawn world itself gives.",
         {
             "fetching, s": f"{public.fetched.seconds:.0f}",

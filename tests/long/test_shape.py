@@ -44,7 +44,6 @@ def test_the_papers_shape_trains_and_is_scored(tmp_path: Path) -> None:
     settings = write_settings(
         tmp_path / "config",
         root,
-        evaluation_shards=1,
         defaults={
             "threads": 1,
             "policy": {"path": str(policy), "dtype": "float32"},

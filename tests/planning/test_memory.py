@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partialmethod
 from operator import sub
 from pathlib import Path
 from typing import Any, get_args
@@ -116,23 +117,39 @@ def job_of(policy: Any, stage: TrainStage, prompt: int = 100) -> Job:
     return Job(stage, config, parts, parts.all, SegmenterSize(0, 16), prompt, 1, cuda=False)
 
 
+class PeakStorages(LiveStorages):
+    """Notes the most that there was at once, since `peak` was last set to 0."""
+
+    peak: int | None = None
+
+    def __torch_dispatch__(self, *call: Any) -> Any:
+        result = super().__torch_dispatch__(*call)
+        if self.peak is not None:
+            self.peak = max(self.peak, self.bytes)
+        return result
+
+
 @pytest.mark.parametrize(
     ("dtype", "zero_stage", "offload"),
     [
         ("float32", 0, False),
         ("float32", 2, False),
+        ("float32", 3, False),
         *(("bfloat16", stage, False) for stage in range(4)),
         *(("bfloat16", stage, True) for stage in range(1, 4)),
         ("float32", 3, True),
     ],
 )
 def test_states_and_gradients_are_as_many_bytes_as_deepspeed_holds(
-    dtype: str, zero_stage: int, offload: bool, tmp_path: Path
+    dtype: str, zero_stage: int, offload: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     join_processes()
+    if not offload:  # torch's choice on a GPU
+        made = partialmethod(torch.optim.AdamW.__init__, foreach=True)
+        monkeypatch.setattr(torch.optim.AdamW, "__init__", made)
     stage = make_stage(tmp_path, zero_stage=zero_stage, offload_optimizer=offload)
     stage = change_stage(stage, {"policy.dtype": dtype})
-    with LiveStorages() as live:
+    with PeakStorages() as live:
         policy = tiny_policy(hidden=128, layers=3)
         policy.model.to(getattr(torch, dtype))
         engine = Engine(policy, stage)
@@ -147,11 +164,17 @@ def test_states_and_gradients_are_as_many_bytes_as_deepspeed_holds(
         memory = plan_memory(job_of(policy, stage))
         there = total(one for one in memory.states if one.what != "reference weights")
         assert live.bytes == pytest.approx(there, rel=0.03)
+        states = there
         add_gradients()
         passing = {one.what: one.amount for one in memory.phases["forward and backward"]}
         there += passing.get("gradients", 0.0)
         there += passing["reduction bucket"] if zero_stage == 1 else 0.0  # stage 2's is gone by now
         assert live.bytes == pytest.approx(there, rel=0.03)
+        if not offload:  # on a CPU that is the same memory
+            live.peak = 0
+            engine.step(1e-3)
+            there = states + total(memory.phases["optimiser step"])
+            assert live.peak == pytest.approx(there, rel=0.03)
 
 
 def saved_bytes(policy: Any, checkpointing: bool, group: int = 4) -> tuple[int, int]:

@@ -112,9 +112,9 @@ def main() -> None:
 
 PAGE = """# The workflow on SLURM
 
-Made by `make test-long`: everything at the smoke scale (two shards a benchmark, trainings of six
-steps) through the profile of clusters on a real SLURM of one node, {at_once} jobs at once, and once
-more on this machine's two cores without it.
+Made by `make test-long`: everything at the smoke scale (a job a benchmark, trainings of six steps)
+through the profile of clusters on a real SLURM of one node, {at_once} jobs at once, and once more
+on this machine's two cores without it.
 
 {where}.
 

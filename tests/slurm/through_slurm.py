@@ -18,14 +18,13 @@ STEPS = 6  # of a training: enough to be stopped in twice
 
 
 def write_options(folder: Path) -> list[str]:
-    """The smoke scale with trainings of `STEPS` steps and two shards a benchmark; results go to
-    `folder`."""
+    """The smoke scale, a job a benchmark and trainings of `STEPS` steps; results go to `folder`."""
     settings = folder / "config"
     shutil.copytree(ROOT / "config", settings)
 
     def longer(scale: dict[str, Any]) -> dict[str, Any]:
         scale["defaults"]["train"]["steps"] = STEPS
-        return scale | {"evaluated_together": "benchmark", "evaluation_shards": 2}
+        return scale | {"evaluated_together": "benchmark"}
 
     edit(settings / "scales" / "smoke.yaml", longer)
     return ["--config", "scale=smoke", f"results={folder}", f"config_dir={settings}"]

@@ -150,6 +150,7 @@ def make(
     config = write_stage(name, folder, scale, runs=runs, baselines=baselines, extra=extra)
     parquet, page = folder / f"{name}.parquet", folder / f"{name}.md"
     options = {"config": config, "output_parquet": parquet, "output_md": page}
+    options["output_html"] = page.with_suffix(".html")
     if name in ("table_4", "table_5") and "--comparisons" not in more:
         options["comparisons"] = write_comparisons(folder)
     call(make_table.main, *more, **options, metrics=[*metrics])

@@ -61,4 +61,6 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=200, help="pictures (default: 200)")
     arguments = parser.parse_args()
+    if arguments.folder.exists():
+        parser.error(f"{arguments.folder} is there already; name a new folder")
     write_photos(arguments.folder, arguments.count)

@@ -7,6 +7,7 @@ import multiprocessing.process
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -39,3 +40,12 @@ def take_place(rank: int, processes: int, port: int) -> None:
     os.environ.update({name: str(value) for name, value in places.items()})
     os.environ["MASTER_ADDR"] = "127.0.0.1"
     torch.set_num_threads(1)
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Look again and again, for a minute at most, until it is `true`."""
+    for _ in range(1200):
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never came to be")

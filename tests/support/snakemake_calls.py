@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from edited_settings import copy_settings
 from processes import fork
 from snakemake import cli
 from snakemake.executors import touch
+from warm_python import warm_python
 
 ROOT = Path(__file__).parents[2]
 SCALE = "smoke"  # of the workflows that tests run
@@ -27,23 +30,33 @@ class Said:
     seconds: float
 
 
-def snakemake(*arguments: str, checkout: Path = ROOT) -> Said:
-    """Run Snakemake in the repository's root, or in that of a copy."""
+def snakemake(*arguments: str, checkout: Path = ROOT, python: Path | None = None) -> Said:
+    """Run Snakemake in the repository's root, or in that of a copy; by `python`, or one in which
+    all is imported already."""
     begin = time.perf_counter()
     with tempfile.NamedTemporaryFile("r") as said:
-        process = fork(_snakemake, arguments, checkout, said.name)
+        process = fork(_snakemake, arguments, checkout, said.name, python)
         process.join()
         return Said(int(process.exitcode or 0), said.read(), time.perf_counter() - begin)
 
 
-def _snakemake(arguments: tuple[str, ...], checkout: Path, said: str) -> None:
+def _snakemake(arguments: tuple[str, ...], checkout: Path, said: str, python: Path | None) -> None:
     """What the command does, forked from a process that has imported it: half of a dry run."""
     file = os.open(said, os.O_WRONLY)
     os.dup2(file, 1)
     os.dup2(file, 2)
     os.chdir(checkout)
     os.environ["OMP_NUM_THREADS"] = "1"
-    cli.main(list(arguments))
+    touch.Executor.SLEEPING_TIME = 0.001  # seconds between jobs, of which there are hundreds
+    try:
+        with nullcontext(str(python)) if python else warm_python() as sys.executable:
+            cli.main(list(arguments))
+    except SystemExit as end:
+        if not isinstance(end.code, int):
+            raise
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code)  # what still waits, seconds, is to look whether more jobs may begin
 
 
 def list_jobs(output: str) -> dict[str, int]:
@@ -75,7 +88,6 @@ def pretend(*arguments: str) -> None:
             path.touch()
         elif path.suffix != ".yaml":
             path.mkdir(parents=True, exist_ok=True)
-    touch.Executor.SLEEPING_TIME = 0.001  # seconds between jobs, of which there are hundreds
     done = snakemake("--touch", "--forceall", "--cores", "1", *arguments)
     assert done.code == 0, done.text
 

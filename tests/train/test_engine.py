@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import subprocess
 import sys
 from collections import Counter
 from functools import cache
@@ -274,16 +272,6 @@ def test_a_loss_that_is_no_number_stops_the_training(world: Path) -> None:
         update(engine, rollout, reference * torch.nan, advantages, updates, 1e-3, 7, stage)
 
 
-def test_no_operator_is_tried_on_a_gpu_where_none_is_needed() -> None:
-    code = """
-from samr1.train.engine import _import_deepspeed
-print("__compatible_ops__" in vars(_import_deepspeed().ops))
-"""
-    for kind, tried in (("cuda", "False"), ("cpu", "True")):
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"DS_ACCELERATOR": kind},
-            capture_output=True,
-            text=True,
-        )
-        assert done.stdout.split()[-1:] == [tried], done.stderr
+def test_no_operator_s_compiler_is_tried(world: Path) -> None:
+    start_engine(world, make_stage(world))
+    assert vars(sys.modules["deepspeed.ops"])["__compatible_ops__"] == {}

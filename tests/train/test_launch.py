@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from processes import wait_until
 
 from samr1.core.errors import Stopped, UserError
 from samr1.train.launch import launch
@@ -59,6 +59,22 @@ run_command(main)
         launch([sys.executable, "-c", script], 2)
 
 
+@pytest.mark.parametrize("failure", ["UserError", "RuntimeError"])
+def test_a_process_that_fails_does_not_wait_for_what_libraries_do_at_the_end(failure: str) -> None:
+    script = f"""
+import atexit, threading, time
+from samr1.core.errors import UserError, run_command
+atexit.register(time.sleep, 300)
+def main():
+    raise {failure}("row 7 has no mask.")
+run_command(main, at_once=True)
+"""
+    started = time.monotonic()
+    with pytest.raises(UserError, match=r"row 7 has no mask\.$"):
+        launch([sys.executable, "-c", script], 2)
+    assert time.monotonic() - started < 60
+
+
 WAIT_FOR_A_SIGNAL = """
 import os, signal, sys, time
 from pathlib import Path
@@ -70,7 +86,7 @@ def main():
         if os.environ["RANK"] == "0":
             while not Path(sys.argv[1], "1").exists():
                 time.sleep(0.05)
-            os.kill(os.getppid(), signal.SIGUSR1)
+            os.kill(os.getppid(), signal.SIGINT)
         while asked.name is None:
             time.sleep(0.05)
     raise Stopped(f"{asked.name} stopped it.")
@@ -79,7 +95,7 @@ run_command(main)
 
 
 def test_a_signal_is_handed_on_and_waited_for(tmp_path: Path) -> None:
-    with pytest.raises(Stopped, match=r"^SIGUSR1 stopped it\.$"):
+    with pytest.raises(Stopped, match=r"^SIGINT stopped it\.$"):
         launch([sys.executable, "-c", WAIT_FOR_A_SIGNAL, str(tmp_path)], 2)
 
 
@@ -101,14 +117,6 @@ def test_no_process_outlives_its_launcher(tmp_path: Path) -> None:
     for rank in "01":
         status = Path("/proc", (tmp_path / rank).read_text(), "stat")
         wait_until(lambda status=status: not status.exists() or " Z " in status.read_text())
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    for _ in range(300):
-        if true():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it never came to be")
 
 
 def test_a_killed_process_is_named() -> None:

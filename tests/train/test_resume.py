@@ -10,6 +10,7 @@ import shutil
 import signal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -151,20 +152,30 @@ def test_what_goes_wrong_leaves_the_last_checkpoints_and_nothing_else(
     assert results_of(tmp_path) == whole
 
 
-def lose_the_tables() -> None:
-    def unwritten(path: Path, *_: object) -> None:
-        raise UserError(f"{path.name}: cannot be written.")
+def refuse(call: str, name: str) -> None:
+    """Let `call` of the operating system fail where a name begins with `name`."""
+    allowed = getattr(os, call)
 
-    checkpoint.write_table = unwritten  # type: ignore[assignment, attr-defined]
+    def refused(path: Any, *others: Any, **options: Any) -> Any:
+        if Path(path).name.startswith(name):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return allowed(path, *others, **options)
+
+    setattr(os, call, refused)
 
 
+@pytest.mark.parametrize(
+    ("call", "name"), [("mkdir", ".step_"), ("replace", ".metrics"), ("replace", ".step_")]
+)
 def test_what_the_first_process_alone_cannot_write_is_said_by_all(
-    world: Path, tmp_path: Path
+    world: Path, tmp_path: Path, call: str, name: str
 ) -> None:
     stage = stage_of(world, zero_stage=2, steps=1)
-    assert train(world, tmp_path, stage, change=lose_the_tables, processes=2) == [1, 1]
-    said = {last_line(tmp_path, rank) for rank in range(2)}
-    assert said == {"error: metrics.parquet: cannot be written."}
+    assert train(world, tmp_path, stage, change=partial(refuse, call, name), processes=2) == [1, 1]
+    (said,) = {last_line(tmp_path, rank) for rank in range(2)}
+    assert said.startswith(
+        f"error: {tmp_path}/checkpoints/step_000001: cannot be written ([Errno 5"
+    )
 
 
 def test_another_run_or_other_inputs_are_refused_by_name(world: Path, stopped: Path) -> None:

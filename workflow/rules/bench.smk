@@ -10,8 +10,6 @@ BENCH_RECORDS = [
     "reward_large",
     "reward_micro",
     "evaluation",
-    "growth",
-    "floor",
 ]
 
 
@@ -67,26 +65,12 @@ rule measure_engine:
     log:
         f"{BENCH}/logs/measure_{{measure}}.log",
     wildcard_constraints:
-        measure="update|growth|evaluation",
+        measure="update|evaluation",
     conda:
         ENVIRONMENT
     threads: BENCH_THREADS
     shell:
         "python tests/bench/measure_{wildcards.measure}.py --output {output} &> {log}"
-
-
-rule measure_floor:
-    input:
-        steps=expand(f"{BENCH}/records/step_{{updates}}.json", updates=[1, 2]),
-    output:
-        f"{BENCH}/records/floor.json",
-    log:
-        f"{BENCH}/logs/measure_floor.log",
-    conda:
-        ENVIRONMENT
-    threads: BENCH_THREADS
-    shell:
-        "python tests/bench/measure_floor.py --steps {input.steps} --output {output} &> {log}"
 
 
 rule collect_bench:

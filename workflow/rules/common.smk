@@ -248,7 +248,6 @@ wildcard_constraints:
     run=get_names(RUNS),
     models=get_names(CHECKED),
     seed=r"\d+",
-    shard=r"\d+",
     benchmark=get_names(BENCHMARKS),
     own=get_names(OWN),
     table=get_names(EXPERIMENT.published.tables),

@@ -134,6 +134,12 @@ def get_all_fetched(wildcards):
     )
 
 
+def get_reasonseg_options(wildcards):
+    """What to read of ReasonSeg's files: a benchmark's data set and split."""
+    one = get_source(wildcards.samples)
+    return f"--dataset {one.dataset} --split {one.split}"
+
+
 def get_refer_options(wildcards):
     """What to read of a RefCOCO set: a benchmark's split, or all sentences of the training pool."""
     one = get_source(wildcards.samples)
@@ -147,11 +153,8 @@ def get_refer_options(wildcards):
 def get_mirror_options(wildcards):
     """Which mirror to read, and what it holds."""
     one = get_source(wildcards.samples)
-    if one.dataset == "reasonseg":
-        held = f"--dataset {one.dataset} --split {one.split}"
-    else:
-        held = get_refer_options(wildcards)
-    return f"--mirror {one.mirror} {held}"
+    held = get_reasonseg_options if one.dataset == "reasonseg" else get_refer_options
+    return f"--mirror {one.mirror} {held(wildcards)}"
 
 
 def get_mirror_images(wildcards):
@@ -180,8 +183,3 @@ def get_objects(benchmarks):
         and get_source(name).dataset in whole
         and not get_mirror(name)
     ]
-
-
-def get_split(wildcards):
-    """The split of a benchmark."""
-    return EXPERIMENT.benchmarks[wildcards.samples].split

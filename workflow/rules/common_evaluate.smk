@@ -49,12 +49,6 @@ def list_together(run):
     return [*shown], f"all-{hashlib.sha256('+'.join(shown).encode()).hexdigest()[:8]}"
 
 
-def get_together(wildcards):
-    """The name of what one job answers where `benchmark` is asked of a run."""
-    shown, name = list_together(wildcards.run)
-    return name if wildcards.benchmark in shown else wildcards.benchmark
-
-
 def list_asked(wildcards):
     """The benchmarks that a job of prediction answers."""
     shown, name = list_together(wildcards.run)
@@ -71,41 +65,18 @@ def get_asked(kind):
     return find
 
 
-def get_answered(kind):
-    """The files of one kind, a benchmark's each, that a job of prediction writes."""
-
-    def find(wildcards, output):
-        if not DEALT:
-            return output[kind]
-        return [f"{output[kind]}/{name}.parquet" for name in list_asked(wildcards)]
-
-    return find
+def get_answered(wildcards, output):
+    """The files, a benchmark's each, that a job of prediction writes."""
+    if not TOGETHER:
+        return output
+    return [f"{output}/{name}.parquet" for name in list_asked(wildcards)]
 
 
-def get_shard(wildcards):
-    """Which part of a benchmark's questions a job answers, as `2-of-4`."""
-    return f"{wildcards.get('shard', 1)}-of-{EXPERIMENT.evaluation_shards}"
-
-
-def get_parts(kind):
-    """The folders of all shards of one kind, of which a benchmark's part is to be gathered."""
-
-    def find(wildcards):
-        folder = f"{OUT}/{kind}/{wildcards.run}/seed_{wildcards.seed}/parts"
-        count = EXPERIMENT.evaluation_shards
-        together = get_together(wildcards)
-        return [f"{folder}/{together}/{n}-of-{count}" for n in range(1, count + 1)]
-
-    return find
-
-
-def get_gathered(kind):
-    """A benchmark's files in these folders."""
-
-    def find(wildcards, input):
-        return [f"{folder}/{wildcards.benchmark}.parquet" for folder in input[kind]]
-
-    return find
+def get_together(wildcards):
+    """The folder of what one job answers where `benchmark` is asked of a run."""
+    shown, name = list_together(wildcards.run)
+    asked = name if wildcards.benchmark in shown else wildcards.benchmark
+    return f"{OUT}/predictions/{wildcards.run}/seed_{wildcards.seed}/together/{asked}"
 
 
 def get_protocols(wildcards):

@@ -56,42 +56,17 @@ rule index_reasonseg:
     benchmark:
         f"{OUT}/timings/jobs/index_reasonseg/{{samples}}.tsv"
     wildcard_constraints:
-        samples=get_names(get_indexed("reasonseg")),
+        samples=get_names(get_indexed("reasonseg", "lisa_grounding")),
     conda:
         ENVIRONMENT
     resources:
         root=get_root,
         counts=COUNTS,
     params:
-        split=get_split,
+        options=get_reasonseg_options,
         on_bad_sample=EXPERIMENT.data.on_bad_sample,
     shell:
-        "python -m samr1.cli.index_reasonseg --root {resources.root} --split {params.split} "
-        "--on-bad-sample {params.on_bad_sample} {resources.counts} --output {output} 2> {log}"
-
-
-rule index_lisa_grounding:
-    input:
-        config=f"{OUT}/config/samples/{{samples}}.yaml",
-        data=get_data,
-    output:
-        f"{OUT}/samples/{{samples}}.parquet",
-    log:
-        f"{OUT}/logs/index_lisa_grounding/{{samples}}.log",
-    benchmark:
-        f"{OUT}/timings/jobs/index_lisa_grounding/{{samples}}.tsv"
-    wildcard_constraints:
-        samples=get_names(get_indexed("lisa_grounding")),
-    conda:
-        ENVIRONMENT
-    resources:
-        root=get_root,
-        counts=COUNTS,
-    params:
-        split=get_split,
-        on_bad_sample=EXPERIMENT.data.on_bad_sample,
-    shell:
-        "python -m samr1.cli.index_lisa_grounding --root {resources.root} --split {params.split} "
+        "python -m samr1.cli.index_reasonseg --root {resources.root} {params.options} "
         "--on-bad-sample {params.on_bad_sample} {resources.counts} --output {output} 2> {log}"
 
 

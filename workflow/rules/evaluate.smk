@@ -1,15 +1,11 @@
 # Prediction needs the models, scoring none: mending a metric never runs a model again.
 #
-# A job answers its part of as many benchmarks as the scale has it answer, the models loaded once; what
-# it has finished is kept when it is started again. With one benchmark and no shards it writes the whole
-# file, and there is nothing to gather.
-SHARDS = EXPERIMENT.evaluation_shards
-DEALT = SHARDS > 1 or EXPERIMENT.evaluated_together == "run"
+# A job answers all benchmarks of a run, where the scale has it do so, the models loaded once; it writes
+# them into one folder, and what it has finished is kept when it is started again.
+TOGETHER = EXPERIMENT.evaluated_together == "run"
 WHOLE = "{run}/seed_{seed}/{benchmark}"
 ANSWERED = (
-    f"{{run}}/seed_{{seed}}/parts/{{asked}}/{{shard}}-of-{SHARDS}"
-    if DEALT
-    else "{run}/seed_{seed}/{asked}"
+    "{run}/seed_{seed}/together/{asked}" if TOGETHER else "{run}/seed_{seed}/{asked}"
 )
 
 
@@ -23,15 +19,10 @@ rule predict_masks:
         world=get_world,
         checked=ancient(get_check),
     output:
-        predictions=(
+        (
             directory(f"{OUT}/predictions/{ANSWERED}")
-            if DEALT
+            if TOGETHER
             else f"{OUT}/predictions/{ANSWERED}.parquet"
-        ),
-        timings=(
-            directory(f"{OUT}/timings/predictions/{ANSWERED}")
-            if DEALT
-            else f"{OUT}/timings/predictions/{ANSWERED}.parquet"
         ),
     log:
         f"{OUT}/logs/predict_masks/{ANSWERED}.log",
@@ -49,44 +40,31 @@ rule predict_masks:
         device=DEVICE,
         threads=get_threads,
         policy=get_policy_path,
-        shard=get_shard,
         # Not an output: those are removed before each attempt, and a second one goes on from here.
-        kept=f"--kept {OUT}/kept_predictions/{ANSWERED}" if DEALT else "",
-        predictions=get_answered("predictions"),
-        timings=get_answered("timings"),
+        kept=f"--kept {OUT}/kept_predictions/{ANSWERED}" if TOGETHER else "",
+        predictions=get_answered,
     shell:
         "OMP_NUM_THREADS={params.threads} python -m samr1.cli.predict_masks "
         "--config {input.config} --policy {params.policy} --samples {input.samples} "
-        "--images {input.images} --root {resources.root} --shard {params.shard} --device {params.device} "
-        "{params.kept} --output {params.predictions} --output-timings {params.timings} 2> {log}"
+        "--images {input.images} --root {resources.root} --device {params.device} "
+        "{params.kept} --output {params.predictions} 2> {log}"
 
 
-if DEALT:
+if TOGETHER:
 
-    rule gather_predictions:
+    rule copy_predictions:
         input:
-            config=f"{OUT}/config/predict/{{run}}.yaml",
-            samples=f"{OUT}/samples/{{benchmark}}.parquet",
-            predictions=get_parts("predictions"),
-            timings=get_parts("timings/predictions"),
-            code=get_code("gather_predictions"),
+            get_together,
         output:
-            predictions=f"{OUT}/predictions/{WHOLE}.parquet",
-            timings=f"{OUT}/timings/predictions/{WHOLE}.parquet",
+            f"{OUT}/predictions/{WHOLE}.parquet",
         log:
-            f"{OUT}/logs/gather_predictions/{WHOLE}.log",
+            f"{OUT}/logs/copy_predictions/{WHOLE}.log",
         benchmark:
-            f"{OUT}/timings/jobs/gather_predictions/{WHOLE}.tsv"
+            f"{OUT}/timings/jobs/copy_predictions/{WHOLE}.tsv"
         conda:
             ENVIRONMENT
-        params:
-            predictions=get_gathered("predictions"),
-            timings=get_gathered("timings"),
         shell:
-            "python -m samr1.cli.gather_predictions --config {input.config} "
-            "--samples {input.samples} --predictions {params.predictions} "
-            "--timings {params.timings} --output {output.predictions} "
-            "--output-timings {output.timings} 2> {log}"
+            "cp {input}/{wildcards.benchmark}.parquet {output} 2> {log}"
 
 
 rule score_benchmark:

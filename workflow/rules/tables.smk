@@ -12,6 +12,12 @@ rule make_table:
     output:
         parquet=f"{TABLES}/{{table}}.parquet",
         markdown=f"{TABLES}/{{table}}.md",
+        html=report(
+            f"{TABLES}/{{table}}.html",
+            caption="../report/make_table.rst",
+            category="Tables",
+            labels=get_table_label,
+        ),
     log:
         f"{OUT}/logs/make_table/{{table}}.log",
     benchmark:
@@ -24,7 +30,8 @@ rule make_table:
         "python -m samr1.cli.make_table --config {input.config} --metrics {input.metrics} "
         "--comparisons {input.comparisons} --training {input.training} "
         "--benchmark-samples {input.benchmark_samples} {params.training_samples} "
-        "--output-parquet {output.parquet} --output-md {output.markdown} 2> {log}"
+        "--output-parquet {output.parquet} --output-md {output.markdown} "
+        "--output-html {output.html} 2> {log}"
 
 
 # `snakemake table_4`: one table, and only what it needs.
@@ -53,24 +60,3 @@ rule collect_tables:
         ENVIRONMENT
     shell:
         "python -m samr1.cli.collect_tables --tables {input.tables} --output {output} 2> {log}"
-
-
-rule render_table:
-    input:
-        table=f"{TABLES}/{{table}}.md",
-        code=get_code("render_table"),
-    output:
-        report(
-            f"{TABLES}/{{table}}.html",
-            caption="../report/render_table.rst",
-            category="Tables",
-            labels=get_table_label,
-        ),
-    log:
-        f"{OUT}/logs/render_table/{{table}}.log",
-    benchmark:
-        f"{OUT}/timings/jobs/render_table/{{table}}.tsv"
-    conda:
-        ENVIRONMENT
-    shell:
-        "python -m samr1.cli.render_table --table {input.table} --output {output} 2> {log}"

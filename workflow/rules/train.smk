@@ -17,6 +17,8 @@ rule train_policy:
         f"{OUT}/logs/train_policy/{{run}}/seed_{{seed}}.log",
     benchmark:
         f"{OUT}/timings/jobs/train_policy/{{run}}/seed_{{seed}}.tsv"
+    wildcard_constraints:
+        run=get_names(name for name in RUNS if RUNS[name].trained),
     conda:
         ENVIRONMENT
     threads: get_cores

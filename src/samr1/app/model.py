@@ -37,7 +37,6 @@ from samr1.core.device import use_device
 from samr1.core.errors import UserError
 from samr1.core.hub import HubName, locate
 from samr1.core.reading import read_bytes
-from samr1.core.stopwatch import Stopwatch
 from samr1.data.image_files import MAX_BYTES
 from samr1.data.images import as_seen, load_picture
 from samr1.data.masks import Mask, decode_mask
@@ -135,7 +134,6 @@ class Samr1:
             self.policy,
             self.segmenter,
             self.stage,
-            Stopwatch(),
         ):
             found |= batch
         return found

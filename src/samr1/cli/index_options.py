@@ -12,7 +12,6 @@ import pyarrow as pa
 from samr1.cli.parser import Parser
 from samr1.cli.score_options import parse_name
 from samr1.core.files import write_table
-from samr1.data import reasonseg
 
 
 def index_parser(name: str, description: str | None) -> Parser:
@@ -51,13 +50,6 @@ def add_sentences(parser: Parser) -> None:
         default="first",
         help="one row a ref, or one a sentence (default: %(default)s)",
     )
-
-
-def index_reasonseg_layout(dataset: str, description: str | None) -> None:
-    """Parse, read `dataset` from ReasonSeg's files, write."""
-    parser = index_parser(f"index_{dataset}", description)
-    parser.set_defaults(dataset=dataset)
-    write_samples(parser.parse_args(), reasonseg.read, "dataset", "split", "on_bad_sample")
 
 
 def write_samples(

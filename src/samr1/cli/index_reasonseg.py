@@ -1,14 +1,19 @@
-"""Index one split of ReasonSeg: read its files under ROOT/ReasonSeg, write its samples."""
+"""Index one split of ReasonSeg or LISA-Grounding from the files under ROOT/ReasonSeg."""
 
 from __future__ import annotations
 
-from samr1.cli.index_options import index_reasonseg_layout
+from typing import get_args
+
+from samr1.cli.index_options import index_parser, write_samples
 from samr1.core.errors import run_command
+from samr1.data import reasonseg
 
 
 def main() -> None:
     """Parse, read, write."""
-    index_reasonseg_layout("reasonseg", __doc__)
+    parser = index_parser("index_reasonseg", __doc__)
+    parser.add_argument("--dataset", choices=get_args(reasonseg.Dataset), required=True)
+    write_samples(parser.parse_args(), reasonseg.read, "dataset", "split", "on_bad_sample")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from samr1.core.errors import UserError, run_command
 from samr1.report.tables.clipping import clipping
 from samr1.report.tables.differences import Comparisons, table_differences
 from samr1.report.tables.gain import training_gain
+from samr1.report.tables.html import render_table
 from samr1.report.tables.layout import Addition
 from samr1.report.tables.measured import Measurements
 from samr1.report.tables.overlap import training_overlap
@@ -20,12 +21,13 @@ from samr1.report.tables.sentences import list_sentences
 
 
 def main() -> None:
-    """Read, write the table as Parquet and Markdown."""
+    """Read, write the table as Parquet, Markdown and HTML."""
     arguments = _parser().parse_args()
     stage = load_stage(arguments.config, TableStage)
     measurements = Measurements(arguments.metrics)
     addition = _say_below(stage, measurements, arguments)
     publish_table(stage, measurements, addition, arguments.output_parquet, arguments.output_md)
+    render_table(arguments.output_md, arguments.output_html)
 
 
 def _say_below(
@@ -67,6 +69,7 @@ def _parser() -> Parser:
     parser.add_argument("--training-samples", type=Path, help="the drawn training sample, likewise")
     parser.add_argument("--output-parquet", type=Path, required=True, help="the table as data")
     parser.add_argument("--output-md", type=Path, required=True, help="the table as Markdown")
+    parser.add_argument("--output-html", type=Path, required=True, help="the same for a browser")
     return parser
 
 

@@ -7,7 +7,6 @@ each benchmark's questions.
 from __future__ import annotations
 
 import argparse
-from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,13 +20,11 @@ from samr1.core.files import write_table
 from samr1.data.samples import load_samples
 from samr1.evaluation.kept import Kept
 from samr1.evaluation.parallel import Job, Questions, predict_each
-from samr1.evaluation.shards import Shard
 
 _PER_BENCHMARK = {
     "samples": "samples (Parquet), a file for each benchmark",
     "images": "their resized images (Parquet)",
     "output": "predictions (Parquet) to write",
-    "output-timings": "seconds by phase (Parquet) to write",
 }
 
 
@@ -39,12 +36,6 @@ def main() -> None:
     for name, words in _PER_BENCHMARK.items():
         parser.add_argument(f"--{name}", type=Path, nargs="+", required=True, help=words)
     parser.add_argument("--root", type=Path, required=True, help="data root of the image paths")
-    parser.add_argument(
-        "--shard",
-        type=Shard.parse,
-        default=Shard(1, 1),
-        help="which part of the questions, as 2-of-4 (default: all)",
-    )
     parser.add_argument(
         "--processes",
         type=int,
@@ -62,7 +53,7 @@ def main() -> None:
         arguments.processes = 1 if arguments.device == "cpu" else max(1, torch.cuda.device_count())
     if arguments.processes < 1:
         parser.error("--processes: must be at least 1")
-    lists = [arguments.samples, arguments.images, arguments.output, arguments.output_timings]
+    lists = [arguments.samples, arguments.images, arguments.output]
     if len({len(files) for files in lists}) > 1:
         names = ", ".join(f"--{name}" for name in _PER_BENCHMARK)
         parser.error(f"{names}: must name as many files as each other, one a benchmark")
@@ -71,25 +62,18 @@ def main() -> None:
 
 def _predict(arguments: argparse.Namespace) -> None:
     stage = load_stage(arguments.config, PredictStage)
-    outputs = list(zip(arguments.output, arguments.output_timings, strict=True))
-    kept, places = None, outputs
+    kept, places = None, arguments.output
     if arguments.kept is not None:
         inputs = [*arguments.samples, *arguments.images]
-        kept = Kept(arguments.kept, stage, arguments.policy, arguments.shard, inputs)
-        places = [(kept.place(f"{i}"), kept.place(f"{i}_timings")) for i in range(len(outputs))]
-    missing = [i for i, (place, _) in enumerate(places) if not (kept and place.is_file())]
-    asked = [
-        Questions(arguments.shard.rows(_read(arguments.samples[i])), arguments.images[i])
-        for i in missing
-    ]
+        kept = Kept(arguments.kept, stage, arguments.policy, inputs)
+        places = [kept.place(f"{i}") for i in range(len(places))]
+    missing = [i for i, place in enumerate(places) if not (kept and place.is_file())]
+    asked = [Questions(_read(arguments.samples[i]), arguments.images[i]) for i in missing]
     job = Job(stage, arguments.policy, arguments.root, arguments.device)
-    for number, (predictions, timings) in predict_each(job, asked, arguments.processes):
-        place, place_of_timings = places[missing[number]]
-        write_table(place_of_timings, timings)
-        # Last: where it is, all of its benchmark is.
-        write_table(place, predictions, {"config": stage.model_dump_json()})
+    for number, predictions in predict_each(job, asked, arguments.processes):
+        write_table(places[missing[number]], predictions, {"config": stage.model_dump_json()})
     if kept is not None:
-        kept.take(dict(zip(chain(*places), chain(*outputs), strict=True)))
+        kept.take(dict(zip(places, arguments.output, strict=True)))
 
 
 def _read(path: Path) -> pa.Table:

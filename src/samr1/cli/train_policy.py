@@ -1,7 +1,7 @@
 """Train a policy by SAM-R1's GRPO, on one process or several; write it with its metrics.
 
-What was interrupted goes on from its newest checkpoint with the same command. SIGTERM and SIGUSR1
-stop it after the step under way, with exit code 75.
+What was interrupted goes on from its newest checkpoint with the same command. SIGTERM, SIGUSR1 and
+Ctrl-C stop it after the step under way, with exit code 75.
 """
 
 from __future__ import annotations
@@ -93,4 +93,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, at_once=is_started())

@@ -47,7 +47,7 @@ def load_model(arguments: argparse.Namespace) -> tuple[Samr1, str]:
     from transformers.utils import logging
 
     from samr1.app.model import find_settings, load_samr1
-    from samr1.policy.prompt_settings import read_settings
+    from samr1.policy.prompt_settings import MICRO, read_settings
 
     logging.disable_progress_bar()
     model = load_samr1(
@@ -57,8 +57,9 @@ def load_model(arguments: argparse.Namespace) -> tuple[Samr1, str]:
         image_size=arguments.image_size,
     )
     settings = find_settings(arguments.policy, arguments.dialect, arguments.image_size)
+    known = ", which knows drawn scenes alone" if arguments.policy == MICRO else ""
     who = (
-        f"policy {arguments.policy}, segmenter {arguments.segmenter or settings.segmenter}, "
+        f"policy {arguments.policy}{known}, segmenter {arguments.segmenter or settings.segmenter}, "
         f"dialect {settings.dialect}, {settings.image_size} pixels, {settings.dtype}, at most "
         f"{settings.max_response_tokens} tokens"
     )
@@ -68,5 +69,5 @@ def load_model(arguments: argparse.Namespace) -> tuple[Samr1, str]:
             f"like the paper's serve: {who}."
         )
     else:
-        say(f"note: asked is {who}.")
+        say(f"note: answers are by {who}.")
     return model, who

@@ -44,8 +44,6 @@ class ScaleSettings(Frozen):
     evaluated_together: Literal["run", "benchmark"]
     """Whether a job answers all benchmarks that `all` shows a run on, its models loaded once, or
     one benchmark; what is done is never done again."""
-    evaluation_shards: Positive
-    """Jobs that what is evaluated together is dealt to, each with its part of every benchmark."""
 
 
 class ScaleConfig(ScaleSettings):
@@ -136,6 +134,8 @@ def load_experiment(folder: Path, scale: str) -> Experiment:
 
     Raises UserError of one sentence naming file, run, key, value and what is allowed.
     """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; start this in the repository's own folder.")
     files = {
         name: folder / f"{name}.yaml"
         for name in ("runs", "benchmarks", "own_data", "published", "baselines", "studies")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -74,15 +76,32 @@ def say(text: str) -> None:
     print(printable(text), file=sys.stderr)
 
 
-def run_command(main: Callable[[], None]) -> None:
-    """Run a command's `main`; a `UserError` becomes one line on stderr and its exit code."""
+def run_command(main: Callable[[], None], *, at_once: bool = False) -> None:
+    """Run a command's `main`; a `UserError` becomes one line on stderr and its exit code.
+
+    With `at_once` a process that fails is gone without what libraries do at the end: DeepSpeed
+    waits for the GPU and NCCL for its group, where other processes may wait for this one.
+    """
     # At the end Python looks for garbage in all that torch and transformers have made: a second.
     atexit.register(gc.freeze)
     try:
         main()
     except UserError as error:
         say(f"error: {error}")
-        sys.exit(error.exit_code)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        say("error: stopped by Ctrl-C.")
+        code = 130  # as a shell has it of what SIGINT ended
+    except Exception:
+        if not at_once:
+            raise
+        traceback.print_exc()
+        code = 1
+    else:
+        return
+    if at_once:
+        os._exit(code)
+    sys.exit(code)
 
 
 @contextmanager

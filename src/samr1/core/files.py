@@ -25,10 +25,6 @@ _CANNOT_WRITE = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQ
 # In every folder that may be replaced, with the command that made it and alone may: what a person
 # put somewhere has none.
 MARK = ".made_by_samr1"
-_OLD_MARKS = (
-    b"",
-    b"samr1 made this folder and may replace it. Without this file it never will.\n",
-)  # they name no command: it may be anyone's
 
 
 def _mark(maker: str) -> bytes:
@@ -180,7 +176,7 @@ def _is_of(path: Path, maker: str) -> bool:
     if not (path / MARK).is_file():
         return False
     with (path / MARK).open("rb") as file:
-        return file.read(1_000) in (_mark(maker), *_OLD_MARKS)
+        return file.read(1_000) == _mark(maker)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,6 +2,10 @@
 
 The download grows in `<name>.part`, which outlives a failure: the next try, of this process or of a
 later one, asks for the rest alone. Whatever came from elsewhere in between, the checksum tells.
+
+By hand, since no library that is here does it: `requests` and `torch.hub` begin anew after a break,
+and the one of `huggingface_hub` that goes on is for its own hub, whose errors it tells and which it
+does not ask again after a 503. `curl` does, and no lock brings it.
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from samr1.config.schema import PredictStage
 from samr1.core.files import atomic_file
-from samr1.evaluation.shards import Shard
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -30,14 +29,14 @@ class Kept:
     """Files by name, each whole or not there, until `take` gives them away."""
 
     def __init__(
-        self, folder: Path, stage: PredictStage, policy: str, shard: Shard, inputs: Sequence[Path]
+        self, folder: Path, stage: PredictStage, policy: str, inputs: Sequence[Path]
     ) -> None:
         """Keep in `folder`, which no other job uses; what was kept there of anything else goes.
 
         `inputs` are the files that are read, and the models are some of them where they are here:
         another size or time is another content.
         """
-        digest = hashlib.sha256(repr((stage.model_dump_json(), policy, shard)).encode())
+        digest = hashlib.sha256(repr((stage.model_dump_json(), policy)).encode())
         models = [_list_files(Path(model)) for model in (policy, stage.segmenter.path)]
         for path in chain(inputs, *models):
             status = path.stat()

@@ -24,7 +24,6 @@ from samr1.core import schemas
 from samr1.core.device import side_stream
 from samr1.core.errors import UserError, say
 from samr1.core.prefetch import prefetch
-from samr1.core.stopwatch import Stopwatch
 from samr1.data.images import load_original
 from samr1.data.masks import encode_mask
 from samr1.data.resizing import ImageStore
@@ -47,7 +46,6 @@ def predict(
     policy: Policy,
     segmenter: Segmenter,
     stage: PredictStage,
-    watch: Stopwatch,
     *,
     show_progress: bool = True,
 ) -> pa.Table:
@@ -66,7 +64,7 @@ def predict(
         total=len(rows), desc="predict", unit="sample", disable=None if show_progress else True
     )
     read = partial(read_original, root)
-    with closing(answer_rows(rows, store, read, policy, segmenter, stage, watch)) as batches:
+    with closing(answer_rows(rows, store, read, policy, segmenter, stage)) as batches:
         for batch in batches:
             predicted |= batch
             progress.update(len(batch))
@@ -83,7 +81,6 @@ def answer_rows(
     policy: Policy,
     segmenter: Segmenter,
     stage: PredictStage,
-    watch: Stopwatch,
 ) -> Generator[dict[int, dict[str, Any]], None, None]:
     """Rows of `schemas.PREDICTIONS` for `rows` of samples, by index, batch after batch.
 
@@ -93,12 +90,11 @@ def answer_rows(
     """
     ids = [row["image_id"] for row in rows]
     with _beside(segmenter.device, respond(rows, pictures, policy, stage)) as batches:
-        for batch in whole_images(watch.waiting("generate", batches), ids):
+        for batch in whole_images(batches, ids):
             answers = {
                 i: read_response(response.text, rows[i], stage) for i, response in batch.items()
             }
-            with watch.phase("segment"):
-                masks = segment(rows, answers, read, segmenter)
+            masks = segment(rows, answers, read, segmenter)
             yield {
                 i: _prediction(rows[i]["sample_id"], response, answers[i], masks.get(i))
                 for i, response in batch.items()

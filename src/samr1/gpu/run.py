@@ -101,13 +101,15 @@ def run_stages(
 ) -> Report:
     """Run all stages, calling `keep` with the report after each.
 
-    `begin` is when the time began to count (`time.monotonic`). What the processes print goes to
-    `log`.
+    `begin` is when the time began to count (`time.monotonic`). What went by since is taken from all
+    stages alike: a disk that is read for the first time may take half a minute for the imports.
+    What the processes print goes to `log`.
     """
     started = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     report = Report(size, minutes, started)
-    scale = (60 * minutes - _ENDING) / sum(stage.seconds for stage in STAGES)
-    deadline = begin
+    deadline = time.monotonic()
+    left = begin + 60 * minutes - _ENDING - deadline
+    scale = left / sum(stage.seconds for stage in STAGES)
     for stage in STAGES:
         deadline += scale * stage.seconds
         left = deadline - time.monotonic()

@@ -71,7 +71,7 @@ def _evaluations(
     config = experiment.runs[run]
     job = describe_job(config.train_stage(), 1, True, evaluated=True)
     asked = [one for one in planned.evaluations if one.run == run]
-    starts = len(asked) * experiment.evaluation_shards
+    starts = len(asked)
     if experiment.evaluated_together == "run":
         starts = len({(one.seed, one.benchmark in experiment.own_data) for one in asked}) * gpus
     known = [splits[one.benchmark] for one in asked if one.benchmark in splits]

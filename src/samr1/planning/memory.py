@@ -81,8 +81,8 @@ def plan_memory(job: Job) -> Memory:
     phases = {
         "rollout": _rollout(job),
         "reward": _reward(job),
-        "forward and backward": _gradients(job, passing=True) + bucket + _backward(job),
-        "optimiser step": _gradients(job, passing=False) + _step(job),
+        "forward and backward": _gradients(job) + bucket + _backward(job),
+        "optimiser step": _step(job),
     }
     # Without a GPU the host's memory is the one that all of it comes from.
     return Memory(_states(job) + ([] if job.cuda else _offloaded(job)), phases, job.cuda)
@@ -122,8 +122,8 @@ def _states(job: Job) -> list[Estimate]:
     if not job.adapter:
         items.append(times("reference weights", job.parts.all, number))
     if not job.train.offload_optimizer:
-        # In float32 stages 0 and 3 train the weights themselves; 1 and 2 a copy of their part.
-        if number == 2 or stage in (1, 2):
+        # In float32 stage 0 trains the weights themselves, the others a copy of their part.
+        if number == 2 or stage:
             items.append(times("float32 master weights", job.trainable, 4, by=shared))
         items.append(times("AdamW's two moments", job.trainable, 8, by=shared))
         if stage == 3:
@@ -162,11 +162,11 @@ def _shared(job: Job) -> int:
     return job.processes if job.train.zero_stage else 1
 
 
-def _gradients(job: Job, passing: bool) -> list[Estimate]:
+def _gradients(job: Job) -> list[Estimate]:
     """Gradients of an update, in the weights' format; stage 3's are states.
 
-    While a pass is `passing`, stage 2 holds its part of the sum of the earlier ones and of the new.
-    Offloaded, it sends each away as it comes, by way of a buffer for the largest.
+    In a pass stage 2 holds its part of the sum of the earlier ones and of the new. Offloaded, it
+    sends each away as it comes, by way of a buffer for the largest.
     """
     stage = job.train.zero_stage
     if stage == 3:
@@ -175,7 +175,7 @@ def _gradients(job: Job, passing: bool) -> list[Estimate]:
         largest = 0 if job.adapter else job.parts.embedding
         return [times("the largest gradient on its way", 2, largest, job.number_bytes)]
     shared = job.processes if stage == 2 else 1
-    summed = ((2, "(summed and new)"),) * (passing and stage == 2 and job.passes > 1)
+    summed = ((2, "(summed and new)"),) * (stage == 2 and job.passes > 1)
     return [times("gradients", *summed, job.trainable, job.number_bytes, by=shared)]
 
 
@@ -185,17 +185,20 @@ def _bucket(job: Job) -> Estimate:
 
 
 def _step(job: Job) -> list[Estimate]:
-    """What the optimiser step needs beside states and gradients."""
+    """What the optimiser step needs beside the states.
+
+    Stages 1 and 2 let go of the gradients before AdamW takes its square roots, which fill the room
+    that the gradients and their flattened copy had.
+    """
     stage = job.train.zero_stage
     if job.train.offload_optimizer:
-        return []  # the host's
+        return _gradients(job)  # the rest is the host's
     numbers, shared = job.trainable, _shared(job)
     if stage == 3 and numbers / shared > SUB_GROUP:
         numbers, shared = SUB_GROUP, 1  # at a time
-    items = [times("AdamW's square roots", numbers, 4, by=shared)]
-    if stage:
-        items.append(times("gradients, flattened", numbers, job.number_bytes, by=shared))
-    if job.number_bytes == 2:
+    items = [] if stage else _gradients(job)
+    items.append(times("AdamW's square roots", numbers, 4, by=shared))
+    if stage or job.number_bytes == 2:
         items.append(times("gradients in float32", numbers, 4, by=shared))
     return items
 

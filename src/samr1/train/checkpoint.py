@@ -105,24 +105,30 @@ class Checkpoints:
         tensors = self._engine.tensors() | {_WINDOW: window}
         first = self._engine.rank == 0
         with ExitStack() as stack:
-            made = [str(stack.enter_context(atomic_folder(path, "train_policy")))] if first else []
-            temporary = Path(self._engine.gather(made)[0])
+
+            def make() -> Path | None:
+                return stack.enter_context(atomic_folder(path, "train_policy")) if first else None
+
+            temporary = self._together(make, path)[0]
+            assert temporary is not None
 
             def write() -> tuple[str, str]:
                 return own, write_tensors(temporary / own, tensors)
 
             files = dict(self._together(write, path))
-            self._together(lambda: self._finish(temporary, progress, files), path)
-        # The others go on once it has its name.
-        self._engine.gather([None])
-        if first:
-            for old in self._newest_first()[KEPT:]:
-                shutil.rmtree(old)
+
+            def finish() -> None:
+                if first:
+                    self._write_rest(temporary, progress, files)
+                    stack.close()  # which gives it its name
+                    for old in self._newest_first()[KEPT:]:
+                        shutil.rmtree(old)
+
+            self._together(finish, path)
         return path
 
-    def _finish(self, folder: Path, progress: Progress, files: dict[str, str]) -> None:
-        if self._engine.rank > 0:
-            return
+    def _write_rest(self, folder: Path, progress: Progress, files: dict[str, str]) -> None:
+        """The tables, and last the manifest with the digests of all `files`."""
         for name, rows, schema in (
             ("metrics.parquet", progress.metrics, TRAINING_METRICS),
             ("timings.parquet", progress.timings, TRAINING_TIMINGS),

@@ -191,8 +191,7 @@ def _import_deepspeed() -> Any:
     import deepspeed
 
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
-    if deepspeed.get_accelerator().device_name() == "cpu":
-        # Collectives in shared memory, for many processes on CPUs, would be compiled for half a
-        # minute; gloo does without. To ask for it on a GPU tries every operator's compiler.
-        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    # Collectives in shared memory, for many processes on CPUs, would be compiled for half a minute;
+    # gloo does without. To ask what else could be built tries every operator's compiler.
+    deepspeed.ops.__compatible_ops__ = {}
     return deepspeed

@@ -81,8 +81,8 @@ class _Worker:
 def launch(command: Sequence[str], processes: int) -> None:
     """Run `command` as `processes` processes of one group and wait for them.
 
-    SIGTERM and SIGUSR1 are handed on. Raises `Stopped` where they stopped for it, and UserError
-    with the last line of the process that failed first.
+    `SIGNALS` are handed on. Raises `Stopped` where they stopped for it, and UserError with the last
+    line of the process that failed first.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

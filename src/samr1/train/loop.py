@@ -112,10 +112,10 @@ def train_policy(
 
     `images` holds the resized images that the policy sees; the segmenter sees the originals under
     `root`. The next step's batch is made while the models work on this one's. With a folder of
-    `checkpoints` it goes on from the newest there, and on SIGTERM or SIGUSR1 it raises `Stopped`
-    after the step under way, and a checkpoint of it. `kind` is that of `use_device`. The metrics
-    go to event files under `tensorboard`, and to `log_to`, as they come. Raises
-    UserError for unusable data or models, and where training goes wrong.
+    `checkpoints` it goes on from the newest there, and on one of `stopping.SIGNALS` it raises
+    `Stopped` after the step under way, and a checkpoint of it. `kind` is that of `use_device`. The
+    metrics go to event files under `tensorboard`, and to `log_to`, as they come. Raises UserError
+    for unusable data or models, and where training goes wrong.
     """
     if images.image_size != stage.policy.image_size:
         raise UserError(

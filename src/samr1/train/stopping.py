@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-# SLURM sends SIGUSR1 ahead of its time limit where it was told to, and SIGTERM at the limit.
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+# SLURM sends SIGUSR1 ahead of its time limit where it was told to, and SIGTERM at the limit; Ctrl-C
+# is SIGINT.
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 @dataclass
@@ -21,7 +22,7 @@ class StopRequest:
 
 @contextmanager
 def watch_signals() -> Iterator[StopRequest]:
-    """While it is open, SIGTERM and SIGUSR1 are noted and do nothing else."""
+    """While it is open, `SIGNALS` are noted and do nothing else."""
     asked = StopRequest()
 
     def note(number: int, _: FrameType | None) -> None:

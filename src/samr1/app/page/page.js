@@ -173,7 +173,7 @@ document.addEventListener("drop", (event) => {
 
 about.then(
   ({ who, bytes, pixels }) => {
-    at("who").textContent = `Asked is ${who}.`;
+    at("who").textContent = `Answers are by ${who}.`;
     at("limits").textContent = `At most ${bytes / 1e6} MB and ${pixels / 1e6} million pixels.`;
   },
   () => say("The server does not answer; is samr1 demo still running?", true),

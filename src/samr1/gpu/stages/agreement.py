@@ -12,7 +12,7 @@ from functools import partial
 import torch
 
 from samr1.gpu.findings import Findings, at_most, found, holds
-from samr1.gpu.models import draw_questions, random_policy
+from samr1.gpu.models import draw_questions, of_few_tokens, random_policy
 from samr1.gpu.setting import Setting, train_stage
 from samr1.policy.model import EncodedPrompt, Policy
 from samr1.rollout.logprobs import response_logprobs
@@ -34,7 +34,7 @@ class Launched(Eager):
 
 def look(setting: Setting) -> Findings:
     """Log-probabilities of both passes; then the same keys among others, and kernel by kernel."""
-    policy = random_policy(setting.policy, setting.device, setting.attention)
+    policy = of_few_tokens(random_policy(setting.policy, setting.device, setting.attention))
     words = setting.prompt_words
     # The last two are of one length, so that either beside the first makes the same shapes.
     first, second, other = draw_questions(

@@ -1,11 +1,13 @@
-"""A benchmark in shards and by several processes, against the whole of it in one."""
+"""Benchmarks by several processes and several by one job, against each by one."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,18 +15,17 @@ import torch
 from commands import call
 from made_up_samples import sample_row, sample_table
 from predict_world import stage as predict_stage
+from processes import wait_until
 
-from samr1.cli import gather_predictions, predict_masks
+from samr1.cli import predict_masks
 from samr1.config.merge import load_experiment
 from samr1.config.schema import dump_stage
-from samr1.core import schemas
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
-from samr1.core.stopwatch import TIMINGS, Stopwatch
 from samr1.data.resizing import resize_images
 from samr1.evaluation import parallel
 from samr1.evaluation.kept import Kept
-from samr1.evaluation.shards import Shard, add_timings, gather, split_by_image
+from samr1.evaluation.parallel import split_by_image
 from samr1.micro.scenes import draw_scene, encode_jpeg, generator, render
 
 ROOT = Path(__file__).parents[2]
@@ -50,52 +51,13 @@ def test_images_stay_whole_and_parts_are_of_one_size() -> None:
         assert sum(map(len, shown)) == len(set(images))
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
         assert all(ids(part) == sorted(ids(part), key=lambda name: int(name[1:])) for part in parts)
-        for number, part in enumerate(parts, 1):
-            assert Shard(number, count).rows(samples).equals(part)
     assert [len(part) for part in split_by_image(samples_on(["a", "a", "b"]), 3)] == [2, 1, 0]
-
-
-def test_shards_are_written_as_people_say_them() -> None:
-    assert Shard.parse("2-of-4") == Shard(2, 4)
-    for text in ("2", "0-of-4", "5-of-4", "2-of-4-of-5", "-1-of-4"):
-        with pytest.raises(ValueError, match="is no shard"):
-            Shard.parse(text)
-
-
-def predicted(names: list[str]) -> pa.Table:
-    rows = [dict.fromkeys(schemas.PREDICTIONS.names) | {"sample_id": name} for name in names]
-    return pa.Table.from_pylist(rows, schema=schemas.PREDICTIONS)
-
-
-def test_gathering_refuses_what_is_missing_twice_or_strange() -> None:
-    parts = [predicted(["c", "a"]), predicted([]), predicted(["b"])]
-    assert ids(gather(["a", "b", "c"], parts)) == ["a", "b", "c"]
-    with pytest.raises(UserError, match=r"sample d is in no shard"):
-        gather(["a", "b", "c", "d"], parts)
-    with pytest.raises(UserError, match=r"sample [ac] is not in the benchmark"):
-        gather(["b"], parts)
-    with pytest.raises(UserError, match=r"a sample is in two shards"):
-        gather(["a", "b", "c"], [*parts, predicted(["b"])])
-
-
-def test_timings_add_up() -> None:
-    one, two = Stopwatch(), Stopwatch()
-    for watch, seconds in ((one, 2.0), (two, 3.0)):
-        watch.add("load", seconds)
-        watch.add("generate", 2 * seconds)
-    table = add_timings([one.table(10), two.table(5), TIMINGS.empty_table()], 15).to_pylist()
-    assert [(row["phase"], row["seconds"]) for row in table] == [
-        ("load", 5.0),
-        ("generate", 10.0),
-        ("total", 15.0),
-    ]
-    assert table[2]["samples_per_second"] == 1.0
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eleven questions on five drawn images, one question at a time: so every batch is the same."""
-    folder = tmp_path_factory.mktemp("shards")
+    folder = tmp_path_factory.mktemp("parallel")
     run = load_experiment(ROOT / "config", "micro").runs["sam_r1"]
     stage = run.predict_stage()
     sizes = {"batch_size": 1, "max_response_tokens": 60}
@@ -125,37 +87,16 @@ def predict(world: Path, output: Path, *extra: str) -> Path:
         images=world / "images.parquet",
         root=world,
         output=output / "predictions.parquet",
-        output_timings=output / "timings.parquet",
     )
     return output
 
 
 @pytest.fixture(scope="module")
 def whole(world: Path) -> bytes:
-    """The predictions of one process without shards."""
+    """The predictions of one process."""
     path = predict(world, world / "whole") / "predictions.parquet"
     assert pq.read_table(path)["mask"].null_count < 11  # there is something to compare
     return path.read_bytes()
-
-
-def test_shards_gather_to_the_same_bytes(world: Path, whole: bytes, tmp_path: Path) -> None:
-    shards = [predict(world, tmp_path / f"{n}", "--shard", f"{n}-of-7") for n in range(1, 8)]
-    parts = [pq.read_table(shard / "predictions.parquet") for shard in shards]
-    assert sorted(map(len, parts)) == [0, 0, 1, 1, 2, 3, 4]
-    call(
-        gather_predictions.main,
-        config=world / "stage.yaml",
-        samples=world / "samples.parquet",
-        predictions=[shard / "predictions.parquet" for shard in reversed(shards)],
-        timings=[shard / "timings.parquet" for shard in reversed(shards)],
-        output=tmp_path / "all.parquet",
-        output_timings=tmp_path / "t.parquet",
-    )
-    assert (tmp_path / "all.parquet").read_bytes() == whole
-    seconds = [row["seconds"] for row in pq.read_table(tmp_path / "t.parquet").to_pylist()]
-    assert seconds[-1] == pytest.approx(sum(seconds[:-1]))
-    of_one = pq.read_table(shards[0] / "timings.parquet")["seconds"].to_pylist()
-    assert seconds[-1] > of_one[-1] > 0
 
 
 def test_one_process_s_error_is_everyone_s(world: Path, tmp_path: Path) -> None:
@@ -193,7 +134,6 @@ def predict_both(world: Path, output: Path, *extra: str) -> list[Path]:
         *("--samples", str(world / "samples.parquet"), str(few)),
         *("--images", *2 * [str(world / "images.parquet")]),
         *("--output", *map(str, outputs)),
-        *("--output-timings", *(str(path.with_suffix(".timings")) for path in outputs)),
         *("--kept", str(output / "kept"), *extra),
     )
     return outputs
@@ -208,7 +148,7 @@ def test_what_is_kept_is_of_models_and_inputs_as_they_are(tmp_path: Path) -> Non
 
     def place(segmenter: Path = segmenter) -> Path:
         stage = predict_stage(segmenter=str(segmenter))
-        return Kept(tmp_path / "kept", stage, str(policy), Shard(1, 1), read[2:]).place("0")
+        return Kept(tmp_path / "kept", stage, str(policy), read[2:]).place("0")
 
     assert place() == place() != place(tmp_path / "another")
     for file in read:
@@ -224,22 +164,40 @@ def test_what_is_kept_is_of_models_and_inputs_as_they_are(tmp_path: Path) -> Non
 def test_each_process_loads_once_for_all_benchmarks(
     world: Path, whole: bytes, tmp_path: Path, processes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def never(*arguments: object) -> None:
-        raise AssertionError("the parent of several needs no model")
-
-    if processes == "2":
-        monkeypatch.setattr(parallel, "load_policy", never)
+    loaded: list[str] = []  # by this process, the parent
+    load = parallel.load_policy
+    monkeypatch.setattr(
+        parallel, "load_policy", lambda path, *given: (loaded.append(path), load(path, *given))[1]
+    )
     first, second = predict_both(world, tmp_path, "--processes", processes)
     assert first.read_bytes() == whole
     columns = ["sample_id", "text", "mask"]  # scores differ with the images of a batch
     assert pq.read_table(second).select(columns) == pq.read_table(first).select(columns)[-5:]
-    loads = [
-        row["phase"] == "load"
-        for path in (first, second)
-        for row in pq.read_table(path.with_suffix(".timings")).to_pylist()
-    ]
-    assert sum(loads) == 1  # in the first alone, of all processes added up
+    assert len(loaded) == {"1": 1, "2": 0}[processes]  # the parent of several needs no model
     assert not (tmp_path / "kept").exists()
+
+
+def test_no_process_outlives_a_prediction_that_is_killed(world: Path, tmp_path: Path) -> None:
+    outputs = [tmp_path / "first.parquet", tmp_path / "second.parquet"]
+    options = {
+        "config": [world / "stage.yaml"],
+        "policy": [ROOT / "src/samr1/micro/weights/policy"],
+        "samples": 2 * [world / "samples.parquet"],
+        "images": 2 * [world / "images.parquet"],
+        "root": [world],
+        "output": outputs,
+        "processes": [2],
+    }
+    words = [word for name, values in options.items() for word in (f"--{name}", *map(str, values))]
+    parent = psutil.Popen([sys.executable, "-m", "samr1.cli.predict_masks", *words])
+    wait_until(outputs[0].exists)  # both have loaded their models
+    children = parent.children()
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs(children, timeout=30)
+    for child in alive:
+        child.kill()
+    assert len(children) >= 2 and not alive
 
 
 def test_a_benchmark_that_is_finished_is_not_answered_again(
