@@ -190,7 +190,7 @@ def test_one_mask_is_in_memory_at_a_time(tmp_path: Path) -> None:
     pa.parquet.write_table(table, folder / "all.parquet", row_group_size=count)
     before = pa.total_allocated_bytes()
     held, rows = 0, 0
-    for _, cells in read_rows(folder, ["mask"]):
+    for _, _, cells in read_rows(folder, ["mask"]):
         held = max(held, pa.total_allocated_bytes() - before)
         rows += len(cells["mask"])
     assert rows == count * side

@@ -153,5 +153,5 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="mirrors/owner--set_test: no Parquet files here"):
         unpack_images(tmp_path, MIRROR)
     write_mirror(tmp_path, [row(tmp_path)])
-    with pytest.raises(UserError, match="no such folder; run unpack_mirror"):
+    with pytest.raises(UserError, match=r"no such folder; run python -m samr1\.cli\.unpack_m"):
         mirror.read(tmp_path, "refcocog", "test", MIRROR, "umd")

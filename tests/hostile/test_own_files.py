@@ -267,6 +267,10 @@ SETTINGS: list[tuple[str, str]] = [
             ("table, file: b, question: 'a {category}'", "question = .* with layout table"),
             ("refer, file: b, question: 'a {category}'", "question = .* with layout refer"),
             ("reasonseg, question: 'a {category}'", "question = .* with layout reasonseg"),
+            ("mirror", "mirror = null: must be given with layout mirror"),
+            ("mirror, mirror: my mirror", "mirror = .*: must be owner/name, as on the model hub"),
+            ("mirror, mirror: o/n, file: b", "file = .*: must be left out with layout mirror"),
+            ("coco, file: b, mirror: o/n", "mirror = .*: must be left out with layout coco"),
             ("reasonseg, test_share: 0.5", "test_share = .* must be 0.2 with layout reasonseg"),
             (
                 "coco, file: b, questions: captions, question: 'a {category}'",

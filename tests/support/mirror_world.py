@@ -44,6 +44,7 @@ def write_mirror(
     name: str = MIRROR,
     mask_type: pa.DataType = LISTS,
     shards: int = 1,
+    split: str = "test",
     **types: pa.DataType,
 ) -> list[Path]:
     """Write `rows` as a mirror of so many files, two rows a row group; returns the paths."""
@@ -51,11 +52,11 @@ def write_mirror(
     columns = {name: pa.array([each[name] for each in rows], types.get(name)) for name in rows[0]}
     table = pa.table(columns)
     folder = root / "mirrors" / name.replace("/", "--") / "data"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     size = -(-len(rows) // shards)
     paths = []
     for shard in range(shards):
-        paths.append(folder / f"test-{shard:05d}-of-{shards:05d}.parquet")
+        paths.append(folder / f"{split}-{shard:05d}-of-{shards:05d}.parquet")
         pq.write_table(table.slice(shard * size, size), paths[-1], row_group_size=2)
     return paths
 

@@ -12,13 +12,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from samr1.config.base import Frozen, Name, Seed, Word, refusal
+from samr1.config.data import Mirror
 
-Layout = Literal["table", "coco", "labelme", "masks", "refer", "reasonseg"]
+Layout = Literal["table", "coco", "labelme", "masks", "refer", "reasonseg", "mirror"]
 Part = Literal["train", "test"]
 
 # The layouts without which a key means nothing, and those that cannot be read without it.
 _OF_SOME: dict[str, tuple[Layout, ...]] = {
     "file": ("table", "coco", "refer"),
+    "mirror": ("mirror",),
     "images": ("table", "coco", "masks"),
     "masks": ("table", "masks"),
     "categories": ("masks",),
@@ -26,7 +28,7 @@ _OF_SOME: dict[str, tuple[Layout, ...]] = {
     "target": ("table",),
     "questions": ("coco",),
     "question": ("coco", "labelme", "masks"),
-    "test_share": ("table", "coco", "labelme", "masks"),
+    "test_share": ("table", "coco", "labelme", "masks", "mirror"),
     "instances": ("coco", "labelme"),
 }
 # And those that mean nothing beside another key's value.
@@ -36,6 +38,7 @@ _NOT_BESIDE = {
 }
 _NEEDED: dict[str, tuple[Layout, ...]] = {
     "file": ("table", "coco", "refer"),
+    "mirror": ("mirror",),
     "masks": ("masks",),
     "categories": ("masks",),
 }
@@ -67,12 +70,16 @@ class OwnData(Frozen):
 
     layout: Layout
     """How its files lie: a table of questions; a COCO file; labelme's JSON files; PNGs of class
-    indices; REFER's refs with `train2014`; ReasonSeg's folders."""
+    indices; REFER's refs with `train2014`; ReasonSeg's folders; a Parquet mirror of one of
+    them."""
     root: Word
     """The folder that all other paths are below; relative to the repository, or absolute."""
     file: Below | None = None
     """The table (`.csv`, `.jsonl` or `.parquet`), COCO's JSON, or REFER's `NAME/refs(WHO).p`; where
     it is not in `root` itself, it is looked for in a folder a split (`train/FILE`, `test/FILE`)."""
+    mirror: Mirror | None = None
+    """The mirror's name on the hub, owner/name or owner/name@commit; its files lie below `root`, in
+    `mirrors`, and its images where `unpack_mirror` puts them."""
     images: Below | None = None
     """The folder that names of images begin in; null is the folder of `file`, or `root`."""
     masks: Below | None = None

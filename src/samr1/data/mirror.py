@@ -1,4 +1,4 @@
-"""Read a Parquet mirror of ReasonSeg or the RefCOCO family, as Seg-Zero's authors publish them.
+"""Read a Parquet mirror of ReasonSeg or the RefCOCO family, in the form of Seg-Zero's authors.
 
     image      struct {bytes, path}, as the `datasets` library writes images, or the bytes alone
     text       the sentence, or a list of them
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -27,7 +28,7 @@ import pyarrow.compute as pc
 from samr1.core import schemas
 from samr1.core.errors import ON_INPUT, UserError, refusing
 from samr1.core.reading import parse_json
-from samr1.data import masks
+from samr1.data import masks, refer
 from samr1.data.bad_samples import BadSamples, OnBadSample
 from samr1.data.counts import check_published
 from samr1.data.image_files import check_image
@@ -38,6 +39,8 @@ from samr1.data.refer import Sentences, first_with_words, read_sentence
 
 Dataset = Literal["reasonseg", "refcoco", "refcoco+", "refcocog"]
 DATASETS: tuple[Dataset, ...] = get_args(Dataset)
+
+COLUMNS = ("text", "mask", "image_id", "ann_id")
 
 _PNG = b"\x89PNG"
 _COCO_FILE = re.compile(r"COCO_(?:train|val)2014_(\d{12})")
@@ -64,18 +67,11 @@ def read(
     """
     root = Path(root)
     folder = shards_folder(root, mirror)
-    reader = _Reader(dataset, split, split_by, sentences, _Images(root, mirror))
+    reader = Reader(Images(root, mirror), dataset, split, split_by, sentences)
     bad = BadSamples(on_bad_sample)
     rows: list[dict[str, Any]] = []
-    columns = ("text", "mask", "image_id", "ann_id")
-    for where, cells in read_rows(folder, columns, ("image.path",), desc=f"{dataset} {split}"):
-        asked: list[dict[str, Any]] = []
-        with bad.catching(where):
-            asked = reader.ask(cells)
-        for row in asked:
-            with bad.catching(where):
-                query = read_sentence(row["query"], row["sentence_index"], sentences)
-                rows.append(row | {"query": query})
+    for _, where, cells in read_rows(folder, COLUMNS, ("image.path",), f"{dataset} {split}"):
+        rows.extend(reader.read_row(where, cells, bad))
     if check_counts:
         told = sum(reader.told.values()) if sentences == "all" else None
         found = len(reader.told)
@@ -84,26 +80,44 @@ def read(
     return pa.Table.from_pylist(rows, schema=schemas.SAMPLES)
 
 
-class _Reader:
-    """What a row says, as columns of `schemas.SAMPLES`; counts the sentences of the rows before."""
+class Reader:
+    """What a row says, as columns of `schemas.SAMPLES`; counts the sentences of the rows before.
+
+    Without a data set it is one of one's own: images need no number of COCO's, and texts stay in
+    the letters that they are in.
+    """
 
     def __init__(
         self,
-        dataset: Dataset,
-        split: str,
-        split_by: str | None,
-        sentences: Sentences,
-        images: _Images,
+        images: Images,
+        dataset: Dataset | None,
+        split: str | None,
+        split_by: str | None = None,
+        sentences: Sentences = "all",
     ) -> None:
         self.common = {"dataset": dataset, "split": split, "ignore": None}
-        self.name = "/".join(part for part in (dataset, split_by, split) if part)
+        self.prefix = "".join(f"{part}/" for part in (dataset, split_by, split) if part)
         self.reasonseg = dataset == "reasonseg"
+        self.cocos = dataset in refer.DATASETS
         self.sentences = sentences
         self.images = images
         self.told: dict[str, int] = {}  # ann_id -> its sentences so far
         self.asked: set[str] = set()  # of each of these, one that has words
 
-    def ask(self, cells: dict[str, pa.Scalar]) -> list[dict[str, Any]]:
+    def read_row(
+        self, where: str, cells: dict[str, pa.Scalar], bad: BadSamples
+    ) -> Iterator[dict[str, Any]]:
+        """The samples of the row at `where`; what of it is bad goes to `bad`."""
+        asked: list[dict[str, Any]] = []
+        with bad.catching(where):
+            asked = self._ask(cells)
+        for row in asked:
+            with bad.catching(where):
+                letters = self.sentences if self.common["dataset"] else "first"
+                query = read_sentence(row["query"], row["sentence_index"], letters)
+                yield row | {"query": query}
+
+    def _ask(self, cells: dict[str, pa.Scalar]) -> list[dict[str, Any]]:
         """A sample of each sentence of the row that is wanted. Raises UserError if it is bad."""
         ann_id, texts = read_id(cells["ann_id"], "ann_id"), _texts(cells["text"])
         before = self.told.get(ann_id, 0)
@@ -114,7 +128,7 @@ class _Reader:
         if self.sentences == "first":
             asked = asked[first_with_words(texts) :][:1] if ann_id not in self.asked else []
             self.asked |= {ann_id for _, text in asked if text.strip()}
-        name = f"{self.name}/{ann_id}"
+        name = f"{self.prefix}{ann_id}"
         common = self._describe(cells) if asked else {}
         return [
             {
@@ -134,7 +148,7 @@ class _Reader:
         if not self.reasonseg and not mask.any():
             raise UserError("its mask covers no pixel.")
         return self.common | {
-            "image_id": f"{self.name}/{file_id}" if self.reasonseg else _coco_id(file_id, cells),
+            "image_id": _coco_id(file_id, cells) if self.cocos else f"{self.prefix}{file_id}",
             "image_path": image_path,
             "width": width,
             "height": height,
@@ -143,13 +157,16 @@ class _Reader:
         }
 
 
-class _Images:
+class Images:
     """The images of a mirror as files, each checked once, however many rows it has."""
 
     def __init__(self, root: Path, mirror: str) -> None:
         folder = images_folder(root, mirror)
         if not os.path.isdir(folder):
-            raise UserError(f"{folder}: no such folder; run unpack_mirror on {mirror} first.")
+            raise UserError(
+                f"{folder}: no such folder; run python -m samr1.cli.unpack_mirror --root {root} "
+                f"--mirror {mirror} first."
+            )
         self.root = root
         self.paths = {path.stem: path for path in folder.glob("[!.]*")}
         self.find = cache(self._check)

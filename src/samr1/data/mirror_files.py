@@ -24,8 +24,8 @@ from samr1.core.hub import HubName, fetch_dataset_files, locate_dataset
 from samr1.core.reading import BROKEN_PARQUET, open_parquet
 from samr1.core.tree import walk
 
-# One row of a mirror: what to call it in an error, and its cells by column.
-Row = tuple[str, dict[str, pa.Scalar]]
+# One row of a mirror: its file, what to call it in an error, and its cells by column.
+Row = tuple[Path, str, dict[str, pa.Scalar]]
 
 
 def shards_folder(root: Path, mirror: str) -> Path:
@@ -105,7 +105,7 @@ def read_rows(
             wanted = [*columns, *(name for name in optional if _has(schema, name))]
             for number, batch in enumerate(_batches(path, shard, wanted)):
                 cells = {name: batch.column(name)[0] for name in batch.schema.names}
-                yield f"{path}, row {number}", cells
+                yield path, f"{path}, row {number}", cells
                 bar.update()
 
 

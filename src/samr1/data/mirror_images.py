@@ -34,7 +34,7 @@ def unpack_images(root: Path | str, mirror: str, on_bad_sample: OnBadSample = "s
     kept = 0
     columns, sizes = ("image", "image_id"), ("img_width", "img_height")
     with atomic_folder(images, "unpack_mirror") as output:
-        for where, cells in read_rows(folder, columns, sizes, desc=f"unpack {mirror}"):
+        for _, where, cells in read_rows(folder, columns, sizes, desc=f"unpack {mirror}"):
             try:
                 _unpack(cells, where, output, digests)
             except UserError as error:
@@ -61,7 +61,10 @@ def _unpack(
     digest = hashlib.sha256(data).digest()
     if image_id in digests:
         if digests[image_id] != digest:
-            raise UserError(f"{where}: a row before it has another image of image_id {image_id}.")
+            raise UserError(
+                f"{where}: a row before it has another image of image_id {image_id}; "
+                "give each its own."
+            )
         return
     width, height = (
         cells[name].as_py() if name in cells else None for name in ("img_width", "img_height")

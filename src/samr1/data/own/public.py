@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from samr1.core.errors import UserError
 from samr1.core.tree import list_files
-from samr1.data import reasonseg, refer
+from samr1.data import mirror, reasonseg, refer
+from samr1.data.mirror_files import find_shards, read_rows, shards_folder
 from samr1.data.own.folders import list_folders, of_neither
 from samr1.data.own.questions import Question, Source, Truth
 
@@ -20,7 +22,7 @@ def read_reasonseg(source: Source) -> Iterator[Question]:
     for split in _parts(source):
         for row in reasonseg.read_rows(source.root, split, source.bad, "reasonseg"):
             with source.bad.catching(row["sample_id"]):
-                yield _to_question(source, row, "reasonseg/")
+                yield _to_question(source, row, row["sample_id"], "reasonseg/")
     folder = source.root / "ReasonSeg"
     images = {one: len(list_files(folder / one, [".jpg"])) for one in list_folders(folder)}
     _leave_out(source, images)
@@ -35,8 +37,31 @@ def read_refer(source: Source) -> Iterator[Question]:
     for split in _parts(source):
         for row in refer.read_rows(source.root, name, who, split, "all", source.bad):
             with source.bad.catching(row["sample_id"]):
-                yield _to_question(source, row, f"{name}/{who}/")
+                yield _to_question(source, row, row["sample_id"], f"{name}/{who}/")
     _leave_out(source, refer.count_sentences(source.root / str(source.stage.file)))
+
+
+def read_mirror(source: Source) -> Iterator[Question]:
+    """The questions of a Parquet mirror, its images unpacked: each text of a row."""
+    root, name = source.root, str(source.stage.mirror)
+    folder, images = shards_folder(root, name), mirror.Images(root, name)
+    splits = _split_shards(source, find_shards(folder))
+    readers = {split: mirror.Reader(images, None, split) for split in splits.values()}
+    for path, where, cells in read_rows(folder, mirror.COLUMNS, desc=name):
+        for row in readers[splits[path]].read_row(where, cells, source.bad):
+            with source.bad.catching(where):
+                yield _to_question(source, row, where)
+
+
+def _split_shards(source: Source, shards: list[Path]) -> Mapping[Path, str | None]:
+    """The split of each file, as `datasets` names them: train-00000-of-00002, or train/0000."""
+    for splits in (
+        {path: path.stem.partition("-")[0] for path in shards},
+        {path: path.parent.name for path in shards},
+    ):
+        if set(_parts(source)) <= set(splits.values()):
+            return splits
+    return dict.fromkeys(shards)
 
 
 def _parts(source: Source) -> list[str]:
@@ -50,9 +75,9 @@ def _leave_out(source: Source, questions: Mapping[str, int]) -> None:
             source.left_out[of_neither(split)] += count
 
 
-def _to_question(source: Source, row: dict[str, Any], prefix: str) -> Question:
+def _to_question(source: Source, row: dict[str, Any], place: str, prefix: str = "") -> Question:
     return Question(
-        place=row["sample_id"],
+        place=place,
         id=row["sample_id"].removeprefix(prefix),
         image=row["image_path"],
         size=source.size(row["image_path"], (row["width"], row["height"])),

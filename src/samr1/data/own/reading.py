@@ -26,6 +26,7 @@ READERS: dict[Layout, Callable[[Source], Iterator[Question]]] = {
     "masks": class_masks.read,
     "refer": public.read_refer,
     "reasonseg": public.read_reasonseg,
+    "mirror": public.read_mirror,
 }
 
 _MOST_REASONS = 3  # why nothing is asked
