@@ -45,9 +45,9 @@ def questions_of(policy: Policy, numbers: list[int]) -> list[Any]:
     ]
 
 
-def record(steps: int) -> list[Recorded]:
-    """The steps, with answers drawn by the base policy."""
-    policy = tiny_policy()
+def record(steps: int, family: str = "qwen2_5_vl") -> list[Recorded]:
+    """The steps, with answers drawn by the base policy of a family."""
+    policy = tiny_policy(family=family)
     draw = torch.Generator().manual_seed(11)
     found = []
     for step in range(steps):
