@@ -87,6 +87,9 @@ def test_a_crowd_is_no_target_but_ignored(tmp_path: Path) -> None:
     crowd[:, 1:] = crowd[15:] = False  # down the first column, five pixels off and ten on
     assert (rows["0/1"]["ignore"] == crowd).all()
     assert not (rows["0/1"]["mask"] & crowd).any()
+    told = read_own(stage(tmp_path, "coco", file="instances.json")).left_out
+    assert sorted(told.values()) == [1, 1]
+    assert all("(iscrowd: 1, as CVAT writes it of each brushed mask" in why for why in told)
 
 
 def test_captions_are_the_questions_of_their_annotations(tmp_path: Path) -> None:
@@ -154,7 +157,8 @@ def without_pictures(path: Path) -> list[tuple[str, Any]]:
 def test_texts_of_a_labelme_file_ask_for_all_of_its_shapes(tmp_path: Path) -> None:
     cat, bird = labelme_shape("cat", [[1, 1], [9, 9]], "rectangle"), labelme_mask("a", 20, 5, ONE)
     write_labelme(tmp_path, "a", [cat, bird], 1, text=["what moves", "what lives"])
-    write_labelme(tmp_path, "b/c", [labelme_shape("flag", [[1, 1], [9, 9]], "rectangle")], 2)
+    flag = labelme_shape("flag", [[1, 1], [9, 9]], "rectangle")
+    write_labelme(tmp_path, "b/c", [flag], 2, text="")  # as AnyLabeling writes none
     rows = read_samples(stage(tmp_path, "labelme"))
     assert {name: row["query"] for name, row in rows.items()} == {
         **{"a/0": "what moves", "a/1": "what lives", "b/c/flag": "the flag"}
@@ -236,6 +240,28 @@ def test_masks_may_lie_beside_their_images_and_folders_may_be_splits(tmp_path: P
     assert {name: row["split"] for name, row in rows.items()} == {
         **{"train/0/255": "train", "train/1/255": "train", "test/2/255": "test"}
     }
+
+
+def test_names_of_masks_may_have_other_ends_than_those_of_images(tmp_path: Path) -> None:
+    """As Cityscapes has them, and in one folder."""
+    for number, split in enumerate(("train", "train", "val")):
+        gt = tmp_path / f"gtFine/{split}/aachen/{number}_gtFine"
+        save_picture(tmp_path / f"leftImg8bit/{split}/aachen/{number}_leftImg8bit.png", number)
+        save_mask(Path(f"{gt}_labelIds.png"), square())
+        save_picture(Path(f"{gt}_color.png"), number)
+        save_picture(tmp_path / f"both/{number}.jpg", number)
+        save_mask(tmp_path / f"both/{number}_mask.png", square())
+    names = {"images": "leftImg8bit/*_leftImg8bit.png", "masks": "gtFine/*_gtFine_labelIds.png"}
+    settings = stage(tmp_path, "masks", **names, categories={255: "road"}, test_split="val")
+    rows = read_samples(settings)
+    assert list(rows) == [f"{split}/255" for split in ("train/aachen/0", "train/aachen/1")] + [
+        "val/aachen/2/255"
+    ]
+    assert [row["split"] for row in rows.values()] == ["train", "train", "test"]
+    assert rows["val/aachen/2/255"]["image_path"] == "leftImg8bit/val/aachen/2_leftImg8bit.png"
+    names = {"images": "both", "masks": "both/*_mask.png"}
+    reading = read_own(stage(tmp_path, "masks", **names, categories={255: "road"}))
+    assert len(reading.samples) == 3 and not reading.left_out
 
 
 # The public sets' own layouts

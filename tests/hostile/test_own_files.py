@@ -52,7 +52,10 @@ def set_first(**fields: Any) -> Callable[[list[dict[str, Any]]], None]:
 COCO: list[tuple[Write, str]] = [
     (lambda root: write_coco(root, annotations=None), "it has no list of `annotations`"),
     (lambda root: (root / "instances.json").write_text("{"), "instances.json: not a JSON file"),
-    (coco(annotations=set_first(id="1")), "`annotations`, row 0: has no `id`"),
+    (
+        coco(annotations=set_first(id="1")),
+        "`annotations`, row 0: has no `id` that is a whole number",
+    ),
     (coco(annotations=set_first(id=2)), "`annotations`, row 1: a row before it has the same id, 2"),
     (
         coco(annotations=set_first(image_id="0")),
@@ -67,7 +70,10 @@ COCO: list[tuple[Write, str]] = [
         coco(annotations=set_first(category_id=9)),
         "category 9: the file has no such category; corre",
     ),
-    (coco(annotations=set_first(segmentation=[])), "annotation 1: it has no segmentation"),
+    (
+        coco(annotations=set_first(segmentation=[])),
+        "annotation 1: it has no segmentation; export polygons",
+    ),
     (
         coco(annotations=set_first(segmentation=[[1, 2]])),
         "annotation 1: .*three or more x, y pairs",
@@ -212,7 +218,10 @@ MASKS: list[tuple[Write, str]] = [
         "the image is 40×30 pixels and its annotation s",
     ),
     (spoil("masks/1.png", b"x"), r"masks/1\.png: not an image that can be read"),
-    (spoil("masks/7.png", Image.new("L", (9, 9))), "there is no image of its name"),
+    (
+        spoil("masks/7.png", Image.new("L", (9, 9))),
+        r"there is no image of its name; .* as `images: img/\*\.jpg`",
+    ),
     (spoil("images/1.png", Image.new("L", (9, 9))), "there are 2 images of its name; give each ma"),
     (spoil("images/1.jpg", b"x"), r"images/1\.jpg: not an image"),
     (lambda root: save_mask(root / "masks/1.png", square()), "images: no such folder"),
@@ -228,6 +237,15 @@ def test_a_bad_mask_of_class_indices_is_named(tmp_path: Path, write: Write, told
     write(tmp_path)
     settings = stage(tmp_path, "masks", images="images", masks="masks", categories={1: "square"})
     refused(told, lambda: read_own(settings))
+
+
+def test_it_is_said_which_masks_are_looked_for(tmp_path: Path) -> None:
+    write_class_masks(tmp_path)
+    settings = stage(tmp_path, "masks", masks="masks/*_gt.png", categories={1: "square"})
+    refused(
+        r"masks: no PNG of class indices whose name ends in _gt\.png here",
+        lambda: read_own(settings),
+    )
 
 
 def test_it_is_said_why_nothing_is_asked(tmp_path: Path) -> None:

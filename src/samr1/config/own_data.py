@@ -81,10 +81,11 @@ class OwnData(Frozen):
     """The mirror's name on the hub, owner/name or owner/name@commit; its files lie below `root`, in
     `mirrors`, and its images where `unpack_mirror` puts them."""
     images: Below | None = None
-    """The folder that names of images begin in; null is the folder of `file`, or `root`."""
+    """The folder that names of images begin in; null is the folder of `file`, or `root`. Of masks
+    also how the names end, where a mask's is another (masks): `leftImg8bit/*_leftImg8bit.png`."""
     masks: Below | None = None
     """The folder that names of masks begin in (table; null as for `images`), or that holds the PNG
-    of each image under the image's name (masks)."""
+    of each image under the image's name, or by its end (masks): `gtFine/*_gtFine_labelIds.png`."""
     target: Literal["mask", "box"] = "mask"
     """What the truth is: `box` is a table whose rows have a `box` alone; it is scored by boxes, and
     rewarded by the IoU of boxes."""

@@ -21,7 +21,10 @@ def find_entries(file: JsonLists, path: Path, *keys: str) -> list[Places]:
             continue
         row = len(found[key])
         if not isinstance(entry, dict) or type(entry.get("id")) is not int:
-            raise UserError(f"{path}: `{key}`, row {row}: has no `id`; fetch the file again.")
+            raise UserError(
+                f"{path}: `{key}`, row {row}: has no `id` that is a whole number; fetch the file "
+                "again, or export it as COCO."
+            )
         if entry["id"] in found[key]:
             raise UserError(
                 f"{path}: `{key}`, row {row}: a row before it has the same id, {entry['id']}; "
@@ -30,5 +33,8 @@ def find_entries(file: JsonLists, path: Path, *keys: str) -> list[Places]:
         found[key][entry["id"]] = place
     for key in found:
         if key not in file.keys:
-            raise UserError(f"{path}: not a COCO file: it has no list of `{key}`; fetch it again.")
+            raise UserError(
+                f"{path}: not a COCO file: it has no list of `{key}`; fetch it again, or export it "
+                "as COCO."
+            )
     return list(found.values())

@@ -1,6 +1,7 @@
 """The layout `masks`: a PNG of class indices for each image, under the image's name.
 
-A question is asked of each class that has a name and a pixel in the image.
+Where the names differ in their ends, `images` and `masks` say them: `gtFine/*_labelIds.png`. A
+question is asked of each class that has a name and a pixel in the image.
 """
 
 from __future__ import annotations
@@ -25,42 +26,56 @@ _AT_ONCE = 1_000_000  # pixels: each takes eight bytes or more while it is count
 
 def read(source: Source) -> Iterator[Question]:
     """The questions of all masks; raises UserError where there is none."""
-    folder = source.root / str(source.stage.masks)
-    files = list_files(folder, [".png"])
+    below, end = _split_end(str(source.stage.masks))
+    folder = source.root / below
+    files = [file for file in list_files(folder, [".png"]) if file.endswith(end)]
     if not files:
-        raise UserError(f"{folder}: no PNG of class indices here; correct `root` or `masks`.")
-    images = _find_images(source, files)
+        told = f" whose name ends in {end}" if end else ""
+        raise UserError(
+            f"{folder}: no PNG of class indices{told} here; correct `root` or `masks`, and save "
+            "masks of another kind as PNG."
+        )
+    images = _find_images(source, {str(PurePosixPath(below) / file) for file in files})
     splits = find_splits(folder, source.stage)
     for file in files:
         place = str(folder / file)
         with source.bad.catching(place):
-            image = _find_image(images, file)
+            stem = _stem(file, end)
+            image = _find_image(images, stem)
             size = source.size(image, picture_size(folder / file))
             indices = load_indices(read_bytes(folder / file, MAX_BYTES), "its picture", *size)
             split = PurePosixPath(file).parts[0] if splits else None
             for index, query, truth in _ask(source, indices):
-                name = f"{_stem(file)}/{index}"
-                yield Question(place, name, image, size, query, truth, split=split)
-    if unmasked := images.keys() - {_stem(file) for file in files}:
+                yield Question(place, f"{stem}/{index}", image, size, query, truth, split=split)
+    if unmasked := images.keys() - {_stem(file, end) for file in files}:
         source.left_out["images without a mask"] += len(unmasked)
 
 
-def _stem(file: str) -> str:
-    """A path without its suffix."""
-    return str(PurePosixPath(file).with_suffix(""))
+def _split_end(told: str) -> tuple[str, str]:
+    """A folder, and how the names of its files end: behind a `*`, or anyhow.
+
+    >>> _split_end("gtFine/*_labelIds.png")
+    ('gtFine/', '_labelIds.png')
+    """
+    folder, _, end = told.partition("*")
+    return folder or ".", end
 
 
-def _find_images(source: Source, masks: list[str]) -> dict[str, list[str]]:
-    """The images below the root by their path in their folder without its suffix; no masks."""
-    stage = source.stage
-    folder = PurePosixPath(stage.images or ".")
-    own = {str(PurePosixPath(str(stage.masks)) / mask) for mask in masks}
+def _stem(file: str, end: str) -> str:
+    """A path without its end, or else its suffix."""
+    return file.removesuffix(end) if end else str(PurePosixPath(file).with_suffix(""))
+
+
+def _find_images(source: Source, masks: set[str]) -> dict[str, list[str]]:
+    """The images below the root by their path in their folder without its end; no masks."""
+    folder, end = _split_end(source.stage.images or ".")
     images: dict[str, list[str]] = {}
     files = list_files(source.root / folder, (*SUFFIXES, *UNREAD))
     for file in sorted(files, key=_is_unread):  # one of these is named where it has no twin
-        path = str(folder / file)
-        if path not in own and not (_is_unread(file) and _stem(file) in images):
-            images.setdefault(_stem(file), []).append(path)
+        path, stem = str(PurePosixPath(folder) / file), _stem(file, end)
+        is_twin = _is_unread(file) and stem in images
+        if file.endswith(end) and path not in masks and not is_twin:
+            images.setdefault(stem, []).append(path)
     return images
 
 
@@ -68,11 +83,14 @@ def _is_unread(file: str) -> bool:
     return PurePosixPath(file).suffix.lower() in UNREAD
 
 
-def _find_image(images: dict[str, list[str]], mask: str) -> str:
-    found = images.get(_stem(mask), [])
+def _find_image(images: dict[str, list[str]], stem: str) -> str:
+    found = images.get(stem, [])
     if len(found) != 1:
         told = "there is no image" if not found else f"there are {len(found)} images"
-        raise UserError(f"{told} of its name; give each mask the name of one image.")
+        raise UserError(
+            f"{told} of its name; give each mask the name of one image, or say how the names end, "
+            "as `images: img/*.jpg` and `masks: gt/*_mask.png` do."
+        )
     return found[0]
 
 

@@ -28,6 +28,8 @@ from samr1.data.samples import check_query
 _MOST_BYTES = 1_000_000_000  # COCO's own training set has half of it
 _MOST_ENTRIES = 1_200_000  # it has 980,000
 
+_CROWD = "(iscrowd: 1, as CVAT writes it of each brushed mask; of one object make it 0)"
+
 Annotation = dict[str, Any]
 
 
@@ -88,14 +90,17 @@ def _ask_categories(source: Source, file: _File) -> Iterator[Question]:
         found = [file.content.read(file.annotations[number]) for number in numbers]
         instances = [one for one in found if not one.get("iscrowd")]
         if not instances:
-            source.left_out["categories of an image that are a crowd alone"] += 1
+            source.left_out[f"categories of an image that are a crowd alone {_CROWD}"] += 1
         elif source.stage.instances == "single" and len(found) > 1:
             source.left_out["categories of an image with several instances"] += 1
         else:
             with source.bad.catching(place):
                 query = _ask(source.stage.question, file, category_id)
                 image, size = _find_image(source, file, image_id)
-                truth = _unite(instances, [one for one in found if one.get("iscrowd")], size)
+                crowds = [one for one in found if one.get("iscrowd")]
+                truth = _unite(instances, crowds, size)
+                if crowds:
+                    source.left_out[f"crowds, whose pixels are ignored {_CROWD}"] += len(crowds)
                 name = f"{image_id}/{category_id}"
                 yield file.question(place, name, image, size, query, truth, 0)
 
@@ -159,6 +164,11 @@ def _unite(instances: list[Annotation], crowds: list[Annotation], size: Size) ->
 
 def _draw(annotation: Annotation, size: Size) -> Mask:
     with prefix_errors(f"annotation {annotation['id']}"):
+        if annotation.get("segmentation") in (None, []):
+            raise UserError(
+                "it has no segmentation; export polygons or masks, or write boxes alone into a "
+                "table (`layout: table` with `target: box`)."
+            )
         mask = segmentation_to_mask(annotation.get("segmentation"), size[1], size[0], inside=True)
         if not mask.any():
             raise UserError("its segmentation covers no pixel; draw it again.")

@@ -1,7 +1,8 @@
 """The layout `labelme`: a JSON beside each image, as labelme writes it.
 
 With a `text`, one or several, as ReasonSeg has them, each is a question and all of the shapes are
-the target. Without, a question is asked of each label, and its target is the union of its shapes.
+the target. Without, or where it is empty, a question is asked of each label, and its target is the
+union of its shapes.
 Polygons, rectangles, circles and masks are drawn as what they are; labels that contain "ignore"
 mark ignored pixels, and shapes labelled "flag" beside a `text` none, as in ReasonSeg.
 """
@@ -73,7 +74,9 @@ def _open_files(source: Source) -> Iterator[_File]:
             image = below(source.root, str(path.parent), content.get("imagePath"), "imagePath")
             size = source.size(image, told_size(content, SIZE_KEYS, "its", "save it again"))
             stem, split = str(path.with_suffix("")), path.parts[0] if splits else None
-            yield _File(place, stem, split, image, size, shapes, content.get("text"))
+            texts = content.get("text")
+            texts = None if isinstance(texts, str) and not texts.strip() else texts
+            yield _File(place, stem, split, image, size, shapes, texts)
 
 
 def _check_shapes(content: Any) -> list[Shape]:
