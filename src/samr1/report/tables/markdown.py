@@ -35,7 +35,8 @@ def percent(value: float | None, signed: bool = False) -> str:
     if value is None:
         return EMPTY
     rounded = round(100 * value, 1) + 0.0  # + 0.0 turns -0.0 into 0.0
-    return f"{rounded:+.1f}" if signed else f"{rounded:.1f}"
+    text = f"{rounded:+.1f}" if signed else f"{rounded:.1f}"
+    return text.replace("-", "−")
 
 
 def interval(low: float | None, high: float | None, signed: bool = False) -> str:
