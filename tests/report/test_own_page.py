@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def row(page: str, first: str) -> list[str]:
     """The cells of the table's row that begins with a cell."""
     line = next(one for one in page.split("<tr>") if first in one.split("</td>")[0])
     cells = (cell.split(">", 1)[1] for cell in line.split("</td>")[:-1])
-    return [cell.replace("<strong>", "").replace("</strong>", "").split(">")[-1] for cell in cells]
+    return [re.sub("</?strong>|<wbr>", "", cell).split(">")[-1] for cell in cells]
 
 
 def test_base_and_trained_run_stand_side_by_side_with_their_difference(tmp_path: Path) -> None:
