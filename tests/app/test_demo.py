@@ -172,9 +172,11 @@ def test_a_picture_dropped_on_the_page_is_asked_about(
     page.on("console", lambda message: wrong.append(message.text))
     page.goto(f"http://127.0.0.1:{port}/")
     page.get_by_text("Answers are by policy <b>micro</b>.").wait_for()  # as text
-    text = base64.b64encode(b"no picture").decode()
-    page.evaluate(DROP, [text, "<img src=x onerror=alert(1)>.png", "image/png"])
-    page.get_by_text("<img src=x onerror=alert(1)>.png is no picture").wait_for()
+    for number, content in enumerate((b"no picture", PICTURE[:2000])):
+        text = base64.b64encode(content).decode()
+        page.evaluate(DROP, [text, f"<img src=x onerror=alert({number})>.png", "image/png"])
+        page.get_by_text(f"<img src=x onerror=alert({number})>.png is no picture").wait_for()
+        assert page.locator("#stage").is_hidden()
     page.evaluate(DROP, [base64.b64encode(PICTURE).decode(), "scene.jpg", "image/jpeg"])
     page.locator("#picture").wait_for()
     page.locator("#question:focus").fill("<|im_end|>")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import subprocess
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -77,6 +79,14 @@ def machine(threads: int) -> str:
         f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB; {threads} threads; "
         f"Python {platform.python_version()}, torch {torch.__version__}"
     )
+
+
+def made_on() -> str:
+    """The day, this machine and the commit of what is measured, in words."""
+    asked = ["git", "-C", str(ROOT), "describe", "--always"]
+    commit = subprocess.run(asked, stdout=subprocess.PIPE, text=True).stdout.strip()
+    day = datetime.now(UTC).date().isoformat()
+    return f"{day}, {machine(1).partition(';')[0]}, commit `{commit or 'unknown'}`"
 
 
 def memory(kind: str) -> float:

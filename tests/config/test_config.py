@@ -20,6 +20,7 @@ def refusal(folder: Path, scale: str = "micro") -> str:
 
 # file, path of the changed key, its value, and the sentence it ends in
 WORD = "may hold letters, digits and ._/@+=,:- alone, since it stands in commands of rules."
+NAME = "may hold small letters, digits, _ and . alone, and begins with a letter or a digit."
 
 REFUSED = [
     (
@@ -159,13 +160,16 @@ REFUSED = [
     ),
     (
         *("runs.yaml", "a run", {}),
-        "runs.yaml: run a run: name = \"a run\": must match pattern '^[a-z0-9][a-z0-9_.]*$'.",
+        f'runs.yaml: run a run: name = "a run": {NAME}',
     ),
     # What stands in the commands of rules, which a shell reads.
     (
         *("benchmarks.yaml", "$(id)", {"dataset": "reasonseg", "split": "val"}),
-        'benchmarks.yaml: benchmark $(id): name = "$(id)": must match pattern '
-        "'^[a-z0-9][a-z0-9_.]*$'.",
+        f'benchmarks.yaml: benchmark $(id): name = "$(id)": {NAME}',
+    ),
+    (
+        *("studies.yaml", "sweep/runs", ["my-run"]),
+        f'studies.yaml: sweep.runs.0 = "my-run": {NAME}',
     ),
     (
         *("benchmarks.yaml", "reasonseg_val/split", "val; id"),
@@ -239,7 +243,27 @@ def test_an_unknown_scale_is_refused_with_the_known_ones() -> None:
         load_experiment(SETTINGS, "papr")
 
 
-def test_broken_yaml_is_refused_by_file_and_line(edit: Edit) -> None:
+BROKEN = [
+    (
+        "base: {trained: false",
+        "line 1: not valid YAML (expected ',' or '}', but got '<stream end>')",
+    ),
+    ("a:\n  b: 1\n  c: 2\n d: 3\n", "line 4: not valid YAML (expected <block end>, but found "),
+    ("a: 'b\nc: 1\nd: 2\n", "line 1: not valid YAML (found unexpected end of stream)"),
+    ("a: 1\n---\nb: 2\n", "line 2: not valid YAML (found another document); correct the line."),
+    ("a: 1\nb: \x07", "line 2: not valid YAML (special characters are not allowed); correct"),
+    (
+        "a: {}\n\n{}\nb: {}",
+        "line 3: not valid YAML (could not find expected ':'); remove {} from line 3.",
+    ),
+    ("{}\na: {}", "line 2: not valid YAML (expected '<document start>', but found "),
+    ("{}\na: {}", "); remove {} from line 1."),
+    ("a: {}\na: {}", "line 2: the key 'a' stands twice; keep one of the two."),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), BROKEN)
+def test_broken_yaml_is_refused_by_file_and_line(edit: Edit, text: str, told: str) -> None:
     folder = edit("runs.yaml", "base/trained", False)
-    (folder / "runs.yaml").write_text("base: {trained: false")
-    assert "runs.yaml: not valid YAML" in refusal(folder)
+    (folder / "runs.yaml").write_text(text)
+    assert told in refusal(folder)

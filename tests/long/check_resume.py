@@ -11,7 +11,6 @@ import signal
 import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 
 from interrupting import (
@@ -23,7 +22,7 @@ from interrupting import (
     train,
 )
 from recording import Recorded, apart, record, train_on
-from setting import machine
+from setting import made_on
 from tqdm import tqdm
 from training_world import make_world
 
@@ -104,8 +103,7 @@ def main() -> None:
         compared = compare_processes(world, record(RECORDED_STEPS))
         stops = stop_on_two_processes(world, folder)
         kills = kill_everywhere(world, folder)
-    where = f"{datetime.now(UTC).date().isoformat()}, {machine(1).partition(';')[0]}"
-    page = PAGE.format(where=where, kills=kills, stops=stops, compared=compared)
+    page = PAGE.format(where=made_on(), kills=kills, stops=stops, compared=compared)
     output.write_text(page, encoding="utf-8")
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 
-from setting import machine
+from setting import made_on
 from snakemake_calls import ROOT
 
 from samr1.core.files import atomic_file
@@ -32,8 +31,7 @@ class Record:
     title: str
     text: str
     figures: dict[str, str]
-    machine: str
-    date: str
+    made_on: str
 
 
 def forget(name: str) -> None:
@@ -44,8 +42,7 @@ def forget(name: str) -> None:
 def keep(name: str, title: str, text: str, figures: Mapping[str, object]) -> None:
     """Write a record, and the page anew."""
     words = {what: str(value) for what, value in figures.items()}
-    where = machine(1).partition(";")[0]  # each test's models take threads as they need
-    record = Record(title, text, words, where, datetime.now(UTC).date().isoformat())
+    record = Record(title, text, words, made_on())
     with atomic_file(RECORDS / f"{name}.json") as temporary:
         temporary.write_text(json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n")
     records = [Record(**json.loads(path.read_text())) for path in sorted(RECORDS.glob("*.json"))]
@@ -56,7 +53,7 @@ def keep(name: str, title: str, text: str, figures: Mapping[str, object]) -> Non
 def write_page(records: list[Record]) -> str:
     """The page of all records."""
     parts = ["# The paper's routes, end to end", INTRODUCTION.strip()]
-    parts += sorted({f"{record.date}, {record.machine}." for record in records})
+    parts += sorted({f"{record.made_on}." for record in records})
     for record in records:
         table = aligned_table(["what", "measured"], [list(row) for row in record.figures.items()])
         parts += [f"## {record.title}", record.text, table]

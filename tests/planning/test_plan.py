@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -124,8 +125,22 @@ def test_a_run_on_own_data_is_counted_once_its_samples_are_known(
     for part, count in (("photos-train", 40), ("photos", 10)):
         write_table(tmp_path / f"paper/samples/{part}.parquet", samples([sample()] * count))
     training, answering = hours()
-    assert "train mine" in training and "2 × 8 GPUs × (3 steps × " in training
+    assert "train mine" in training and "2 × 8 GPUs × (3 × " in training
     assert "evaluate mine" in answering and "20 questions, 16 starts  " in answering
+
+
+def test_hours_of_a_training_are_what_their_arithmetic_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = r"train sam_r1 +1 × (\d+) GPUs? × \((\d+) × (\S+) s a step \+ 180 s to start\) +(\S+) "
+    for count in (8, 1):
+        paper = ("--config", "scale=paper", "--run", "sam_r1", "--gpu-memory", "1000")
+        assert run_plan(monkeypatch, *paper, "--gpus", str(count)) == 0
+        page = capsys.readouterr().out
+        ((gpus, steps, step, hours),) = re.findall(words, page)
+        told = int(gpus) * (int(steps) * float(step) + 180) / 3600
+        assert float(hours) == pytest.approx(told, abs=0.06)
+        assert not re.search(r"\b1 (GPUs|starts)", page)
 
 
 def figure(page: str, what: str) -> float:

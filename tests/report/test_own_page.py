@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from PIL import Image
 from samr1.cli import report_own
 from samr1.core.errors import UserError
 from samr1.core.files import write_table
-from samr1.core.schemas import COMPARISONS, OVERLAPS
+from samr1.core.schemas import COMPARISONS, OVERLAPS, SAMPLES
 from samr1.evaluation.compare import compare
 from samr1.evaluation.score import score_overlaps
 from samr1.report.own import write_own_page
@@ -22,7 +23,7 @@ from samr1.report.tables.measured import Measurements
 AGAIN = {"resamples": 200, "bootstrap_seed": 0}
 
 
-def overlaps(run: str, seed: int, protocol: str, ious: Sequence[float]) -> pa.Table:
+def overlaps(run: str, seed: int, protocol: str, ious: Sequence[float], images: int) -> pa.Table:
     """A sample an image, each of 100 pixels; `seg_zero` adds 100 ignored ones to the target."""
     boxes = protocol == "rec"
     union = 200 if protocol == "seg_zero" else 100
@@ -33,7 +34,7 @@ def overlaps(run: str, seed: int, protocol: str, ious: Sequence[float]) -> pa.Ta
             "benchmark": "photos",
             "protocol": protocol,
             "sample_id": f"s{number}",
-            "image_id": f"i{number}",
+            "image_id": f"i{number % images}",
             "answered": True,
             "intersection": None if boxes else round(100 * iou),
             "union": None if boxes else union,
@@ -44,11 +45,14 @@ def overlaps(run: str, seed: int, protocol: str, ious: Sequence[float]) -> pa.Ta
     return pa.Table.from_pylist(rows, OVERLAPS)
 
 
-def write_page(folder: Path, *protocols: str, seeds: Sequence[int] = (0,), **more: object) -> str:
+def write_page(
+    folder: Path, *protocols: str, seeds: Sequence[int] = (0,), images: int = 3, **more: object
+) -> str:
     """The page of `mine` over `base`, which gains 0.25 and a little by the seed."""
-    metrics, base = [], {one: overlaps("base", 0, one, [0.25, 0.5, 0.75]) for one in protocols}
+    base = {one: overlaps("base", 0, one, [0.25, 0.5, 0.75], images) for one in protocols}
+    metrics = []
     mine = {
-        (one, seed): overlaps("mine", seed, one, [0.5 + seed / 100, 0.75, 1.0])
+        (one, seed): overlaps("mine", seed, one, [0.5 + seed / 100, 0.75, 1.0], images)
         for one in protocols
         for seed in seeds
     }
@@ -61,10 +65,14 @@ def write_page(folder: Path, *protocols: str, seeds: Sequence[int] = (0,), **mor
     ]
     comparisons = folder / "comparisons.parquet"
     write_table(comparisons, pa.concat_tables(compared))
+    samples = folder / "samples.parquet"
+    rows = [{"sample_id": f"s{number}", "image_id": f"i{number % images}"} for number in range(3)]
+    write_table(samples, pa.Table.from_pylist(rows, SAMPLES))
     Image.new("RGB", (4, 4)).save(folder / "curves.png")
     call(
         report_own.main,
         own="photos",
+        samples=samples,
         metrics=metrics,
         comparisons=comparisons,
         examples=folder / "curves.png",
@@ -83,7 +91,7 @@ def row(page: str, first: str) -> list[str]:
     """The cells of the table's row that begins with a cell."""
     line = next(one for one in page.split("<tr>") if first in one.split("</td>")[0])
     cells = (cell.split(">", 1)[1] for cell in line.split("</td>")[:-1])
-    return [cell.replace("<strong>", "").replace("</strong>", "").split(">")[-1] for cell in cells]
+    return [re.sub("</?strong>|<wbr>", "", cell).split(">")[-1] for cell in cells]
 
 
 def test_base_and_trained_run_stand_side_by_side_with_their_difference(tmp_path: Path) -> None:
@@ -98,6 +106,16 @@ def test_base_and_trained_run_stand_side_by_side_with_their_difference(tmp_path:
     difference = row(page, "<code>mine</code> − <code>base</code>")
     assert difference[1:4] == ["+25.0 [+25.0, +25.0]"] * 3
     assert "▲" not in difference[1]  # one seed
+
+
+def test_few_images_are_warned_of_and_one_has_no_interval(tmp_path: Path) -> None:
+    page = write_page(tmp_path, "lisa", images=2)
+    assert "<p>The part test has 2 images; intervals will be wide" in page
+    assert row(page, "<code>mine</code> − <code>base</code>")[1] == "+25.0 [+25.0, +25.0]"
+    page = write_page(tmp_path, "lisa", images=1)
+    assert "<p>The part test has 1 image; it gives no interval" in page
+    assert row(page, "<code>mine</code>")[1] == "75.0 –"
+    assert row(page, "<code>mine</code> − <code>base</code>")[1] == "+25.0 –"
 
 
 def test_the_page_leads_to_everything_else_and_holds_its_pictures(tmp_path: Path) -> None:
@@ -134,5 +152,6 @@ def test_data_that_nothing_was_compared_on_is_refused(tmp_path: Path) -> None:
     write_table(empty, COMPARISONS.empty_table())
     others = dict.fromkeys(("examples", "curves", "gallery", "data_page"), tmp_path)
     measured = Measurements([tmp_path / "metrics_0.parquet"])
+    page, samples = tmp_path / "page.html", SAMPLES.empty_table()
     with pytest.raises(UserError, match="photos: no run was compared on it"):
-        write_own_page(tmp_path / "page.html", "photos", measured, [empty], policies=[], **others)
+        write_own_page(page, "photos", samples, measured, [empty], policies=[], **others)

@@ -182,9 +182,9 @@ def test_differences_over_seeds_are_marked_after_correction(
     assert list(cells) == [f"Threshold 0.{k} − `sam_r1`" for k in (5, 7, 8)]
     half, seven, eight = cells.values()
     # p is 0.02, 0.005 and 0.00125 in four columns each, and the correction takes it by 4, 8 and 12.
-    assert half[0] == "**+1.0** [-1.5, +3.5]"
-    assert seven[0] == "**+2.0** [-0.5, +4.5] ▲"
-    assert eight[0] == "**+3.0** [+0.5, +5.5] ▲" and eight[1].startswith("**-3.0**")
+    assert half[0] == "**+1.0** [−1.5, +3.5]"
+    assert seven[0] == "**+2.0** [−0.5, +4.5] ▲"
+    assert eight[0] == "**+3.0** [+0.5, +5.5] ▲" and eight[1].startswith("**−3.0**")
     assert eight[1].endswith(" ▼") and eight[-1] == "2"
     assert "Holm's correction for these 12 differences" in page
     assert "single seed" not in page
@@ -214,7 +214,7 @@ def test_a_run_of_ones_own_has_its_row_and_its_difference(
     page, _ = make("table_4", tmp_path, metrics, "micro", extra=plain)
     assert list(main_table(page))[-1] == "Plain GRPO"
     assert main_table(page)["Plain GRPO"]["measured ReasonSeg gIoU"] == "**53.0** [52.0, 54.0]"
-    assert differences(page)["Plain GRPO − `sam_r1`"][0] == "**+1.0** [-1.5, +3.5]"
+    assert differences(page)["Plain GRPO − `sam_r1`"][0] == "**+1.0** [−1.5, +3.5]"
 
 
 def test_the_checkpoint_is_said_below_and_kept(tmp_path: Path, metrics: list[Path]) -> None:

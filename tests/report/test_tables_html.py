@@ -54,7 +54,9 @@ def test_the_page_holds_the_tables_cells_and_needs_nothing_else(tmp_path: Path) 
         ["sam_r1", "62.5 [59.1, 65.8]"],
         ["a | b & <b>c</b>", "–"],
     ]
+    assert "</strong> <wbr>[59.1, 65.8]" in text  # where it may break, and nowhere else
     tags = Reader(text).tags
+    assert [tag for tag, _ in tags].count("wbr") == 1
     assert {"script", "b", "img", "link", "iframe"}.isdisjoint(tag for tag, _ in tags)
     assert [attributes["href"] for tag, attributes in tags if tag == "a"] == ["https://arxiv.org/"]
     assert "<code>table_9.parquet</code>" in text

@@ -14,10 +14,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
-from setting import machine
+from setting import made_on
 from slurm_cluster import slurm_cluster
 from snakemake_calls import read_files
 from through_slurm import slurm_jobs, start, through_slurm, wait_for, write_options
@@ -97,7 +96,7 @@ def main() -> None:
         files = compare(here, there)
     submitted = [[rule, str(count)] for rule, count in sorted(Counter(rules).items())]
     page = PAGE.format(
-        where=f"{datetime.now(UTC).date().isoformat()}, {machine(1).partition(';')[0]}",
+        where=made_on(),
         at_once=AT_ONCE,
         seconds=f"{seconds:.0f}",
         through=f"{through:.0f}",

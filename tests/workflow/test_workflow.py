@@ -91,6 +91,7 @@ def test_the_report_shows_every_figure_table_and_picture_with_a_caption(
     text = report.read_text(encoding="utf-8")
     results, categories = (embedded(text, name) for name in ("results", "categories"))
     assert {"Figures", "Tables"} <= set(categories)
+    assert text.count("javascript:app.showResultInfo(") == len(results)  # its first page's links
     assert all(result["labels"] and result["caption"] for result in results.values())
     assert any("Training curves: Table 4" in str(one["labels"]) for one in results.values())
     drawn = {path.stem for path in (finished / SCALE / "figures").glob("*.png")}

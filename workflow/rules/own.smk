@@ -44,6 +44,7 @@ rule index_own:
 rule report_own:
     input:
         data=f"{OWN_PAGES}/data",
+        samples=f"{OUT}/samples/{{own}}.parquet",
         metrics=get_own_evaluated("metrics"),
         comparisons=get_own_comparisons,
         examples=f"{FIGURES}/examples-{{own}}.png",
@@ -64,6 +65,6 @@ rule report_own:
         prompts=get_other_prompts,
     shell:
         "python -m samr1.cli.report_own --own {wildcards.own} --data {input.data}/index.html "
-        "--metrics {input.metrics} --comparisons {input.comparisons} --examples {input.examples} "
-        "--curves {input.curves} --gallery {input.gallery} --policies {input.policies} {params.world} "
+        "--samples {input.samples} --metrics {input.metrics} --comparisons {input.comparisons} "
+        "--examples {input.examples} --curves {input.curves} --gallery {input.gallery} --policies {input.policies} {params.world} "
         "{params.prompts} --output {output} 2> {log}"

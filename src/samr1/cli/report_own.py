@@ -6,6 +6,8 @@ from pathlib import Path
 
 from samr1.cli.parser import Parser
 from samr1.core.errors import run_command
+from samr1.core.files import read_table
+from samr1.core.schemas import SAMPLES
 from samr1.report.own import write_own_page
 from samr1.report.tables.measured import Measurements
 
@@ -15,6 +17,7 @@ def main() -> None:
     parser = Parser(prog="python -m samr1.cli.report_own", description=__doc__)
     add = parser.add_argument
     add("--own", required=True, metavar="NAME", help="the data set, as in own_data.yaml")
+    add("--samples", type=Path, required=True, help="samples of its test part (Parquet)")
     add("--metrics", type=Path, nargs="+", required=True, help="metrics of its runs and bases")
     add("--comparisons", type=Path, nargs="+", required=True, help="paired comparisons of them")
     add("--examples", type=Path, required=True, help="picture of some questions (PNG)")
@@ -40,6 +43,7 @@ def main() -> None:
     write_own_page(
         given.output,
         given.own,
+        read_table(given.samples, SAMPLES),
         Measurements(given.metrics),
         given.comparisons,
         examples=given.examples,

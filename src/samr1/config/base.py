@@ -10,7 +10,17 @@ from pydantic_core import PydanticCustomError
 
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.]*$", max_length=100)]  # of a file, too
+
+
+def _check_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.]*", value):
+        raise ValueError(
+            "may hold small letters, digits, _ and . alone, and begins with a letter or a digit"
+        )
+    return value
+
+
+Name = Annotated[str, Field(max_length=100), AfterValidator(_check_name)]  # of a file, too
 Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=10**9)]  # what the tables' column holds
 Text = Annotated[str, Field(min_length=1, pattern=r"^[^\n|]+$")]  # it becomes a table's cell

@@ -28,7 +28,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not in UTF-8 ({error}); save it so.") from error
     except PlainYamlError as error:
-        raise UserError(f"{path}: {error}; correct the line.") from error
+        raise UserError(f"{path}: {error}.") from error
     if not isinstance(values, dict):
         raise UserError(f"{path}: must be a mapping of keys to values.")
     return values

@@ -25,7 +25,7 @@ _MOST_DIGITS = 18
 
 
 class PlainYamlError(Exception):
-    """Why a text is no YAML of this kind, in words that follow a colon."""
+    """Why a text is no YAML of this kind and what to do, in words that follow a colon."""
 
 
 def load_plain_yaml(text: str) -> Any:
@@ -36,12 +36,27 @@ def load_plain_yaml(text: str) -> Any:
         if node is not None:
             _Checker(loader).count(node)
         return None if node is None else loader.construct_document(node)
-    except yaml.YAMLError as error:
-        raise PlainYamlError(f"not valid YAML ({' '.join(str(error).split())})") from error
+    except (yaml.MarkedYAMLError, yaml.reader.ReaderError) as error:
+        raise PlainYamlError(_explain(error, text)) from error
     except ValueError as error:  # a number of underscores
-        raise PlainYamlError(f"not valid YAML ({error})") from error
+        raise PlainYamlError(f"not valid YAML ({error}); correct it") from error
     except RecursionError as error:
-        raise PlainYamlError("has lists or mappings too deep in one another") from error
+        raise PlainYamlError("has lists or mappings too deep in one another; undo them") from error
+
+
+def _explain(error: yaml.MarkedYAMLError | yaml.reader.ReaderError, text: str) -> str:
+    """The line that is to be looked at, what is wrong and what to do."""
+    if isinstance(error, yaml.reader.ReaderError):
+        line, problem = text.count("\n", 0, error.position), error.reason
+    else:
+        # A key or a text in quotes is wrong where it begins, and a list or mapping where it ends.
+        scanned = (error.context or "").startswith("while scanning") and error.context_mark
+        mark = scanned or error.problem_mark
+        line, problem = mark.line, error.problem.removeprefix("but ")
+    lines = enumerate(text.splitlines(), start=1)
+    empty = next((number for number, one in lines if one.startswith("{}")), None)
+    order = f"remove {{}} from line {empty}" if empty else "correct the line"
+    return f"line {line + 1}: not valid YAML ({problem}); {order}"
 
 
 class _Checker:
@@ -60,7 +75,7 @@ class _Checker:
         if id(node) in self.counted:
             known = self.counted[id(node)]
             if known is None:
-                raise PlainYamlError(f"{place} holds itself by an alias")
+                raise PlainYamlError(f"{place} holds itself by an alias; write it out")
             return known
         if node.tag not in _TAGS:
             raise PlainYamlError(f"{place} has the tag {node.tag!r}; leave it out")
@@ -71,7 +86,7 @@ class _Checker:
             inside = [one for pair in node.value for one in pair]
         nodes = 1 + sum(map(self.count, inside))
         if nodes > _MOST_NODES:
-            raise PlainYamlError(f"{place} holds more than {_MOST_NODES:,} values")
+            raise PlainYamlError(f"{place} holds more than {_MOST_NODES:,} values; take some out")
         self.counted[id(node)] = nodes
         return nodes
 
@@ -86,9 +101,9 @@ class _Checker:
         if node.tag not in _TAGS or node.tag != resolved:
             raise PlainYamlError(f"{place}: {shown} has the tag {node.tag!r}; leave it out")
         if node.tag.endswith(":int") and len(node.value) > _MOST_DIGITS:
-            raise PlainYamlError(f"{place}: {shown} has too many digits for a number")
+            raise PlainYamlError(f"{place}: {shown} has too many digits for a number; correct it")
         if not is_text(node.value):
-            raise PlainYamlError(f"{place}: {shown} is no valid Unicode")
+            raise PlainYamlError(f"{place}: {shown} is no valid Unicode; correct it")
 
     def _check_keys(self, node: yaml.MappingNode) -> None:
         seen = set[Any]()  # as they stand, and what they are: `1` and `0x1` are one

@@ -55,8 +55,9 @@ def _trainings(run: str, seeds: int, job: Job, rates: Rates) -> Estimate:
         return Estimate(f"train {run}", words, 0.0, rates.whole)
     step = total(plan_step(job, rates))
     steps = train.count_steps(train.drawn_samples or 0)
-    words = f"{seeds} × {job.processes} GPUs × ({steps} steps × {step:.0f} s + start)"
-    seconds = seeds * job.processes * (steps * step + rates["load"])
+    gpus, start = f"{job.processes} GPU{'s' * (job.processes > 1)}", rates["load"]
+    words = f"{seeds} × {gpus} × ({steps} × {step:.2f} s a step + {start:.0f} s to start)"
+    seconds = seeds * job.processes * (steps * step + start)
     return Estimate(f"train {run}", words, seconds / 3600, rates.whole)
 
 
@@ -77,7 +78,8 @@ def _evaluations(
     known = [splits[one.benchmark] for one in asked if one.benchmark in splits]
     slots = config.evaluation.batch_size
     seconds = sum(plan_answers(job, split, slots, rates) for split in known)
-    words = f"{sum(split.samples for split in known):,} questions, {starts} starts"
+    questions = sum(split.samples for split in known)
+    words = f"{questions:,} questions, {starts} start{'s' * (starts > 1)}"
     if len(known) < len(asked):
         words += "; its own data is not indexed yet and not counted"
     hours = (seconds + starts * rates["load"]) / 3600

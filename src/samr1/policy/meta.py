@@ -31,6 +31,8 @@ def read_policy_config(path: str | Path) -> QwenConfig:
     Raises UserError where there is none, or it is of a family that is not known here.
     """
     place = require(path)
+    if isinstance(place, Path) and not place.is_dir():
+        raise UserError(f"{path}: no such folder; name one that a policy was saved in.")
     file = fetch_file(place, "config.json") if isinstance(place, HubName) else place / "config.json"
     if not file.is_file():
         raise UserError(f"{path}: holds no config.json; name a folder that a policy was saved in.")

@@ -6,10 +6,14 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from samr1.config.published import Column
 from samr1.core.errors import UserError
 from samr1.core.files import read_table
 from samr1.core.schemas import COMPARISONS
+from samr1.report.dataset.facts import warn_of_few
 from samr1.report.tables.differences import Comparisons, Row, list_differences
 from samr1.report.tables.html import write_page
 from samr1.report.tables.layout import UNPARSEABLE
@@ -60,6 +64,7 @@ _DIFFERENCES = (
 def write_own_page(
     output: Path,
     own: str,
+    samples: pa.Table,
     measurements: Measurements,
     comparisons: Sequence[Path],
     *,
@@ -73,11 +78,13 @@ def write_own_page(
 ) -> None:
     """Write the page of the data set `own`, as HTML.
 
-    It shows what `comparisons` hold against one another, holds the pictures `examples` and `curves`
-    (PNG) and leads to the rest. `asked_otherwise` are a base, its dialect, a run and its dialect,
-    where these differ. What is of the scale `micro_world` says so. Raises UserError where
-    nothing was compared, or a run lacks a figure.
+    It shows what `comparisons` hold against one another on the test part, whose `samples` it
+    counts, holds the pictures `examples` and `curves` (PNG) and leads to the rest.
+    `asked_otherwise` are a base, its dialect, a run and its dialect, where these differ. What is of
+    the scale `micro_world` says so. Raises UserError where nothing was compared, or a run lacks a
+    figure.
     """
+    images = pc.count_distinct(samples["image_id"]).as_py()
     rows = [row for path in comparisons for row in read_table(path, COMPARISONS).to_pylist()]
     rows = [row for row in rows if row["benchmark"] == own]
     if not rows:
@@ -85,7 +92,7 @@ def write_own_page(
     blocks = [
         f"# {own}: before and after training",
         *([_NOTE.format(scale=micro_world)] if micro_world else []),
-        *_figures(own, rows, measurements),
+        *_figures(own, rows, measurements, images),
         *(_OTHER_PROMPT.format(*names) for names in asked_otherwise),
         "## Questions of the test part",
         _picture(examples),
@@ -102,8 +109,13 @@ def write_own_page(
     write_page(join_blocks(blocks), output)
 
 
-def _figures(own: str, rows: Sequence[Row], measurements: Measurements) -> list[str]:
-    """The runs with their figures, and below them each with what it is over its base."""
+def _figures(own: str, rows: Sequence[Row], measurements: Measurements, images: int) -> list[str]:
+    """The runs with their figures, and below them each with what it is over its base.
+
+    Resamples of one image are all the same, so it has no intervals.
+    """
+    if images == 1:
+        rows = [row | {"ci_low": None, "ci_high": None} for row in rows]
     pairs = list(dict.fromkeys((row["run"], row["baseline"]) for row in rows))
     measured = {(row["metric"], row["protocol"]) for row in rows}
     shown = [
@@ -117,7 +129,8 @@ def _figures(own: str, rows: Sequence[Row], measurements: Measurements) -> list[
         found = [measurements.get(run, own, protocol, metric) for metric, _, protocol in shown]
         failed = percent(measurements.get(run, own, shown[0][2], UNPARSEABLE).value)
         count, seeds = f"{found[0].n:,}", str(len(found[0].seeds))
-        lines.append([f"`{run}`", *map(measured_cell, found), failed, count, seeds])
+        cells = [measured_cell(one, bounded=images > 1) for one in found]
+        lines.append([f"`{run}`", *cells, failed, count, seeds])
     columns = [Column(label=label, benchmark=own, metric=metric) for metric, label, _ in shown]
     named = [(f"`{run}`", run, base) for run, base in pairs]
     several = any(len(row["seeds"]) > 1 for row in rows)
@@ -129,6 +142,7 @@ def _figures(own: str, rows: Sequence[Row], measurements: Measurements) -> list[
         f"{_HOW}{what} A cell is {seeds_note(several)}.",
         *list_differences(columns, named, Comparisons(rows, ("lisa", "rec"))).blocks[1:],
         _DIFFERENCES,
+        *warn_of_few(images),
     ]
 
 

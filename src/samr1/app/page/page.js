@@ -7,6 +7,7 @@ const EXAMPLE = "the blue triangle that is left of the red circle";
 const about = fetch("about").then((reply) => reply.json());
 let picture = null; // the file that is asked about
 let shown = null; // its address in the page
+let latest = null; // the file chosen last, which an older one does not replace
 let number = 0; // of the answer that is waited for; an older one comes too late
 
 function say(text, wrong = false) {
@@ -31,6 +32,14 @@ async function take(file) {
   }
   clearAnswer();
   say("");
+  latest = file;
+  try {
+    (await createImageBitmap(file)).close(); // an img shows half a file, or an empty box for it
+  } catch {
+    if (latest === file) say(`${file.name || "This"} is no picture that the browser can show.`, true);
+    return;
+  }
+  if (latest !== file) return;
   const address = URL.createObjectURL(file);
   const image = at("picture");
   image.onload = () => {
@@ -42,12 +51,6 @@ async function take(file) {
     at("another").hidden = false;
     at("drop").classList.add("full");
     at("question").focus();
-  };
-  image.onerror = () => {
-    URL.revokeObjectURL(address);
-    image.onerror = null;
-    if (shown) image.src = shown;
-    say(`${file.name || "This"} is no picture that the browser can show.`, true);
   };
   image.src = address;
 }

@@ -105,11 +105,8 @@ def find_remarks(
         images = {row["image_path"] for row in rows if row["split"] == part}
         if not images:
             remarks.append(f"The part {part} is empty.")
-        elif part == "test" and len(images) < _FEW_IMAGES:
-            remarks.append(
-                f"The part test has {len(images)} images; intervals will be wide, and a difference "
-                "of a few percent means nothing."
-            )
+        elif part == "test":
+            remarks += warn_of_few(len(images))
     ids = [row["sample_id"] for row in rows]
     if whole := [one for one, share in zip(ids, shares, strict=True) if share > _WHOLE]:
         remarks.append(
@@ -136,6 +133,18 @@ def find_remarks(
             "one picture are in one part."
         )
     return remarks
+
+
+def warn_of_few(images: int) -> list[str]:
+    """What so few `images` of a test part cannot tell; nothing where there are enough."""
+    if images >= _FEW_IMAGES:
+        return []
+    if images == 1:
+        return ["The part test has 1 image; it gives no interval, and a difference means nothing."]
+    return [
+        f"The part test has {images} images; intervals will be wide, and a difference of a few "
+        "percent means nothing."
+    ]
 
 
 def _count(names: Sequence[str]) -> str:

@@ -24,9 +24,12 @@ blockquote {{ margin: 0; padding: 0.2rem 1rem; border-left: 4px solid #D55E00; }
 p:not(:has(img)), blockquote {{ max-width: 50rem; }}
 img {{ max-width: min(100%, 64rem); }}
 div {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
+div::-webkit-scrollbar {{ height: 0.6rem; }}
+div::-webkit-scrollbar-thumb {{ background: #8C8C8C; }}
+table {{ border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: 0.3rem 0.5rem; border-bottom: 1px solid #8C8C8C66; white-space: nowrap; }}
 th {{ text-align: left; vertical-align: bottom; white-space: normal; border-color: currentColor; }}
+td:first-child {{ white-space: normal; min-width: 8rem; }}
 </style>
 {body}
 </html>
@@ -54,6 +57,8 @@ def _convert(text: str) -> str:
     reader.preprocessors.deregister("html_block")  # a name that looks like a tag is no tag
     reader.inlinePatterns.deregister("html")
     body = reader.convert(text)
+    # Where the page is narrow, an interval goes below its value.
+    body = re.sub(r"(?<= )(?=\[[−+.\d]+, [−+.\d]+\])", "<wbr>", body)
     return body.replace("<table>", "<div><table>").replace("</table>", "</table></div>")
 
 

@@ -35,7 +35,8 @@ def percent(value: float | None, signed: bool = False) -> str:
     if value is None:
         return EMPTY
     rounded = round(100 * value, 1) + 0.0  # + 0.0 turns -0.0 into 0.0
-    return f"{rounded:+.1f}" if signed else f"{rounded:.1f}"
+    text = f"{rounded:+.1f}" if signed else f"{rounded:.1f}"
+    return text.replace("-", "−")
 
 
 def interval(low: float | None, high: float | None, signed: bool = False) -> str:
@@ -45,12 +46,13 @@ def interval(low: float | None, high: float | None, signed: bool = False) -> str
     return f"[{percent(low, signed)}, {percent(high, signed)}]"
 
 
-def measured_cell(figure: Estimate | None) -> str:
-    """A measured figure in bold, ± its deviation over several seeds, and its interval."""
+def measured_cell(figure: Estimate | None, bounded: bool = True) -> str:
+    """A measured figure in bold, ± its deviation over several seeds, and its interval if wished."""
     if figure is None:
         return EMPTY
     spread = "" if figure.sd is None else f" ± {percent(figure.sd)}"
-    return f"**{percent(figure.value)}{spread}** {interval(figure.ci_low, figure.ci_high)}"
+    bounds = (figure.ci_low, figure.ci_high) if bounded else (None, None)
+    return f"**{percent(figure.value)}{spread}** {interval(*bounds)}"
 
 
 def name_table(name: str) -> str:
