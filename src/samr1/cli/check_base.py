@@ -25,7 +25,7 @@ def main() -> None:
     parser = Parser(prog="python -m samr1.cli.check_base", description=__doc__)
     parser.add_argument("--policy", default=BASE, help="policy folder (default: the shipped base)")
     parser.add_argument("--segmenter", default=MICRO, help="segmenter (default: the shipped one)")
-    parser.add_argument("--questions", type=int, default=192, help="a manner of asking (192)")
+    parser.add_argument("--questions", type=int, default=3072, help="a manner of asking (3,072)")
     parser.add_argument("--output", type=Path, required=True, help="Markdown page to write")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -59,8 +59,11 @@ def check_page(
     said = (
         f"The segmenter in the true box with a point: mean IoU {whole}, of parts alone {parts}.\n"
     )
-    blocks = [_HEAD, _BARS, _table(table), "The samples' IoUs, and their thoughts' tokens:\n"]
-    return "\n".join([*blocks, _table(spread), _table(read), said])
+    count = next(iter(rows.values())).questions
+    chance = f"A share of {count:,} is known to ±{196 * (0.25 / count) ** 0.5:.1f} points.\n"
+    iou = "The samples' IoUs, and their thoughts' tokens:\n"
+    blocks = [_HEAD, _BARS, _table(table), chance, iou, _table(spread), _table(read), said]
+    return "\n".join(blocks)
 
 
 def _percent(share: float, bar: tuple[int, int] = _ANY) -> str:
