@@ -99,7 +99,7 @@ def test_the_guide_is_followed_word_for_word(checkout: Path) -> None:
             assert plan["check_dataset"] == plan["train_policy"] == plan["report_own"] == 1
             assert plan["predict_masks"] == 2 and "fetch_dataset" not in plan
         else:
-            assert "It fits." in said and "train my_run" in said and "60 steps" in said
+            assert "It fits." in said and "train my_run" in said and "(60 × " in said
 
 
 @pytest.fixture
