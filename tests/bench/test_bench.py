@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -16,8 +17,10 @@ import torch
 from commands import call
 from model import DIALECT, PATCH, QUERY, noise_image, save_model
 from ours import PHASES, load_endless
+from processes import fork
 from record import Measurement, Record, alternate
-from setting import Setting
+from setting import ROOT, Setting
+from snakemake_calls import snakemake
 from torch.utils.flop_counter import FlopCounterMode
 from worker import Worker
 
@@ -118,3 +121,30 @@ def test_a_plan_counts_the_products_that_torch_counts(model: Path) -> None:
     counted += text_forward(config, prompt, TOY.group_size, TOY.response_tokens)
     # Attention, little at this size, is counted over all pairs there and over the seen ones here.
     assert counted == pytest.approx(counter.get_total_flops(), rel=0.1)
+
+
+def test_the_rules_find_what_their_scripts_import() -> None:
+    plan = snakemake("bench", "--dry-run", "--printshellcmds", "--forceall")
+    assert plan.code == 0, plan.text
+    commands = set(re.findall(r"PYTHONPATH=(\S+) python (tests/bench/\w+\.py) ", plan.text))
+    assert len(commands) == 5
+    for path, script in commands:
+        job = fork(_import_for, path, script)
+        job.join()
+        assert job.exitcode == 0, script
+
+
+def _import_for(path: str, script: str) -> None:
+    """Run a script with --help where it finds of the tests what a new interpreter would find.
+
+    Forked, as most of it is importing torch.
+    """
+    tests = str(BENCH.parent)
+    for name in [
+        n for n, m in sys.modules.items() if (getattr(m, "__file__", "") or "").startswith(tests)
+    ]:
+        del sys.modules[name]
+    found = [str(ROOT / script.rpartition("/")[0]), str(ROOT / path)]
+    sys.path = [*found, *(one for one in sys.path if not one.startswith(tests))]
+    sys.argv = [script, "--help"]
+    runpy.run_path(str(ROOT / script), run_name="__main__")

@@ -3,6 +3,7 @@
 # defaults; look at the results before they are copied to results/reference/bench.
 BENCH = f"{WORKFLOW.results}/bench"
 BENCH_THREADS = 1024  # more than there are: all of them
+BENCH_PYTHON = "PYTHONPATH=tests/support python"
 BENCH_RECORDS = [
     "step_1",
     "step_2",
@@ -40,7 +41,7 @@ rule measure_step:
         ENVIRONMENT
     threads: BENCH_THREADS
     shell:
-        "python tests/bench/measure_step.py --updates {wildcards.updates} "
+        "{BENCH_PYTHON} tests/bench/measure_step.py --updates {wildcards.updates} "
         "--trl-python $(dirname {input.trl})/bin/python --output {output} &> {log}"
 
 
@@ -55,7 +56,7 @@ rule measure_reward:
         ENVIRONMENT
     threads: BENCH_THREADS
     shell:
-        "python tests/bench/measure_reward.py --segmenter {wildcards.segmenter} "
+        "{BENCH_PYTHON} tests/bench/measure_reward.py --segmenter {wildcards.segmenter} "
         "--output {output} &> {log}"
 
 
@@ -70,7 +71,7 @@ rule measure_engine:
         ENVIRONMENT
     threads: BENCH_THREADS
     shell:
-        "python tests/bench/measure_{wildcards.measure}.py --output {output} &> {log}"
+        "{BENCH_PYTHON} tests/bench/measure_{wildcards.measure}.py --output {output} &> {log}"
 
 
 rule collect_bench:
@@ -84,5 +85,5 @@ rule collect_bench:
     conda:
         ENVIRONMENT
     shell:
-        "python tests/bench/collect.py --records {input.records} --table {output.table} "
+        "{BENCH_PYTHON} tests/bench/collect.py --records {input.records} --table {output.table} "
         "--page {output.page} &> {log}"
