@@ -42,7 +42,7 @@ def of_row(rows: Rows, row: int) -> list[Tensor]:
     """All that a row has said and holds."""
     state, slots = rows.state, rows.slots
     length = int(slots.lengths[row])
-    cached = [buffer[row, :length] for buffer in (*slots.keys, *slots.values)]
+    cached = [buffer[row, :, :length] for buffer in (*slots.keys, *slots.values)]
     said = int(state.said[row])
     kept = [state.tokens[row, :said], state.logprobs[row, :said], state.said[row], state.done[row]]
     return [part.clone() for part in (*cached, *kept, state.starts[row], slots.lengths[row])]
@@ -84,7 +84,7 @@ def test_steps_write_in_place_and_never_beyond_their_row(policy: Policy) -> None
         for row, length in enumerate(rows.slots.lengths.tolist()):
             # Behind a row's tokens are one place for when it is done, and its prompt's padding.
             end = max(length + 1, int(lengths.max()))
-            assert buffer[row, end:].eq(0).all()
+            assert buffer[row, :, end:].eq(0).all()
 
 
 def step_on_fake_cuda(

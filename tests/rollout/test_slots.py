@@ -43,8 +43,8 @@ def test_prompts_go_to_the_rows_of_their_groups(slots: Slots) -> None:
     assert slots.lengths.tolist() == [4, 6, 0, 6, 0]
     for buffer, expected in ((slots.keys[1], keys), (slots.values[1], values)):
         for row, source in ((3, 1), (0, 0), (1, 1)):
-            assert torch.equal(buffer[row, :6], expected[source].transpose(0, 1))
-        assert buffer[:, 6:].eq(0).all() and buffer[[2, 4]].eq(0).all()
+            assert torch.equal(buffer[row, :, :6], expected[source])
+        assert buffer[:, :, 6:].eq(0).all() and buffer[[2, 4]].eq(0).all()
     assert slots.keys[0].eq(0).all()
 
 
@@ -55,9 +55,9 @@ def test_a_row_that_is_filled_again_is_wiped(slots: Slots) -> None:
     keys = next(states(1, 2, 2, 8))
     slots.prompts([3, 4], [0, 0], torch.tensor([2])).update(keys, keys, 0)
     assert slots.lengths.tolist() == [0, 6, 0, 2, 2]
-    assert torch.equal(slots.keys[0][3, :2], keys[0].transpose(0, 1))
-    assert slots.keys[0][3, 2:].eq(0).all()
-    assert slots.keys[0][1, :6].ne(0).any()
+    assert torch.equal(slots.keys[0][3, :, :2], keys[0])
+    assert slots.keys[0][3, :, 2:].eq(0).all()
+    assert slots.keys[0][1, :, :6].ne(0).any()
 
 
 def test_a_token_goes_where_its_row_ends_which_a_row_that_is_done_does_not_move(
@@ -76,12 +76,12 @@ def test_a_token_goes_where_its_row_ends_which_a_row_that_is_done_does_not_move(
         (slots.values[1], seen[1], values),
     ):
         assert view.shape == (4, 2, 8, 8) and view.data_ptr() == buffer.data_ptr()
-        assert torch.equal(view, buffer[:4, :8].transpose(1, 2))
+        assert torch.equal(view, buffer[:4, :, :8])
         filled = torch.zeros(5, 16, dtype=torch.bool)
         for row, place in enumerate([4, 0, 7, 2]):
-            assert torch.equal(buffer[row, place], expected[row, :, 0])
+            assert torch.equal(buffer[row, :, place], expected[row, :, 0])
             filled[row, place] = True
-        assert buffer[~filled].eq(0).all()
+        assert buffer.transpose(1, 2)[~filled].eq(0).all()
     visible = (mask[:, 0, 0] == 0).sum(dim=1).tolist()
     assert visible == [5, 1, 8, 3]
     assert mask[0, 0, 0].tolist() == [0.0] * 5 + [float("-inf")] * 3
@@ -110,7 +110,7 @@ def test_what_is_behind_a_rows_length_changes_nothing(policy: Policy, garbage: f
         if spoiled:
             for buffer in (*rows.slots.keys, *rows.slots.values):
                 for row, length in enumerate(rows.slots.lengths.tolist()):
-                    buffer[row, length:] = garbage
+                    buffer[row, :, length:] = garbage
         for _ in range(11):
             decode_step(rows.draw, rows.slots.window(4, rows.slots.places), rows.state)
         said.append((rows.state.tokens[:3, :12].clone(), rows.state.logprobs[:3, :12].clone()))
