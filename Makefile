@@ -45,7 +45,7 @@ format: $(READY)
 	ruff format src tests
 	snakefmt Snakefile workflow
 
-# The engine, measured: about an hour on an idle machine. Makes TRL's environment, once.
+# The engine, measured: 20 minutes on an idle machine. Makes TRL's environment, once.
 bench: $(READY)
 	snakemake --cores all bench
 

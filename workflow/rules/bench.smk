@@ -1,4 +1,4 @@
-# How fast the engine is, against what a user would pick instead: about an hour, never part of `all`.
+# How fast the engine is, against what a user would pick instead: 20 minutes on two cores, never part of `all`.
 # Every job takes all cores, so that no two measurements ever run at once. Sizes are the scripts' own
 # defaults; look at the results before they are copied to results/reference/bench.
 BENCH = f"{WORKFLOW.results}/bench"
