@@ -8,6 +8,7 @@ many.
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,10 @@ def train_on(
     """The weights after the steps, and each step's objective, KL and gradient norm [S, 3]."""
     output = world / f"recorded_{zero_stage}_{processes}.safetensors"
     port = find_port()
+    # As bytes: torch would send a file descriptor a tensor, and a process takes 252.
+    packed = pickle.dumps(steps)
     workers = [
-        fork(_train_part, world, steps, zero_stage, rank, processes, port, output, train)
+        fork(_train_part, world, packed, zero_stage, rank, processes, port, output, train)
         for rank in range(processes)
     ]
     for worker in workers:
@@ -85,7 +88,7 @@ def train_on(
 
 def _train_part(
     world: Path,
-    steps: list[Recorded],
+    packed: bytes,
     zero_stage: int,
     rank: int,
     processes: int,
@@ -94,7 +97,7 @@ def _train_part(
     train: dict[str, Any],
 ) -> None:
     take_place(rank, processes, port)
-    weights, measured = take_steps(world, steps, zero_stage, **train)
+    weights, measured = take_steps(world, pickle.loads(packed), zero_stage, **train)
     if rank == 0:
         save_file({**weights, "measured": measured}, output)
     torch.distributed.destroy_process_group()
