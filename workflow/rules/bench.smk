@@ -3,7 +3,6 @@
 # defaults; look at the results before they are copied to results/reference/bench.
 BENCH = f"{WORKFLOW.results}/bench"
 BENCH_THREADS = 1024  # more than there are: all of them
-BENCH_PYTHON = "PYTHONPATH=tests/support python"
 BENCH_RECORDS = [
     "step_1",
     "step_2",
@@ -41,7 +40,7 @@ rule measure_step:
         ENVIRONMENT
     threads: BENCH_THREADS
     shell:
-        "{BENCH_PYTHON} tests/bench/measure_step.py --updates {wildcards.updates} "
+        "PYTHONPATH=tests/support python tests/bench/measure_step.py --updates {wildcards.updates} "
         "--trl-python $(dirname {input.trl})/bin/python --output {output} &> {log}"
 
 
@@ -56,7 +55,7 @@ rule measure_reward:
         ENVIRONMENT
     threads: BENCH_THREADS
     shell:
-        "{BENCH_PYTHON} tests/bench/measure_reward.py --segmenter {wildcards.segmenter} "
+        "PYTHONPATH=tests/support python tests/bench/measure_reward.py --segmenter {wildcards.segmenter} "
         "--output {output} &> {log}"
 
 
@@ -71,7 +70,7 @@ rule measure_engine:
         ENVIRONMENT
     threads: BENCH_THREADS
     shell:
-        "{BENCH_PYTHON} tests/bench/measure_{wildcards.measure}.py --output {output} &> {log}"
+        "PYTHONPATH=tests/support python tests/bench/measure_{wildcards.measure}.py --output {output} &> {log}"
 
 
 rule collect_bench:
@@ -85,5 +84,5 @@ rule collect_bench:
     conda:
         ENVIRONMENT
     shell:
-        "{BENCH_PYTHON} tests/bench/collect.py --records {input.records} --table {output.table} "
+        "PYTHONPATH=tests/support python tests/bench/collect.py --records {input.records} --table {output.table} "
         "--page {output.page} &> {log}"
