@@ -1,4 +1,4 @@
-"""The same recorded steps on one process and on several, in float32; `make test-long` has more."""
+"""The same recorded steps on one process, on several, and offloaded; `make test-long` has more."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from recording import apart, record, train_on
+from recording import apart, record, take_steps, train_on
 from training_world import make_world
 
 from samr1.policy.model import load_policy
@@ -30,3 +30,12 @@ def test_processes_train_as_one(
     steps[-1].advantages[0, 0] += 0.1
     assert max(apart(train_on(tmp_path, steps, 2, 1, **updates), plain)) > 1e-4
     assert torch.isfinite(plain[1]).all()
+
+
+def test_an_offloaded_optimizer_takes_the_same_steps(world: Path) -> None:
+    steps = record(2)
+    plain = take_steps(world, steps, 0)
+    for zero_stage in (1, 2, 3):
+        offloaded = take_steps(world, steps, zero_stage, offload_optimizer=True)
+        differences = apart(offloaded, plain)
+        assert max(differences) < 1e-5, (zero_stage, differences)

@@ -40,7 +40,7 @@ rule measure_step:
         ENVIRONMENT
     threads: BENCH_THREADS
     shell:
-        "PYTHONPATH=tests/support python tests/bench/measure_step.py --updates {wildcards.updates} "
+        "python tests/bench/measure_step.py --updates {wildcards.updates} "
         "--trl-python $(dirname {input.trl})/bin/python --output {output} &> {log}"
 
 
@@ -55,7 +55,7 @@ rule measure_reward:
         ENVIRONMENT
     threads: BENCH_THREADS
     shell:
-        "PYTHONPATH=tests/support python tests/bench/measure_reward.py --segmenter {wildcards.segmenter} "
+        "python tests/bench/measure_reward.py --segmenter {wildcards.segmenter} "
         "--output {output} &> {log}"
 
 
@@ -84,5 +84,5 @@ rule collect_bench:
     conda:
         ENVIRONMENT
     shell:
-        "PYTHONPATH=tests/support python tests/bench/collect.py --records {input.records} --table {output.table} "
+        "python tests/bench/collect.py --records {input.records} --table {output.table} "
         "--page {output.page} &> {log}"
